@@ -1,0 +1,30 @@
+# LibTorch out of the Python wheel, without TorchConfig.cmake: that one stops when the wheel was built for CUDA and
+# the machine has no CUDA toolkit, and its target loads every CUDA library into each process.
+# assay_torch links torch_cpu and c10 only; a CUDA device makes the worker load libtorch_cuda at run time.
+if(NOT ASSAY_TORCH_DIR)
+  if(ASSAY_PYTHON)
+    set(assay_python ${ASSAY_PYTHON})
+  else()
+    find_program(assay_python python3)
+  endif()
+  execute_process(COMMAND ${assay_python} -c "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+                  OUTPUT_VARIABLE ASSAY_TORCH_DIR OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE assay_torch_rc ERROR_QUIET)
+  if(NOT assay_torch_rc EQUAL 0)
+    message(FATAL_ERROR "LibTorch not found: no Python package 'torch'. Run ./scripts/setup, or pass "
+                        "-DASSAY_PYTHON=<python with torch 2.11.0> or -DASSAY_TORCH_DIR=<folder of the package>")
+  endif()
+  set(ASSAY_TORCH_DIR ${ASSAY_TORCH_DIR} CACHE PATH "" FORCE)
+endif()
+if(NOT EXISTS ${ASSAY_TORCH_DIR}/include/ATen/core/Tensor.h)
+  message(FATAL_ERROR "ASSAY_TORCH_DIR=${ASSAY_TORCH_DIR} holds no include/ATen/core/Tensor.h")
+endif()
+file(STRINGS ${ASSAY_TORCH_DIR}/version.py assay_torch_version REGEX "__version__")
+if(NOT assay_torch_version MATCHES "2\\.11\\.0")
+  message(FATAL_ERROR "assay is built and tested with torch 2.11.0; found: ${assay_torch_version}")
+endif()
+
+add_library(assay_torch INTERFACE)
+target_include_directories(assay_torch SYSTEM INTERFACE ${ASSAY_TORCH_DIR}/include)
+target_link_directories(assay_torch INTERFACE ${ASSAY_TORCH_DIR}/lib)
+target_link_libraries(assay_torch INTERFACE torch_cpu c10)
+target_link_options(assay_torch INTERFACE -Wl,-rpath,${ASSAY_TORCH_DIR}/lib)

@@ -1,0 +1,84 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/base/hashing.h"
+#include "harness/base/json.h"
+#include "harness/base/outcome.h"
+#include "harness/base/text.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("assay-test-" + new_uuid())) {
+    fs::create_directories(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TEST(Hashing, Sha256OfTheStandardVector) {
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Json, CanonicalFormIgnoresKeyOrderAndRefusesNan) {
+  EXPECT_EQ(canonical_json(Json::parse(R"({"b": 1, "a": 0.1})")), R"({"a":0.1,"b":1})");
+  EXPECT_THROW(canonical_json(Json{{"x", std::nan("")}}), UserError);
+  EXPECT_THROW(canonical_json(Json("\xff")), UserError);
+}
+
+TEST(Text, SuggestionsFollowDistanceAndLength) {
+  EXPECT_THAT(nearest_names("sparsty", {"sparsity", "pattern"}), ElementsAre("sparsity"));
+  EXPECT_THAT(nearest_names("wnada", {"wanda", "ria"}), ElementsAre("wanda"));
+  EXPECT_TRUE(nearest_names("ria", {"opt"}).empty());
+}
+
+TEST(Outcome, NamesRoundTrip) {
+  for (Outcome outcome : kAllOutcomes) EXPECT_EQ(outcome_from_name(outcome_name(outcome)), outcome);
+}
+
+TEST(Files, AtomicWriteReplacesAndLeavesNothingElse) {
+  const Folder folder;
+  write_file_atomically(folder.path() / "a", "one");
+  write_file_atomically(folder.path() / "a", "two");
+  EXPECT_EQ(read_text_file(folder.path() / "a"), "two");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator{}), 1);
+}
+
+TEST(Files, FailedFolderLeavesNothing) {
+  const Folder folder;
+  EXPECT_THROW(write_folder_atomically(folder.path() / "x",
+                                       [](const fs::path& inside) {
+                                         write_file_atomically(inside / "half", "1");
+                                         throw UserError("stop");
+                                       }),
+               UserError);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+TEST(Files, ImpossiblePlaceNamesTheRemedy) {
+  try {
+    write_file_atomically("/proc/assay", "x");
+    FAIL();
+  } catch (const MachineError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/proc/assay: cannot be written"));
+  }
+}
+
+}  // namespace
+}  // namespace assay

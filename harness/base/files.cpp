@@ -1,0 +1,147 @@
+#include "harness/base/files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "harness/base/clock.h"
+#include "harness/base/errors.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+std::string remedy(int error) {
+  if (error == ENOSPC || error == EDQUOT) return "free some space, or set ASSAY_HOME elsewhere";
+  if (error == EROFS || error == EACCES || error == EPERM) {
+    return "choose a writable place, or set ASSAY_HOME elsewhere";
+  }
+  return "check the path";
+}
+
+[[noreturn]] void fail_write(const fs::path& path, int error) {
+  throw MachineError(fmt::format("{}: cannot be written: {}; {}", path.string(),
+                                 std::strerror(error), remedy(error)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int write_and_sync(const fs::path& path, std::string_view content) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file.get() < 0) return errno;
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ::fsync(file.get()) == 0 ? 0 : errno;
+}
+
+fs::path temporary_sibling(const fs::path& path) {
+  return path.parent_path() / ("." + path.filename().string() + "." + new_uuid().substr(0, 8));
+}
+
+}  // namespace
+
+std::string read_text_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || fs::is_directory(path)) {
+    throw UserError(
+        fmt::format("{}: {}", path.string(), fs::exists(path) ? "cannot be read" : "no such file"));
+  }
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  const fs::path temporary = temporary_sibling(path);
+  int error = write_and_sync(temporary, content);
+  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    fail_write(path, error);
+  }
+}
+
+void write_folder_atomically(const fs::path& path,
+                             const std::function<void(const fs::path&)>& fill) {
+  const fs::path temporary = temporary_sibling(path);
+  ensure_folder(temporary);
+  std::error_code error;
+  try {
+    fill(temporary);
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  fs::rename(temporary, path, error);
+  if (error) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    if (!fs::exists(path)) fail_write(path, error.value());
+  }
+}
+
+fs::path assay_home() {
+  const std::string home = environment_or("ASSAY_HOME", "");
+  if (!home.empty()) return home;
+  const std::string cache = environment_or("XDG_CACHE_HOME", "");
+  if (!cache.empty()) return fs::path(cache) / "assay";
+  return fs::path(environment_or("HOME", "/root")) / ".cache" / "assay";
+}
+
+fs::path ensure_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail_write(path, error.value());
+  return path;
+}
+
+fs::path program_folder() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::current_path() : program.parent_path();
+}
+
+fs::path share_folder() {
+  const std::string named = environment_or("ASSAY_SHARE", "");
+  if (!named.empty()) return named;
+  const fs::path installed = program_folder().parent_path() / "share" / "assay";
+  if (fs::exists(installed)) return installed;
+  for (fs::path folder = program_folder(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (fs::exists(folder / "hardware_profiles") && fs::exists(folder / "datasets")) return folder;
+  }
+  throw UserError(
+      "cannot find assay's datasets and profiles beside the program; set ASSAY_SHARE to the folder "
+      "that holds datasets/ and hardware_profiles/");
+}
+
+std::string environment_or(const char* name, std::string_view otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? std::string(otherwise) : std::string(value);
+}
+
+}  // namespace assay

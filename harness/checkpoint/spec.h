@@ -1,0 +1,66 @@
+#pragma once
+// What a transformer is, apart from its weights. Free of LibTorch: `assay` reads it too.
+
+#include <cstdint>
+#include <string>
+
+#include "harness/base/json.h"
+
+namespace assay {
+
+enum class NormKind { kLayerNorm, kRmsNorm };
+enum class PositionKind { kRotary, kLearned, kAlibi };
+enum class ActivationKind { kSilu, kRelu, kGelu, kGeluTanh };
+
+/// Scaling of rotary frequencies (config key `rope_scaling`).
+struct RopeScaling {
+  std::string kind = "none";  ///< "none", "linear", "llama3"
+  double factor = 1.0;
+  double low_frequency_factor = 1.0;
+  double high_frequency_factor = 4.0;
+  std::int64_t original_positions = 8192;
+};
+
+/// One decoder executes any of these. All counts are per model, all widths in elements.
+struct ModelSpec {
+  std::string family;  ///< "llama", "opt", ...
+  std::string
+      checkpoint_dtype;  ///< "float32", "bfloat16", "float16"; as config.json says, may be empty
+  std::int64_t layers = 0;
+  std::int64_t width = 0;  ///< hidden size d_model
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  ///< == heads unless grouped-query or multi-query
+  std::int64_t head_dim = 0;
+  std::int64_t ffn_width = 0;
+  std::int64_t vocab = 0;
+  std::int64_t max_positions = 0;    ///< longest window the model may see
+  std::int64_t embedding_width = 0;  ///< == width unless projected in and out (OPT-350M)
+
+  NormKind norm = NormKind::kLayerNorm;
+  double norm_eps = 1e-5;
+  PositionKind positions = PositionKind::kLearned;
+  std::int64_t position_offset = 0;  ///< learned positions start here (OPT: 2)
+  double rope_theta = 10000.0;
+  std::int64_t rotary_dim = 0;  ///< leading part of a head that rotates
+  RopeScaling rope_scaling;
+  std::int64_t sliding_window = 0;  ///< 0: none (Mistral v0.1: 4096)
+
+  ActivationKind activation = ActivationKind::kGelu;
+  bool ffn_gated = false;          ///< down(act(gate(x)) * up(x)) instead of down(act(up(x)))
+  bool parallel_residual = false;  ///< attention and FFN read the same residual stream
+  bool shared_norm = false;        ///< parallel residual with one norm for both (Falcon-7B)
+  bool pre_norm = true;            ///< false: norm after the residual (OPT-350M)
+  bool final_norm = true;
+  bool embedding_norm = false;  ///< BLOOM
+  bool qkv_bias = false;
+  bool attention_out_bias = false;
+  bool ffn_bias = false;
+  bool head_bias = false;
+  bool tied_head = false;
+};
+
+/// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
+/// "ffn.activation": "silu", "attention.kv_heads": 3, ...}.
+Json traits(const ModelSpec& spec);
+
+}  // namespace assay

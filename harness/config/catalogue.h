@@ -1,0 +1,96 @@
+#pragma once
+// What can be named in an experiment: methods and suite kinds (the worker describes them), suites,
+// datasets, models and hardware profiles (one TOML file each).
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/base/params.h"
+#include "harness/protocol/protocol.h"
+
+namespace assay {
+
+struct RequirementEntry {
+  std::string trait, op;
+  Json value;
+};
+
+struct MethodEntry {
+  std::string name, summary, citation;
+  int artefact_version = 1;
+  std::string source_hash;
+  std::vector<ParamSpec> params;
+  std::vector<RequirementEntry> requirements;
+  bool needs_calibration = false;
+};
+
+struct SuiteKindEntry {
+  std::string name, summary, stage;  ///< stage: "score" or "time"
+  std::string data_format;           ///< "stream", "items", ""
+  bool needs_trained_weights = true;
+  std::vector<ParamSpec> params;
+  std::vector<MetricDef> metrics;
+};
+
+/// datasets/suites/<id>.toml
+struct SuiteEntry {
+  std::string id, kind, dataset, split, summary;
+  std::string task;              ///< prompt recipe of the data preparer, for items
+  Json params = Json::object();  ///< values for the kind's params
+  std::string hash;              ///< of the file
+};
+
+/// datasets/<name>.toml
+struct DatasetEntry {
+  std::string name, summary, licence, source;
+  std::vector<std::string> splits;
+  std::string sampling;  ///< "documents" or "stream": how calibration draws from it
+  std::filesystem::path manifest;
+  Json document;  ///< the whole manifest
+};
+
+/// models/<name>.toml under share, or a folder under $ASSAY_MODELS or $ASSAY_HOME/models.
+struct ModelEntry {
+  std::string name, summary, source;
+  std::filesystem::path folder;  ///< empty until imported
+};
+
+/// hardware_profiles/<id>.toml
+struct ProfileEntry {
+  std::string id, summary;
+  std::string device = "cpu";
+  std::string dtype = "fp32";
+  int threads = 0;                      ///< 0: all allowed cores
+  std::vector<int> cores;               ///< pin to these
+  std::int64_t memory_limit_bytes = 0;  ///< 0: none
+  std::string hash;
+  /// The resolved file without comments and names, with threads as they are on this machine.
+  [[nodiscard]] Json fingerprint() const;
+};
+
+struct Catalogue {
+  std::vector<MethodEntry> methods;
+  std::vector<SuiteKindEntry> suite_kinds;
+  std::vector<SuiteEntry> suites;
+  std::vector<DatasetEntry> datasets;
+  std::vector<ModelEntry> models;
+  std::vector<ProfileEntry> profiles;
+  std::vector<std::string> families;
+  std::string worker_hash;
+
+  /// Each throws UserError "unknown method 'wnada'; did you mean ..." listing the known names.
+  [[nodiscard]] const MethodEntry& method(const std::string& name) const;
+  [[nodiscard]] const SuiteKindEntry& suite_kind(const std::string& name) const;
+  [[nodiscard]] const SuiteEntry& suite(const std::string& id) const;
+  [[nodiscard]] const DatasetEntry& dataset(const std::string& name) const;
+  [[nodiscard]] const ProfileEntry& profile(const std::string& id) const;
+};
+
+/// Reads the TOML files under `share` (datasets/, datasets/suites/, models/, hardware_profiles/)
+/// and what `assay-worker --describe` printed. Throws UserError with all problems of all files.
+Catalogue read_catalogue(const std::filesystem::path& share, const Json& worker_description);
+
+}  // namespace assay

@@ -1,0 +1,74 @@
+#pragma once
+// An experiment file, typed. All errors of a file are reported together with line and column.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/base/params.h"
+#include "harness/config/catalogue.h"
+
+namespace assay {
+
+/// A place in a file, for messages: "x.toml:14:3".
+struct SourcePlace {
+  std::string file;
+  std::uint32_t line = 0, column = 0;
+  [[nodiscard]] std::string text() const;
+};
+
+struct CalibrationChoice {
+  std::string dataset = "news";
+  std::string split = "calibration";
+  std::int64_t samples = 128;
+  std::int64_t tokens = 0;  ///< 0: the smaller of 2048 and the model's positions
+  Json to_json() const;
+};
+
+struct ModelChoice {
+  std::string id;  ///< a folder, or a name of the model catalogue
+  bool random_weights = false;
+  SourcePlace place;
+};
+
+/// One `[[method]]` block with its axes multiplied out: one entry a combination.
+struct MethodChoice {
+  std::string id;
+  Json params = Json::object();  ///< checked, defaults written in
+  std::optional<CalibrationChoice> calibration;
+  SourcePlace place;
+};
+
+/// One `[[suite]]` block, likewise multiplied out.
+struct SuiteChoice {
+  std::string id;
+  std::string kind;
+  std::string dataset;  ///< "" for synthetic tokens
+  std::string split;
+  Json params = Json::object();  ///< of the kind, defaults and the suite file's values written in
+  bool limited = false;          ///< `limit` was set: every table carries a watermark
+  SourcePlace place;
+};
+
+struct Experiment {
+  std::string name, title;
+  std::vector<std::uint64_t> seeds{0};
+  std::vector<std::string> profiles{"cpu"};
+  std::vector<ModelChoice> models;
+  std::vector<MethodChoice> methods;
+  std::vector<SuiteChoice> suites;
+  /// Limits of `[measure]`.
+  std::int64_t processes_per_arm = 3;
+  double timeout_s = 3600;
+  /// Everything with defaults written out; stored, hashed, printed by `assay plan --resolved`.
+  [[nodiscard]] Json resolved() const;
+};
+
+/// Reads and checks an experiment file against what the worker and the catalogue know.
+/// Throws UserError with all problems, sorted by position.
+Experiment read_experiment(const std::filesystem::path& path, const Catalogue& catalogue);
+
+}  // namespace assay

@@ -1,0 +1,138 @@
+#pragma once
+// One decoder that executes any ModelSpec.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/model/slots.h"
+
+namespace assay {
+
+struct NormBlock {
+  NormKind kind = NormKind::kLayerNorm;
+  double eps = 1e-5;
+  at::Tensor weight;  ///< [width]; undefined = no norm here
+  at::Tensor bias;    ///< [width] or undefined
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const;
+};
+
+/// One transformer layer. Owns its slots.
+struct Layer {
+  NormBlock attention_norm;
+  NormBlock ffn_norm;  ///< weight undefined when the norm is shared
+  std::unique_ptr<Attention> attention;
+  std::unique_ptr<Ffn> ffn;
+
+  /// The roles this layer has, in the order q k v o gate up down.
+  [[nodiscard]] std::vector<LinearRole> roles() const;
+  /// Throws std::logic_error when the layer has no such slot.
+  [[nodiscard]] Linear& linear(LinearRole role) const;
+  /// The slot as a DenseLinear; throws std::logic_error when a method has replaced it.
+  [[nodiscard]] DenseLinear& dense(LinearRole role) const;
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block);
+  [[nodiscard]] Layer clone() const;
+};
+
+/// Static key/value cache, one pair of [batch, kv_heads, capacity, head_dim] a layer.
+class KvCache {
+ public:
+  KvCache(const ModelSpec& spec, std::int64_t batch, std::int64_t capacity, at::ScalarType dtype,
+          at::Device device);
+  [[nodiscard]] std::int64_t length() const { return length_; }
+  [[nodiscard]] std::int64_t capacity() const { return capacity_; }
+  [[nodiscard]] std::int64_t batch() const { return batch_; }
+  [[nodiscard]] std::int64_t bytes() const;
+  at::Tensor& keys(std::int64_t layer) { return keys_[static_cast<std::size_t>(layer)]; }
+  at::Tensor& values(std::int64_t layer) { return values_[static_cast<std::size_t>(layer)]; }
+  /// Forgets the tokens from `length` on.
+  void truncate(std::int64_t length);
+  void advance(std::int64_t tokens) { length_ += tokens; }
+
+ private:
+  std::int64_t batch_, capacity_, length_ = 0;
+  std::vector<at::Tensor> keys_, values_;
+};
+
+struct LoadOptions {
+  at::ScalarType dtype = at::kFloat;  ///< kFloat or kBFloat16
+  at::Device device = at::kCPU;
+  bool random_weights = false;  ///< only the shape of the checkpoint, for wall-clock suites
+  std::uint64_t seed = 0;       ///< of the random weights
+};
+
+class Model {
+ public:
+  /// Reads a model directory. Throws UserError for bad files, MachineError for a missing device.
+  static Model load(const std::filesystem::path& folder, const LoadOptions& options);
+
+  [[nodiscard]] const ModelSpec& spec() const { return spec_; }
+  [[nodiscard]] at::ScalarType dtype() const { return dtype_; }
+  [[nodiscard]] at::Device device() const { return device_; }
+  [[nodiscard]] std::vector<Layer>& layers() { return layers_; }
+  [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
+  [[nodiscard]] std::int64_t layer_count() const { return spec_.layers; }
+
+  /// Deep copy, so that a method can change one and keep the other.
+  [[nodiscard]] Model clone() const;
+
+  // Whole passes. Tokens are int64; hidden rows are after the final norm, before the head.
+
+  /// tokens [batch, length], causal, positions from 0 -> hidden [batch * length, width]
+  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens,
+                                  ActivationRecorder* recorder = nullptr) const;
+  /// tokens [n], positions [n], segments that cover them -> hidden [n, width]
+  [[nodiscard]] at::Tensor hidden_packed(const at::Tensor& tokens, const at::Tensor& positions,
+                                         const std::vector<Segment>& segments) const;
+  /// tokens [batch, t] continue the cache (prefill when it is empty) -> hidden [batch * t, width]
+  [[nodiscard]] at::Tensor hidden_step(const at::Tensor& tokens, KvCache& cache) const;
+  /// hidden [n, width] -> logits [n, vocab] in the model's dtype
+  [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
+
+  // Pieces of a pass, for calibration layer by layer.
+
+  /// tokens [batch, length] -> embedded rows [batch * length, width]
+  [[nodiscard]] at::Tensor embed(const at::Tensor& tokens) const;
+  /// Runs one layer (of this model or a changed clone of it) on rows of `batch` causal sequences.
+  [[nodiscard]] at::Tensor run_layer(const Layer& layer, std::int64_t index, const at::Tensor& rows,
+                                     std::int64_t batch,
+                                     ActivationRecorder* recorder = nullptr) const;
+
+  /// Accounting over embeddings, layers and head; a tied head counts once.
+  [[nodiscard]] Cost cost() const;
+
+ private:
+  friend class ModelBuilder;
+  Model() = default;
+  [[nodiscard]] at::Tensor embed_at(const at::Tensor& tokens, const at::Tensor& positions) const;
+  [[nodiscard]] at::Tensor run(at::Tensor rows, StepContext& step) const;
+  [[nodiscard]] at::Tensor run_one(const Layer& layer, at::Tensor rows, StepContext& step) const;
+  void set_rotation(StepContext& step) const;
+  [[nodiscard]] at::Tensor finish(const at::Tensor& rows) const;
+
+  ModelSpec spec_;
+  at::ScalarType dtype_ = at::kFloat;
+  at::Device device_ = at::kCPU;
+  at::Tensor embedding_;           ///< [vocab, embedding_width]
+  at::Tensor position_embedding_;  ///< [positions, width] or undefined
+  at::Tensor project_in_, project_out_;
+  NormBlock embedding_norm_, final_norm_;
+  at::Tensor head_;       ///< [vocab, embedding_width]; the embedding itself when tied
+  at::Tensor head_bias_;  ///< [vocab] or undefined
+  std::vector<Layer> layers_;
+};
+
+/// Loads libtorch_cuda into the process and checks that the device exists; no-op for "cpu".
+/// "cpu", "cuda", "cuda:1". Throws UserError for another word, MachineError for a missing device.
+at::Device open_device(const std::string& name);
+
+/// "fp32" -> kFloat, "bf16" -> kBFloat16; UserError otherwise.
+at::ScalarType dtype_from_name(const std::string& name);
+
+}  // namespace assay

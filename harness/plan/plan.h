@@ -1,0 +1,87 @@
+#pragma once
+// An experiment becomes cells with keys: what is asked, identified by content.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/outcome.h"
+#include "harness/config/catalogue.h"
+#include "harness/config/experiment.h"
+
+namespace assay {
+
+/// A model of the experiment after its folder was checked and hashed.
+struct ResolvedModel {
+  ModelChoice choice;
+  std::filesystem::path folder;
+  std::string hash;
+  std::string tokenizer_hash;
+  Json traits;
+};
+
+/// Identity of prepared data: the folder's name under $ASSAY_HOME/prepared.
+struct ResolvedData {
+  std::string key;
+  std::filesystem::path folder;  ///< empty when the data set is not there
+  std::string unmet;             ///< then: why, and the command that would get it
+};
+
+/// Answers the planner's questions about the world; a fake in tests.
+class Resolver {
+ public:
+  virtual ~Resolver() = default;
+  /// Throws UserError when the model cannot be used.
+  virtual ResolvedModel model(const ModelChoice& choice) = 0;
+  /// Token stream of a data set's split for this tokenizer; prepared (cached) when possible.
+  virtual ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
+                              const std::string& split) = 0;
+  /// Items of a multiple-choice or last-word suite, likewise.
+  virtual ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) = 0;
+};
+
+/// One thing to measure.
+struct Cell {
+  std::int64_t ordinal = 0;
+  std::string key;  ///< SHA-256 of key_doc
+  Json key_doc;
+  std::string twin_key;  ///< the dense cell's key; empty when the experiment has no dense method
+  std::size_t model = 0, method = 0, suite = 0;  ///< indices into the plan
+  std::string profile;
+  std::uint64_t seed = 0;
+  std::string artefact_key;  ///< what fit makes for it; empty for dense
+  std::string data_folder;
+  std::optional<OutcomeReason> unmet;  ///< known before anything runs
+};
+
+/// One fit: shared by all cells with the same artefact key.
+struct FitJob {
+  std::string key;
+  Json key_doc;
+  std::size_t model = 0, method = 0;
+  std::uint64_t seed = 0;
+  std::string calibration_folder;
+  std::string sampling;  ///< "documents" or "stream"
+};
+
+struct Plan {
+  Experiment experiment;
+  std::vector<ResolvedModel> models;
+  std::vector<Cell> cells;             ///< model, then profile, suite, method, seed
+  std::map<std::string, FitJob> fits;  ///< by key
+  [[nodiscard]] const MethodChoice& method_of(const Cell& cell) const {
+    return experiment.methods[cell.method];
+  }
+  [[nodiscard]] const SuiteChoice& suite_of(const Cell& cell) const {
+    return experiment.suites[cell.suite];
+  }
+  [[nodiscard]] const ResolvedModel& model_of(const Cell& cell) const { return models[cell.model]; }
+};
+
+/// Multiplies the axes, checks requirements, computes keys. Deterministic.
+Plan make_plan(const Experiment& experiment, const Catalogue& catalogue, Resolver& resolver);
+
+}  // namespace assay

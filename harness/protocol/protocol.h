@@ -1,0 +1,165 @@
+#pragma once
+// What `assay` and `assay-worker` say to each other. Free of LibTorch and of SQLite.
+//
+// The request is one JSON document on the worker's standard input. The answer is JSON lines on its
+// original standard output: {"v": 1, "t": TYPE, "n": sequence number, ...}; `bye` is last, without
+// it the reply is incomplete. See docs/formats/worker_protocol.md.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/base/outcome.h"
+
+namespace assay {
+
+inline constexpr int kProtocolVersion = 1;
+/// Part of every cell key: raise when scoring or timing rules change meaning.
+inline constexpr int kMeasuringVersion = 1;
+
+/// A metric's name and meaning. Direction: +1 higher is better, -1 lower is better, 0 neutral.
+struct MetricDef {
+  std::string tag;   ///< "token_ppl", "acc", "decode/token_latency"
+  std::string unit;  ///< "", "s", "tokens/s", "B"
+  int direction = 0;
+  std::string convention;  ///< what must agree before two values may be compared
+  std::string help;
+};
+Json to_json(const MetricDef& def);
+MetricDef metric_def_from_json(const Json& document);
+
+/// A summary value with its interval (95 %) when there is one.
+struct MetricValue {
+  std::string tag;
+  std::optional<double> value;  ///< absent: null_reason says why
+  std::optional<double> std_error;
+  std::optional<double> lo, hi;
+  std::int64_t n = 0;           ///< items, windows or samples behind the value
+  std::string interval_method;  ///< "normal", "wilson", "delta", "order_statistics", ""
+  std::string null_reason;
+};
+Json to_json(const MetricValue& value);
+MetricValue metric_value_from_json(const Json& document);
+
+/// One raw measured value.
+struct Sample {
+  std::string tag;
+  std::int64_t index = 0;
+  double value = 0;
+  bool warmup = false;
+};
+Json to_json(const Sample& sample);
+Sample sample_from_json(const Json& document);
+
+/// Score of one item (one question, one window).
+struct ItemScore {
+  std::int64_t item = 0;
+  std::string item_hash;  ///< of the prepared item, so that pairs are pairs
+  std::optional<bool> correct;
+  std::optional<double> score;  ///< kind's own: chosen answer index, ...
+  std::optional<double> nll;    ///< sum over scored tokens, nats
+  std::optional<double> kld;    ///< mean over positions, nats
+  std::int64_t tokens = 0;
+  std::string output_hash;
+};
+Json to_json(const ItemScore& item);
+ItemScore item_score_from_json(const Json& document);
+
+/// Logits of the fixed probe batch at fixed places; equal (within the dtype's tolerance) for every
+/// process that claims to run the same model with the same artefact.
+struct Fingerprint {
+  std::vector<double> values;
+};
+/// Largest |a - b| relative to the largest |a|; infinity when the sizes differ.
+double fingerprint_distance(const Fingerprint& a, const Fingerprint& b);
+/// Largest distance still called equal: 1e-4 for fp32, 2e-2 for bf16.
+double fingerprint_tolerance(const std::string& dtype);
+
+/// Where prepared calibration tokens are and how to draw them.
+struct CalibrationRequest {
+  std::string data;      ///< folder of a prepared stream
+  std::string sampling;  ///< "documents" (published recipe) or "stream"
+  std::int64_t samples = 128;
+  std::int64_t tokens = 2048;
+};
+
+struct WorkerRequest {
+  std::string op;  ///< "fit", "score", "time"
+  std::string model_folder;
+  std::string model_hash;
+  bool random_weights = false;
+  std::string dtype = "fp32";
+  std::string device = "cpu";
+  int threads = 1;
+  std::vector<int> cores;        ///< pin to these; empty = do not pin
+  std::string method;            ///< "dense" for none
+  Json params = Json::object();  ///< resolved, without `calibration`
+  std::uint64_t seed = 0;
+  std::string artefact;  ///< file: written by fit, read by score and time; empty for dense
+  std::optional<CalibrationRequest> calibration;
+  std::string suite_kind;
+  Json suite_params = Json::object();
+  std::string data;  ///< folder of prepared data, empty when the suite needs none
+  std::optional<Fingerprint> expected;  ///< time: what scoring saw
+  std::string scratch;
+};
+Json to_json(const WorkerRequest& request);
+/// Throws UserError for a malformed or foreign-version document.
+WorkerRequest worker_request_from_json(const Json& document);
+
+/// All that one finished worker said.
+struct WorkerReply {
+  Json environment = Json::object();  ///< from hello: libraries, BLAS, ISA, threads
+  std::vector<MetricValue> metrics;
+  std::vector<ItemScore> items;
+  std::vector<Sample> samples;
+  std::optional<Fingerprint> fingerprint;
+  struct Event {
+    std::string level, code, text;
+  };
+  std::vector<Event> events;
+  std::optional<OutcomeReason> outcome;
+  bool complete = false;  ///< bye was seen
+};
+
+/// Strict, bounded reader of the reply; feed lines as they come.
+class ReplyReader {
+ public:
+  struct Progress {
+    std::int64_t done = 0, total = 0;
+    std::string what;
+  };
+  /// Returns progress when the line was one. Throws std::runtime_error for a malformed line, a
+  /// wrong version, a gap in the sequence or anything after bye.
+  std::optional<Progress> feed(const std::string& line);
+  [[nodiscard]] const WorkerReply& reply() const { return reply_; }
+
+ private:
+  WorkerReply reply_;
+  std::int64_t next_ = 0;
+};
+
+/// Writes the reply; thread-safe (the heartbeat has its own thread). Owns nothing.
+class ReplyWriter {
+ public:
+  explicit ReplyWriter(int descriptor) : descriptor_(descriptor) {}
+  void hello(const Json& environment);
+  void heartbeat();
+  void progress(std::int64_t done, std::int64_t total, const std::string& what);
+  void metric(const MetricValue& value);
+  void items(const std::vector<ItemScore>& items);
+  void samples(const std::vector<Sample>& samples);
+  void fingerprint(const Fingerprint& fingerprint);
+  void event(const std::string& level, const std::string& code, const std::string& text);
+  void outcome(const OutcomeReason& outcome);
+  void bye();
+
+ private:
+  void write(Json message);
+  int descriptor_;
+  std::int64_t next_ = 0;
+};
+
+}  // namespace assay

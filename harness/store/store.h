@@ -1,0 +1,105 @@
+#pragma once
+// The results database: one SQLite file, written only by `assay`. See docs/formats/database.md.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/base/outcome.h"
+#include "harness/protocol/protocol.h"
+
+namespace assay {
+
+/// A cell as the store keeps it; the planner's Cell without what only a run needs.
+struct PlannedCell {
+  std::int64_t ordinal = 0;
+  std::string key, twin_key;
+  Json key_doc;
+  std::string method, params_json, model_name, model_hash, suite, suite_params_json, profile;
+  std::uint64_t seed = 0;
+  bool random_weights = false, limited = false;
+};
+
+/// One finished child process.
+struct ProcessRecord {
+  std::string pass;  ///< "fit", "score", "time"
+  int order = 0;     ///< position in the interleaved order of the run
+  std::int64_t pid = 0;
+  std::string started_utc, ended_utc;
+  int exit_code = 0;
+  int signal = 0;
+  std::int64_t peak_rss_bytes = 0;
+  double cpu_seconds = 0;
+  double load1 = 0;
+  std::string stderr_tail;
+};
+
+/// One row of the view `results`; a value without status OK is absent.
+struct ResultRow {
+  std::string experiment, model, method, params, suite, suite_params, metric, unit, convention;
+  int direction = 0;
+  std::string profile;
+  std::int64_t seed = 0;
+  std::string status, reason;
+  std::optional<double> value, lo, hi;
+  std::int64_t n = 0;
+  std::optional<double> twin_value, ratio;
+  std::string cell_key;
+  bool random_weights = false, limited = false;
+};
+
+class Store {
+ public:
+  /// Creates or opens; migrates an older file after keeping a copy. Throws UserError for a file
+  /// that is not ours or newer, MachineError for a locked, read-only or full place.
+  static Store open(const std::filesystem::path& path);
+  /// Opens without the right to write; throws UserError when missing.
+  static Store open_read_only(const std::filesystem::path& path);
+  Store(Store&&) noexcept;
+  ~Store();
+
+  /// Freezes a plan; returns the experiment's id. The same name and resolved config again returns
+  /// the stored one.
+  std::int64_t add_experiment(const std::string& name, const Json& resolved, std::uint64_t seed,
+                              bool limited, const std::vector<PlannedCell>& cells);
+
+  /// Final status of the newest attempt at a cell key, if any attempt has one.
+  [[nodiscard]] std::optional<OutcomeReason> final_outcome(const std::string& cell_key) const;
+  /// Links a finished attempt of the same key from another experiment to this one's cell.
+  bool reuse(std::int64_t experiment, const std::string& cell_key);
+
+  std::int64_t begin_attempt(std::int64_t experiment, const std::string& cell_key,
+                             const std::string& session);
+  /// One transaction: the process, its samples, items, metrics, events and environment.
+  void add_process(std::int64_t attempt, const ProcessRecord& process, const WorkerReply& reply,
+                   const std::vector<MetricDef>& definitions);
+  /// Adds or replaces summaries that the parent computed over several processes.
+  void add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
+                   const std::vector<MetricDef>& definitions);
+  void finish_attempt(std::int64_t attempt, const OutcomeReason& outcome);
+  /// RUNNING attempts whose process is gone become INTERRUPTED. Returns how many.
+  int close_stale_attempts();
+
+  /// Fingerprint seen by the scoring pass of (artefact or model, dtype), if any.
+  [[nodiscard]] std::optional<Fingerprint> fingerprint(const std::string& subject_key) const;
+  void set_fingerprint(const std::string& subject_key, const Fingerprint& fingerprint);
+
+  [[nodiscard]] std::vector<std::string> experiments() const;  ///< names, newest last
+  /// Rows in plan order; of all experiments when `experiment` is empty.
+  [[nodiscard]] std::vector<ResultRow> results(const std::string& experiment) const;
+  /// title and resolved config of the newest experiment of that name.
+  [[nodiscard]] Json experiment_config(const std::string& name) const;
+  /// Environment documents of the attempts of an experiment, without duplicates.
+  [[nodiscard]] std::vector<Json> environments(const std::string& experiment) const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace assay
