@@ -1,0 +1,26 @@
+# Shared by the scripts of this folder; sourced, never run.
+# Defines: ROOT, ASSAY_HOME, ENVIRONMENT (folder of the Python environment), ccache's settings, say, fail.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+ASSAY_HOME=${ASSAY_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/assay}
+export ASSAY_HOME
+
+# One environment a lock file: clones with the same pins share it, a changed pin makes a new one.
+lock_id() { sha256sum "$1" | cut -c1-12; }
+ENVIRONMENT=$ASSAY_HOME/env-$(lock_id "$ROOT/requirements.txt")
+PEERS=$ASSAY_HOME/peers-$(lock_id "$ROOT/requirements-peers.txt")
+
+# Paths are stored relative to the clone, so that a second clone finds what the first compiled.
+export CCACHE_DIR=${CCACHE_DIR:-$ASSAY_HOME/ccache}
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$ROOT}
+export CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*"; }
+
+# fail REASON REMEDY: the last lines of a script that cannot go on.
+fail() {
+  printf '%s: cannot go on: %s\n' "$(basename "$0")" "$1" >&2
+  printf '%s: what helps: %s\n' "$(basename "$0")" "$2" >&2
+  exit 3
+}
