@@ -52,6 +52,8 @@ struct ResultRow {
   bool random_weights = false, limited = false;
 };
 
+/// One connection to a results database. Used by one thread at a time; a second thread or program
+/// opens its own. Every function may throw MachineError (locked, full, unreadable).
 class Store {
  public:
   /// Creates or opens; migrates an older file after keeping a copy. Throws UserError for a file
@@ -61,25 +63,32 @@ class Store {
   static Store open_read_only(const std::filesystem::path& path);
   Store(Store&&) noexcept;
   ~Store();
+  struct Impl;  ///< internal
 
-  /// Freezes a plan; returns the experiment's id. The same name and resolved config again returns
-  /// the stored one.
+  /// Freezes a plan; returns the experiment's id. The same name, resolved config and cell keys
+  /// again return the stored one and make it the newest of its name.
   std::int64_t add_experiment(const std::string& name, const Json& resolved, std::uint64_t seed,
                               bool limited, const std::vector<PlannedCell>& cells);
 
-  /// Final status of the newest attempt at a cell key, if any attempt has one.
+  /// Final status of the newest attempt at a cell key, if any attempt has one; an interrupted
+  /// attempt speaks only when there is no other.
   [[nodiscard]] std::optional<OutcomeReason> final_outcome(const std::string& cell_key) const;
   /// Links a finished attempt of the same key from another experiment to this one's cell.
   bool reuse(std::int64_t experiment, const std::string& cell_key);
 
+  /// `session` names one `assay run`. A cell with a process of pass "time" gets a ratio only when
+  /// its twin was timed in the same session: time the twin again together with new candidates.
   std::int64_t begin_attempt(std::int64_t experiment, const std::string& cell_key,
                              const std::string& session);
-  /// One transaction: the process, its samples, items, metrics, events and environment.
+  /// One transaction: the process, its samples, items, metrics, events and environment. Definitions
+  /// are found by tag; a metric without one is kept as neutral and without unit. Throws
+  /// std::invalid_argument for NaN or infinity and stores nothing then.
   void add_process(std::int64_t attempt, const ProcessRecord& process, const WorkerReply& reply,
                    const std::vector<MetricDef>& definitions);
   /// Adds or replaces summaries that the parent computed over several processes.
   void add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
                    const std::vector<MetricDef>& definitions);
+  /// A final status never changes: a second call throws std::logic_error.
   void finish_attempt(std::int64_t attempt, const OutcomeReason& outcome);
   /// RUNNING attempts whose process is gone become INTERRUPTED. Returns how many.
   int close_stale_attempts();
@@ -89,15 +98,19 @@ class Store {
   void set_fingerprint(const std::string& subject_key, const Fingerprint& fingerprint);
 
   [[nodiscard]] std::vector<std::string> experiments() const;  ///< names, newest last
-  /// Rows in plan order; of all experiments when `experiment` is empty.
+  /// Rows in plan order, of the newest plan of the name; of all experiments when `experiment` is
+  /// empty.
   [[nodiscard]] std::vector<ResultRow> results(const std::string& experiment) const;
   /// title and resolved config of the newest experiment of that name.
   [[nodiscard]] Json experiment_config(const std::string& name) const;
+  /// Key documents of cells of this method and suite that were measured, newest first; what
+  /// nearest_document() of the planner compares with.
+  [[nodiscard]] std::vector<Json> measured_keys(const std::string& method,
+                                                const std::string& suite) const;
   /// Environment documents of the attempts of an experiment, without duplicates.
   [[nodiscard]] std::vector<Json> environments(const std::string& experiment) const;
 
  private:
-  struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

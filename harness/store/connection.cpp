@@ -1,0 +1,123 @@
+#include "harness/store/connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "harness/base/errors.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kBusyTimeoutMs = 5000;
+
+std::string percent_encoded(const std::string& path) {
+  std::string encoded;
+  for (const char c : path) {
+    const bool special = c == '%' || c == '?' || c == '#';
+    encoded += special ? fmt::format("%{:02x}", static_cast<unsigned>(c)) : std::string(1, c);
+  }
+  return encoded;
+}
+
+// SQLite cannot read a WAL file in a folder where it may not make its side files. When there is no
+// unmerged log beside the file, nobody is writing, and it can be read as a constant.
+bool must_be_read_as_constant(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  return ::access(folder.c_str(), W_OK) != 0 && !fs::exists(path.string() + "-wal");
+}
+
+std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection::Mode mode) {
+  if (mode == Connection::Mode::kReadWrite) {
+    return std::make_unique<SQLite::Database>(
+        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs);
+  }
+  const std::string address = "file:" + percent_encoded(path.string()) +
+                              (must_be_read_as_constant(path) ? "?immutable=1" : "");
+  return std::make_unique<SQLite::Database>(address, SQLite::OPEN_READONLY | SQLite::OPEN_URI,
+                                            kBusyTimeoutMs);
+}
+
+void check_place(const fs::path& path, Connection::Mode mode) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    throw UserError(
+        fmt::format("{}: is a folder; give the name of a database file", path.string()));
+  }
+  if (mode == Connection::Mode::kReadOnly && !fs::exists(path, ignored)) {
+    throw UserError(fmt::format("{}: no such database; `assay run FILE --db {}` makes one",
+                                path.string(), path.string()));
+  }
+  const fs::path folder = path.parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, ignored)) {
+    throw UserError(fmt::format("{}: the folder {} does not exist; create it or choose another",
+                                path.string(), folder.string()));
+  }
+}
+
+}  // namespace
+
+Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
+  check_place(path_, mode);
+  guarded([&] {
+    database_ = open_database(path_, mode);
+    database_->exec("PRAGMA foreign_keys = ON");
+    // The first real read: finds out whether the file is a database.
+    database_->exec("PRAGMA schema_version");
+  });
+}
+
+Query Connection::query(const char* sql) {
+  auto& statement = statements_[sql];
+  if (!statement) statement = std::make_unique<SQLite::Statement>(*database_, sql);
+  return Query(*statement);
+}
+
+void Connection::execute(const std::string& sql) {
+  guarded([&] { database_->exec(sql); });
+}
+
+std::int64_t Connection::pragma(const std::string& name) {
+  return guarded([&] { return database_->execAndGet("PRAGMA " + name).getInt64(); });
+}
+
+void Connection::throw_in_words(const fs::path& path, int code, const std::string& what) {
+  const std::string file = path.string();
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+      throw UserError(fmt::format(
+          "{}: is not a SQLite database; choose another name with --db, or move the file away",
+          file));
+    case SQLITE_CORRUPT:
+      throw UserError(
+          fmt::format("{}: the database is damaged ({}); restore a copy, or save what "
+                      "is left with `sqlite3 {} .recover`",
+                      file, what, file));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw MachineError(
+          fmt::format("{}: is locked by another program since more than {} s; wait "
+                      "for it or stop it (`fuser {}` names it)",
+                      file, kBusyTimeoutMs / 1000, file));
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      throw MachineError(fmt::format(
+          "{}: cannot be opened for this ({}); the file and its folder must be writable: change "
+          "their permissions or choose another place with --db",
+          file, what));
+    case SQLITE_FULL:
+      throw MachineError(fmt::format(
+          "{}: the disk is full; free some space and run again, what was finished is kept", file));
+    case SQLITE_IOERR:
+      throw MachineError(fmt::format(
+          "{}: reading or writing failed ({}); check the disk and its quota", file, what));
+    default:
+      throw std::logic_error(fmt::format("{}: {} (SQLite error {})", file, what, code));
+  }
+}
+
+}  // namespace assay

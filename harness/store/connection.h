@@ -1,0 +1,127 @@
+#pragma once
+// One SQLite connection with our settings, and errors in words. Internal to harness/store.
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace assay {
+
+/// A prepared statement in use: binds in order, and gives the statement back when it goes away.
+class Query {
+ public:
+  explicit Query(SQLite::Statement& statement) : statement_(statement) {}
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+  ~Query() { statement_.tryReset(); }
+
+  /// Binds all parameters, first to last. NaN and infinity throw std::invalid_argument: SQLite
+  /// would store NaN as NULL without a word.
+  template <typename... Values>
+  Query& with(const Values&... values) {
+    statement_.reset();
+    int index = 0;
+    (bind(++index, values), ...);
+    return *this;
+  }
+  /// Steps to the next row; false after the last.
+  bool next() { return statement_.executeStep(); }
+  /// For statements without rows; returns how many rows changed.
+  int run() { return statement_.exec(); }
+
+  [[nodiscard]] std::string text(int column) const {
+    return statement_.getColumn(column).getString();
+  }
+  [[nodiscard]] std::int64_t integer(int column) const {
+    return statement_.getColumn(column).getInt64();
+  }
+  [[nodiscard]] std::optional<double> real(int column) const {
+    const SQLite::Column value = statement_.getColumn(column);
+    return value.isNull() ? std::nullopt : std::optional<double>(value.getDouble());
+  }
+
+ private:
+  void bind(int index, double value) {
+    if (!std::isfinite(value)) {
+      throw std::invalid_argument("NaN and infinity cannot be stored: classify the attempt as NAN");
+    }
+    statement_.bind(index, value);
+  }
+  template <typename Value>
+  void bind(int index, const std::optional<Value>& value) {
+    if (value)
+      bind(index, *value);
+    else
+      statement_.bind(index);
+  }
+  void bind(int index, std::int64_t value) { statement_.bind(index, value); }
+  void bind(int index, int value) { statement_.bind(index, value); }
+  void bind(int index, bool value) { statement_.bind(index, value ? 1 : 0); }
+  void bind(int index, std::string_view value) { statement_.bind(index, std::string(value)); }
+  void bind(int index, const std::string& value) { statement_.bind(index, value); }
+  void bind(int index, const char* value) { statement_.bind(index, std::string(value)); }
+
+  SQLite::Statement& statement_;
+};
+
+class Connection {
+ public:
+  enum class Mode { kReadWrite, kReadOnly };
+
+  /// Opens (and for writing creates) the file. Errors as Store::open documents them.
+  Connection(std::filesystem::path path, Mode mode);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// `sql` is prepared once a connection.
+  Query query(const char* sql);
+  /// Runs statements without parameters or rows.
+  void execute(const std::string& sql);
+  [[nodiscard]] std::int64_t pragma(const std::string& name);
+
+  /// Runs `work` in one BEGIN IMMEDIATE transaction; rolled back when it throws.
+  template <typename Work>
+  auto transaction(Work&& work) {
+    return guarded([&] {
+      SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+      if constexpr (std::is_void_v<decltype(work())>) {
+        work();
+        transaction.commit();
+      } else {
+        auto result = work();
+        transaction.commit();
+        return result;
+      }
+    });
+  }
+
+  /// Turns SQLite's errors into ours.
+  template <typename Work>
+  auto guarded(Work&& work) {
+    try {
+      return work();
+    } catch (const SQLite::Exception& error) {
+      throw_in_words(path_, error.getErrorCode(), error.what());
+    }
+  }
+
+  /// Throws UserError or MachineError with the remedy; std::logic_error for a broken constraint.
+  [[noreturn]] static void throw_in_words(const std::filesystem::path& path, int code,
+                                          const std::string& what);
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<SQLite::Database> database_;
+  std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+}  // namespace assay

@@ -1,0 +1,72 @@
+#include "harness/store/migrations.h"
+
+#include <fmt/format.h>
+
+#include "harness/base/errors.h"
+#include "harness/store/connection.h"
+
+namespace assay {
+namespace {
+
+struct Header {
+  std::int64_t application;
+  int version;
+  bool empty;
+};
+
+// In one read transaction: another program may be making the file at this moment.
+Header read_header(Connection& connection) {
+  connection.execute("BEGIN");
+  const Header header{connection.pragma("application_id"),
+                      static_cast<int>(connection.pragma("user_version")),
+                      connection.pragma("schema_version") == 0};
+  connection.execute("COMMIT");
+  return header;
+}
+
+void keep_a_copy(Connection& connection, int version) {
+  const std::filesystem::path copy = fmt::format("{}.v{}.bak", connection.path().string(), version);
+  if (std::filesystem::exists(copy)) return;  // another program made it, or an earlier try
+  connection.guarded([&] { connection.query("VACUUM INTO ?").with(copy.string()).run(); });
+}
+
+void apply(Connection& connection, const Migration& migration) {
+  connection.transaction([&] {
+    if (connection.pragma("user_version") >= migration.version) return;
+    connection.execute(std::string(migration.sql));
+    connection.execute(fmt::format("PRAGMA user_version = {}", migration.version));
+    connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
+  });
+}
+
+}  // namespace
+
+int checked_schema_version(Connection& connection, int newest_known) {
+  const std::string file = connection.path().string();
+  const auto [application, version, empty] = read_header(connection);
+  if (empty && application == 0) return 0;
+  if (application != kApplicationId) {
+    throw UserError(fmt::format(
+        "{}: is a database of another program (application_id {}, ours is {}); choose another name "
+        "with --db",
+        file, application, kApplicationId));
+  }
+  if (version > newest_known) {
+    throw UserError(
+        fmt::format("{}: has schema version {}, this assay knows up to {}: written by a newer "
+                    "assay; update assay or choose another name with --db",
+                    file, version, newest_known));
+  }
+  return version;
+}
+
+void migrate(Connection& connection, std::span<const Migration> migrations) {
+  const int newest = migrations.back().version;
+  const int found = checked_schema_version(connection, newest);
+  if (found == newest) return;
+  if (found > 0) keep_a_copy(connection, found);
+  for (const Migration& migration : migrations) apply(connection, migration);
+  checked_schema_version(connection, newest);
+}
+
+}  // namespace assay

@@ -1,0 +1,171 @@
+#include "harness/store/store.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/base/hashing.h"
+#include "harness/store/migrations.h"
+#include "harness/store/store_impl.h"
+
+namespace assay {
+namespace {
+
+constexpr double kWalRetrySeconds = 5;
+
+// Only for a file that is known to be ours or empty: the mode is stored in the file.
+void switch_to_wal(Connection& connection) {
+  const double start = monotonic_seconds();
+  while (true) {
+    try {
+      connection.execute("PRAGMA journal_mode = WAL");
+      break;
+    } catch (const MachineError&) {
+      // The busy timeout does not cover this pragma; another program may be making the same file.
+      if (monotonic_seconds() - start > kWalRetrySeconds) throw;
+    }
+  }
+  connection.execute("PRAGMA synchronous = NORMAL");
+}
+
+void name_the_store(Connection& connection) {
+  connection.transaction([&] {
+    connection
+        .query(
+            "INSERT INTO store_meta(key, value) VALUES ('store_uuid', ?), ('created_utc', ?) "
+            "ON CONFLICT DO NOTHING")
+        .with(new_uuid(), utc_now())
+        .run();
+  });
+}
+
+std::string hash_of_plan(const std::string& config_hash, const std::vector<PlannedCell>& cells) {
+  Sha256 hash;
+  hash.update(config_hash);
+  for (const PlannedCell& cell : cells) hash.update(cell.key);
+  return hash.hex();
+}
+
+void insert_cells(Store::Impl& store, std::int64_t experiment,
+                  const std::vector<PlannedCell>& cells);
+
+}  // namespace
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Store Store::open(const std::filesystem::path& path) {
+  Connection connection(path, Connection::Mode::kReadWrite);
+  const auto migrations = embedded_migrations();
+  checked_schema_version(connection, migrations.back().version);
+  switch_to_wal(connection);
+  migrate(connection, migrations);
+  name_the_store(connection);
+  return Store(std::make_unique<Impl>(std::move(connection)));
+}
+
+Store Store::open_read_only(const std::filesystem::path& path) {
+  Connection connection(path, Connection::Mode::kReadOnly);
+  const int newest = embedded_migrations().back().version;
+  const int found = checked_schema_version(connection, newest);
+  if (found < newest) {
+    throw UserError(
+        fmt::format("{}: has schema version {}, this assay reads {}; `assay run` with "
+                    "this database brings it up to date",
+                    path.string(), found, newest));
+  }
+  return Store(std::make_unique<Impl>(std::move(connection)));
+}
+
+std::string Store::Impl::keep_document(const char* kind, const Json& document) {
+  const std::string body = canonical_json(document);
+  const std::string hash = sha256_hex(body);
+  connection.query("INSERT INTO blob_doc(hash, kind, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+      .with(hash, kind, body)
+      .run();
+  return hash;
+}
+
+std::int64_t Store::add_experiment(const std::string& name, const Json& resolved,
+                                   std::uint64_t seed, bool limited,
+                                   const std::vector<PlannedCell>& cells) {
+  Connection& connection = impl_->connection;
+  return connection.transaction([&]() -> std::int64_t {
+    const std::string config_hash = impl_->keep_document("config", resolved);
+    const std::string plan_hash = hash_of_plan(config_hash, cells);
+    Query known = connection.query(
+        "UPDATE experiment SET plan_order = (SELECT max(plan_order) + 1 FROM experiment) "
+        "WHERE name = ? AND plan_hash = ? RETURNING experiment_id");
+    known.with(name, plan_hash);
+    if (known.next()) {
+      const std::int64_t id = known.integer(0);
+      known.next();
+      return id;
+    }
+    Query added = connection.query(
+        "INSERT INTO experiment(experiment_uuid, name, config_hash, plan_hash, plan_seed, "
+        "plan_order, created_utc, limited) VALUES (?, ?, ?, ?, ?, "
+        "(SELECT coalesce(max(plan_order), 0) + 1 FROM experiment), ?, ?) RETURNING experiment_id");
+    added.with(new_uuid(), name, config_hash, plan_hash, static_cast<std::int64_t>(seed), utc_now(),
+               limited);
+    added.next();
+    const std::int64_t id = added.integer(0);
+    added.next();
+    insert_cells(*impl_, id, cells);
+    return id;
+  });
+}
+
+namespace {
+
+void insert_cells(Store::Impl& store, std::int64_t experiment,
+                  const std::vector<PlannedCell>& cells) {
+  for (const PlannedCell& cell : cells) {
+    if (store.keep_document("key", cell.key_doc) != cell.key) {
+      throw std::logic_error("the key of cell " + std::to_string(cell.ordinal) +
+                             " is not the hash of its document");
+    }
+    const auto twin =
+        cell.twin_key.empty() ? std::nullopt : std::optional<std::string>(cell.twin_key);
+    store.connection
+        .query(
+            "INSERT INTO plan_cell(experiment_id, ordinal, cell_key, twin_key, model_name, "
+            "model_hash, method, params, suite_id, suite_params, profile_id, seed, "
+            "random_weights, limited) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .with(experiment, cell.ordinal, cell.key, twin, cell.model_name, cell.model_hash,
+              cell.method, cell.params_json, cell.suite, cell.suite_params_json, cell.profile,
+              static_cast<std::int64_t>(cell.seed), cell.random_weights, cell.limited)
+        .run();
+  }
+}
+
+}  // namespace
+
+std::optional<Fingerprint> Store::fingerprint(const std::string& subject_key) const {
+  return impl_->connection.guarded([&]() -> std::optional<Fingerprint> {
+    Query rows =
+        impl_->connection.query("SELECT value FROM fingerprint WHERE subject_key = ? ORDER BY idx");
+    rows.with(subject_key);
+    Fingerprint found;
+    while (rows.next()) found.values.push_back(*rows.real(0));
+    if (found.values.empty()) return std::nullopt;
+    return found;
+  });
+}
+
+void Store::set_fingerprint(const std::string& subject_key, const Fingerprint& fingerprint) {
+  Connection& connection = impl_->connection;
+  connection.transaction([&] {
+    connection.query("DELETE FROM fingerprint WHERE subject_key = ?").with(subject_key).run();
+    for (std::size_t i = 0; i < fingerprint.values.size(); ++i) {
+      connection.query("INSERT INTO fingerprint(subject_key, idx, value) VALUES (?, ?, ?)")
+          .with(subject_key, static_cast<std::int64_t>(i), fingerprint.values[i])
+          .run();
+    }
+  });
+}
+
+}  // namespace assay

@@ -1,0 +1,271 @@
+// Attempts: begin, what their processes said, end.
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "harness/base/clock.h"
+#include "harness/store/store_impl.h"
+
+namespace assay {
+namespace {
+
+// Start of a process in clock ticks since boot (field 22 of /proc/PID/stat), so that a reused pid
+// is not taken for the old process. Empty when there is no such process.
+std::string start_of_process(std::int64_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  if (!std::getline(file, line)) return "";
+  std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  return field;
+}
+
+bool is_final(Outcome outcome) {
+  return outcome != Outcome::kQueued && outcome != Outcome::kRunning;
+}
+
+MetricDef definition_of(const std::string& tag, const std::vector<MetricDef>& definitions) {
+  const auto found = std::find_if(definitions.begin(), definitions.end(),
+                                  [&](const MetricDef& def) { return def.tag == tag; });
+  if (found != definitions.end()) return *found;
+  return MetricDef{tag, "", 0, "", "reported by the worker without a definition"};
+}
+
+std::int64_t insert_process(Store::Impl& store, std::int64_t attempt, const ProcessRecord& process,
+                            const Json& environment) {
+  std::optional<std::string> env_hash;
+  if (!environment.empty()) env_hash = store.keep_document("environment", environment);
+  Query added = store.connection.query(
+      "INSERT INTO process_run(attempt_id, process_no, pass, order_pos, pid, boot_id, started_utc, "
+      "ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, env_hash) "
+      "SELECT ?1, coalesce(max(process_no) + 1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+      "?13, ?14 FROM process_run WHERE attempt_id = ?1 RETURNING process_no");
+  added.with(attempt, process.pass, process.order, process.pid, boot_id(), process.started_utc,
+             process.ended_utc, process.exit_code, process.signal, process.peak_rss_bytes,
+             process.cpu_seconds, process.load1, valid_utf8(process.stderr_tail), env_hash);
+  added.next();
+  const std::int64_t number = added.integer(0);
+  added.next();
+  return number;
+}
+
+void insert_samples(Store::Impl& store, std::int64_t attempt, std::int64_t process,
+                    const std::vector<Sample>& samples, const std::vector<MetricDef>& definitions) {
+  std::map<std::string, std::int64_t> ids;
+  Query insert = store.connection.query(
+      "INSERT INTO sample(attempt_id, process_no, metric_id, idx, value, warmup) "
+      "VALUES (?, ?, ?, ?, ?, ?)");
+  for (const Sample& sample : samples) {
+    auto id = ids.find(sample.tag);
+    if (id == ids.end()) {
+      id = ids.emplace(sample.tag, store.metric_id(sample.tag, definitions)).first;
+    }
+    insert.with(attempt, process, id->second, sample.index, sample.value, sample.warmup).run();
+  }
+}
+
+void insert_items(Connection& connection, std::int64_t attempt,
+                  const std::vector<ItemScore>& items) {
+  Query insert = connection.query(
+      "INSERT INTO per_item(attempt_id, item_no, item_hash, correct, score, nll, kld, n_tokens, "
+      "output_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  for (const ItemScore& item : items) {
+    insert
+        .with(attempt, item.item, item.item_hash, item.correct, item.score, item.nll, item.kld,
+              item.tokens, item.output_hash)
+        .run();
+  }
+}
+
+void insert_events(Connection& connection, std::int64_t attempt, std::int64_t process,
+                   const std::vector<WorkerReply::Event>& events) {
+  for (const WorkerReply::Event& event : events) {
+    connection
+        .query(
+            "INSERT INTO event(attempt_id, process_no, at_utc, level, code, text) "
+            "VALUES (?, ?, ?, ?, ?, ?)")
+        .with(attempt, process, utc_now(), event.level, event.code, valid_utf8(event.text))
+        .run();
+  }
+}
+
+}  // namespace
+
+std::string valid_utf8(const std::string& text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace))
+      .get<std::string>();
+}
+
+std::int64_t Store::Impl::metric_id(const std::string& tag,
+                                    const std::vector<MetricDef>& definitions) {
+  const MetricDef def = definition_of(tag, definitions);
+  Query known = connection.query(
+      "SELECT metric_id, unit, direction FROM metric_def WHERE tag = ? AND convention = ?");
+  known.with(def.tag, def.convention);
+  if (known.next()) {
+    if (known.text(1) != def.unit || known.integer(2) != def.direction) {
+      throw std::logic_error(fmt::format(
+          "metric '{}' ({}) is stored with unit '{}' and direction {}, now it has '{}' and {}; a "
+          "new meaning needs a new convention",
+          def.tag, def.convention, known.text(1), known.integer(2), def.unit, def.direction));
+    }
+    return known.integer(0);
+  }
+  Query added = connection.query(
+      "INSERT INTO metric_def(tag, unit, direction, convention, help) VALUES (?, ?, ?, ?, ?) "
+      "RETURNING metric_id");
+  added.with(def.tag, def.unit, def.direction, def.convention, def.help);
+  added.next();
+  const std::int64_t id = added.integer(0);
+  added.next();
+  return id;
+}
+
+void Store::Impl::write_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
+                                const std::vector<MetricDef>& definitions) {
+  for (const MetricValue& value : values) {
+    const std::optional<std::string> null_reason =
+        value.value ? std::nullopt
+                    : std::optional<std::string>(value.null_reason.empty() ? "not given"
+                                                                           : value.null_reason);
+    connection
+        .query(
+            "INSERT OR REPLACE INTO metric_value(attempt_id, metric_id, value, std_error, lo, "
+            "hi, n, interval_method, null_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .with(attempt, metric_id(value.tag, definitions), value.value, value.std_error, value.lo,
+              value.hi, value.n, value.interval_method, null_reason)
+        .run();
+  }
+}
+
+bool Store::reuse(std::int64_t experiment, const std::string& cell_key) {
+  Connection& connection = impl_->connection;
+  return connection.transaction([&] {
+    const int linked =
+        connection
+            .query(
+                "INSERT INTO cell_attempt(cell_id, attempt_id) "
+                "SELECT c.cell_id, a.attempt_id FROM plan_cell c JOIN attempt a "
+                "ON a.cell_key = c.cell_key WHERE c.experiment_id = ? AND c.cell_key = ? "
+                "AND a.status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED') "
+                "ORDER BY a.attempt_id DESC LIMIT 1 ON CONFLICT DO NOTHING")
+            .with(experiment, cell_key)
+            .run();
+    if (linked > 0) return true;
+    Query there = connection.query(
+        "SELECT 1 FROM cell_attempt l JOIN plan_cell c ON c.cell_id = l.cell_id JOIN attempt a "
+        "ON a.attempt_id = l.attempt_id WHERE c.experiment_id = ? AND c.cell_key = ? "
+        "AND a.status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED')");
+    there.with(experiment, cell_key);
+    return there.next();
+  });
+}
+
+std::int64_t Store::begin_attempt(std::int64_t experiment, const std::string& cell_key,
+                                  const std::string& session) {
+  Connection& connection = impl_->connection;
+  return connection.transaction([&] {
+    Query added = connection.query(
+        "INSERT INTO attempt(attempt_uuid, cell_key, status, session_uuid, started_utc, owner_pid, "
+        "owner_started, owner_boot_id) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?) "
+        "RETURNING attempt_id");
+    const std::int64_t pid = ::getpid();
+    added.with(new_uuid(), cell_key, session, utc_now(), pid, start_of_process(pid), boot_id());
+    added.next();
+    const std::int64_t attempt = added.integer(0);
+    added.next();
+    const int linked = connection
+                           .query(
+                               "INSERT INTO cell_attempt(cell_id, attempt_id) SELECT cell_id, ? "
+                               "FROM plan_cell WHERE experiment_id = ? AND cell_key = ?")
+                           .with(attempt, experiment, cell_key)
+                           .run();
+    if (linked != 1) throw std::logic_error("no cell " + cell_key + " in this experiment");
+    return attempt;
+  });
+}
+
+void Store::add_process(std::int64_t attempt, const ProcessRecord& process,
+                        const WorkerReply& reply, const std::vector<MetricDef>& definitions) {
+  Connection& connection = impl_->connection;
+  connection.transaction([&] {
+    const std::int64_t number = insert_process(*impl_, attempt, process, reply.environment);
+    insert_samples(*impl_, attempt, number, reply.samples, definitions);
+    insert_items(connection, attempt, reply.items);
+    impl_->write_metrics(attempt, reply.metrics, definitions);
+    insert_events(connection, attempt, number, reply.events);
+    if (process.pass == "time") {
+      connection.query("UPDATE attempt SET timed = 1 WHERE attempt_id = ?").with(attempt).run();
+    }
+  });
+}
+
+void Store::add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
+                        const std::vector<MetricDef>& definitions) {
+  impl_->connection.transaction([&] { impl_->write_metrics(attempt, values, definitions); });
+}
+
+void Store::finish_attempt(std::int64_t attempt, const OutcomeReason& outcome) {
+  if (!is_final(outcome.outcome)) throw std::logic_error("an attempt ends with a final status");
+  Connection& connection = impl_->connection;
+  connection.transaction([&] {
+    const auto text_or_null = [](const std::string& text) {
+      return text.empty() ? std::nullopt : std::optional<std::string>(valid_utf8(text));
+    };
+    const int changed =
+        connection
+            .query(
+                "UPDATE attempt SET status = ?, reason_code = ?, reason_text = ?, ended_utc = ? "
+                "WHERE attempt_id = ? AND status = 'RUNNING'")
+            .with(outcome_name(outcome.outcome), text_or_null(outcome.code),
+                  text_or_null(outcome.text), utc_now(), attempt)
+            .run();
+    if (changed != 1) throw std::logic_error("a final status never changes");
+  });
+}
+
+int Store::close_stale_attempts() {
+  Connection& connection = impl_->connection;
+  return connection.transaction([&] {
+    struct Running {
+      std::int64_t attempt, pid;
+      std::string started, boot;
+    };
+    std::vector<Running> running;
+    {
+      Query rows = connection.query(
+          "SELECT attempt_id, owner_pid, owner_started, owner_boot_id FROM attempt "
+          "WHERE status = 'RUNNING'");
+      rows.with();
+      while (rows.next()) {
+        running.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
+      }
+    }
+    int closed = 0;
+    for (const Running& one : running) {
+      const bool rebooted = one.boot != boot_id();
+      if (!rebooted && start_of_process(one.pid) == one.started) continue;
+      connection
+          .query(
+              "UPDATE attempt SET status = 'INTERRUPTED', reason_code = ?, reason_text = ?, "
+              "ended_utc = ? WHERE attempt_id = ?")
+          .with(rebooted ? "reboot" : "parent_gone",
+                rebooted ? "the machine was restarted" : "the assay process that ran it is gone",
+                utc_now(), one.attempt)
+          .run();
+      ++closed;
+    }
+    return closed;
+  });
+}
+
+}  // namespace assay

@@ -1,0 +1,126 @@
+// Reading: outcomes, result rows, documents.
+
+#include <fmt/format.h>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/store/store_impl.h"
+
+namespace assay {
+namespace {
+
+ResultRow row_from(const Query& rows) {
+  ResultRow row;
+  row.experiment = rows.text(0);
+  row.model = rows.text(1);
+  row.method = rows.text(2);
+  row.params = rows.text(3);
+  row.suite = rows.text(4);
+  row.suite_params = rows.text(5);
+  row.metric = rows.text(6);
+  row.unit = rows.text(7);
+  row.convention = rows.text(8);
+  row.direction = static_cast<int>(rows.integer(9));
+  row.profile = rows.text(10);
+  row.seed = rows.integer(11);
+  row.status = rows.text(12);
+  row.reason = rows.text(13);
+  row.value = rows.real(14);
+  row.lo = rows.real(15);
+  row.hi = rows.real(16);
+  row.n = rows.integer(17);
+  row.twin_value = rows.real(18);
+  row.ratio = rows.real(19);
+  row.cell_key = rows.text(20);
+  row.random_weights = rows.integer(21) != 0;
+  row.limited = rows.integer(22) != 0;
+  return row;
+}
+
+}  // namespace
+
+std::optional<OutcomeReason> Store::final_outcome(const std::string& cell_key) const {
+  return impl_->connection.guarded([&]() -> std::optional<OutcomeReason> {
+    Query rows = impl_->connection.query(
+        "SELECT status, coalesce(reason_code, ''), coalesce(reason_text, '') FROM attempt "
+        "WHERE cell_key = ? AND status NOT IN ('QUEUED', 'RUNNING') "
+        "ORDER BY status = 'INTERRUPTED', attempt_id DESC LIMIT 1");
+    rows.with(cell_key);
+    if (!rows.next()) return std::nullopt;
+    return OutcomeReason{outcome_from_name(rows.text(0)), rows.text(1), rows.text(2)};
+  });
+}
+
+std::vector<std::string> Store::experiments() const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query("SELECT name FROM current_experiment ORDER BY plan_order");
+    rows.with();
+    std::vector<std::string> names;
+    while (rows.next()) names.push_back(rows.text(0));
+    return names;
+  });
+}
+
+std::vector<ResultRow> Store::results(const std::string& experiment) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, "
+        "direction, profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, "
+        "random_weights, limited FROM results_history "
+        "WHERE experiment_id IN (SELECT experiment_id FROM current_experiment "
+        "WHERE ?1 = '' OR name = ?1) ORDER BY plan_order, ordinal, metric_id");
+    rows.with(experiment);
+    std::vector<ResultRow> found;
+    while (rows.next()) found.push_back(row_from(rows));
+    return found;
+  });
+}
+
+Json Store::experiment_config(const std::string& name) const {
+  const std::optional<std::string> body =
+      impl_->connection.guarded([&]() -> std::optional<std::string> {
+        Query rows = impl_->connection.query(
+            "SELECT b.body FROM current_experiment e JOIN blob_doc b ON b.hash = e.config_hash "
+            "WHERE e.name = ?");
+        rows.with(name);
+        if (!rows.next()) return std::nullopt;
+        return rows.text(0);
+      });
+  if (!body) {
+    throw UserError(fmt::format("{}: {}", impl_->connection.path().string(),
+                                unknown_name_message("experiment", name, experiments())));
+  }
+  return Json::parse(*body);
+}
+
+std::vector<Json> Store::environments(const std::string& experiment) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT b.body FROM current_experiment e "
+        "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
+        "JOIN cell_choice h ON h.cell_id = c.cell_id "
+        "JOIN process_run p ON p.attempt_id = h.attempt_id JOIN blob_doc b ON b.hash = p.env_hash "
+        "WHERE ?1 = '' OR e.name = ?1 GROUP BY b.hash ORDER BY min(e.plan_order), min(c.ordinal), "
+        "b.hash");
+    rows.with(experiment);
+    std::vector<Json> documents;
+    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    return documents;
+  });
+}
+
+std::vector<Json> Store::measured_keys(const std::string& method, const std::string& suite) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT b.body FROM blob_doc b JOIN (SELECT c.cell_key, max(a.attempt_id) AS newest "
+        "FROM plan_cell c JOIN attempt a ON a.cell_key = c.cell_key WHERE c.method = ? "
+        "AND c.suite_id = ? AND a.status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED') "
+        "GROUP BY c.cell_key) k ON k.cell_key = b.hash ORDER BY k.newest DESC");
+    rows.with(method, suite);
+    std::vector<Json> documents;
+    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    return documents;
+  });
+}
+
+}  // namespace assay
