@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/checkpoint/binding.h"
 #include "harness/checkpoint/spec.h"
 
 namespace assay {
@@ -41,6 +42,9 @@ class Checkpoint {
   [[nodiscard]] const std::vector<StoredTensor>& tensors() const;
   /// Throws UserError when absent.
   [[nodiscard]] const StoredTensor& tensor(const std::string& name) const;
+
+  /// Where each needed tensor goes; empty when opened without weights.
+  [[nodiscard]] const std::vector<Binding>& bindings() const;
 
   /// Content hash: tensors (name, dtype, shape, SHA-256 of bytes, sorted), parsed config,
   /// tokenizer. Independent of folder name and sharding. File hashes are cached under

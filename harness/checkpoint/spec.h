@@ -52,6 +52,8 @@ struct ModelSpec {
   bool pre_norm = true;            ///< false: norm after the residual (OPT-350M)
   bool final_norm = true;
   bool embedding_norm = false;  ///< BLOOM
+  double alibi_scale = 1.0;     ///< factor of the ALiBi bias (Falcon: 1 / sqrt(head_dim))
+  bool alibi_rounded = false;   ///< slopes and biases rounded to bfloat16 (Falcon)
   bool qkv_bias = false;
   bool attention_out_bias = false;
   bool ffn_bias = false;

@@ -1,0 +1,61 @@
+// BLOOM: ALiBi, a norm after the embedding, tanh GELU, q k v interleaved by head.
+
+#include "harness/checkpoint/family.h"
+
+namespace assay {
+namespace {
+
+const std::vector<ConfigKey> kKeys = {
+    {"vocab_size", &ModelSpec::vocab, {}},
+    {"layer_norm_epsilon", &ModelSpec::norm_eps, 1e-5},
+    {"tie_word_embeddings", &ModelSpec::tied_head, true},
+    {"seq_length", &ModelSpec::max_positions, 2048},
+};
+
+// Published BLOOM configurations use either of two names for these.
+std::int64_t either(ConfigReader& config, const char* name, const char* other) {
+  return config.count(config.has(name) ? name : other, {});
+}
+
+ModelSpec read_spec(ConfigReader& config) {
+  ModelSpec spec;
+  config.fill(spec, kKeys);
+  config.require_flag("apply_residual_connection_post_layernorm", false);
+  spec.layers = either(config, "n_layer", "num_hidden_layers");
+  spec.heads = either(config, "n_head", "num_attention_heads");
+  spec.width = either(config, "n_embed", "hidden_size");
+  spec.kv_heads = spec.heads;
+  spec.head_dim = spec.width / spec.heads;
+  spec.ffn_width = 4 * spec.width;
+  spec.positions = PositionKind::kAlibi;
+  spec.activation = ActivationKind::kGeluTanh;
+  spec.embedding_norm = true;
+  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = true;
+  return spec;
+}
+
+std::vector<TensorRule> tensors(const ModelSpec& spec) {
+  return {
+      {"word_embeddings", Slot::kEmbedding},
+      {"word_embeddings_layernorm", Slot::kEmbeddingNorm, true},
+      {"h.{}.input_layernorm", Slot::kAttentionNorm, true},
+      {"h.{}.self_attention.query_key_value", Slot::kQkv, true, TensorLayout::kGrouped},
+      {"h.{}.self_attention.dense", Slot::kO, true},
+      {"h.{}.post_attention_layernorm", Slot::kFfnNorm, true},
+      {"h.{}.mlp.dense_h_to_4h", Slot::kUp, true},
+      {"h.{}.mlp.dense_4h_to_h", Slot::kDown, true},
+      {"ln_f", Slot::kFinalNorm, true},
+      {"lm_head", Slot::kHead, false, TensorLayout::kPlain, !spec.tied_head},
+  };
+}
+
+}  // namespace
+
+Family family_bloom() {
+  return {{"bloom", "BLOOM: ALiBi, norm after the embedding, tanh GELU", {"bloom"}},
+          read_spec,
+          tensors,
+          {"transformer.", ""}};
+}
+
+}  // namespace assay

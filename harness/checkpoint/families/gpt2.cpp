@@ -1,0 +1,57 @@
+// GPT-2: learned positions, tanh GELU, weights stored transposed with q, k and v side by side.
+
+#include "harness/checkpoint/family.h"
+
+namespace assay {
+namespace {
+
+const std::vector<ConfigKey> kKeys = {
+    {"n_layer", &ModelSpec::layers, {}},
+    {"n_embd", &ModelSpec::width, {}},
+    {"n_head", &ModelSpec::heads, {}},
+    {"vocab_size", &ModelSpec::vocab, {}},
+    {"n_positions", &ModelSpec::max_positions, 1024},
+    {"layer_norm_epsilon", &ModelSpec::norm_eps, 1e-5},
+    {"tie_word_embeddings", &ModelSpec::tied_head, true},
+};
+
+ModelSpec read_spec(ConfigReader& config) {
+  ModelSpec spec;
+  config.fill(spec, kKeys);
+  config.require_flag("scale_attn_weights", true);
+  config.require_flag("scale_attn_by_inverse_layer_idx", false);
+  config.require_flag("add_cross_attention", false);
+  spec.kv_heads = spec.heads;
+  spec.head_dim = spec.width / spec.heads;
+  spec.ffn_width = config.count("n_inner", 4 * spec.width);
+  spec.activation = config.activation("activation_function", "gelu_new");
+  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = true;
+  return spec;
+}
+
+std::vector<TensorRule> tensors(const ModelSpec& spec) {
+  constexpr auto kTransposed = TensorLayout::kTransposed;
+  return {
+      {"wte", Slot::kEmbedding},
+      {"wpe", Slot::kPositions},
+      {"h.{}.ln_1", Slot::kAttentionNorm, true},
+      {"h.{}.attn.c_attn", Slot::kQkv, true, kTransposed},
+      {"h.{}.attn.c_proj", Slot::kO, true, kTransposed},
+      {"h.{}.ln_2", Slot::kFfnNorm, true},
+      {"h.{}.mlp.c_fc", Slot::kUp, true, kTransposed},
+      {"h.{}.mlp.c_proj", Slot::kDown, true, kTransposed},
+      {"ln_f", Slot::kFinalNorm, true},
+      {"lm_head", Slot::kHead, false, TensorLayout::kPlain, !spec.tied_head},
+  };
+}
+
+}  // namespace
+
+Family family_gpt2() {
+  return {{"gpt2", "GPT-2: learned positions, tanh GELU, transposed weights", {"gpt2"}},
+          read_spec,
+          tensors,
+          {"transformer.", ""}};
+}
+
+}  // namespace assay

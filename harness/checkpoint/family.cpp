@@ -1,0 +1,125 @@
+#include "harness/checkpoint/family.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+
+namespace assay {
+namespace {
+
+using TensorIndex = std::map<std::string, const StoredTensor*>;
+
+bool belongs_to_layer(Slot slot) { return slot >= Slot::kAttentionNorm; }
+
+// The head stands outside the part that carries the prefix, wherever a file has it.
+std::vector<std::string> candidates(const Family& family, const TensorRule& rule,
+                                    const std::string& name) {
+  std::vector<std::string> names;
+  if (rule.slot == Slot::kHead) names.push_back(name);
+  for (const std::string& prefix : family.prefixes) names.push_back(prefix + name);
+  return names;
+}
+
+std::vector<std::int64_t> stored_shape(const ModelSpec& spec, const TensorRule& rule, bool bias) {
+  std::vector<std::int64_t> shape = slot_shape(spec, rule.slot, bias);
+  if (rule.layout == TensorLayout::kTransposed) std::reverse(shape.begin(), shape.end());
+  return shape;
+}
+
+bool is_weight_dtype(const std::string& dtype) {
+  return dtype == "F32" || dtype == "BF16" || dtype == "F16";
+}
+
+class Binder {
+ public:
+  Binder(const Family& family, const ModelSpec& spec, const std::vector<StoredTensor>& tensors,
+         std::string place)
+      : family_(family), spec_(spec), place_(std::move(place)) {
+    for (const StoredTensor& tensor : tensors) index_[tensor.name] = &tensor;
+  }
+
+  std::vector<Binding> bind() {
+    for (const TensorRule& rule : family_.tensors(spec_)) {
+      if (!rule.used) continue;
+      const std::int64_t count = belongs_to_layer(rule.slot) ? spec_.layers : 1;
+      for (std::int64_t layer = 0; layer < count; ++layer) bind_one(rule, layer, false);
+      for (std::int64_t layer = 0; rule.bias && layer < count; ++layer) bind_one(rule, layer, true);
+    }
+    if (!problems_.empty()) throw UserError(problems_);
+    return std::move(bindings_);
+  }
+
+ private:
+  void bind_one(const TensorRule& rule, std::int64_t layer, bool bias) {
+    std::string name = rule.name;
+    if (const std::size_t mark = name.find("{}"); mark != std::string::npos) {
+      name.replace(mark, 2, std::to_string(layer));
+    }
+    const auto names = candidates(family_, rule, name + (bias ? ".bias" : ".weight"));
+    const auto shape = stored_shape(spec_, rule, bias);
+    const auto found = std::find_if(names.begin(), names.end(),
+                                    [&](const std::string& n) { return index_.contains(n); });
+    if (found == names.end()) {
+      problems_.push_back(fmt::format("{}: missing tensor '{}' of shape [{}]", place_,
+                                      names.front(), fmt::join(shape, ", ")));
+      return;
+    }
+    check(*index_.at(*found), shape);
+    bindings_.push_back(
+        {rule.slot, bias, belongs_to_layer(rule.slot) ? layer : -1, rule.layout, *found, shape});
+  }
+
+  void check(const StoredTensor& tensor, const std::vector<std::int64_t>& shape) {
+    if (tensor.shape != shape) {
+      problems_.push_back(fmt::format("{}: tensor '{}' has shape [{}]; config.json asks for [{}]",
+                                      place_, tensor.name, fmt::join(tensor.shape, ", "),
+                                      fmt::join(shape, ", ")));
+    }
+    if (!is_weight_dtype(tensor.dtype)) {
+      problems_.push_back(fmt::format("{}: tensor '{}' has dtype {}; allowed: F32, BF16, F16",
+                                      place_, tensor.name, tensor.dtype));
+    }
+  }
+
+  const Family& family_;
+  const ModelSpec& spec_;
+  std::string place_;
+  TensorIndex index_;
+  std::vector<Binding> bindings_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+const Family& family_of_model_type(const std::string& model_type, const std::string& place) {
+  std::vector<std::string> lines;
+  for (const Family& family : family_table()) {
+    const auto& types = family.info.model_types;
+    if (std::find(types.begin(), types.end(), model_type) != types.end()) return family;
+    lines.push_back(fmt::format("{} ({})", family.info.name, join(types, ", ")));
+  }
+  throw UserError(
+      fmt::format("{}: 'model_type' is \"{}\", which no family reads; families (model types): {}",
+                  place, model_type, join(lines, "; ")));
+}
+
+std::vector<FamilyInfo> families() {
+  std::vector<FamilyInfo> infos;
+  for (const Family& family : family_table()) infos.push_back(family.info);
+  std::sort(infos.begin(), infos.end(),
+            [](const FamilyInfo& a, const FamilyInfo& b) { return a.name < b.name; });
+  return infos;
+}
+
+std::vector<Binding> bind_tensors(const Family& family, const ModelSpec& spec,
+                                  const std::vector<StoredTensor>& tensors,
+                                  const std::string& place) {
+  return Binder(family, spec, tensors, place).bind();
+}
+
+}  // namespace assay

@@ -1,0 +1,39 @@
+#pragma once
+// Strict reader of one safetensors file through a memory map.
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/checkpoint/checkpoint.h"
+
+namespace assay {
+
+/// Read-only memory map of a whole file. Move-only; throws UserError when it cannot be opened.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+  MappedFile(const MappedFile&) = delete;
+  ~MappedFile();
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+/// A checked file: header and data agree, every byte of the data belongs to exactly one tensor.
+struct SafetensorsFile {
+  std::filesystem::path path;
+  std::shared_ptr<const MappedFile> map;
+  std::vector<StoredTensor> tensors;  ///< sorted by name; views into the map
+};
+
+/// Throws UserError naming the file, the tensor, the value found and what is allowed.
+SafetensorsFile open_safetensors(const std::filesystem::path& path);
+
+}  // namespace assay
