@@ -5,7 +5,9 @@
 // original standard output: {"v": 1, "t": TYPE, "n": sequence number, ...}; `bye` is last, without
 // it the reply is incomplete. See docs/formats/worker_protocol.md.
 
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +20,9 @@ namespace assay {
 inline constexpr int kProtocolVersion = 1;
 /// Part of every cell key: raise when scoring or timing rules change meaning.
 inline constexpr int kMeasuringVersion = 1;
+/// Limits of a reply; more is a malformed one. The writer splits batches to stay far below.
+inline constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
+inline constexpr std::size_t kMaxReplyBytes = std::size_t{256} << 20;
 
 /// A metric's name and meaning. Direction: +1 higher is better, -1 lower is better, 0 neutral.
 struct MetricDef {
@@ -106,7 +111,7 @@ struct WorkerRequest {
   std::string scratch;
 };
 Json to_json(const WorkerRequest& request);
-/// Throws UserError for a malformed or foreign-version document.
+/// Throws UserError for a malformed document, an unknown key or a foreign version.
 WorkerRequest worker_request_from_json(const Json& document);
 
 /// All that one finished worker said.
@@ -117,7 +122,8 @@ struct WorkerReply {
   std::vector<Sample> samples;
   std::optional<Fingerprint> fingerprint;
   struct Event {
-    std::string level, code, text;
+    std::string level;  ///< "info", "warning", "error"
+    std::string code, text;
   };
   std::vector<Event> events;
   std::optional<OutcomeReason> outcome;
@@ -132,16 +138,23 @@ class ReplyReader {
     std::string what;
   };
   /// Returns progress when the line was one. Throws std::runtime_error for a malformed line, a
-  /// wrong version, a gap in the sequence or anything after bye.
+  /// wrong version, a gap in the sequence, an exceeded limit, a message before hello, a second
+  /// hello, outcome or fingerprint, or anything after bye. Nothing of a refused line is kept.
   std::optional<Progress> feed(const std::string& line);
   [[nodiscard]] const WorkerReply& reply() const { return reply_; }
 
  private:
+  std::optional<Progress> take(const std::string& type, const Json& message);
   WorkerReply reply_;
   std::int64_t next_ = 0;
+  std::size_t bytes_ = 0;
+  bool greeted_ = false;
 };
 
 /// Writes the reply; thread-safe (the heartbeat has its own thread). Owns nothing.
+/// JSON has no NaN and no infinity: such a number is left out of its message (a sample as a whole)
+/// and an event of level "error", code "non_finite", is sent beside it.
+/// Every function throws std::system_error when the other end is gone.
 class ReplyWriter {
  public:
   explicit ReplyWriter(int descriptor) : descriptor_(descriptor) {}
@@ -157,7 +170,9 @@ class ReplyWriter {
   void bye();
 
  private:
-  void write(Json message);
+  void write(const std::string& type, Json message);
+  void refuse_non_finite(const std::string& what);
+  std::mutex mutex_;
   int descriptor_;
   std::int64_t next_ = 0;
 };

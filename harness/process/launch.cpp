@@ -1,0 +1,176 @@
+#include "harness/process/launch.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/process/v2.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "harness/base/errors.h"
+
+namespace assay {
+namespace {
+
+namespace bp = boost::process::v2;
+using boost::system::error_code;
+
+/// A file descriptor that closes itself unless released.
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor = -1) : descriptor_(descriptor) {}
+  ~Descriptor() { reset(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  void reset(int descriptor = -1) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = descriptor;
+  }
+  [[nodiscard]] int get() const { return descriptor_; }
+  int release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+[[noreturn]] void fail(const std::string& what, int error) {
+  throw MachineError(what + ": " + std::strerror(error));
+}
+
+struct Pipe {
+  Descriptor read, write;
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot create a pipe", errno);
+    read.reset(ends[0]);
+    write.reset(ends[1]);
+  }
+};
+
+/// Standard input as an anonymous file: no second pipe to serve, and no SIGPIPE when the child
+/// ends without reading it.
+int open_input(const std::string& text) {
+  Descriptor file(::memfd_create("assay-request", MFD_CLOEXEC));
+  if (file.get() < 0) fail("cannot create a file in memory", errno);
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t written = ::write(file.get(), text.data() + done, text.size() - done);
+    if (written < 0 && errno != EINTR) fail("cannot write a file in memory", errno);
+    done += static_cast<std::size_t>(std::max<ssize_t>(written, 0));
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) fail("cannot rewind a file in memory", errno);
+  return file.release();
+}
+
+/// Initialiser of Boost.Process v2: its functions run in the child between fork and exec, so only
+/// async-signal-safe calls. An error returned there travels back and is thrown by the launcher.
+struct ChildSetup {
+  const ChildSpec& spec;
+  std::vector<const char*> environment;
+  pid_t parent = ::getpid();
+
+  explicit ChildSetup(const ChildSpec& child_spec) : spec(child_spec) {
+    for (const std::string& entry : spec.environment) environment.push_back(entry.c_str());
+    environment.push_back(nullptr);
+  }
+
+  template <class Launcher>
+  error_code on_setup(Launcher& launcher, const boost::filesystem::path&, const char* const*&) {
+    launcher.env = environment.data();
+    return {};
+  }
+
+  template <class Launcher>
+  error_code on_exec_setup(Launcher&, const boost::filesystem::path&, const char* const*&) {
+    if (setup_group() && setup_signals() && setup_limits() && enter_folder()) {
+      hide_descriptors();
+      return {};
+    }
+    return {errno, boost::system::system_category()};
+  }
+
+  bool setup_group() const {
+    if (::setpgid(0, 0) != 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
+    if (::getppid() != parent) ::_exit(127);  // it died before the line above
+    return true;
+  }
+
+  /// What the caller blocks or ignores, the child must not: it has to hear SIGTERM.
+  static bool setup_signals() {
+    sigset_t none;
+    ::sigemptyset(&none);
+    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) {
+      if (::signal(number, SIG_DFL) == SIG_ERR) return false;
+    }
+    return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+  }
+
+  bool setup_limits() const {
+    const rlimit no_core{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return false;
+    if (!spec.memory_limit_bytes) return true;
+    const auto bytes = static_cast<rlim_t>(*spec.memory_limit_bytes);
+    const rlimit memory{bytes, bytes};
+    return ::setrlimit(RLIMIT_AS, &memory) == 0;
+  }
+
+  /// The launcher's own closing skips some. Best effort: a kernel before 5.11 cannot do it, and
+  /// there O_CLOEXEC on everything we open is all there is.
+  static void hide_descriptors() { ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC); }
+
+  bool enter_folder() const {
+    return spec.working_folder.empty() || ::chdir(spec.working_folder.c_str()) == 0;
+  }
+
+  /// The launcher would leave through exit(), which flushes the parent's buffers a second time.
+  template <class... Arguments>
+  void on_exec_error(Arguments&&...) {
+    ::_exit(127);
+  }
+
+  /// The launcher does not collect a child whose exec failed.
+  template <class Launcher, class... Arguments>
+  void on_error(Launcher& launcher, Arguments&&...) {
+    if (launcher.pid > 0) ::waitpid(launcher.pid, nullptr, 0);
+  }
+};
+
+/// The launcher's own pipe is close-on-exec only a moment after its creation: a child started in
+/// that moment would keep it open.
+std::mutex& launch_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+}  // namespace
+
+LaunchedChild launch(const ChildSpec& spec) {
+  const Descriptor input(open_input(spec.input));
+  Pipe out, err;
+  boost::asio::io_context io;
+  bp::posix::default_launcher launcher;
+  error_code error;
+  const std::lock_guard lock(launch_mutex());
+  bp::process process = launcher(
+      io.get_executor(), error, boost::filesystem::path(spec.program.string()), spec.arguments,
+      bp::process_stdio{.in = {input.get()}, .out = {out.write.get()}, .err = {err.write.get()}},
+      ChildSetup(spec));
+  if (error) {
+    throw MachineError("cannot start " + spec.program.string() + ": " + error.message() +
+                       "; check that the program is there and may be executed");
+  }
+  // We collect the exit ourselves, with the resources it used.
+  return {.pid = process.detach().id(), .out = out.read.release(), .err = err.read.release()};
+}
+
+}  // namespace assay

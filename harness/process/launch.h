@@ -1,0 +1,20 @@
+#pragma once
+// Starting a child. The only place that includes Boost.Process.
+
+#include <sys/types.h>
+
+#include "harness/process/child.h"
+
+namespace assay {
+
+/// A started child: its pid, and our ends of its pipes (close-on-exec, owned by the caller).
+struct LaunchedChild {
+  pid_t pid = -1;
+  int out = -1;
+  int err = -1;
+};
+
+/// Throws MachineError when the program cannot be started; nothing is left open then.
+LaunchedChild launch(const ChildSpec& spec);
+
+}  // namespace assay

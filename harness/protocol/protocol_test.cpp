@@ -1,0 +1,121 @@
+#include "harness/protocol/protocol.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "harness/base/errors.h"
+
+namespace assay {
+namespace {
+
+WorkerRequest full_request() {
+  WorkerRequest request;
+  request.op = "time";
+  request.model_folder = "/m";
+  request.model_hash = "ab";
+  request.random_weights = true;
+  request.dtype = "bf16";
+  request.device = "cuda:0";
+  request.threads = 2;
+  request.cores = {0, 3};
+  request.method = "wanda";
+  request.params = {{"sparsity", 0.1}};
+  request.seed = 18446744073709551615ULL;
+  request.artefact = "/a.safetensors";
+  request.calibration = CalibrationRequest{"/c", "stream", 3, 17};
+  request.suite_kind = "decode";
+  request.suite_params = {{"batch", 8}};
+  request.data = "/d";
+  request.expected = Fingerprint{{0.1, -1e300, 5e-324, 1.0 / 3}};
+  request.scratch = "/s";
+  return request;
+}
+
+TEST(WorkerRequest, RoundTripKeepsEverything) {
+  const Json document = to_json(full_request());
+  const WorkerRequest read = worker_request_from_json(Json::parse(document.dump()));
+  EXPECT_EQ(to_json(read), document);
+  EXPECT_EQ(read.seed, 18446744073709551615ULL);
+  EXPECT_EQ(read.expected->values, full_request().expected->values);
+  EXPECT_EQ(read.calibration->tokens, 17);
+  EXPECT_EQ(read.cores, (std::vector<int>{0, 3}));
+}
+
+TEST(WorkerRequest, OptionalPartsStayAbsent) {
+  WorkerRequest request = full_request();
+  request.calibration.reset();
+  request.expected.reset();
+  const WorkerRequest read = worker_request_from_json(to_json(request));
+  EXPECT_FALSE(read.calibration || read.expected);
+}
+
+struct BadRequest {
+  const char* name;
+  std::function<void(Json&)> damage;
+  const char* word;  ///< that the message must hold
+};
+
+class BadRequests : public ::testing::TestWithParam<BadRequest> {};
+
+TEST_P(BadRequests, AreRefusedWithThePlace) {
+  Json document = to_json(full_request());
+  GetParam().damage(document);
+  try {
+    worker_request_from_json(document);
+    FAIL() << "accepted";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find(GetParam().word), std::string::npos) << error.what();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadRequests,
+    ::testing::Values(
+        BadRequest{"array", [](Json& d) { d = Json::array(); }, "not an object"},
+        BadRequest{"version", [](Json& d) { d["v"] = 2; }, "version 1"},
+        BadRequest{"no_version", [](Json& d) { d.erase("v"); }, "'v' is missing"},
+        BadRequest{"unknown", [](Json& d) { d["sparsty"] = 1; }, "'sparsty' is unknown"},
+        BadRequest{"missing", [](Json& d) { d.erase("model_folder"); }, "'model_folder'"},
+        BadRequest{"op", [](Json& d) { d["op"] = "train"; }, "fit, score, time"},
+        BadRequest{"threads", [](Json& d) { d["threads"] = 0; }, "'threads'"},
+        BadRequest{"threads_real", [](Json& d) { d["threads"] = 1.5; }, "'threads'"},
+        BadRequest{"cores", [](Json& d) { d["cores"] = {-1}; }, "'cores'"},
+        BadRequest{"seed", [](Json& d) { d["seed"] = -1; }, "'seed'"},
+        BadRequest{"params", [](Json& d) { d["params"] = 3; }, "'params'"},
+        BadRequest{"expected", [](Json& d) { d["expected"] = {"x"}; }, "fingerprint"},
+        BadRequest{"sampling", [](Json& d) { d["calibration"]["sampling"] = "all"; }, "documents"},
+        BadRequest{"samples", [](Json& d) { d["calibration"]["samples"] = 0; }, "'samples'"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(MetricDef, RoundTripAndRange) {
+  const MetricDef def{"acc", "", 1, "lm-eval", "share of right answers"};
+  Json document = to_json(def);
+  EXPECT_EQ(to_json(metric_def_from_json(document)), document);
+  document["direction"] = 2;
+  EXPECT_THROW(metric_def_from_json(document), std::runtime_error);
+}
+
+TEST(Fingerprint, DistanceIsRelativeToTheLargest) {
+  const Fingerprint a{{10, -20, 0}}, b{{10, -20, 0.2}};
+  EXPECT_EQ(fingerprint_distance(a, a), 0);
+  EXPECT_DOUBLE_EQ(fingerprint_distance(a, b), 0.01);
+}
+
+TEST(Fingerprint, DistanceOfIncomparableIsInfinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(fingerprint_distance({{1}}, {{1, 2}}), infinity);
+  EXPECT_EQ(fingerprint_distance({{std::nan("")}}, {{1}}), infinity);
+  EXPECT_EQ(fingerprint_distance({{infinity}}, {{infinity}}), infinity);
+  EXPECT_EQ(fingerprint_distance({{0}}, {{1}}), infinity);
+}
+
+TEST(Fingerprint, ToleranceByDtype) {
+  EXPECT_LT(fingerprint_tolerance("fp32"), fingerprint_tolerance("bf16"));
+  EXPECT_THROW(fingerprint_tolerance("fp8"), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,148 @@
+// JSON form of the request.
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+
+#include "harness/base/errors.h"
+#include "harness/protocol/fields.h"
+#include "harness/protocol/fingerprint.h"
+#include "harness/protocol/protocol.h"
+
+namespace assay {
+namespace {
+
+constexpr std::array kOps = {"fit", "score", "time"};
+
+Json to_json(const CalibrationRequest& calibration) {
+  return {{"data", calibration.data},
+          {"sampling", calibration.sampling},
+          {"samples", calibration.samples},
+          {"tokens", calibration.tokens}};
+}
+
+std::int64_t positive(const Fields& fields, const char* key) {
+  const std::int64_t value = fields.integer(key);
+  if (value <= 0) fields.fail(key, "is not positive");
+  return value;
+}
+
+CalibrationRequest calibration_from_json(const Json& document) {
+  const Fields fields(document, "request.calibration", {"data", "sampling", "samples", "tokens"});
+  const std::string sampling = fields.text("sampling");
+  if (sampling != "documents" && sampling != "stream") {
+    fields.fail("sampling", "is '" + sampling + "'; allowed: documents, stream");
+  }
+  return {.data = fields.text("data"),
+          .sampling = sampling,
+          .samples = positive(fields, "samples"),
+          .tokens = positive(fields, "tokens")};
+}
+
+std::vector<int> cores_from_json(const Fields& fields) {
+  std::vector<int> cores;
+  for (const Json& core : fields.array("cores")) {
+    if (!core.is_number_integer() || core < 0 || core > 65535) {
+      fields.fail("cores", "holds something else than core numbers");
+    }
+    cores.push_back(core.get<int>());
+  }
+  return cores;
+}
+
+std::string op_from_json(const Fields& fields) {
+  std::string op = fields.text("op");
+  if (std::find(kOps.begin(), kOps.end(), op) == kOps.end()) {
+    fields.fail("op", "is '" + op + "'; allowed: fit, score, time");
+  }
+  return op;
+}
+
+std::uint64_t seed_from_json(const Fields& fields, const Json& document) {
+  if (!document.contains("seed") || !document["seed"].is_number_unsigned()) {
+    fields.fail("seed", "is not an integer >= 0");
+  }
+  return document["seed"].get<std::uint64_t>();
+}
+
+void read_subject(const Fields& fields, WorkerRequest& request) {
+  request.op = op_from_json(fields);
+  request.model_folder = fields.text("model_folder");
+  request.model_hash = fields.text("model_hash");
+  request.random_weights = fields.boolean("random_weights");
+  request.dtype = fields.text("dtype");
+  request.device = fields.text("device");
+  const std::int64_t threads = positive(fields, "threads");
+  if (threads > std::numeric_limits<std::int16_t>::max()) fields.fail("threads", "is too large");
+  request.threads = static_cast<int>(threads);
+  request.cores = cores_from_json(fields);
+}
+
+void read_work(const Fields& fields, WorkerRequest& request) {
+  request.method = fields.text("method");
+  request.params = fields.object("params");
+  request.artefact = fields.text("artefact");
+  if (fields.has("calibration")) {
+    request.calibration = calibration_from_json(fields.object("calibration"));
+  }
+  request.suite_kind = fields.text("suite_kind");
+  request.suite_params = fields.object("suite_params");
+  request.data = fields.text("data");
+  if (fields.has("expected")) {
+    request.expected = fingerprint_from_json(fields.array("expected"));
+  }
+  request.scratch = fields.text("scratch");
+}
+
+WorkerRequest read_request(const Json& document) {
+  const Fields fields(document, "request",
+                      {"v", "op", "model_folder", "model_hash", "random_weights", "dtype", "device",
+                       "threads", "cores", "method", "params", "seed", "artefact", "calibration",
+                       "suite_kind", "suite_params", "data", "expected", "scratch"});
+  const std::int64_t version = fields.integer("v");
+  if (version != kProtocolVersion) {
+    fields.fail("v", "is " + std::to_string(version) + "; this program speaks version " +
+                         std::to_string(kProtocolVersion));
+  }
+  WorkerRequest request;
+  read_subject(fields, request);
+  request.seed = seed_from_json(fields, document);
+  read_work(fields, request);
+  return request;
+}
+
+}  // namespace
+
+Json to_json(const WorkerRequest& request) {
+  Json document = {{"v", kProtocolVersion},
+                   {"op", request.op},
+                   {"model_folder", request.model_folder},
+                   {"model_hash", request.model_hash},
+                   {"random_weights", request.random_weights},
+                   {"dtype", request.dtype},
+                   {"device", request.device},
+                   {"threads", request.threads},
+                   {"cores", request.cores},
+                   {"method", request.method},
+                   {"params", request.params},
+                   {"seed", request.seed},
+                   {"artefact", request.artefact},
+                   {"suite_kind", request.suite_kind},
+                   {"suite_params", request.suite_params},
+                   {"data", request.data},
+                   {"scratch", request.scratch}};
+  if (request.calibration) document["calibration"] = to_json(*request.calibration);
+  if (request.expected) document["expected"] = request.expected->values;
+  return document;
+}
+
+WorkerRequest worker_request_from_json(const Json& document) {
+  try {
+    return read_request(document);
+  } catch (const std::runtime_error& error) {
+    throw UserError(error.what());
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,196 @@
+// A child that misbehaves in one chosen way. Usage: process_fixture MODE [ARGUMENT]
+
+#include <dirent.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "harness/process/child.h"
+#include "harness/protocol/protocol.h"
+
+extern char** environ;
+
+namespace {
+
+using Argument = const std::string&;
+
+constexpr std::size_t kFiveMegabytes = std::size_t{5} << 20;
+
+void print(const std::string& text, int descriptor = STDOUT_FILENO) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
+    if (written <= 0) std::abort();
+    done += static_cast<std::size_t>(written);
+  }
+}
+
+int segv(Argument) {
+  std::raise(SIGSEGV);
+  return 0;
+}
+
+int abort_now(Argument) { std::abort(); }
+
+[[noreturn]] int sleep_forever(Argument) {
+  print("sleeping\n");
+  for (;;) ::pause();
+}
+
+int ignore_terminate(Argument) {
+  std::signal(SIGTERM, SIG_IGN);
+  sleep_forever("");
+}
+
+/// Asks for memory until operator new gives up; nobody catches it.
+int out_of_memory(Argument) {
+  std::vector<std::vector<char>> kept;
+  for (;;) kept.emplace_back(std::size_t{64} << 20);
+}
+
+/// Touches this many MiB and ends well.
+int touch(Argument mebibytes) {
+  std::vector<char> memory(std::stoull(mebibytes) << 20, 1);
+  print(std::to_string(memory.back()) + "\n");
+  return 0;
+}
+
+/// Leaves a grandchild that keeps standard output open; with "escape" in a session of its own,
+/// where killing the group does not reach it.
+int grandchild(Argument how) {
+  if (::fork() == 0) {
+    if (how == "escape") ::setsid();
+    ::sleep(20);
+    ::_exit(0);
+  }
+  print("parent done\n");
+  return 0;
+}
+
+int flood(Argument) {
+  const std::string line = std::string(1023, 'x') + "\n";
+  for (std::size_t done = 0; done < kFiveMegabytes; done += line.size()) {
+    print(line);
+    print(line, STDERR_FILENO);
+  }
+  return 0;
+}
+
+int endless_line(Argument) {
+  for (;;) print(std::string(65536, 'x'));
+}
+
+int write_text(Argument text) {
+  print(text);
+  return 0;
+}
+
+int half_line_and_die(Argument) {
+  print("whole\nhal");
+  std::raise(SIGKILL);
+  return 0;
+}
+
+int exit_with(Argument code) { return std::stoi(code); }
+
+int echo(Argument) {
+  std::string text((std::istreambuf_iterator<char>(std::cin)), {});
+  print(text);
+  return 0;
+}
+
+int show_environment(Argument) {
+  for (char** entry = environ; *entry != nullptr; ++entry) print(std::string(*entry) + "\n");
+  return 0;
+}
+
+int show_descriptors(Argument) {
+  DIR* folder = ::opendir("/proc/self/fd");
+  while (const dirent* entry = ::readdir(folder)) {
+    const int descriptor = std::atoi(entry->d_name);
+    if (entry->d_name[0] != '.' && descriptor != ::dirfd(folder)) {
+      print(std::to_string(descriptor) + "\n");
+    }
+  }
+  ::closedir(folder);
+  return 0;
+}
+
+int show_folder(Argument) {
+  char path[4096];
+  if (::getcwd(path, sizeof path) == nullptr) return 1;
+  print(std::string(path) + "\n");
+  return 0;
+}
+
+int spin(Argument seconds) {
+  const double end = std::stod(seconds);
+  while (static_cast<double>(std::clock()) / CLOCKS_PER_SEC < end) {
+  }
+  return 0;
+}
+
+/// A worker that says all it should, then ends as told: "0" well, another code badly, "silent"
+/// without bye.
+int reply(Argument end) {
+  assay::ReplyWriter writer(STDOUT_FILENO);
+  writer.hello({{"fixture", true}});
+  writer.outcome({assay::Outcome::kOk, "", ""});
+  if (end == "silent") return 0;
+  writer.bye();
+  return std::stoi(end);
+}
+
+/// Runs this program again as a child, tells its pid, waits: for the test that kills us.
+int nest(Argument) {
+  assay::ChildSpec spec;
+  spec.program = "/proc/self/exe";
+  spec.arguments = {"sleep"};
+  assay::run_child(spec, {.on_start = [](std::int64_t pid) { print(std::to_string(pid) + "\n"); },
+                          .on_line = {},
+                          .on_tick = {}});
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::map<std::string, std::function<int(Argument)>> modes = {
+      {"segv", segv},
+      {"abort", abort_now},
+      {"sleep", sleep_forever},
+      {"ignore_terminate", ignore_terminate},
+      {"out_of_memory", out_of_memory},
+      {"touch", touch},
+      {"grandchild", grandchild},
+      {"flood", flood},
+      {"endless_line", endless_line},
+      {"write", write_text},
+      {"half_line", half_line_and_die},
+      {"exit", exit_with},
+      {"echo", echo},
+      {"environment", show_environment},
+      {"descriptors", show_descriptors},
+      {"folder", show_folder},
+      {"spin", spin},
+      {"reply", reply},
+      {"nest", nest},
+  };
+  const auto mode = modes.find(count > 1 ? arguments[1] : "");
+  if (mode == modes.end()) {
+    std::fputs("unknown mode\n", stderr);
+    return 64;
+  }
+  return mode->second(count > 2 ? arguments[2] : "");
+}
