@@ -98,7 +98,7 @@ TEST(RunChild, TimeLimitEndsAHangingChild) {
   EXPECT_TRUE(finished.result.timed_out);
   EXPECT_EQ(finished.result.signal, SIGTERM);
   EXPECT_GE(finished.result.wall_seconds, 0.3);
-  EXPECT_EQ(named(attempt(spec)), "TIMEOUT limit");
+  EXPECT_EQ(named(classify(finished.result, {})), "TIMEOUT limit");
 }
 
 TEST(RunChild, DeafChildIsKilledAfterTheGraceTime) {
