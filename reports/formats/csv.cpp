@@ -1,0 +1,73 @@
+// RFC 4180: every record behind the tables, one line a cell and metric.
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+#include "reports/format.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kHeader =
+    "experiment,model,method,params,suite,suite_params,metric,unit,convention,direction,profile,"
+    "seed,status,reason,value,lo,hi,n,twin_value,ratio,random_weights,limited,cell_key\r\n";
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string result = "\"";
+  for (const char letter : text) {
+    if (letter == '"') result += '"';
+    result += letter;
+  }
+  return result + '"';
+}
+
+/// Shortest text that reads back as the same number.
+std::string number(std::optional<double> value) {
+  return value && std::isfinite(*value) ? fmt::format("{}", *value) : "";
+}
+
+std::string line(const ResultRow& row) {
+  const std::array<std::string, 23> fields = {quoted(row.experiment),
+                                              quoted(row.model),
+                                              quoted(row.method),
+                                              quoted(row.params),
+                                              quoted(row.suite),
+                                              quoted(row.suite_params),
+                                              quoted(row.metric),
+                                              quoted(row.unit),
+                                              quoted(row.convention),
+                                              std::to_string(row.direction),
+                                              quoted(row.profile),
+                                              std::to_string(row.seed),
+                                              quoted(row.status),
+                                              quoted(row.reason),
+                                              number(row.value),
+                                              number(row.lo),
+                                              number(row.hi),
+                                              std::to_string(row.n),
+                                              number(row.twin_value),
+                                              number(row.ratio),
+                                              row.random_weights ? "true" : "false",
+                                              row.limited ? "true" : "false",
+                                              quoted(row.cell_key)};
+  return fmt::format("{}\r\n", fmt::join(fields, ","));
+}
+
+std::string render(const std::vector<Document>& documents, const RenderOptions&) {
+  std::string text = kHeader;
+  for (const Document& document : documents) {
+    for (const ResultRow& row : document.records) text += line(row);
+  }
+  return text;
+}
+
+}  // namespace
+
+void register_csv_format(FormatRegistry& registry) {
+  registry.add({"csv", "every value, one line each, RFC 4180", render});
+}
+
+}  // namespace assay

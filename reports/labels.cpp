@@ -1,0 +1,112 @@
+#include "reports/labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace assay {
+namespace {
+
+using Flat = std::map<std::string, std::string>;
+
+void flatten(const Json& value, const std::string& name, Flat& flat) {
+  if (value.is_object()) {
+    for (const auto& [key, entry] : value.items()) {
+      flatten(entry, name.empty() ? key : name + "." + key, flat);
+    }
+  } else {
+    flat[name] = value.is_string() ? value.get<std::string>()
+                                   : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+}
+
+/// "calibration.tokens" -> "512", for the JSON text of parameters; other text is one entry.
+Flat parameters(const std::string& text) {
+  Flat flat;
+  const Json document = Json::parse(text, nullptr, false);
+  if (document.is_object()) {
+    flatten(document, "", flat);
+  } else if (!text.empty()) {
+    flat["params"] = text;
+  }
+  return flat;
+}
+
+using Varying = std::map<std::string, std::vector<std::string>>;
+
+/// A parameter that some entries lack varies too.
+Varying varying(const std::map<std::string, std::set<std::string>>& texts_by_name) {
+  Varying result;
+  for (const auto& [name, texts] : texts_by_name) {
+    std::map<std::string, std::set<std::string>> values;
+    std::map<std::string, std::size_t> counts;
+    for (const std::string& text : texts) {
+      for (const auto& [key, value] : parameters(text)) {
+        values[key].insert(value);
+        ++counts[key];
+      }
+    }
+    for (const auto& [key, set] : values) {
+      if (set.size() > 1 || counts[key] < texts.size()) result[name].push_back(key);
+    }
+  }
+  return result;
+}
+
+std::string percent(const std::string& text) {
+  const Json number = Json::parse(text, nullptr, false);
+  return number.is_number() ? fmt::format("{:.4g}%", 100 * number.get<double>()) : text;
+}
+
+std::string varying_text(const Flat& flat, const Varying& by_name, const std::string& name,
+                         const std::set<std::string>& shown) {
+  std::string text;
+  const auto found = by_name.find(name);
+  if (found == by_name.end()) return text;
+  for (const std::string& key : found->second) {
+    const auto entry = flat.find(key);
+    if (entry != flat.end() && !shown.contains(key)) text += " " + key + "=" + entry->second;
+  }
+  return text;
+}
+
+}  // namespace
+
+Labels::Labels(const std::vector<ResultRow>& rows) {
+  std::map<std::string, std::set<std::string>> methods, suites;
+  std::set<std::int64_t> seeds;
+  for (const ResultRow& row : rows) {
+    methods[row.method].insert(row.params);
+    suites[row.suite].insert(row.suite_params);
+    seeds.insert(row.seed);
+  }
+  method_varying_ = varying(methods);
+  suite_varying_ = varying(suites);
+  several_seeds_ = seeds.size() > 1;
+}
+
+std::string Labels::method(const ResultRow& row) const {
+  const Flat flat = parameters(row.params);
+  std::set<std::string> shown;
+  std::string label = row.method;
+  const auto pattern = flat.find("pattern");
+  const auto sparsity = flat.find("sparsity");
+  if (pattern != flat.end()) shown.insert("pattern");
+  if (sparsity != flat.end()) shown.insert("sparsity");
+  const bool grouped = pattern != flat.end() && pattern->second.find(':') != std::string::npos;
+  if (grouped) {
+    label += " " + pattern->second;  // N:M fixes the sparsity
+  } else if (sparsity != flat.end()) {
+    label += " " + percent(sparsity->second);
+  }
+  label += varying_text(flat, method_varying_, row.method, shown);
+  if (several_seeds_) label += fmt::format(" seed={}", row.seed);
+  return label;
+}
+
+std::string Labels::suite(const ResultRow& row) const {
+  return row.suite + varying_text(parameters(row.suite_params), suite_varying_, row.suite, {});
+}
+
+}  // namespace assay

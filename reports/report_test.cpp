@@ -1,0 +1,302 @@
+// Renderers on made-up results: approved outputs, and what must hold for any input.
+// ASSAY_APPROVE=1 rewrites tests/data/reports/; read the difference before committing it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "reports/document.h"
+#include "reports/format.h"
+#include "reports/text_layout.h"
+
+namespace assay {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+ResultRow row(const std::string& method, const std::string& params, const std::string& suite,
+              const std::string& metric, double value, double twin) {
+  ResultRow result;
+  result.experiment = "pruning";
+  result.model = "smollm2-135m";
+  result.method = method;
+  result.params = params;
+  result.suite = suite;
+  result.suite_params = "{}";
+  result.metric = metric;
+  result.profile = "cpu";
+  result.status = "OK";
+  result.value = value;
+  result.n = 20;
+  if (twin != 0) {
+    result.twin_value = twin;
+    result.ratio = value / twin;
+  }
+  result.cell_key = method + suite;
+  return result;
+}
+
+ResultRow with_interval(ResultRow result, double lo, double hi) {
+  result.lo = lo;
+  result.hi = hi;
+  return result;
+}
+
+ResultRow with_meaning(ResultRow result, const std::string& unit, int direction) {
+  result.unit = unit;
+  result.direction = direction;
+  return result;
+}
+
+ResultRow failed(const std::string& method, const std::string& params, const std::string& suite,
+                 const std::string& status, const std::string& reason) {
+  ResultRow result = row(method, params, suite, "", 0, 0);
+  result.value.reset();
+  result.status = status;
+  result.reason = reason;
+  result.n = 0;
+  return result;
+}
+
+constexpr const char* kHalf =
+    R"({"calibration":{"tokens":512},"pattern":"unstructured","sparsity":0.5})";
+constexpr const char* kMost =
+    R"({"calibration":{"tokens":512},"pattern":"unstructured","sparsity":0.7})";
+constexpr const char* kPattern = R"({"calibration":{"tokens":512},"pattern":"2:4","sparsity":0.5})";
+
+void add_method(std::vector<ResultRow>& rows, const std::string& method, const std::string& params,
+                double factor) {
+  const double ppl = 17.843 * factor;
+  ResultRow quality =
+      with_meaning(row(method, params, "news-ppl", "token_ppl", ppl, 17.843), "", -1);
+  rows.push_back(with_interval(quality, ppl - 0.61, ppl + 0.62));
+  rows.back().limited = true;
+  ResultRow speed = with_meaning(
+      row(method, params, "decode", "decode/throughput", 30.2 / factor, 30.2), "tokens/s", 1);
+  rows.push_back(with_interval(speed, 29.0 / factor, 30.5 / factor));
+  rows.push_back(with_meaning(
+      row(method, params, "decode", "decode/token_latency", 0.0331 * factor, 0.0331), "s", -1));
+  rows.push_back(with_meaning(row(method, params, "decode", "unlisted/metric", 5.0, 5.0), "B", 0));
+  if (method == "dense") return;
+  rows.push_back(
+      with_meaning(row(method, params, "news-ppl", "fit/seconds", 12.5 * factor, 0), "s", -1));
+  rows.push_back(row(method, params, "news-ppl", "achieved_sparsity", 0.5, 0));
+}
+
+ExperimentResults usual() {
+  ExperimentResults results;
+  results.name = "pruning";
+  results.config = {{"title", "One-shot pruning"}};
+  add_method(results.rows, "dense", "{}", 1.0);
+  add_method(results.rows, "wanda", kHalf, 1.31);
+  add_method(results.rows, "wanda", kMost, 9.07);
+  add_method(results.rows, "wanda", kPattern, 1.62);
+  for (const char* suite : {"news-ppl", "decode"}) {
+    results.rows.push_back(
+        failed("tardis", "{}", suite, "UNMET", "needs ffn.gated == false; is true"));
+  }
+  results.rows.push_back(failed("ria", kHalf, "news-ppl", "OOM", "limit 2 GiB"));
+  results.rows.push_back(failed("ria", kHalf, "decode", "CRASHED", "signal SIGSEGV"));
+  for (const char* threads : {"2", "1"}) {
+    results.environments.push_back({{"cpu", "Some CPU @ 2 GHz"},
+                                    {"threads", Json::parse(threads)},
+                                    {"dtype", "fp32"},
+                                    {"torch", "2.11.0"},
+                                    {"time", "2026-01-01T00:00:00Z"}});
+  }
+  return results;
+}
+
+ExperimentResults hostile() {
+  const std::string name = "a|b\"c',d\ne\\f`g*h_<i>\x1b[31m🧪é漢\xff\u202e_end";
+  ExperimentResults results;
+  results.name = name;
+  results.config = {{"title", name}};
+  ResultRow bad = row(name, R"({"p|q":"x,\"y\"\n"})", name, name, 1.0, 0.0);
+  bad.experiment = bad.model = bad.profile = bad.cell_key = name;
+  results.rows.push_back(bad);
+  bad.params = R"({"p|q":"other"})";
+  bad.value = std::numeric_limits<double>::infinity();
+  results.rows.push_back(bad);
+  bad.params = "not json";
+  bad.status = "INVALID";
+  bad.reason = name;
+  bad.value.reset();
+  results.rows.push_back(bad);
+  return results;
+}
+
+ExperimentResults all_failed() {
+  ExperimentResults results;
+  results.name = "failed";
+  ResultRow gone = failed("dense", "{}", "decode", "TIMEOUT", "60 s");
+  gone.random_weights = true;
+  results.rows.push_back(gone);
+  gone = failed("wanda", kHalf, "decode", "TIMEOUT", "60 s");
+  gone.random_weights = true;
+  results.rows.push_back(gone);
+  return results;
+}
+
+std::string render(const ExperimentResults& results, const std::string& format,
+                   const RenderOptions& options = {}) {
+  FormatRegistry registry;
+  register_report_formats(registry);
+  return registry.get(format).render({make_document(results)}, options);
+}
+
+void expect_approved(const std::string& name, const std::string& text) {
+  const auto path = std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/reports" / name;
+  if (!environment_or("ASSAY_APPROVE", "").empty()) write_file_atomically(path, text);
+  EXPECT_EQ(text, read_text_file(path)) << "differs from the approved " << path;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// An independent reader of RFC 4180.
+std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
+  std::vector<std::vector<std::string>> records(1);
+  records.back().emplace_back();
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char letter = text[i];
+    if (quoted && letter == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+      records.back().back() += text[++i];
+    } else if (letter == '"') {
+      quoted = !quoted;
+    } else if (!quoted && letter == ',') {
+      records.back().emplace_back();
+    } else if (!quoted && letter == '\r') {
+      records.push_back({""});
+      ++i;
+    } else {
+      records.back().back() += letter;
+    }
+  }
+  records.pop_back();
+  return records;
+}
+
+TEST(Reports, AllFormatsMatchTheirApprovedOutputs) {
+  FormatRegistry registry;
+  register_report_formats(registry);
+  for (const std::string& format : registry.names()) {
+    expect_approved("usual." + format, render(usual(), format));
+    expect_approved("hostile." + format, render(hostile(), format));
+    expect_approved("failed." + format, render(all_failed(), format));
+    expect_approved(
+        "empty." + format,
+        render({.name = "empty", .config = {}, .rows = {}, .environments = {}}, format));
+    expect_approved("nothing." + format, registry.get(format).render({}, {}));
+  }
+  expect_approved("usual-72-colour.terminal", render(usual(), "terminal", {72, true}));
+}
+
+TEST(Reports, FormatsAreFound) {
+  EXPECT_THAT(report_formats(), testing::IsSupersetOf({"csv", "json", "md", "terminal"}));
+  FormatRegistry registry;
+  register_report_formats(registry);
+  EXPECT_THROW((void)registry.get("jsno"), UserError);
+}
+
+TEST(Reports, TerminalFitsEveryWidth) {
+  for (int width = 40; width <= 200; width += 7) {
+    for (const ExperimentResults& results : {usual(), hostile(), all_failed()}) {
+      for (const std::string& line : lines_of(render(results, "terminal", {width, false}))) {
+        EXPECT_LE(display_width(line), static_cast<std::size_t>(width)) << line;
+      }
+    }
+  }
+}
+
+TEST(Reports, NothingReachesTheTerminalAsAnEscapeSequence) {
+  EXPECT_THAT(render(hostile(), "terminal"), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(render(hostile(), "md"), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(render(usual(), "terminal", {80, true}), HasSubstr("\x1b[31m"));
+}
+
+TEST(Reports, MarkdownRowsHaveAsManyCellsAsTheHeader) {
+  for (const ExperimentResults& results : {usual(), hostile(), all_failed()}) {
+    std::size_t header = 0;
+    for (const std::string& line : lines_of(render(results, "md"))) {
+      if (line.empty() || line[0] != '|') {
+        header = 0;
+        continue;
+      }
+      std::size_t pipes = 0;
+      for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\') {
+          ++i;
+        } else if (line[i] == '|') {
+          ++pipes;
+        }
+      }
+      if (header == 0) header = pipes;
+      EXPECT_EQ(pipes, header) << line;
+    }
+  }
+}
+
+TEST(Reports, CsvReadsBackExactly) {
+  for (const ExperimentResults& results : {usual(), hostile(), all_failed()}) {
+    const auto records = parse_csv(render(results, "csv"));
+    ASSERT_EQ(records.size(), results.rows.size() + 1);
+    for (std::size_t i = 0; i < results.rows.size(); ++i) {
+      ASSERT_EQ(records[i + 1].size(), records[0].size());
+      EXPECT_EQ(records[i + 1][2], results.rows[i].method);
+      EXPECT_EQ(records[i + 1][3], results.rows[i].params);
+      const auto& value = results.rows[i].value;
+      if (!value || !std::isfinite(*value)) continue;
+      EXPECT_EQ(std::stod(records[i + 1][14]), *value);
+    }
+  }
+}
+
+TEST(Reports, JsonIsStrictAndComplete) {
+  const Json document = Json::parse(render(hostile(), "json"));
+  const Json& records = document.at("experiments").at(0).at("results");
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_TRUE(records.at(1).at("value").is_null()) << "infinity is not JSON";
+  EXPECT_EQ(records.at(0).at("params").at("p|q"), "x,\"y\"\n");
+  EXPECT_EQ(records.at(2).at("status"), "INVALID");
+  EXPECT_EQ(document.at("schema_version"), 1);
+}
+
+TEST(Reports, FailuresAreWordsAndLimitsAreMarked) {
+  for (const char* format : {"terminal", "md"}) {
+    const std::string text = render(usual(), format);
+    for (const char* word :
+         {"UNMET", "OOM", "CRASHED", "LIMITED RUN", "needs ffn.gated", "wanda 2:4", "wanda 70%"}) {
+      EXPECT_THAT(text, HasSubstr(word)) << format;
+    }
+    EXPECT_THAT(text, Not(HasSubstr("2026-01-01"))) << "a report holds no time stamps";
+    EXPECT_THAT(render(all_failed(), format), HasSubstr("random weights"));
+  }
+}
+
+TEST(Reports, EveryCellSaysSomething) {
+  for (const Table& table : make_document(usual()).tables) {
+    for (const auto& cells : table.rows) {
+      ASSERT_EQ(cells.size(), table.columns.size());
+      for (const TableCell& cell : cells) {
+        EXPECT_EQ(cell.kind == TableCell::Kind::kValue, cell.value.has_value());
+        EXPECT_EQ(cell.kind == TableCell::Kind::kStatus, cell.note > 0) << cell.text;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay

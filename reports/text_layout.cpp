@@ -1,0 +1,122 @@
+#include "reports/text_layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace assay {
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+template <std::size_t N>
+bool within(const std::array<Range, N>& ranges, char32_t point) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const Range& r) { return point >= r.first && point <= r.last; });
+}
+
+constexpr std::array kNoWidth = {Range{0x300, 0x36F}, Range{0x200B, 0x200D}, Range{0xFE00, 0xFE0F},
+                                 Range{0x20D0, 0x20FF}, Range{0x1F3FB, 0x1F3FF}};
+constexpr std::array kWide = {
+    Range{0x1100, 0x115F},   Range{0x2E80, 0xA4CF},   Range{0xAC00, 0xD7A3},
+    Range{0xF900, 0xFAFF},   Range{0xFE30, 0xFE6F},   Range{0xFF00, 0xFF60},
+    Range{0xFFE0, 0xFFE6},   Range{0x1F300, 0x1F64F}, Range{0x1F680, 0x1F6FF},
+    Range{0x1F900, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
+constexpr std::array kBidirectional = {Range{0x200E, 0x200F}, Range{0x202A, 0x202E},
+                                       Range{0x2066, 0x2069}};
+
+/// Bytes of the character that starts with `lead`, 0 when none can.
+std::size_t length_of(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead < 0xE0) return 2;
+  if (lead >= 0xE0 && lead < 0xF0) return 3;
+  if (lead >= 0xF0 && lead < 0xF5) return 4;
+  return 0;
+}
+
+/// Takes one character off the front; nothing (and one byte taken) when it is not UTF-8.
+std::optional<char32_t> next(std::string_view& text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = length_of(lead);
+  char32_t point = length == 1 ? lead : lead & (0x7FU >> length);
+  bool valid = length > 0 && length <= text.size();
+  for (std::size_t i = 1; valid && i < length; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    valid = (byte & 0xC0U) == 0x80U;
+    point = (point << 6U) | (byte & 0x3FU);
+  }
+  const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+  const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
+  valid = valid && !overlong && !surrogate && point <= 0x10FFFF;
+  text.remove_prefix(valid ? length : 1);
+  return valid ? std::optional(point) : std::nullopt;
+}
+
+std::size_t width_of(char32_t point) {
+  if (within(kNoWidth, point)) return 0;
+  return within(kWide, point) ? 2 : 1;
+}
+
+}  // namespace
+
+std::string visible(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const auto point = next(text);
+    if (!point) {
+      result += "\xEF\xBF\xBD";
+    } else if (*point == '\n') {
+      result += "\\n";
+    } else if (*point == '\t') {
+      result += "\\t";
+    } else if (*point < 0x20 || (*point >= 0x7F && *point < 0xA0)) {
+      result += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(*point));
+    } else if (within(kBidirectional, *point)) {
+      result += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(*point));
+    } else {
+      result += before.substr(0, before.size() - text.size());
+    }
+  }
+  return result;
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) width += width_of(next(text).value_or(0xFFFD));
+  return width;
+}
+
+std::string pad_right(const std::string& text, std::size_t width) {
+  const std::size_t own = display_width(text);
+  return own < width ? text + std::string(width - own, ' ') : text;
+}
+
+std::string pad_left(const std::string& text, std::size_t width) {
+  const std::size_t own = display_width(text);
+  return own < width ? std::string(width - own, ' ') + text : text;
+}
+
+std::size_t fitting_bytes(std::string_view text, std::size_t width) {
+  std::string_view rest = text;
+  std::size_t used = 0;
+  while (!rest.empty()) {
+    std::string_view after = rest;
+    used += width_of(next(after).value_or(0xFFFD));
+    if (used > width) break;
+    rest = after;
+  }
+  return text.size() - rest.size();
+}
+
+std::string cut(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
+  return text.substr(0, fitting_bytes(text, width - 1)) + "…";
+}
+
+}  // namespace assay

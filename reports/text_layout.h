@@ -1,0 +1,27 @@
+#pragma once
+// Text in columns of a terminal: how wide it is, and what must not reach a terminal as it stands.
+
+#include <string>
+#include <string_view>
+
+namespace assay {
+
+/// The text with control characters written out ("\n", "\x1b"), bidirectional controls too
+/// ("\u202e"), and bytes that are not UTF-8 replaced by U+FFFD.
+std::string visible(std::string_view text);
+
+/// Columns of a terminal that valid UTF-8 takes: 2 for East Asian wide characters and emoji, 0 for
+/// combining marks, joiners and variation selectors.
+std::size_t display_width(std::string_view text);
+
+/// Spaces after (or before) the text up to `width`.
+std::string pad_right(const std::string& text, std::size_t width);
+std::string pad_left(const std::string& text, std::size_t width);
+
+/// Bytes of the longest start of the text that takes at most `width` columns.
+std::size_t fitting_bytes(std::string_view text, std::size_t width);
+
+/// Cut to `width` with a closing "…" when it is wider; width >= 1.
+std::string cut(const std::string& text, std::size_t width);
+
+}  // namespace assay
