@@ -1,0 +1,1 @@
+"""Data preparation and model import for assay. Run as `python -m assay_tools <command>`."""

