@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct NormBlock {
   at::Tensor weight;  ///< [width]; undefined = no norm here
   at::Tensor bias;    ///< [width] or undefined
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const;
+  [[nodiscard]] Cost cost() const;
+  [[nodiscard]] NormBlock clone() const;
 };
 
 /// One transformer layer. Owns its slots.
@@ -104,7 +107,8 @@ class Model {
                                      std::int64_t batch,
                                      ActivationRecorder* recorder = nullptr) const;
 
-  /// Accounting over embeddings, layers and head; a tied head counts once.
+  /// Accounting over embeddings, layers and head; a tied head counts once. Work and touched bytes
+  /// are those of the weights: the part of attention that grows with the context is left out.
   [[nodiscard]] Cost cost() const;
 
  private:
@@ -112,8 +116,15 @@ class Model {
   Model() = default;
   [[nodiscard]] at::Tensor embed_at(const at::Tensor& tokens, const at::Tensor& positions) const;
   [[nodiscard]] at::Tensor run(at::Tensor rows, StepContext& step) const;
-  [[nodiscard]] at::Tensor run_one(const Layer& layer, at::Tensor rows, StepContext& step) const;
+  [[nodiscard]] at::Tensor run_one(const Layer& layer, const at::Tensor& rows,
+                                   StepContext& step) const;
+  /// Positions [begin, begin + tokens) for each of `batch` rows, with rotation and mask.
+  [[nodiscard]] StepContext uniform_step(std::int64_t batch, std::int64_t begin,
+                                         std::int64_t tokens) const;
   void set_rotation(StepContext& step) const;
+  void set_mask(StepContext& step, std::int64_t begin) const;
+  void set_segment_masks(StepContext& step) const;
+  void check_positions(std::int64_t end) const;
   [[nodiscard]] at::Tensor finish(const at::Tensor& rows) const;
 
   ModelSpec spec_;
@@ -121,10 +132,11 @@ class Model {
   at::Device device_ = at::kCPU;
   at::Tensor embedding_;           ///< [vocab, embedding_width]
   at::Tensor position_embedding_;  ///< [positions, width] or undefined
-  at::Tensor project_in_, project_out_;
+  std::optional<DenseLinear> project_in_, project_out_;
   NormBlock embedding_norm_, final_norm_;
-  at::Tensor head_;       ///< [vocab, embedding_width]; the embedding itself when tied
-  at::Tensor head_bias_;  ///< [vocab] or undefined
+  std::optional<DenseLinear> head_;  ///< weight [vocab, embedding_width]; the embedding when tied
+  at::Tensor rope_frequencies_;      ///< f32 [rotary_dim / 2] or undefined
+  at::Tensor alibi_;                 ///< f32 [1, heads, 1, max_positions] or undefined
   std::vector<Layer> layers_;
 };
 

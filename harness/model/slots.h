@@ -37,6 +37,10 @@ struct StepContext {
   KvCache* cache = nullptr;                        ///< appended to when set
   ActivationRecorder* recorder = nullptr;          ///< fed when set
   at::Tensor rope_cos, rope_sin;  ///< f32 [rows, rotary_dim / 2] when positions are rotary
+  /// What the scaled scores get before the softmax: bool [tokens, keys] (true = may attend) or f32
+  /// [1, heads, tokens or 1, keys] with ALiBi; undefined = causal over all keys.
+  at::Tensor mask;
+  std::vector<at::Tensor> segment_masks;  ///< the same for each segment; undefined = causal
 };
 
 /// Where a recorder may listen.
@@ -74,6 +78,8 @@ class Linear {
   [[nodiscard]] virtual std::int64_t in_features() const = 0;
   [[nodiscard]] virtual std::int64_t out_features() const = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
+  /// Deep copy: own tensors. Throws std::logic_error for a block that does not say how.
+  [[nodiscard]] virtual std::unique_ptr<Linear> clone() const;
 };
 
 /// The plain one. The weight may be a view into a fused tensor that the owning block multiplies at
@@ -86,6 +92,7 @@ class DenseLinear final : public Linear {
   [[nodiscard]] std::int64_t in_features() const override { return weight_.size(1); }
   [[nodiscard]] std::int64_t out_features() const override { return weight_.size(0); }
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] std::unique_ptr<Linear> clone() const override;
   [[nodiscard]] const at::Tensor& weight() const { return weight_; }
   [[nodiscard]] const at::Tensor& bias() const { return bias_; }
 
