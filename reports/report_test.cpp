@@ -79,7 +79,7 @@ void add_method(std::vector<ResultRow>& rows, const std::string& method, const s
   rows.push_back(with_interval(quality, ppl - 0.61, ppl + 0.62));
   rows.back().limited = true;
   ResultRow speed = with_meaning(
-      row(method, params, "decode", "decode/throughput", 30.2 / factor, 30.2), "tokens/s", 1);
+      row(method, params, "decode", "decode/tokens_per_s", 30.2 / factor, 30.2), "tokens/s", 1);
   rows.push_back(with_interval(speed, 29.0 / factor, 30.5 / factor));
   rows.push_back(with_meaning(
       row(method, params, "decode", "decode/token_latency", 0.0331 * factor, 0.0331), "s", -1));

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# install_test.sh CMAKE BUILD: an installed tree works after it was moved, far from source and build.
+set -euo pipefail
+cmake=$1 build=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+expect() {  # expect WHAT COMMAND...
+  local what=$1
+  shift
+  "$@" > "$folder/out" 2> "$folder/err" || { echo "FAILED: $what: $*"; cat "$folder/out" "$folder/err"; exit 1; }
+}
+
+expect "installing" "$cmake" --install "$build" --prefix "$folder/first"
+mv "$folder/first" "$folder/moved"
+tree=$folder/moved
+for file in bin/assay bin/assay-worker share/assay/experiments/quickstart.toml share/assay/hardware_profiles/cpu.toml \
+            share/assay/datasets/news.toml share/assay/datasets/suites/news-ppl.toml \
+            share/assay/models/smollm2-135m.toml share/assay/python/assay_tools/__main__.py; do
+  expect "$file is installed" test -e "$tree/$file"
+done
+
+# Nothing of this shell's environment helps; the cache is a fresh one.
+clean=(env -i HOME="$folder" PATH=/usr/bin:/bin ASSAY_HOME="$folder/home")
+expect "the worker finds LibTorch" "${clean[@]}" "$tree/bin/assay-worker" --describe
+expect "the description is JSON with methods" grep -q '"methods"' "$folder/out"
+for list in methods suites profiles datasets models; do
+  expect "assay list $list" "${clean[@]}" "$tree/bin/assay" list $list
+done
+expect "assay list methods names wanda" "${clean[@]}" "$tree/bin/assay" list methods
+expect "wanda is there" grep -q wanda "$folder/out"
+
+ldd "$tree/bin/assay" > "$folder/libraries"
+if grep -E 'torch|libc10|cuda' "$folder/libraries"; then
+  echo "FAILED: assay links LibTorch"
+  exit 1
+fi
