@@ -1,0 +1,38 @@
+#include "harness/protocol/common_metrics.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kWeightsOnly =
+    "weights of embeddings, layers and head; a tied head counts once; no key/value cache";
+constexpr const char* kPeakRss =
+    "VmHWM of the process at its end: libraries, pages of mapped files, weights and activations; "
+    "nothing is subtracted";
+
+}  // namespace
+
+const std::vector<MetricDef>& accounting_metrics() {
+  static const std::vector<MetricDef> kMetrics = {
+      {"model/params", "", 0, kWeightsOnly, "Logical parameters, zeros included"},
+      {"model/nonzero", "", -1, kWeightsOnly, "Parameters that are not exactly zero"},
+      {"model/resident_bytes", "B", -1, kWeightsOnly, "Bytes held in memory to run"},
+      {"model/touched_bytes", "B", -1, "weights read for one decoded token at batch 1",
+       "Bytes of weights read for one decoded token"},
+      {"model/flops_per_token", "FLOP", -1,
+       "multiplications and additions executed with weights, for one token", "Work for one token"},
+      {"process/peak_rss", "B", -1, kPeakRss, "Highest resident memory of the scoring process"},
+  };
+  return kMetrics;
+}
+
+const std::vector<MetricDef>& fit_metrics() {
+  static const std::vector<MetricDef> kMetrics = {
+      {"fit/seconds", "s", -1, "wall time of the method's fit, without loading and saving",
+       "Time to fit"},
+      {"fit/peak_rss", "B", -1, kPeakRss, "Highest resident memory of the fitting process"},
+      {"artefact/bytes", "B", -1, "size of the artefact's file", "Size of the artefact"},
+  };
+  return kMetrics;
+}
+
+}  // namespace assay
