@@ -48,11 +48,11 @@ struct Cell {
   std::int64_t ordinal = 0;
   std::string key;  ///< SHA-256 of key_doc
   Json key_doc;
-  std::string twin_key;  ///< the dense cell's key; empty when the experiment has no dense method
+  std::string twin_key;  ///< the dense cell's key (a dense cell's own); empty without dense method
   std::size_t model = 0, method = 0, suite = 0;  ///< indices into the plan
   std::string profile;
   std::uint64_t seed = 0;
-  std::string artefact_key;  ///< what fit makes for it; empty for dense
+  std::string artefact_key;  ///< what fit makes for it; empty for dense and for unmet cells
   std::string data_folder;
   std::optional<OutcomeReason> unmet;  ///< known before anything runs
 };
@@ -65,6 +65,8 @@ struct FitJob {
   std::uint64_t seed = 0;
   std::string calibration_folder;
   std::string sampling;  ///< "documents" or "stream"
+  /// Of the calibration, as they hold for this model; 0 for a method that needs none.
+  std::int64_t samples = 0, tokens = 0;
 };
 
 struct Plan {
@@ -81,7 +83,17 @@ struct Plan {
   [[nodiscard]] const ResolvedModel& model_of(const Cell& cell) const { return models[cell.model]; }
 };
 
-/// Multiplies the axes, checks requirements, computes keys. Deterministic.
+/// Multiplies the axes, checks requirements, computes keys. Deterministic. Throws UserError with
+/// all problems together (windows or samples longer than the model's positions, N:M patterns that
+/// do not divide a row, one model under two names), MachineError for a profile that asks for more
+/// than the machine has.
 Plan make_plan(const Experiment& experiment, const Catalogue& catalogue, Resolver& resolver);
+
+/// The stored key document with the fewest differing fields, the first of equals.
+std::optional<Json> nearest_document(const Json& key_doc, const std::vector<Json>& stored);
+
+/// Why a cell has no stored result: the fields in which the nearest stored key document differs,
+/// "method.params.sparsity differs: 0.5, stored 0.3"; at most three, the most telling first.
+std::string explain(const Cell& cell, const std::optional<Json>& nearest);
 
 }  // namespace assay

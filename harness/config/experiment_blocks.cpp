@@ -1,0 +1,206 @@
+#include "harness/config/experiment_blocks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/config/axes.h"
+
+namespace assay {
+namespace {
+
+// Reports a combination that an earlier block already asked for; true when it is new.
+bool is_new(std::map<std::string, SourcePlace>& seen, const Json& identity, TableReader& reader) {
+  const auto [known, added] = seen.emplace(canonical_json(identity), reader.place());
+  if (!added) {
+    reader.problem(reader.place(),
+                   fmt::format("{} repeats what {} asks for ({}); remove one", reader.what(),
+                               known->second.text(), canonical_json(identity)));
+  }
+  return added;
+}
+
+// The catalogue's entry for the block's id; null after reporting an unknown or missing one. All
+// other keys of such a block are left alone: nobody can say what they mean.
+template <typename Find>
+auto find_by_id(TableReader& reader, const char* what, Find find) -> decltype(&find("")) {
+  const std::string id = reader.required_text("id");
+  if (id.empty()) return nullptr;
+  reader.rename(fmt::format("{} '{}'", what, id));
+  try {
+    return &find(id);
+  } catch (const UserError& error) {
+    reader.problem(reader.place("id"), error.what());
+    return nullptr;
+  }
+}
+
+std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
+  const CalibrationChoice standard;
+  std::vector<std::string> datasets;
+  for (const DatasetEntry& dataset : catalogue.datasets) {
+    if (dataset.document.value("kind", "") == "text") datasets.push_back(dataset.name);
+  }
+  const auto whole = [](const char* name, std::int64_t value, double min, const char* help) {
+    return ParamSpec{.name = name,
+                     .type = ParamType::kInt,
+                     .default_value = value,
+                     .help = help,
+                     .unit = "",
+                     .min = min,
+                     .max = {},
+                     .max_open = false,
+                     .choices = {}};
+  };
+  ParamSpec dataset{.name = "dataset",
+                    .type = ParamType::kChoice,
+                    .default_value = standard.dataset,
+                    .help = "data set to draw from",
+                    .unit = "",
+                    .min = {},
+                    .max = {},
+                    .max_open = false,
+                    .choices = datasets};
+  ParamSpec split = dataset;
+  split.name = "split";
+  split.type = ParamType::kText;
+  split.default_value = standard.split;
+  split.choices.clear();
+  return {dataset, split, whole("samples", standard.samples, 1, "number of samples"),
+          whole("tokens", standard.tokens, 0,
+                "length of a sample; 0: the smaller of 2048 and the model's positions")};
+}
+
+void check_split(TableReader& reader, const SourcePlace& place, const CalibrationChoice& choice,
+                 const Catalogue& catalogue) {
+  try {
+    const DatasetEntry& dataset = catalogue.dataset(choice.dataset);
+    if (std::find(dataset.splits.begin(), dataset.splits.end(), choice.split) ==
+        dataset.splits.end()) {
+      reader.problem(place, unknown_name_message("split", choice.split, dataset.splits) +
+                                fmt::format(" (data set '{}')", choice.dataset));
+    }
+  } catch (const UserError& error) {
+    reader.problem(place, error.what());
+  }
+}
+
+std::vector<CalibrationChoice> read_calibrations(TableReader& reader, const Catalogue& catalogue) {
+  std::vector<Axis> axes;
+  if (auto table = reader.table("calibration", "calibration of " + reader.what())) {
+    axes = read_axes(*table, calibration_specs(catalogue));
+    table->finish();
+  }
+  std::vector<CalibrationChoice> choices;
+  for (const Json& values : multiply(axes)) {
+    CalibrationChoice choice;
+    choice.dataset = values.value("dataset", choice.dataset);
+    choice.split = values.value("split", choice.split);
+    choice.samples = values.value("samples", choice.samples);
+    choice.tokens = values.value("tokens", choice.tokens);
+    check_split(reader, reader.place("calibration"), choice, catalogue);
+    choices.push_back(choice);
+  }
+  return choices;
+}
+
+std::vector<std::optional<CalibrationChoice>> calibrations_of(TableReader& reader,
+                                                              const MethodEntry& method,
+                                                              const Catalogue& catalogue) {
+  if (method.needs_calibration) {
+    const std::vector<CalibrationChoice> choices = read_calibrations(reader, catalogue);
+    return {choices.begin(), choices.end()};
+  }
+  if (const toml::node* node = reader.node().get("calibration")) {
+    reader.take("calibration");
+    reader.problem(place_of(reader.file(), node->source()),
+                   fmt::format("{} uses no calibration data; remove the key", reader.what()));
+  }
+  return {std::nullopt};
+}
+
+}  // namespace
+
+const KeyHomes& key_homes() {
+  static const KeyHomes kHomes = {
+      {"name", "[experiment]"},     {"title", "[experiment]"},          {"seeds", "[experiment]"},
+      {"profiles", "[experiment]"}, {"processes_per_arm", "[measure]"}, {"timeout_s", "[measure]"},
+      {"weights", "[[model]]"},     {"calibration", "[[method]]"}};
+  return kHomes;
+}
+
+std::vector<ModelChoice> read_models(std::vector<TableReader> blocks) {
+  std::vector<ModelChoice> choices;
+  std::map<std::string, SourcePlace> seen;
+  for (TableReader& reader : blocks) {
+    ModelChoice choice;
+    choice.id = reader.required_text("id");
+    reader.rename(fmt::format("model '{}'", choice.id));
+    choice.random_weights = reader.word("weights", {"checkpoint", "random"}) == "random";
+    choice.place = reader.place();
+    reader.finish(key_homes());
+    if (is_new(seen, {{"id", choice.id}, {"random", choice.random_weights}}, reader)) {
+      choices.push_back(choice);
+    }
+  }
+  return choices;
+}
+
+std::vector<MethodChoice> read_methods(std::vector<TableReader> blocks,
+                                       const Catalogue& catalogue) {
+  std::vector<MethodChoice> choices;
+  std::map<std::string, SourcePlace> seen;
+  for (TableReader& reader : blocks) {
+    const MethodEntry* method = find_by_id(
+        reader, "method",
+        [&catalogue](const std::string& id) -> const MethodEntry& { return catalogue.method(id); });
+    if (method == nullptr) continue;
+    const std::vector<Axis> axes = read_axes(reader, method->params);
+    const auto calibrations = calibrations_of(reader, *method, catalogue);
+    reader.finish(key_homes());
+    for (const Json& given : multiply(axes)) {
+      for (const auto& calibration : calibrations) {
+        MethodChoice choice{method->name, written_out(method->params, given), calibration,
+                            reader.place()};
+        const Json identity = {{"method", choice.id},
+                               {"params", choice.params},
+                               {"calibration", calibration ? calibration->to_json() : Json()}};
+        if (is_new(seen, identity, reader)) choices.push_back(std::move(choice));
+      }
+    }
+  }
+  return choices;
+}
+
+std::vector<SuiteChoice> read_suites(std::vector<TableReader> blocks, const Catalogue& catalogue) {
+  std::vector<SuiteChoice> choices;
+  std::map<std::string, SourcePlace> seen;
+  for (TableReader& reader : blocks) {
+    const SuiteEntry* suite = find_by_id(
+        reader, "suite",
+        [&catalogue](const std::string& id) -> const SuiteEntry& { return catalogue.suite(id); });
+    if (suite == nullptr) continue;
+    const SuiteKindEntry& kind = catalogue.suite_kind(suite->kind);
+    std::vector<ParamSpec> specs = kind.params;
+    for (ParamSpec& spec : specs) {
+      if (suite->params.contains(spec.name)) spec.default_value = suite->params.at(spec.name);
+    }
+    const std::vector<Axis> axes = read_axes(reader, specs);
+    reader.finish(key_homes());
+    for (const Json& given : multiply(axes)) {
+      SuiteChoice choice{
+          suite->id, suite->kind,   suite->dataset, suite->split, written_out(specs, given),
+          false,     reader.place()};
+      choice.limited = choice.params.value("limit", 0.0) > 0;
+      if (is_new(seen, {{"suite", choice.id}, {"params", choice.params}}, reader)) {
+        choices.push_back(std::move(choice));
+      }
+    }
+  }
+  return choices;
+}
+
+}  // namespace assay

@@ -1,0 +1,260 @@
+#include "harness/config/toml_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <tuple>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/base/text.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kLongestShownValue = 60;
+
+std::string shown(const toml::node& node) {
+  std::ostringstream text;
+  node.visit([&text](const auto& typed) { text << typed; });
+  std::string line = text.str();
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  if (line.size() > kLongestShownValue) line = line.substr(0, kLongestShownValue) + "...";
+  return line;
+}
+
+toml::table parse(const std::string& text, const std::string& file) {
+  try {
+    return toml::parse(std::string_view(text), std::string_view(file));
+  } catch (const toml::parse_error& error) {
+    throw UserError(fmt::format("{}: not valid TOML: {}", place_of(file, error.source()).text(),
+                                error.description()));
+  }
+}
+
+}  // namespace
+
+std::string SourcePlace::text() const {
+  return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column);
+}
+
+void Problems::add(const SourcePlace& place, const std::string& text) {
+  found_.push_back({place, text});
+}
+
+void Problems::add_line(const std::string& file, const std::string& line) {
+  found_.push_back({{file, 0, 0}, line});
+}
+
+void Problems::throw_if_any() const {
+  if (found_.empty()) return;
+  std::vector<Problem> sorted = found_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.place.file, a.place.line, a.place.column) <
+           std::tie(b.place.file, b.place.line, b.place.column);
+  });
+  std::vector<std::string> lines;
+  for (const auto& [place, text] : sorted) {
+    lines.push_back(place.line == 0 ? text : place.text() + ": " + text);
+  }
+  throw UserError(lines);
+}
+
+TomlDocument::TomlDocument(const std::filesystem::path& path)
+    : file(path.string()), root(parse(read_text_file(path), file)) {}
+
+SourcePlace place_of(const std::string& file, const toml::source_region& region) {
+  return {file, region.begin.line, region.begin.column};
+}
+
+std::optional<Json> json_of(const toml::node& node) {
+  if (const auto* text = node.as_string()) return Json(text->get());
+  if (const auto* integer = node.as_integer()) return Json(integer->get());
+  if (const auto* truth = node.as_boolean()) return Json(truth->get());
+  if (const auto* real = node.as_floating_point()) {
+    return std::isfinite(real->get()) ? std::optional<Json>(real->get()) : std::nullopt;
+  }
+  if (const auto* array = node.as_array()) {
+    Json items = Json::array();
+    for (const toml::node& element : *array) {
+      auto item = json_of(element);
+      if (!item) return std::nullopt;
+      items.push_back(std::move(*item));
+    }
+    return items;
+  }
+  if (const auto* table = node.as_table()) {
+    Json object = Json::object();
+    for (const auto& [key, value] : *table) {
+      auto member = json_of(value);
+      if (!member) return std::nullopt;
+      object[std::string(key.str())] = std::move(*member);
+    }
+    return object;
+  }
+  return std::nullopt;
+}
+
+std::string sha256_of_toml(const toml::table& table) {
+  return json_hash(json_of(table).value_or(Json::object()));
+}
+
+TableReader::TableReader(const toml::table& table, std::string file, std::string what,
+                         Problems& problems)
+    : table_(table), file_(std::move(file)), what_(std::move(what)), problems_(problems) {}
+
+SourcePlace TableReader::place() const { return place_of(file_, table_.source()); }
+
+SourcePlace TableReader::place(std::string_view key) const {
+  const toml::node* node = table_.get(key);
+  return node == nullptr ? place() : place_of(file_, node->source());
+}
+
+std::vector<std::string> TableReader::keys() const {
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, std::string>> found;
+  for (const auto& [key, value] : table_) {
+    found.emplace_back(key.source().begin.line, key.source().begin.column, std::string(key.str()));
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> names;
+  for (const auto& entry : found) names.push_back(std::get<2>(entry));
+  return names;
+}
+
+const toml::node* TableReader::take(std::string_view key) {
+  known_.emplace(key);
+  return table_.get(key);
+}
+
+void TableReader::refuse(std::string_view key, const toml::node& value,
+                         const std::string& allowed) {
+  problem(place_of(file_, value.source()),
+          fmt::format("{} = {} in {} is not allowed; give {}", key, shown(value), what_, allowed));
+}
+
+std::optional<std::string> TableReader::text(std::string_view key) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (const auto* text = node->as_string()) return text->get();
+  refuse(key, *node, "a text");
+  return std::nullopt;
+}
+
+std::string TableReader::required_text(std::string_view key) {
+  const bool there = table_.get(key) != nullptr;
+  const auto found = text(key);
+  if (found && found->empty()) refuse(key, *table_.get(key), "a text that is not empty");
+  if (!there) problem(place(), fmt::format("{} has no key '{}'; add it", what_, key));
+  return found.value_or("");
+}
+
+std::optional<std::string> TableReader::word(std::string_view key,
+                                             const std::vector<std::string>& allowed) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  const auto* text = node->as_string();
+  if (text != nullptr && std::find(allowed.begin(), allowed.end(), text->get()) != allowed.end()) {
+    return text->get();
+  }
+  refuse(key, *node, "one of " + join(allowed, ", "));
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> TableReader::integer(std::string_view key, std::int64_t min,
+                                                 std::int64_t max) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  const auto* integer = node->as_integer();
+  if (integer != nullptr && integer->get() >= min && integer->get() <= max) return integer->get();
+  const bool open = max == std::numeric_limits<std::int64_t>::max();
+  refuse(key, *node,
+         open ? fmt::format("an integer >= {}", min)
+              : fmt::format("an integer in [{}, {}]", min, max));
+  return std::nullopt;
+}
+
+std::optional<double> TableReader::positive_number(std::string_view key) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  const auto value = node->is_number() ? node->value<double>() : std::nullopt;
+  if (value && std::isfinite(*value) && *value > 0) return value;
+  refuse(key, *node, "a number > 0");
+  return std::nullopt;
+}
+
+std::optional<std::vector<std::string>> TableReader::texts(std::string_view key) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  std::vector<std::string> found;
+  const auto* array = node->as_array();
+  bool good = array != nullptr && !array->empty();
+  for (std::size_t i = 0; good && i < array->size(); ++i) {
+    const auto* text = (*array)[i].as_string();
+    good = text != nullptr;
+    if (good) found.push_back(text->get());
+  }
+  if (good) return found;
+  refuse(key, *node, "an array of texts that is not empty");
+  return std::nullopt;
+}
+
+std::optional<std::vector<std::int64_t>> TableReader::integers(std::string_view key,
+                                                               std::int64_t min) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  std::vector<std::int64_t> found;
+  const auto* array = node->as_array();
+  bool good = array != nullptr && !array->empty();
+  for (std::size_t i = 0; good && i < array->size(); ++i) {
+    const auto* integer = (*array)[i].as_integer();
+    good = integer != nullptr && integer->get() >= min;
+    if (good) found.push_back(integer->get());
+  }
+  if (good) return found;
+  refuse(key, *node, fmt::format("an array of integers >= {} that is not empty", min));
+  return std::nullopt;
+}
+
+std::optional<TableReader> TableReader::table(std::string_view key, const std::string& what) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return std::nullopt;
+  if (const auto* table = node->as_table()) return TableReader(*table, file_, what, problems_);
+  refuse(key, *node, "a table");
+  return std::nullopt;
+}
+
+std::vector<TableReader> TableReader::tables(std::string_view key) {
+  const toml::node* node = take(key);
+  std::vector<TableReader> found;
+  if (node == nullptr) return found;
+  const auto* array = node->as_array();
+  if (array == nullptr || !array->is_array_of_tables()) {
+    problem(place_of(file_, node->source()),
+            fmt::format("'{}' must be written as [[{}]], once for each", key, key));
+    return found;
+  }
+  for (const toml::node& element : *array) {
+    found.emplace_back(*element.as_table(), file_, fmt::format("[[{}]]", key), problems_);
+  }
+  return found;
+}
+
+void TableReader::finish(const KeyHomes& homes) {
+  const std::vector<std::string> known(known_.begin(), known_.end());
+  for (const auto& [key, value] : table_) {
+    const std::string name(key.str());
+    if (known_.contains(name)) continue;
+    const std::string start = fmt::format("unknown key '{}'", name);
+    const auto home = homes.find(name);
+    const std::string rest =
+        home != homes.end()
+            ? fmt::format("; it belongs to {}; keys after a table header belong to that table",
+                          home->second)
+            : unknown_name_message("key", name, known).substr(start.size());
+    problem(place_of(file_, key.source()), fmt::format("{} in {}{}", start, what_, rest));
+  }
+}
+
+}  // namespace assay

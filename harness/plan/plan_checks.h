@@ -1,0 +1,28 @@
+#pragma once
+// Rules between a model and what is asked of it. Internal to harness/plan.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/config/catalogue.h"
+#include "harness/plan/plan.h"
+
+namespace assay {
+
+/// Longest window of the model; 0 when its traits do not say.
+std::int64_t positions_of(const ResolvedModel& model);
+
+/// Length of a calibration sample: as given, else the smaller of 2048 and the model's positions.
+std::int64_t calibration_tokens(const CalibrationChoice& choice, const ResolvedModel& model);
+
+/// Each adds its problems, with the place in the experiment file.
+void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
+                         const ResolvedModel& model, std::vector<std::string>& problems);
+void check_calibration_length(const MethodChoice& method, const ResolvedModel& model,
+                              std::vector<std::string>& problems);
+/// A pattern "N:M" must divide every row that it cuts into groups.
+void check_pattern(const MethodChoice& method, const ResolvedModel& model,
+                   std::vector<std::string>& problems);
+
+}  // namespace assay
