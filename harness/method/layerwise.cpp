@@ -1,0 +1,135 @@
+#include "harness/method/layerwise.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace assay {
+namespace {
+
+/// The hidden rows of all calibration sequences, walked in batches of whole sequences.
+class Walk {
+ public:
+  Walk(const Model& model, FitContext& context, const LayerwiseOptions& options)
+      : model_(model), context_(context), tokens_(context.calibration()) {
+    const std::int64_t fit = options.batch_tokens / std::max<std::int64_t>(1, tokens_.size(1));
+    batch_ = std::clamp<std::int64_t>(fit, 1, tokens_.size(0));
+    const std::int64_t passes = options.propagate == Propagate::kPruned ? 2 : 1;
+    const std::int64_t batches = (tokens_.size(0) + batch_ - 1) / batch_;
+    total_ = model.layer_count() * passes * batches;
+    if (passes == 2) total_ -= batches;  // nobody reads what the last pruned layer would give
+  }
+
+  void embed() {
+    for (std::int64_t first = 0; first < tokens_.size(0); first += batch_) {
+      const std::int64_t count = std::min(batch_, tokens_.size(0) - first);
+      const at::Tensor rows =
+          model_.embed(tokens_.narrow(0, first, count).to(model_.device()).contiguous());
+      if (!rows_.defined()) {
+        rows_ = at::empty({tokens_.size(0) * tokens_.size(1), rows.size(1)}, rows.options());
+      }
+      place(first, count).copy_(rows);
+    }
+  }
+
+  /// Runs one layer over everything; keeps its outputs as the next inputs when `advance`.
+  void run(const Layer& layer, std::int64_t index, ActivationRecorder* recorder, bool advance) {
+    for (std::int64_t first = 0; first < tokens_.size(0); first += batch_) {
+      context_.progress(done_++, total_,
+                        fmt::format("layer {} of {}", index + 1, model_.layer_count()));
+      const std::int64_t count = std::min(batch_, tokens_.size(0) - first);
+      at::Tensor rows = place(first, count);
+      const at::Tensor out = model_.run_layer(layer, index, rows, count, recorder);
+      if (advance) rows.copy_(out);
+    }
+  }
+
+  void finish() { context_.progress(total_, total_, "all layers done"); }
+
+ private:
+  [[nodiscard]] at::Tensor place(std::int64_t first, std::int64_t count) const {
+    return rows_.narrow(0, first * tokens_.size(1), count * tokens_.size(1));
+  }
+
+  const Model& model_;
+  FitContext& context_;
+  at::Tensor tokens_;
+  at::Tensor rows_;
+  std::int64_t batch_ = 1;
+  std::int64_t total_ = 0;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace
+
+void InputStatistics::add(const at::Tensor& rows, std::int64_t samples, bool with_gram) {
+  const at::Tensor x = rows.to(at::kFloat);
+  if (!square_sum_.defined()) {
+    square_sum_ = at::zeros({x.size(1)}, x.options().dtype(at::kDouble));
+    if (with_gram) gram_sum_ = at::zeros({x.size(1), x.size(1)}, x.options());
+  }
+  square_sum_.add_(x.square().sum(0));
+  if (with_gram) gram_sum_.addmm_(x.t(), x);
+  samples_ += samples;
+}
+
+at::Tensor InputStatistics::square_norm() const {
+  return square_sum_.div(samples_).to(at::kCPU, at::kFloat);
+}
+
+at::Tensor InputStatistics::gram() const {
+  return gram_sum_.defined() ? gram_sum_.div(samples_).cpu() : at::Tensor();
+}
+
+void LayerStatistics::record(std::int64_t, Tap tap, const at::Tensor& rows,
+                             const StepContext& step) {
+  taps_[tap].add(rows, step.batch, with_gram_);
+}
+
+const InputStatistics& LayerStatistics::input_of(LinearRole role) const {
+  const auto found = taps_.find(input_tap(role));
+  if (found == taps_.end()) {
+    throw std::logic_error(std::string("no activations recorded for ") + role_name(role));
+  }
+  return found->second;
+}
+
+ParamSpec propagate_param() {
+  ParamSpec spec;
+  spec.name = "propagate";
+  spec.type = ParamType::kChoice;
+  spec.default_value = "pruned";
+  spec.choices = {"pruned", "dense"};
+  spec.help = "Whether a layer is calibrated on the outputs of pruned or of dense layers before it";
+  return spec;
+}
+
+Propagate propagate_value(const Params& params) {
+  return params.get_text("propagate") == "dense" ? Propagate::kDense : Propagate::kPruned;
+}
+
+void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
+                          const PruneLayer& prune) {
+  const c10::InferenceMode inference;
+  const bool dense = options.propagate == Propagate::kDense;
+  Walk walk(model, context, options);
+  walk.embed();
+  for (std::int64_t index = 0; index < model.layer_count(); ++index) {
+    const Layer& original = model.layers()[static_cast<std::size_t>(index)];
+    LayerStatistics statistics(options.with_gram);
+    walk.run(original, index, &statistics, dense);
+    const Layer pruned = original.clone();
+    prune(index, pruned, statistics);
+    const bool last = index + 1 == model.layer_count();
+    if (!dense && !last) walk.run(pruned, index, nullptr, true);
+  }
+  walk.finish();
+}
+
+}  // namespace assay

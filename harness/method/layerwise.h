@@ -1,0 +1,68 @@
+#pragma once
+// Calibration layer by layer, as SparseGPT introduced it and Wanda and RIA kept it: the inputs of a
+// layer come from the layers before it as they are after pruning, while the statistics inside one
+// layer are those of the still dense layer.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+
+#include "harness/method/method.h"
+#include "harness/model/model.h"
+
+namespace assay {
+
+/// Streaming statistics of the rows that reach one tap. A "sample" is one calibration sequence.
+class InputStatistics {
+ public:
+  /// Adds the rows [n, width] of `samples` whole sequences.
+  void add(const at::Tensor& rows, std::int64_t samples, bool with_gram);
+  /// s_j = mean over samples of ||X_j||^2, summed over a sequence's tokens. f32 [width].
+  [[nodiscard]] at::Tensor square_norm() const;
+  /// Mean over samples of X^T X, f32 [width, width]; undefined unless asked for.
+  [[nodiscard]] at::Tensor gram() const;
+
+ private:
+  at::Tensor square_sum_;  ///< f64 [width]
+  at::Tensor gram_sum_;    ///< f32 [width, width]
+  std::int64_t samples_ = 0;
+};
+
+/// Statistics of one layer's taps; q, k, v share one, gate and up share one.
+class LayerStatistics final : public ActivationRecorder {
+ public:
+  explicit LayerStatistics(bool with_gram) : with_gram_(with_gram) {}
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
+              const StepContext& step) override;
+  /// Statistics of this linear's input. Throws std::logic_error when nothing was recorded.
+  [[nodiscard]] const InputStatistics& input_of(LinearRole role) const;
+
+ private:
+  bool with_gram_;
+  std::map<Tap, InputStatistics> taps_;
+};
+
+enum class Propagate { kPruned, kDense };
+
+/// The parameter `propagate`, and its value.
+ParamSpec propagate_param();
+Propagate propagate_value(const Params& params);
+
+struct LayerwiseOptions {
+  Propagate propagate = Propagate::kPruned;
+  bool with_gram = false;            ///< also collect X^T X
+  std::int64_t batch_tokens = 4096;  ///< tokens run at once (at least one sequence)
+};
+
+/// Changes a clone of layer `index` in place.
+using PruneLayer =
+    std::function<void(std::int64_t index, const Layer& layer, const LayerStatistics& inputs)>;
+
+/// Runs `prune` over all layers in order. Holds one buffer of [samples * tokens, width] in the
+/// model's dtype. Reports progress a batch at a time, so a cancel takes effect within one.
+void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
+                          const PruneLayer& prune);
+
+}  // namespace assay

@@ -1,0 +1,146 @@
+#include "harness/method/layerwise.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/errors.h"
+#include "harness/method/masks.h"
+#include "harness/method/recording_context.h"
+#include "harness/method/tiny_model.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kSequences = 7;
+constexpr std::int64_t kTokens = 16;
+
+TEST(InputStatistics, StreamingEqualsOneShot) {
+  const at::Tensor x = at::randn({kSequences * kTokens, 24}).mul(3).add(1);
+  InputStatistics streamed;
+  for (std::int64_t first = 0; first < kSequences; first += 3) {
+    const std::int64_t count = std::min<std::int64_t>(3, kSequences - first);
+    streamed.add(x.narrow(0, first * kTokens, count * kTokens), count, true);
+  }
+  const at::Tensor wide = x.to(at::kDouble);
+  const at::Tensor norm = wide.square().sum(0).div(kSequences);
+  const at::Tensor gram = wide.t().matmul(wide).div(kSequences);
+  EXPECT_TRUE(at::allclose(streamed.square_norm().to(at::kDouble), norm, 1e-5, 0));
+  EXPECT_LT((streamed.gram().to(at::kDouble) - gram).abs().max().item<double>(),
+            1e-5 * gram.abs().max().item<double>());
+}
+
+TEST(InputStatistics, GramOnlyWhenAskedFor) {
+  InputStatistics statistics;
+  statistics.add(at::randn({4, 3}), 1, false);
+  EXPECT_FALSE(statistics.gram().defined());
+}
+
+TEST(LayerStatistics, LinearsWithOneInputShareItAndOthersAreMissing) {
+  LayerStatistics statistics(false);
+  StepContext step;
+  step.batch = 2;
+  statistics.record(0, Tap::kFfnInput, at::ones({6, 3}), step);
+  EXPECT_EQ(&statistics.input_of(LinearRole::kGate), &statistics.input_of(LinearRole::kUp));
+  EXPECT_EQ(statistics.input_of(LinearRole::kUp).square_norm()[0].item<float>(), 3.0F);
+  EXPECT_THROW(static_cast<void>(statistics.input_of(LinearRole::kQ)), std::logic_error);
+}
+
+class Driver : public ::testing::TestWithParam<TinyFamily> {
+ protected:
+  Driver() {
+    write_tiny_model(place_.scratch() / "m", GetParam(), 3);
+    model_ = std::make_unique<Model>(Model::load(place_.scratch() / "m", LoadOptions{}));
+    tokens_ = at::randint(0, kTinyVocab, {kSequences, kTokens}, at::kLong);
+  }
+  RecordingContext place_{{}, 0, {}};
+  std::unique_ptr<Model> model_;
+  at::Tensor tokens_;
+};
+
+/// Every tap of one whole pass, as the model itself reports it.
+class WholePass final : public ActivationRecorder {
+ public:
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+    rows_[{layer, tap}] = rows.clone();
+  }
+  [[nodiscard]] at::Tensor square_norm(std::int64_t layer, LinearRole role) const {
+    return rows_.at({layer, input_tap(role)}).square().sum(0).div(kSequences);
+  }
+
+ private:
+  std::map<std::pair<std::int64_t, Tap>, at::Tensor> rows_;
+};
+
+TEST_P(Driver, WithNothingPrunedSeesWhatAWholePassSees) {
+  WholePass whole;
+  static_cast<void>(model_->hidden(tokens_, &whole));
+  for (const Propagate propagate : {Propagate::kPruned, Propagate::kDense}) {
+    RecordingContext context(tokens_, 0, {});
+    std::int64_t matrices = 0;
+    prune_layer_by_layer(
+        *model_, context, {propagate, false, 3 * kTokens},
+        [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
+          for (const LinearRole role : layer.roles()) {
+            EXPECT_TRUE(at::allclose(inputs.input_of(role).square_norm(),
+                                     whole.square_norm(index, role), 1e-4, 1e-5))
+                << index << role_name(role);
+            ++matrices;
+          }
+        });
+    EXPECT_EQ(matrices, 3 * (GetParam() == TinyFamily::kLlama ? 7 : 6));
+    EXPECT_EQ(context.steps.back().first, context.steps.back().second);
+    EXPECT_EQ(static_cast<std::int64_t>(context.steps.size()) - 1, context.steps.back().second);
+  }
+}
+
+/// Zeroes the down matrix of layer 0, and returns what layer 1 then sees.
+at::Tensor seen_by_layer_one(const Model& model, const at::Tensor& tokens, Propagate propagate) {
+  RecordingContext context(tokens, 0, {});
+  at::Tensor seen;
+  prune_layer_by_layer(model, context, {propagate, false, 4096},
+                       [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
+                         if (index == 0) layer.dense(LinearRole::kDown).weight().zero_();
+                         if (index == 1) seen = inputs.input_of(LinearRole::kQ).square_norm();
+                       });
+  return seen;
+}
+
+TEST_P(Driver, PropagatesThroughPrunedOrDenseLayersAndLeavesTheModelAlone) {
+  const at::Tensor before = model_->hidden(tokens_).clone();
+  WholePass dense, pruned;
+  static_cast<void>(model_->hidden(tokens_, &dense));
+  Model changed = model_->clone();
+  {
+    const c10::InferenceMode inference;
+    changed.layers()[0].dense(LinearRole::kDown).weight().zero_();
+    static_cast<void>(changed.hidden(tokens_, &pruned));
+  }
+  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kDense),
+                           dense.square_norm(1, LinearRole::kQ), 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kPruned),
+                           pruned.square_norm(1, LinearRole::kQ), 1e-4, 1e-5));
+  EXPECT_FALSE(at::allclose(dense.square_norm(1, LinearRole::kQ),
+                            pruned.square_norm(1, LinearRole::kQ), 1e-2, 1e-2));
+  EXPECT_TRUE(at::equal(model_->hidden(tokens_), before));
+}
+
+TEST_P(Driver, ACancelStopsIt) {
+  RecordingContext context(tokens_, 0, {});
+  context.interrupt_at = 1;
+  EXPECT_THROW(prune_layer_by_layer(*model_, context, {Propagate::kPruned, false, kTokens},
+                                    [](std::int64_t, const Layer&, const LayerStatistics&) {}),
+               Interrupted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, Driver, ::testing::Values(TinyFamily::kLlama, TinyFamily::kOpt));
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,33 @@
+#include <stdexcept>
+#include <utility>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/method/method.h"
+
+namespace assay {
+
+std::vector<std::string> Method::unmet(const ModelSpec&, const Params&) const { return {}; }
+
+void MethodRegistry::add(std::unique_ptr<Method> method) {
+  std::string name = method->info().name;
+  if (!methods_.emplace(name, std::move(method)).second) {
+    throw std::logic_error("two methods are called '" + name + "'");
+  }
+}
+
+const Method& MethodRegistry::get(const std::string& name) const {
+  const auto found = methods_.find(name);
+  if (found != methods_.end()) return *found->second;
+  std::vector<std::string> known;
+  for (const auto& entry : methods_) known.push_back(entry.first);
+  throw UserError(unknown_name_message("method", name, known));
+}
+
+std::vector<const Method*> MethodRegistry::all() const {
+  std::vector<const Method*> methods;
+  for (const auto& entry : methods_) methods.push_back(entry.second.get());
+  return methods;
+}
+
+}  // namespace assay

@@ -1,0 +1,210 @@
+#include "harness/method/sparsity.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gt.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/sum.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+
+namespace assay {
+namespace {
+
+constexpr double kDefaultSparsity = 0.5;
+constexpr std::int64_t kRowsPerTask = 16;
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// The problem of `pattern` and `sparsity` together, or "".
+std::string target_problem(const std::string& text, double ratio) {
+  const auto pattern = pattern_from_text(text);
+  if (!pattern) {
+    return fmt::format(
+        "pattern '{}' is neither 'unstructured' nor 'N:M' (prune N of every M, 1 <= N < M)", text);
+  }
+  if (!pattern->structured() || ratio == kDefaultSparsity) return {};
+  const double own = static_cast<double>(pattern->prune) / static_cast<double>(pattern->group);
+  if (std::abs(own - ratio) < 1e-9) return {};
+  return fmt::format("sparsity {} contradicts pattern {}, which removes {}; leave sparsity out",
+                     ratio, text, own);
+}
+
+struct RowWidth {
+  std::string matrices;
+  std::int64_t width;
+};
+
+std::vector<RowWidth> row_widths(const ModelSpec& spec) {
+  return {{spec.ffn_gated ? "q, k, v, gate, up" : "q, k, v, up", spec.width},
+          {"o", spec.heads * spec.head_dim},
+          {"down", spec.ffn_width}};
+}
+
+at::Tensor empty_mask(const at::Tensor& scores) {
+  TORCH_CHECK(scores.dim() == 2 && scores.scalar_type() == at::kFloat && scores.is_contiguous() &&
+                  scores.device().is_cpu(),
+              "scores must be a contiguous f32 matrix on the CPU");
+  return at::empty(scores.sizes(), scores.options().dtype(at::kBool));
+}
+
+/// Calls row(scores, keep) for every row, in parallel.
+template <typename Row>
+at::Tensor mask_by_row(const at::Tensor& scores, const Row& row) {
+  at::Tensor keep = empty_mask(scores);
+  const std::int64_t columns = scores.size(1);
+  const float* from = scores.const_data_ptr<float>();
+  bool* to = keep.mutable_data_ptr<bool>();
+  at::parallel_for(0, scores.size(0), kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> work(static_cast<std::size_t>(columns));
+    for (std::int64_t r = begin; r < end; ++r) row(from + r * columns, to + r * columns, work);
+  });
+  return keep;
+}
+
+}  // namespace
+
+std::optional<Pattern> pattern_from_text(const std::string& text) {
+  if (text == "unstructured") return Pattern{};
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const auto prune = whole_number(std::string_view(text).substr(0, colon));
+  const auto group = whole_number(std::string_view(text).substr(colon + 1));
+  if (!prune || !group || *prune < 1 || *prune >= *group) return std::nullopt;
+  return Pattern{*prune, *group};
+}
+
+std::vector<ParamSpec> sparsity_params() {
+  ParamSpec sparsity;
+  sparsity.name = "sparsity";
+  sparsity.default_value = kDefaultSparsity;
+  sparsity.help = "Part of the weights of every pruned matrix that becomes zero";
+  sparsity.min = 0;
+  sparsity.max = 1;
+  sparsity.max_open = true;
+  ParamSpec pattern;
+  pattern.name = "pattern";
+  pattern.type = ParamType::kText;
+  pattern.default_value = "unstructured";
+  pattern.help = "'unstructured', or 'N:M' to prune N of every M consecutive weights of a row";
+  return {sparsity, pattern};
+}
+
+SparsityTarget sparsity_target(const Params& params) {
+  const std::string text = params.get_text("pattern");
+  SparsityTarget target;
+  target.ratio = params.get_real("sparsity");
+  const std::string problem = target_problem(text, target.ratio);
+  if (!problem.empty()) throw UserError(problem);
+  target.pattern = *pattern_from_text(text);
+  if (target.pattern.structured()) {
+    target.ratio =
+        static_cast<double>(target.pattern.prune) / static_cast<double>(target.pattern.group);
+  }
+  return target;
+}
+
+std::vector<std::string> unmet_sparsity(const ModelSpec& spec, const Params& params) {
+  const std::string text = params.get_text("pattern");
+  const std::string problem = target_problem(text, params.get_real("sparsity"));
+  if (!problem.empty()) return {problem};
+  std::vector<std::string> problems;
+  const Pattern pattern = *pattern_from_text(text);
+  for (const RowWidth& rows : row_widths(spec)) {
+    if (!pattern.structured() || rows.width % pattern.group == 0) continue;
+    problems.push_back(
+        fmt::format("pattern {}: the rows of {} have {} weights, a number that {} "
+                    "does not divide",
+                    text, rows.matrices, rows.width, pattern.group));
+  }
+  return problems;
+}
+
+void require_finite_scores(const at::Tensor& scores, const std::string& what) {
+  if (std::isfinite(at::sum(scores, at::kDouble).item<double>())) return;
+  throw UserError(what +
+                  ": the scores hold NaN or infinity, so the weights or the activations on "
+                  "the calibration text do; check the model");
+}
+
+float value_at_rank(std::vector<float>& values, std::int64_t index) {
+  const auto at = values.begin() + index;
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+at::Tensor keep_per_row(const at::Tensor& scores, double ratio) {
+  const std::int64_t columns = scores.size(1);
+  const auto count = static_cast<std::int64_t>(static_cast<double>(columns) * ratio);
+  if (count == 0) return at::ones_like(scores, scores.options().dtype(at::kBool));
+  // Selection instead of a sort: everything below the count-th smallest goes, and of those equal
+  // to it the first ones, which is what a stable sort would give.
+  return mask_by_row(scores, [&](const float* row, bool* keep, std::vector<float>& work) {
+    work.assign(row, row + columns);
+    const float last = value_at_rank(work, count - 1);
+    std::int64_t equal =
+        count - std::count_if(row, row + columns, [&](float s) { return s < last; });
+    for (std::int64_t c = 0; c < columns; ++c) {
+      keep[c] = row[c] > last || (row[c] == last && equal-- <= 0);
+    }
+  });
+}
+
+at::Tensor keep_above_threshold(const at::Tensor& scores, double ratio) {
+  if (ratio == 0 || scores.numel() == 0) return at::ones_like(empty_mask(scores)).fill_(true);
+  const float* data = scores.const_data_ptr<float>();
+  std::vector<float> work(data, data + scores.numel());
+  const auto index = static_cast<std::int64_t>(static_cast<double>(scores.numel()) * ratio);
+  return at::gt(scores, value_at_rank(work, index));
+}
+
+void prune_smallest(const float* scores, std::int64_t size, std::int64_t prune, bool* pruned) {
+  std::fill(pruned, pruned + size, false);
+  for (std::int64_t n = 0; n < prune; ++n) {
+    std::int64_t smallest = -1;
+    for (std::int64_t i = 0; i < size; ++i) {
+      if (!pruned[i] && (smallest < 0 || scores[i] < scores[smallest])) smallest = i;
+    }
+    pruned[smallest] = true;
+  }
+}
+
+void require_whole_groups(std::int64_t columns, const Pattern& pattern) {
+  if (columns % pattern.group == 0) return;
+  throw UserError(
+      fmt::format("pattern {}:{}: a row has {} weights, a number that {} does not "
+                  "divide",
+                  pattern.prune, pattern.group, columns, pattern.group));
+}
+
+at::Tensor keep_n_of_m(const at::Tensor& scores, const Pattern& pattern) {
+  const std::int64_t columns = scores.size(1);
+  require_whole_groups(columns, pattern);
+  return mask_by_row(scores, [&](const float* row, bool* keep, std::vector<float>&) {
+    for (std::int64_t c = 0; c < columns; c += pattern.group) {
+      prune_smallest(row + c, pattern.group, pattern.prune, keep + c);
+    }
+    std::transform(keep, keep + columns, keep, [](bool pruned) { return !pruned; });
+  });
+}
+
+at::Tensor keep_by_target(const at::Tensor& scores, const SparsityTarget& target, Scope scope) {
+  if (target.pattern.structured()) return keep_n_of_m(scores, target.pattern);
+  return scope == Scope::kRow ? keep_per_row(scores, target.ratio)
+                              : keep_above_threshold(scores, target.ratio);
+}
+
+}  // namespace assay

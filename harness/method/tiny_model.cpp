@@ -1,0 +1,142 @@
+#include "harness/method/tiny_model.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "harness/base/files.h"
+#include "harness/base/json.h"
+#include "harness/method/tensor_file.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kLayers = 3;
+constexpr std::int64_t kWidth = 32;
+constexpr std::int64_t kHeads = 4;
+constexpr std::int64_t kKvHeads = 2;
+constexpr std::int64_t kFfnWidth = 64;
+constexpr std::int64_t kOptPositionOffset = 2;
+
+Json llama_config() {
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"hidden_size", kWidth},
+          {"intermediate_size", kFfnWidth},
+          {"num_hidden_layers", kLayers},
+          {"num_attention_heads", kHeads},
+          {"num_key_value_heads", kKvHeads},
+          {"vocab_size", kTinyVocab},
+          {"max_position_embeddings", kTinyPositions},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", 10000.0},
+          {"hidden_act", "silu"},
+          {"tie_word_embeddings", true},
+          {"torch_dtype", "float32"}};
+}
+
+Json opt_config() {
+  return {{"architectures", {"OPTForCausalLM"}},
+          {"model_type", "opt"},
+          {"hidden_size", kWidth},
+          {"word_embed_proj_dim", kWidth},
+          {"ffn_dim", kFfnWidth},
+          {"num_hidden_layers", kLayers},
+          {"num_attention_heads", kHeads},
+          {"vocab_size", kTinyVocab},
+          {"max_position_embeddings", kTinyPositions},
+          {"activation_function", "relu"},
+          {"do_layer_norm_before", true},
+          {"enable_bias", true},
+          {"tie_word_embeddings", true},
+          {"torch_dtype", "float32"}};
+}
+
+/// Box-Muller over mt19937_64: the standard's own normal distribution is not the same everywhere.
+class Weights {
+ public:
+  explicit Weights(std::uint64_t seed) : engine_(seed) {}
+
+  void add(const std::string& name, std::vector<std::int64_t> shape, double scale,
+           double mean = 0) {
+    at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(at::kFloat));
+    float* values = tensor.mutable_data_ptr<float>();
+    for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+      values[i] = static_cast<float>(mean + scale * normal());
+    }
+    file_.tensors[name] = tensor;
+  }
+  /// y = W x + b with outputs of the order of the inputs.
+  void add_linear(const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
+    add(name + ".weight", {out, in}, 1.0 / std::sqrt(static_cast<double>(in)));
+    if (bias) add(name + ".bias", {out}, 0.1);
+  }
+  void add_norm(const std::string& name, bool bias) {
+    add(name + ".weight", {kWidth}, 0.2, 1.0);
+    if (bias) add(name + ".bias", {kWidth}, 0.1);
+  }
+  [[nodiscard]] const TensorFile& file() const { return file_; }
+
+ private:
+  double uniform() { return (static_cast<double>(engine_() >> 11) + 0.5) * 0x1.0p-53; }
+  double normal() {
+    constexpr double kTwoPi = 6.283185307179586;
+    const double radius = std::sqrt(-2.0 * std::log(uniform()));
+    return radius * std::cos(kTwoPi * uniform());
+  }
+  std::mt19937_64 engine_;
+  TensorFile file_;
+};
+
+void add_llama(Weights& weights) {
+  constexpr std::int64_t kKvWidth = kKvHeads * kWidth / kHeads;
+  weights.add("model.embed_tokens.weight", {kTinyVocab, kWidth}, 0.5);
+  for (std::int64_t i = 0; i < kLayers; ++i) {
+    const std::string layer = fmt::format("model.layers.{}.", i);
+    weights.add_norm(layer + "input_layernorm", false);
+    weights.add_norm(layer + "post_attention_layernorm", false);
+    weights.add_linear(layer + "self_attn.q_proj", kWidth, kWidth, false);
+    weights.add_linear(layer + "self_attn.k_proj", kKvWidth, kWidth, false);
+    weights.add_linear(layer + "self_attn.v_proj", kKvWidth, kWidth, false);
+    weights.add_linear(layer + "self_attn.o_proj", kWidth, kWidth, false);
+    weights.add_linear(layer + "mlp.gate_proj", kFfnWidth, kWidth, false);
+    weights.add_linear(layer + "mlp.up_proj", kFfnWidth, kWidth, false);
+    weights.add_linear(layer + "mlp.down_proj", kWidth, kFfnWidth, false);
+  }
+  weights.add_norm("model.norm", false);
+}
+
+void add_opt(Weights& weights) {
+  const std::string decoder = "model.decoder.";
+  weights.add(decoder + "embed_tokens.weight", {kTinyVocab, kWidth}, 0.5);
+  weights.add(decoder + "embed_positions.weight", {kTinyPositions + kOptPositionOffset, kWidth},
+              0.2);
+  for (std::int64_t i = 0; i < kLayers; ++i) {
+    const std::string layer = fmt::format("{}layers.{}.", decoder, i);
+    weights.add_norm(layer + "self_attn_layer_norm", true);
+    weights.add_norm(layer + "final_layer_norm", true);
+    for (const char* role : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+      weights.add_linear(layer + "self_attn." + role, kWidth, kWidth, true);
+    }
+    weights.add_linear(layer + "fc1", kFfnWidth, kWidth, true);
+    weights.add_linear(layer + "fc2", kWidth, kFfnWidth, true);
+  }
+  weights.add_norm(decoder + "final_layer_norm", true);
+}
+
+}  // namespace
+
+void write_tiny_model(const std::filesystem::path& folder, TinyFamily family, std::uint64_t seed) {
+  ensure_folder(folder);
+  Weights weights(seed);
+  family == TinyFamily::kLlama ? add_llama(weights) : add_opt(weights);
+  write_tensor_file(folder / "model.safetensors", weights.file());
+  const Json config = family == TinyFamily::kLlama ? llama_config() : opt_config();
+  write_file_atomically(folder / "config.json", config.dump(2));
+}
+
+}  // namespace assay
