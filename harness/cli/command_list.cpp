@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/help.h"
+
+namespace assay {
+namespace {
+
+template <class Entries>
+Json named(const Entries& entries) {
+  Json list = Json::array();
+  for (const auto& entry : entries) {
+    list.push_back({{"name", entry.name}, {"summary", entry.summary}});
+  }
+  return list;
+}
+
+template <class Entries>
+Json identified(const Entries& entries) {
+  Json list = Json::array();
+  for (const auto& entry : entries) {
+    list.push_back({{"name", entry.id}, {"summary", entry.summary}});
+  }
+  return list;
+}
+
+Json family_list() {
+  Json list = Json::array();
+  for (const FamilyInfo& family : families()) {
+    list.push_back(
+        {{"name", family.name}, {"summary", family.summary}, {"model_types", family.model_types}});
+  }
+  return list;
+}
+
+const std::vector<std::string>& nouns() {
+  static const std::vector<std::string> kNouns = {"methods", "models",   "datasets",
+                                                  "suites",  "profiles", "families"};
+  return kNouns;
+}
+
+Json list_of(const std::string& noun) {
+  if (noun == "families") return family_list();
+  const Catalogue catalogue = load_catalogue();
+  if (noun == "methods") return named(catalogue.methods);
+  if (noun == "models") return named(catalogue.models);
+  if (noun == "datasets") return named(catalogue.datasets);
+  if (noun == "suites") return identified(catalogue.suites);
+  return identified(catalogue.profiles);
+}
+
+void print_list(const std::string& noun, bool json) {
+  const Json list = list_of(noun);
+  if (json) {
+    print_json(list);
+    return;
+  }
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const Json& entry : list) {
+    rows.emplace_back(entry.at("name").get<std::string>(), entry.at("summary").get<std::string>());
+  }
+  fmt::print("{}", two_columns(rows));
+}
+
+}  // namespace
+
+void add_list_command(CLI::App& program, CommandResult&) {
+  CLI::App* list = add_command(program, "list", "List what can be named in an experiment",
+                               "assay list methods\n  assay list suites --json");
+  list->require_subcommand(1);
+  for (const std::string& noun : nouns()) {
+    CLI::App* command = add_command(*list, noun, "List the " + noun, "assay list " + noun);
+    const auto json = add_switch(*command, "--json", "As JSON");
+    command->callback([noun, json] { print_list(noun, *json); });
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "harness/base/text.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/help.h"
+#include "harness/runner/disk_resolver.h"
+#include "harness/runner/explain.h"
+#include "harness/runner/progress.h"
+#include "harness/runner/requests.h"
+#include "harness/runner/stop.h"
+
+namespace assay {
+namespace {
+
+struct PlanArguments {
+  std::string file, database = "results.db";
+  bool json = false, resolved = false;
+};
+
+std::optional<Store> open_if_there(const std::string& database) {
+  std::error_code missing;
+  if (!std::filesystem::exists(database, missing)) return std::nullopt;
+  return Store::open_read_only(database);
+}
+
+Json cell_json(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
+               const CellExplanation& explanation) {
+  return {{"ordinal", cell.ordinal},
+          {"key", cell.key},
+          {"key_document", cell.key_doc},
+          {"label", cell_label(plan, catalogue, cell)},
+          {"model", plan.model_of(cell).choice.id},
+          {"method", plan.method_of(cell).id},
+          {"params", plan.method_of(cell).params},
+          {"suite", plan.suite_of(cell).id},
+          {"suite_params", plan.suite_of(cell).params},
+          {"profile", cell.profile},
+          {"seed", cell.seed},
+          {"action", explanation.action},
+          {"status", explanation.status},
+          {"artefact", explanation.artefact},
+          {"why", explanation.why}};
+}
+
+std::string cell_line(const std::string& label, const CellExplanation& explanation,
+                      std::size_t width) {
+  const std::string action =
+      explanation.action == "stored" ? "stored " + explanation.status : explanation.action;
+  const std::string artefact =
+      explanation.artefact.empty() ? "" : fmt::format(" (artefact {})", explanation.artefact);
+  return fmt::format("{:<{}}  {:<10}  {}{}\n", label, width, action, explanation.why, artefact);
+}
+
+void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* store) {
+  std::map<std::string, int> actions;
+  std::size_t width = 0;
+  for (const Cell& cell : plan.cells) {
+    width = std::max(width, cell_label(plan, catalogue, cell).size());
+  }
+  for (const Cell& cell : plan.cells) {
+    const CellExplanation explanation = explain_cell(plan, store, cell);
+    ++actions[explanation.action];
+    fmt::print("{}", cell_line(cell_label(plan, catalogue, cell), explanation, width));
+  }
+  fmt::print("{} cells: {} stored, {} to run, {} unmet\n", plan.cells.size(), actions["stored"],
+             actions["run"], actions["unmet"]);
+}
+
+void print_plan(const PlanArguments& arguments) {
+  const Catalogue catalogue = load_catalogue();
+  const Experiment experiment = read_experiment(arguments.file, catalogue);
+  if (arguments.resolved) {
+    print_json(experiment.resolved());
+    return;
+  }
+  const StopHandlers handlers;
+  StderrProgress progress;
+  DiskResolver resolver(
+      catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
+  const Plan plan = make_plan(experiment, catalogue, resolver);
+  const std::optional<Store> store = open_if_there(arguments.database);
+  const Store* stored = store ? &*store : nullptr;
+  if (!arguments.json) {
+    print_cells(plan, catalogue, stored);
+    return;
+  }
+  Json cells = Json::array();
+  for (const Cell& cell : plan.cells) {
+    cells.push_back(cell_json(plan, catalogue, cell, explain_cell(plan, stored, cell)));
+  }
+  print_json({{"experiment", experiment.name}, {"cells", cells}});
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& program, CommandResult&) {
+  CLI::App* command = add_command(program, "plan",
+                                  "Say for each cell of an experiment what a run would do, and why",
+                                  "assay plan experiments/quickstart.toml\n"
+                                  "  assay plan experiments/quickstart.toml --resolved");
+  const auto arguments = std::make_shared<PlanArguments>();
+  command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
+  command->add_option("--db", arguments->database, "Results database that a run would use")
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "As JSON, with keys and key documents");
+  command->add_flag("--resolved", arguments->resolved,
+                    "Print the experiment with every default written out instead");
+  command->callback([arguments] { print_plan(*arguments); });
+}
+
+}  // namespace assay

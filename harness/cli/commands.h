@@ -1,0 +1,25 @@
+#pragma once
+// The commands of `assay`. Each adds itself to the program and returns nothing; what it does runs
+// after the whole command line was read, and its exit code is kept in `result`.
+
+#include <CLI/App.hpp>
+
+#include "harness/base/errors.h"
+
+namespace assay {
+
+/// Where a command leaves its exit code.
+struct CommandResult {
+  ExitCode code = ExitCode::kOk;
+};
+
+void add_run_command(CLI::App& program, CommandResult& result);
+void add_plan_command(CLI::App& program, CommandResult& result);
+void add_list_command(CLI::App& program, CommandResult& result);
+void add_describe_command(CLI::App& program, CommandResult& result);
+void add_report_command(CLI::App& program, CommandResult& result);
+void add_data_command(CLI::App& program, CommandResult& result);
+void add_model_command(CLI::App& program, CommandResult& result);
+void add_version_command(CLI::App& program, CommandResult& result);
+
+}  // namespace assay

@@ -1,0 +1,46 @@
+#include "harness/cli/help.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "harness/base/files.h"
+#include "harness/runner/tools.h"
+
+namespace assay {
+
+CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description,
+                      const std::string& example) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->footer("Example:\n  " + example);
+  return command;
+}
+
+std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& name,
+                                       const std::string& description) {
+  auto value = std::make_shared<bool>(false);
+  command.add_flag(name, *value, description);
+  return value;
+}
+
+Catalogue load_catalogue() {
+  const WorkerDescription worker = describe_worker();
+  Catalogue catalogue = read_catalogue(share_folder(), worker.document);
+  catalogue.worker_hash = worker.hash;
+  return catalogue;
+}
+
+std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+  std::size_t width = 0;
+  for (const auto& [name, summary] : rows) width = std::max(width, name.size());
+  std::string text;
+  for (const auto& [name, summary] : rows) {
+    text += summary.empty() ? name + "\n" : fmt::format("{:<{}}  {}\n", name, width, summary);
+  }
+  return text;
+}
+
+void print_json(const Json& document) { fmt::print("{}\n", document.dump(2)); }
+
+}  // namespace assay

@@ -1,0 +1,88 @@
+// The program `assay`: reads the command line, runs one command, turns errors into exit codes.
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "assay_build.h"
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/cli/commands.h"
+
+namespace assay {
+namespace {
+
+std::vector<std::string> command_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+/// CLI11 only says that something is not expected; say what may have been meant.
+void refuse_unknown_command(const CLI::App& program, const std::string& prefix,
+                            const char* const* words, const char* const* end) {
+  const auto names = command_names(program);
+  if (names.empty() || words == end || **words == '-') return;
+  for (const std::string& name : names) {
+    if (name == *words) {
+      refuse_unknown_command(*program.get_subcommand(name), prefix + name + " ", words + 1, end);
+      return;
+    }
+  }
+  throw UserError(
+      fmt::format("{}; see: {}--help", unknown_name_message("command", *words, names), prefix));
+}
+
+void add_commands(CLI::App& program, CommandResult& result) {
+  program.require_subcommand(1);
+  program.footer("Example:\n  assay run experiments/quickstart.toml");
+  add_run_command(program, result);
+  add_plan_command(program, result);
+  add_list_command(program, result);
+  add_describe_command(program, result);
+  add_report_command(program, result);
+  add_data_command(program, result);
+  add_model_command(program, result);
+  add_version_command(program, result);
+}
+
+int fail(const std::exception& error) {
+  const ExitCode code = exit_code_of_current_exception();
+  std::fflush(stdout);
+  fmt::print(stderr, "assay: {}\n", error.what());
+  if (code == ExitCode::kBug) {
+    fmt::print(stderr, "assay: this is a bug in assay {}; please report it with the command line\n",
+               kAssayVersion);
+  }
+  return static_cast<int>(code);
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App program(
+      "Benchmarks compression methods of transformers: accuracy and time in one record.", "assay");
+  CommandResult result;
+  add_commands(program, result);
+  try {
+    refuse_unknown_command(program, "assay ", argv + 1, argv + argc);
+    program.parse(argc, argv);
+    return static_cast<int>(result.code);
+  } catch (const CLI::ParseError& error) {
+    // Help is asked for by an exception too, with exit code 0.
+    const bool fine = error.get_exit_code() == 0;
+    program.exit(error);
+    return static_cast<int>(fine ? ExitCode::kOk : ExitCode::kBadInput);
+  } catch (const std::exception& error) {
+    return fail(error);
+  }
+}
+
+}  // namespace
+}  // namespace assay
+
+int main(int argc, char** argv) { return assay::run(argc, argv); }

@@ -1,0 +1,85 @@
+// The timing half of CellRunner.
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "harness/runner/cell_runner.h"
+#include "harness/runner/requests.h"
+#include "harness/runner/schedule.h"
+#include "harness/runner/scratch.h"
+#include "harness/runner/summaries.h"
+
+namespace assay {
+
+std::vector<OutcomeReason> CellRunner::time(const std::vector<const Cell*>& cells) {
+  std::vector<Attempt> arms;
+  bool stopped = false;
+  const auto note = [&](const Attempt& arm) {
+    stopped = stopped || (arm.ended && arm.ended->outcome == Outcome::kInterrupted);
+  };
+  for (const Cell* cell : cells) {
+    arms.push_back(begin(*cell));
+    if (!stopped) ensure_artefact(arms.back());
+    note(arms.back());
+  }
+  const auto processes = static_cast<std::size_t>(plan_.experiment.processes_per_arm);
+  for (const std::size_t index : interleaved_order(arms.size(), processes)) {
+    Attempt& arm = arms[index];
+    if (stopped || arm.ended) continue;
+    time_once(arm, static_cast<std::int64_t>(arm.replies.size()) + 1);
+    note(arm);
+  }
+  std::vector<OutcomeReason> outcomes;
+  for (Attempt& arm : arms) {
+    if (stopped && !arm.ended) {
+      arm.ended = OutcomeReason{Outcome::kInterrupted, "stopped",
+                                "the run was stopped before the group was complete"};
+    }
+    if (arm.ended) {
+      outcomes.push_back(finish(arm, {}));
+    } else {
+      const std::vector<MetricValue> summaries = summarise_processes(arm.replies);
+      store_.add_metrics(arm.id, summaries, definitions_for(kind_of(*arm.cell), summaries, {}));
+      outcomes.push_back(finish(arm, summaries));
+    }
+  }
+  return outcomes;
+}
+
+void CellRunner::time_once(Attempt& arm, std::int64_t round) {
+  const ScratchFolder scratch;
+  WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
+  const std::string subject = fingerprint_subject(plan_, catalogue_, *arm.cell);
+  request.expected = store_.fingerprint(subject);
+  WorkerRun run =
+      launch(arm, request,
+             fmt::format("time, process {} of {}", round, plan_.experiment.processes_per_arm));
+  compare_fingerprints(*arm.cell, request.expected, run);
+  add_process(arm, run, "time");
+  if (run.outcome.outcome != Outcome::kOk) {
+    arm.ended = run.outcome;
+    return;
+  }
+  if (!request.expected && run.reply.fingerprint) {
+    // Nothing was scored: the first process is what the later ones are held to.
+    store_.set_fingerprint(subject, *run.reply.fingerprint);
+  }
+  arm.replies.push_back(std::move(run.reply));
+}
+
+/// The worker compares too; this side does not depend on its word.
+void CellRunner::compare_fingerprints(const Cell& cell, const std::optional<Fingerprint>& expected,
+                                      WorkerRun& run) {
+  if (run.outcome.outcome != Outcome::kOk || !expected || !run.reply.fingerprint) return;
+  const double distance = fingerprint_distance(*expected, *run.reply.fingerprint);
+  const double tolerance = fingerprint_tolerance(catalogue_.profile(cell.profile).dtype);
+  if (distance <= tolerance) return;
+  run.outcome = {
+      Outcome::kInvalid, "fingerprint_mismatch",
+      fmt::format("the timed model differs from the scored one: logits are {:.2g} apart, "
+                  "allowed is {:.2g}",
+                  distance, tolerance)};
+}
+
+}  // namespace assay

@@ -1,0 +1,78 @@
+#include "harness/runner/disk_resolver.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "harness/base/errors.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/runner/model_finder.h"
+#include "harness/runner/tools.h"
+
+namespace assay {
+
+DiskResolver::DiskResolver(const Catalogue& catalogue, std::function<void(const std::string&)> say,
+                           std::stop_token stop)
+    : catalogue_(catalogue), say_(std::move(say)), stop_(std::move(stop)) {}
+
+void DiskResolver::note(const std::string& text) {
+  if (noted_.insert(text).second) say_("note: " + text);
+}
+
+ResolvedModel DiskResolver::model(const ModelChoice& choice) {
+  const std::string place = choice.place.text();
+  ResolvedModel model;
+  model.choice = choice;
+  model.folder = find_model(choice.id, place, catalogue_, say_, stop_);
+  try {
+    const Checkpoint checkpoint = Checkpoint::open(model.folder, !choice.random_weights);
+    model.hash = checkpoint.content_hash();
+    model.tokenizer_hash = checkpoint.tokenizer_hash();
+    model.traits = traits(checkpoint.spec());
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("{}: model '{}': {}", place, choice.id, error.what()));
+  }
+  return model;
+}
+
+ResolvedData DiskResolver::stream(const ResolvedModel& model, const std::string& dataset,
+                                  const std::string& split) {
+  return prepared(model, catalogue_.dataset(dataset), split, "");
+}
+
+ResolvedData DiskResolver::items(const ResolvedModel& model, const SuiteChoice& suite) {
+  return prepared(model, catalogue_.dataset(suite.dataset), suite.split,
+                  catalogue_.suite(suite.id).task);
+}
+
+ResolvedData DiskResolver::prepared(const ResolvedModel& model, const DatasetEntry& dataset,
+                                    const std::string& split, const std::string& task) {
+  if (model.tokenizer_hash.empty()) {
+    return {.key = "",
+            .folder = "",
+            .unmet = fmt::format("model '{}' has no tokenizer.json, so it cannot read text",
+                                 model.choice.id)};
+  }
+  const std::string name =
+      fmt::format("{}\n{}\n{}\n{}", model.tokenizer_hash, dataset.name, split, task);
+  const auto known = known_.find(name);
+  if (known != known_.end()) return known->second;
+  ResolvedData data;
+  const RawFiles raw = find_raw_files(dataset, split);
+  if (!raw.missing.empty()) {
+    data.unmet = missing_data_text(dataset, raw);
+  } else {
+    for (const std::string& text : raw.notes) note(text);
+    if (tools_hash_.empty()) tools_hash_ = python_tools_hash();
+    const PreparedRequest request{.dataset = &dataset,
+                                  .split = split,
+                                  .task = task,
+                                  .tokenizer_folder = model.folder,
+                                  .tokenizer_hash = model.tokenizer_hash};
+    data.key = prepared_key(request, raw, tools_hash_);
+    data.folder = ensure_prepared(request, raw, data.key, say_, stop_);
+  }
+  return known_.emplace(name, data).first->second;
+}
+
+}  // namespace assay

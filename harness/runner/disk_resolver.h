@@ -1,0 +1,39 @@
+#pragma once
+// The planner's questions, answered from the disk and, where needed, by the Python tools.
+
+#include <functional>
+#include <map>
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "harness/plan/plan.h"
+#include "harness/runner/prepared_data.h"
+
+namespace assay {
+
+class DiskResolver : public Resolver {
+ public:
+  /// `say` receives one line for each slow step and each note. The catalogue must outlive this.
+  DiskResolver(const Catalogue& catalogue, std::function<void(const std::string&)> say,
+               std::stop_token stop = {});
+  /// Hashes the model; imports it first when its name has a manifest and it is not there.
+  ResolvedModel model(const ModelChoice& choice) override;
+  ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
+                      const std::string& split) override;
+  ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override;
+
+ private:
+  ResolvedData prepared(const ResolvedModel& model, const DatasetEntry& dataset,
+                        const std::string& split, const std::string& task);
+  void note(const std::string& text);
+
+  const Catalogue& catalogue_;
+  std::function<void(const std::string&)> say_;
+  std::stop_token stop_;
+  std::string tools_hash_;
+  std::map<std::string, ResolvedData> known_;  ///< by tokenizer, data set, split and task
+  std::set<std::string> noted_;
+};
+
+}  // namespace assay

@@ -1,0 +1,170 @@
+// The runner's small parts.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "harness/base/hashing.h"
+#include "harness/runner/hash_cache.h"
+#include "harness/runner/prepared_data.h"
+#include "harness/runner/raw_data.h"
+#include "harness/runner/runner_test_world.h"
+#include "harness/runner/schedule.h"
+#include "harness/runner/summaries.h"
+
+namespace assay {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing_world::Home;
+
+TEST(Schedule, ReversesEveryOtherBlock) {
+  EXPECT_THAT(interleaved_order(2, 3), ElementsAre(0, 1, 1, 0, 0, 1));
+  EXPECT_THAT(interleaved_order(3, 2), ElementsAre(0, 1, 2, 2, 1, 0));
+  EXPECT_THAT(interleaved_order(0, 4), ElementsAre());
+}
+
+TEST(Schedule, OrderOfGroupsIsAPermutationThatTheSeedDecides) {
+  auto order = seeded_order(20, 1);
+  EXPECT_EQ(order, seeded_order(20, 1));
+  EXPECT_NE(order, seeded_order(20, 2));
+  std::sort(order.begin(), order.end());
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+}
+
+WorkerReply timed(double value) {
+  WorkerReply reply;
+  reply.samples = {{"t", 0, 1000, true},
+                   {"t", 1, value, false},
+                   {"t", 2, value + 2, false},
+                   {"t", 3, value + 1, false}};
+  MetricValue memory;
+  memory.tag = "memory";
+  memory.value = 10 * value;
+  reply.metrics = {memory};
+  return reply;
+}
+
+TEST(Summaries, MedianOfProcessMediansWithoutWarmUp) {
+  const auto values = summarise_processes({timed(1), timed(5), timed(2)});
+  ASSERT_EQ(values.size(), 2U);
+  EXPECT_EQ(values[0].tag, "memory");
+  EXPECT_DOUBLE_EQ(values[0].value.value(), 20);
+  EXPECT_EQ(values[1].tag, "t");
+  EXPECT_DOUBLE_EQ(values[1].value.value(), 3);
+  EXPECT_EQ(values[1].n, 3);
+  EXPECT_EQ(values[1].interval_method, "student_t");
+  // Process medians 2, 6, 3: mean 11/3, standard error sqrt(13/9), t(2, 0.975) = 4.302653.
+  EXPECT_NEAR(values[1].hi.value(), 11.0 / 3 + 4.302653 * 1.2018504, 1e-5);
+}
+
+TEST(Summaries, DistributionFreeIntervalFromSixProcessesAndNoneForOne) {
+  std::vector<WorkerReply> six;
+  for (int i = 1; i <= 6; ++i) six.push_back(timed(i));
+  const auto values = summarise_processes(six);
+  EXPECT_EQ(values[1].interval_method, "order_statistics");
+  EXPECT_DOUBLE_EQ(values[1].lo.value(), 2);
+  EXPECT_DOUBLE_EQ(values[1].hi.value(), 7);
+  EXPECT_FALSE(summarise_processes({timed(1)})[1].lo.has_value());
+}
+
+TEST(HashCache, NoticesAChangedFile) {
+  const Home home;
+  const auto path = home.path() / "file";
+  write_file_atomically(path, "one");
+  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
+  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
+  write_file_atomically(path, "two");
+  EXPECT_EQ(cached_file_hash(path), sha256_hex("two"));
+}
+
+TEST(HashCache, WorksWithADamagedEntry) {
+  const Home home;
+  const auto path = home.path() / "file";
+  write_file_atomically(path, "one");
+  cached_file_hash(path);
+  const auto entry = home.path() / "hashes" / "sha256" / (file_identity(path).place() + ".json");
+  ASSERT_TRUE(std::filesystem::exists(entry));
+  write_file_atomically(entry, "{");
+  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
+}
+
+DatasetEntry two_file_dataset() {
+  DatasetEntry dataset;
+  dataset.name = "letters";
+  dataset.splits = {"all"};
+  dataset.document = {
+      {"splits",
+       {{"all", {{"files", {"d/a", "d/b"}}, {"sha256", {sha256_hex("a"), sha256_hex("b")}}}}}}};
+  return dataset;
+}
+
+TEST(RawData, LooksUnderTheNamedFolderThenInTheCache) {
+  const Home home;
+  const DatasetEntry dataset = two_file_dataset();
+  EXPECT_THAT(missing_data_text(dataset, find_raw_files(dataset, "all")),
+              HasSubstr("data set 'letters' is not here (d/a and 1 more); get it with: "
+                        "assay data get letters"));
+  std::filesystem::create_directories(home.path() / "named" / "d");
+  std::filesystem::create_directories(home.path() / "data" / "letters" / "d");
+  write_file_atomically(home.path() / "named/d/a", "a");
+  write_file_atomically(home.path() / "data/letters/d/b", "x");
+  ::setenv("ASSAY_DATA", (home.path() / "named").c_str(), 1);
+  const RawFiles raw = find_raw_files(dataset, "all");
+  ::unsetenv("ASSAY_DATA");
+  EXPECT_THAT(raw.files, ElementsAre(home.path() / "named/d/a", home.path() / "data/letters/d/b"));
+  EXPECT_THAT(raw.hashes, ElementsAre(sha256_hex("a"), sha256_hex("x")));
+  EXPECT_THAT(raw.notes, ElementsAre(HasSubstr("not the content that the manifest")));
+}
+
+TEST(RawData, AnUnknownSplitIsAnErrorWithTheKnownOnes) {
+  try {
+    find_raw_files(two_file_dataset(), "al");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean 'all'"));
+  }
+}
+
+TEST(PreparedData, KeyDependsOnContentTokenizerTaskAndTools) {
+  const DatasetEntry dataset = two_file_dataset();
+  PreparedRequest request{&dataset, "all", "", "folder", "tokenizer"};
+  RawFiles raw;
+  raw.hashes = {"1", "2"};
+  const std::string key = prepared_key(request, raw, "tools");
+  EXPECT_EQ(key, prepared_key(request, raw, "tools"));
+  EXPECT_NE(key, prepared_key(request, raw, "other tools"));
+  PreparedRequest other = request;
+  other.task = "piqa";
+  EXPECT_NE(key, prepared_key(other, raw, "tools"));
+  other = request;
+  other.tokenizer_hash = "another";
+  EXPECT_NE(key, prepared_key(other, raw, "tools"));
+  other = request;
+  other.tokenizer_folder = "moved";
+  EXPECT_EQ(key, prepared_key(other, raw, "tools"));
+  raw.hashes[1] = "3";
+  EXPECT_NE(key, prepared_key(request, raw, "tools"));
+}
+
+TEST(PreparedData, IsIntactOnlyWithEveryFileAsListed) {
+  const Home home;
+  const auto folder = home.path() / "prepared";
+  EXPECT_FALSE(prepared_is_intact(folder));
+  std::filesystem::create_directories(folder);
+  write_file_atomically(folder / "tokens.bin", "tokens");
+  EXPECT_FALSE(prepared_is_intact(folder));
+  write_file_atomically(folder / "manifest.json",
+                        Json({{"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
+  EXPECT_TRUE(prepared_is_intact(folder));
+  write_file_atomically(folder / "tokens.bin", "tokenz");
+  EXPECT_FALSE(prepared_is_intact(folder));
+  std::filesystem::remove(folder / "tokens.bin");
+  EXPECT_FALSE(prepared_is_intact(folder));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,95 @@
+#include "harness/runner/prepared_data.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/runner/hash_cache.h"
+#include "harness/runner/tools.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+/// What of a split's table changes the prepared content; how to fetch it does not.
+Json recipe_of(const DatasetEntry& dataset, const std::string& split) {
+  Json recipe = dataset.document.at("splits").at(split);
+  recipe.erase("fetch");
+  recipe.erase("sha256");
+  recipe.erase("files");
+  return {{"split", split}, {"table", recipe}, {"join", dataset.document.value("join", "")}};
+}
+
+std::vector<std::string> tool_arguments(const PreparedRequest& request, const RawFiles& raw,
+                                        const fs::path& folder) {
+  std::vector<std::string> arguments = {request.task.empty() ? "prepare-stream" : "prepare-items",
+                                        "--manifest",
+                                        request.dataset->manifest.string(),
+                                        "--split",
+                                        request.split,
+                                        "--tokenizer",
+                                        request.tokenizer_folder.string(),
+                                        "--out",
+                                        folder.string()};
+  if (!request.task.empty()) {
+    arguments.emplace_back("--task");
+    arguments.push_back(request.task);
+  }
+  arguments.emplace_back("--raw");
+  for (const fs::path& file : raw.files) arguments.push_back(file.string());
+  return arguments;
+}
+
+}  // namespace
+
+std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
+                         const std::string& tools_hash) {
+  return json_hash({{"format", request.task.empty() ? "stream" : "items"},
+                    {"raw", raw.hashes},
+                    {"tokenizer", request.tokenizer_hash},
+                    {"task", request.task},
+                    {"recipe", recipe_of(*request.dataset, request.split)},
+                    {"tools", tools_hash}});
+}
+
+bool prepared_is_intact(const fs::path& folder) {
+  std::error_code missing;
+  if (!fs::exists(folder / "manifest.json", missing)) return false;
+  try {
+    const Json manifest = read_json_file(folder / "manifest.json");
+    for (const auto& [name, hash] : manifest.at("files").items()) {
+      if (cached_file_hash(folder / name) != hash.get<std::string>()) return false;
+    }
+    return !manifest.at("files").empty();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
+                         const std::string& key, const std::function<void(const std::string&)>& say,
+                         std::stop_token stop) {
+  const fs::path folder = assay_home() / "prepared" / key;
+  if (prepared_is_intact(folder)) return folder;
+  std::error_code error;
+  if (fs::exists(folder, error)) {
+    say(fmt::format("{}: damaged; preparing it again", folder.string()));
+    fs::remove_all(folder, error);
+  }
+  ensure_folder(folder.parent_path());
+  say(fmt::format("preparing {} ({}{}{})", request.dataset->name, request.split,
+                  request.task.empty() ? "" : ", ", request.task));
+  run_python_tool(tool_arguments(request, raw, folder), std::move(stop));
+  if (!prepared_is_intact(folder)) {
+    throw MachineError(
+        fmt::format("{}: the prepared data is damaged right after it was made; "
+                    "check the disk",
+                    folder.string()));
+  }
+  return folder;
+}
+
+}  // namespace assay

@@ -1,0 +1,38 @@
+#pragma once
+// The cache of prepared data: $ASSAY_HOME/prepared/<key>/, made by the Python tools.
+
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "harness/base/json.h"
+#include "harness/config/catalogue.h"
+#include "harness/runner/raw_data.h"
+
+namespace assay {
+
+/// One thing to prepare: a split for a tokenizer.
+struct PreparedRequest {
+  const DatasetEntry* dataset = nullptr;
+  std::string split;
+  std::string task;  ///< prompt recipe for items; empty for a stream
+  std::filesystem::path tokenizer_folder;
+  std::string tokenizer_hash;
+};
+
+/// Identity of what would be prepared: raw content, tokenizer, recipe and the tools' sources.
+std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
+                         const std::string& tools_hash);
+
+/// True when the folder holds a manifest and every file that it lists, with its hash.
+bool prepared_is_intact(const std::filesystem::path& folder);
+
+/// Folder of the prepared data; prepares it when it is missing or damaged, and says so through
+/// `say`. Throws UserError or MachineError with what the tools said.
+std::filesystem::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
+                                      const std::string& key,
+                                      const std::function<void(const std::string&)>& say,
+                                      std::stop_token stop);
+
+}  // namespace assay

@@ -1,0 +1,21 @@
+#pragma once
+// Workers as real child processes.
+
+#include <stop_token>
+
+#include "harness/runner/launcher.h"
+
+namespace assay {
+
+class ProcessLauncher : public WorkerLauncher {
+ public:
+  /// `stop` ends the running worker after a grace time, `kill` at once.
+  ProcessLauncher(std::stop_token stop, std::stop_token kill);
+  WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
+                const WorkerProgress& progress) override;
+
+ private:
+  std::stop_token stop_, kill_;
+};
+
+}  // namespace assay

@@ -1,0 +1,115 @@
+#include "harness/runner/requests.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "harness/runner/artefacts.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+WorkerRequest common_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const ProfileEntry& profile = catalogue.profile(cell.profile);
+  const ResolvedModel& model = plan.model_of(cell);
+  const MethodChoice& method = plan.method_of(cell);
+  WorkerRequest request;
+  request.model_folder = model.folder.string();
+  request.model_hash = model.hash;
+  request.random_weights = model.choice.random_weights;
+  request.dtype = profile.dtype;
+  request.device = profile.device;
+  request.threads = resolved_threads(profile);
+  request.cores = profile.cores;
+  request.method = method.id;
+  request.params = method.params;
+  request.seed = cell.seed;
+  if (!cell.artefact_key.empty()) request.artefact = artefact_path(cell.artefact_key).string();
+  return request;
+}
+
+std::string value_text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string changed_params(const std::vector<ParamSpec>& specs, const Json& params) {
+  std::string text;
+  for (const ParamSpec& spec : specs) {
+    const auto value = params.find(spec.name);
+    if (value == params.end() || *value == spec.default_value) continue;
+    text += fmt::format(" {}={}", spec.name, value_text(*value));
+  }
+  return text;
+}
+
+}  // namespace
+
+int resolved_threads(const ProfileEntry& profile) {
+  if (profile.threads > 0) return profile.threads;
+  if (!profile.cores.empty()) return static_cast<int>(profile.cores.size());
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
+                          const fs::path& scratch) {
+  const FitJob& job = plan.fits.at(cell.artefact_key);
+  WorkerRequest request = common_request(plan, catalogue, cell);
+  request.op = "fit";
+  request.dtype = "fp32";
+  request.seed = job.seed;
+  request.scratch = scratch.string();
+  const auto& calibration = plan.method_of(cell).calibration;
+  if (calibration && !job.calibration_folder.empty()) {
+    request.calibration = CalibrationRequest{.data = job.calibration_folder,
+                                             .sampling = job.sampling,
+                                             .samples = calibration->samples,
+                                             .tokens = calibration->tokens};
+  }
+  return request;
+}
+
+WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
+                           const fs::path& scratch) {
+  const SuiteChoice& suite = plan.suite_of(cell);
+  WorkerRequest request = common_request(plan, catalogue, cell);
+  request.op = catalogue.suite_kind(suite.kind).stage;
+  request.suite_kind = suite.kind;
+  request.suite_params = suite.params;
+  request.data = cell.data_folder;
+  request.scratch = scratch.string();
+  return request;
+}
+
+WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const ProfileEntry& profile = catalogue.profile(cell.profile);
+  // CUDA reserves far more address space than it uses, so the limit would stop every process.
+  const bool limited = profile.device == "cpu";
+  return {.timeout_s = plan.experiment.timeout_s,
+          .memory_bytes = limited ? profile.memory_limit_bytes : 0};
+}
+
+std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const ProfileEntry& profile = catalogue.profile(cell.profile);
+  const std::string& subject =
+      cell.artefact_key.empty() ? plan.model_of(cell).hash : cell.artefact_key;
+  return fmt::format("{}:{}:{}", subject, profile.dtype, profile.device);
+}
+
+std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const MethodChoice& method = plan.method_of(cell);
+  const SuiteChoice& suite = plan.suite_of(cell);
+  const bool seeded = plan.experiment.seeds.size() > 1;
+  return fmt::format("{}{} / {}{} / {} / {}{}", method.id,
+                     changed_params(catalogue.method(method.id).params, method.params), suite.id,
+                     changed_params(catalogue.suite_kind(suite.kind).params, suite.params),
+                     plan.model_of(cell).choice.id, cell.profile,
+                     seeded ? fmt::format(" / seed {}", cell.seed) : "");
+}
+
+}  // namespace assay

@@ -1,0 +1,34 @@
+#pragma once
+// A planned cell as the request that a worker reads.
+
+#include <filesystem>
+#include <string>
+
+#include "harness/plan/plan.h"
+#include "harness/protocol/protocol.h"
+#include "harness/runner/launcher.h"
+
+namespace assay {
+
+/// The profile's threads, or the number of cores this process may use when the profile says 0.
+int resolved_threads(const ProfileEntry& profile);
+
+/// "fit": writes the cell's artefact to `artefact`. The arithmetic is fp32 whatever the profile
+/// says, because one artefact serves cells of every dtype.
+WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
+                          const std::filesystem::path& scratch);
+
+/// "score" or "time", by the stage of the suite's kind.
+WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
+                           const std::filesystem::path& scratch);
+
+WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+
+/// What a fingerprint belongs to: the artefact (or the bare model), its dtype and its device.
+std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+
+/// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu": parameters at their defaults are left
+/// out.
+std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+
+}  // namespace assay

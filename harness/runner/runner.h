@@ -1,0 +1,41 @@
+#pragma once
+// Executes a plan: reuse what is stored, fit what is missing, score, time, store.
+
+#include <cstdint>
+#include <string>
+
+#include "harness/base/errors.h"
+#include "harness/plan/plan.h"
+#include "harness/runner/launcher.h"
+#include "harness/runner/progress.h"
+#include "harness/store/store.h"
+
+namespace assay {
+
+struct RunOptions {
+  bool retry = false;      ///< run cells again that ended in anything but OK
+  bool fail_fast = false;  ///< stop at the first cell that ends in neither OK nor UNMET
+};
+
+struct RunSummary {
+  std::int64_t ok = 0, unmet = 0, failed = 0;  ///< cells, cached ones included
+  std::int64_t cached = 0;                     ///< cells whose stored outcome was reused
+  std::int64_t not_run = 0;                    ///< left over by an interrupt or --fail-fast
+  std::int64_t fitted = 0;                     ///< artefacts made
+  bool interrupted = false;
+  /// 0: every cell is OK or UNMET; 3: some cell failed or was not run; 130: interrupted.
+  [[nodiscard]] ExitCode exit_code() const;
+};
+
+/// True for outcomes that stand until `--retry`: everything but queued, running and interrupted.
+bool is_final(Outcome outcome);
+
+/// The plan's cells as the store keeps them, in the same order.
+std::vector<PlannedCell> planned_cells(const Plan& plan);
+
+/// Runs what is not stored yet. Cells that fail never stop the others unless asked. Throws
+/// MachineError when the database cannot be written or no worker can be started.
+RunSummary run_plan(const Plan& plan, const Catalogue& catalogue, Store& store,
+                    WorkerLauncher& launcher, Progress& progress, const RunOptions& options);
+
+}  // namespace assay

@@ -1,0 +1,219 @@
+#include "harness/runner/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "harness/runner/runner_test_world.h"
+
+namespace assay {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using namespace testing_world;
+
+class RunnerTest : public testing::Test {
+ protected:
+  RunSummary run(const Plan& plan, const RunOptions& options = {}) {
+    launcher_.asked.clear();
+    launcher_.requests.clear();
+    return run_plan(plan, catalogue_, store_, launcher_, progress_, options);
+  }
+  std::optional<ResultRow> row(const std::string& method, const std::string& metric) const {
+    for (const ResultRow& one : store_.results("test")) {
+      if (one.method == method && one.metric == metric) return one;
+    }
+    return std::nullopt;
+  }
+  std::string status(const std::string& method) const {
+    for (const ResultRow& one : store_.results("test")) {
+      if (one.method == method) return one.status;
+    }
+    return "";
+  }
+
+  Home home_;
+  Catalogue catalogue_ = small_catalogue();
+  Store store_ = Store::open(home_.path() / "results.db");
+  FakeLauncher launcher_;
+  KeptProgress progress_;
+};
+
+TEST_F(RunnerTest, FitsOnceScoresAndRunsNothingTheSecondTime) {
+  const Plan plan = small_plan({"quality"});
+  const RunSummary first = run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense", "fit prune", "score prune"));
+  EXPECT_EQ(first.ok, 2);
+  EXPECT_EQ(first.fitted, 1);
+  EXPECT_EQ(first.exit_code(), ExitCode::kOk);
+  EXPECT_DOUBLE_EQ(row("prune", "ppl")->value.value(), 20);
+  EXPECT_DOUBLE_EQ(row("prune", "ppl")->ratio.value(), 2);
+  EXPECT_DOUBLE_EQ(row("prune", "achieved_sparsity")->value.value(), 0.7);
+  EXPECT_DOUBLE_EQ(row("prune", "fit/peak_rss")->value.value(), 1000);
+
+  const RunSummary second = run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre());
+  EXPECT_EQ(second.cached, 2);
+  EXPECT_EQ(second.exit_code(), ExitCode::kOk);
+}
+
+TEST_F(RunnerTest, KeepsTheFiguresOfACachedArtefact) {
+  run(small_plan({"quality"}));
+  Plan plan = small_plan({"quality"});
+  for (Cell& cell : plan.cells) {
+    cell.key_doc["changed"] = true;
+    cell.key = json_hash(cell.key_doc);
+  }
+  run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense", "score prune"));
+  EXPECT_DOUBLE_EQ(row("prune", "achieved_sparsity")->value.value(), 0.7);
+}
+
+TEST_F(RunnerTest, FitsAgainWhenTheArtefactWasDamaged) {
+  run(small_plan({"quality"}));
+  write_file_atomically(artefact_path("artefact-key"), "damaged!");
+  Plan plan = small_plan({"quality"});
+  plan.cells[1].key_doc["changed"] = true;
+  plan.cells[1].key = json_hash(plan.cells[1].key_doc);
+  run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("fit prune", "score prune"));
+}
+
+TEST_F(RunnerTest, AFailedFitFailsAllItsCellsOnceAndNoOthers) {
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.op == "fit") run.outcome = {Outcome::kOom, "host", "too large"};
+  };
+  const Plan plan = small_plan({"quality", "speed"});
+  const RunSummary summary = run(plan);
+  EXPECT_THAT(launcher_.asked,
+              ElementsAre("score dense", "fit prune", "time dense", "time dense", "time dense"));
+  EXPECT_EQ(summary.ok, 2);
+  EXPECT_EQ(summary.failed, 2);
+  EXPECT_EQ(summary.exit_code(), ExitCode::kNotMeasured);
+  EXPECT_EQ(status("prune"), "OOM");
+}
+
+TEST_F(RunnerTest, RetriesFailedCellsOnlyWhenAsked) {
+  bool broken = true;
+  launcher_.on_run = [&](const WorkerRequest& request, WorkerRun& run) {
+    if (broken && request.op == "score" && request.method == "prune") {
+      run.outcome = {Outcome::kCrashed, "signal:SIGSEGV", "killed"};
+    }
+  };
+  const Plan plan = small_plan({"quality"});
+  EXPECT_EQ(run(plan).failed, 1);
+  broken = false;
+  EXPECT_EQ(run(plan).failed, 1);
+  EXPECT_THAT(launcher_.asked, ElementsAre());
+  EXPECT_EQ(run(plan, {.retry = true, .fail_fast = false}).ok, 2);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score prune"));
+}
+
+TEST_F(RunnerTest, FailFastLeavesTheRest) {
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.method == "dense") run.outcome = {Outcome::kTimeout, "limit", "too slow"};
+  };
+  const RunSummary summary = run(small_plan({"quality"}), {.retry = false, .fail_fast = true});
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense"));
+  EXPECT_EQ(summary.not_run, 1);
+  EXPECT_EQ(summary.exit_code(), ExitCode::kNotMeasured);
+}
+
+TEST_F(RunnerTest, StoresUnmetCellsWithoutAWorker) {
+  Plan plan = small_plan({"quality"});
+  plan.cells[1].unmet = OutcomeReason{Outcome::kUnmet, "requirement", "needs a gate"};
+  const RunSummary summary = run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense"));
+  EXPECT_EQ(summary.unmet, 1);
+  EXPECT_EQ(summary.exit_code(), ExitCode::kOk);
+  EXPECT_EQ(status("prune"), "UNMET");
+}
+
+TEST_F(RunnerTest, TimesInterleavedAndSummarisesOverProcesses) {
+  const RunSummary summary = run(small_plan({"speed"}));
+  EXPECT_THAT(launcher_.asked, ElementsAre("fit prune", "time dense", "time prune", "time prune",
+                                           "time dense", "time dense", "time prune"));
+  EXPECT_EQ(summary.ok, 2);
+  // Processes 2, 5 and 6 of the session were the dense ones.
+  const ResultRow dense = row("dense", "latency").value();
+  EXPECT_DOUBLE_EQ(dense.value.value(), 1.05);
+  EXPECT_EQ(dense.n, 3);
+  EXPECT_LT(dense.lo.value(), 1.02);
+  EXPECT_GT(dense.hi.value(), 1.06);
+  EXPECT_TRUE(row("prune", "latency")->ratio.has_value());
+}
+
+TEST_F(RunnerTest, PassesTheScoredFingerprintAndRefusesAnother) {
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.op == "time" && request.method == "prune") run.reply.fingerprint->values[2] = 9;
+  };
+  run(small_plan({"quality", "speed"}));
+  for (const WorkerRequest& request : launcher_.requests) {
+    EXPECT_EQ(request.expected.has_value(), request.op == "time");
+  }
+  EXPECT_EQ(store_.final_outcome(small_plan({"quality", "speed"}).cells[3].key)->code,
+            "fingerprint_mismatch");
+}
+
+TEST_F(RunnerTest, WithoutScoresTheFirstTimedProcessIsTheReference) {
+  run(small_plan({"speed"}));
+  int without = 0;
+  for (const WorkerRequest& request : launcher_.requests) {
+    if (request.op == "time" && !request.expected) ++without;
+  }
+  EXPECT_EQ(without, 2);  // one an arm
+}
+
+TEST_F(RunnerTest, TimesAGroupAgainAsAWholeWhenACellIsNew) {
+  Plan plan = small_plan({"speed"});
+  Plan smaller = plan;
+  smaller.cells.pop_back();
+  run(smaller);
+  EXPECT_THAT(launcher_.asked, ElementsAre("time dense", "time dense", "time dense"));
+  run(plan);
+  EXPECT_EQ(launcher_.asked.size(), 7U);
+  EXPECT_TRUE(row("prune", "latency")->ratio.has_value());
+}
+
+TEST_F(RunnerTest, AnInterruptStopsAndTheNextRunGoesOn) {
+  bool interrupt = true;
+  launcher_.on_run = [&](const WorkerRequest& request, WorkerRun& run) {
+    if (interrupt && request.op == "fit") run.outcome = {Outcome::kInterrupted, "sigint", ""};
+  };
+  const Plan plan = small_plan({"quality", "speed"});
+  const RunSummary first = run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense", "fit prune"));
+  EXPECT_EQ(first.exit_code(), ExitCode::kInterrupted);
+  EXPECT_EQ(status("prune"), "INTERRUPTED");
+  interrupt = false;
+  const RunSummary second = run(plan);
+  EXPECT_EQ(second.ok, 4);
+  EXPECT_EQ(launcher_.asked.front(), "fit prune");
+}
+
+TEST_F(RunnerTest, ReportsFailuresAtOnceWithCodeAndText) {
+  launcher_.on_run = [](const WorkerRequest&, WorkerRun& run) {
+    run.outcome = {Outcome::kCrashed, "signal:SIGSEGV", "killed by SIGSEGV"};
+    run.process.stderr_tail = "first\nlast words\n";
+  };
+  run(small_plan({"quality"}));
+  EXPECT_THAT(progress_.steps, testing::Contains(HasSubstr("last words")));
+  EXPECT_THAT(progress_.steps,
+              testing::Contains(HasSubstr("CRASHED (signal:SIGSEGV): killed by SIGSEGV")));
+  EXPECT_THAT(progress_.steps, testing::Contains(HasSubstr("[2/2] prune sparsity=0.7 / ")));
+}
+
+TEST_F(RunnerTest, ANumberThatIsNoneMakesTheCellNan) {
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.method != "dense") return;
+    run.reply.metrics.clear();
+    run.reply.events = {{"error", "non_finite", "metric ppl is NaN"}};
+  };
+  run(small_plan({"quality"}));
+  EXPECT_EQ(status("dense"), "NAN");
+}
+
+}  // namespace
+}  // namespace assay

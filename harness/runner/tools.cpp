@@ -1,0 +1,200 @@
+#include "harness/runner/tools.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "assay_build.h"
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/base/hashing.h"
+#include "harness/process/child.h"
+#include "harness/process/classify.h"
+#include "harness/runner/hash_cache.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr double kDescribeTimeoutSeconds = 120;
+
+std::string last_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  const std::size_t newline = text.rfind('\n');
+  return newline == std::string::npos ? text : text.substr(newline + 1);
+}
+
+fs::path python_folder() { return share_folder() / "python"; }
+
+/// The caller's environment (a download needs its proxies and certificates) with our package first.
+std::vector<std::string> python_environment() {
+  std::vector<std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string variable = *entry;
+    if (!variable.starts_with("PYTHONPATH=")) variables.push_back(variable);
+  }
+  variables.push_back("PYTHONPATH=" + python_folder().string());
+  return variables;
+}
+
+std::string how_it_ended(const ChildResult& result) {
+  if (result.signal != 0) return "was killed by " + signal_name(result.signal);
+  if (result.timed_out) return "took too long";
+  return fmt::format("ended with exit code {}", result.exit_code);
+}
+
+ChildResult run_for_lines(const ChildSpec& spec,
+                          const std::function<void(const std::string&)>& on_line,
+                          std::stop_token stop = {}) {
+  ChildCallbacks callbacks;
+  callbacks.on_line = on_line;
+  return run_child(spec, callbacks, std::move(stop));
+}
+
+Json ask_worker(const fs::path& worker) {
+  ChildSpec spec;
+  spec.program = worker;
+  spec.arguments = {"--describe"};
+  spec.environment = worker_environment();
+  spec.timeout_seconds = kDescribeTimeoutSeconds;
+  std::string text;
+  const ChildResult result = run_for_lines(spec, [&](const auto& line) { text += line + "\n"; });
+  if (result.exit_code != 0 || result.signal != 0 || result.timed_out) {
+    throw MachineError(fmt::format("{} --describe {}: {}", worker.string(), how_it_ended(result),
+                                   last_line(result.stderr_tail)));
+  }
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw MachineError(
+        fmt::format("{} --describe printed no JSON: {}", worker.string(), error.what()));
+  }
+}
+
+Json worker_identity(const fs::path& worker) {
+  const FileIdentity file = file_identity(worker);
+  return {{"program_version", kAssayVersion},
+          {"place", file.place()},
+          {"size", file.size},
+          {"mtime_ns", file.mtime_ns}};
+}
+
+/// The cached answer, or null when there is none for this very worker.
+Json cached_description(const fs::path& entry, const Json& identity) {
+  std::error_code missing;
+  if (!fs::exists(entry, missing)) return nullptr;
+  try {
+    Json document = read_json_file(entry);
+    if (document.at("worker") == identity && document.at("description").is_object()) {
+      return document;
+    }
+  } catch (const std::exception&) {
+    return nullptr;  // a damaged entry is asked for again and replaced
+  }
+  return nullptr;
+}
+
+[[noreturn]] void fail_tool(const ChildResult& result, const std::string& command) {
+  std::string text = last_line(result.stderr_tail);
+  if (text.empty()) text = fmt::format("assay_tools {} {}", command, how_it_ended(result));
+  if (result.signal == 0 && result.exit_code == static_cast<int>(ExitCode::kBadInput)) {
+    throw UserError(text);
+  }
+  throw MachineError(text);
+}
+
+}  // namespace
+
+fs::path worker_program() {
+  const std::string named = environment_or("ASSAY_WORKER", "");
+  const fs::path worker = named.empty() ? program_folder() / "assay-worker" : fs::path(named);
+  if (::access(worker.c_str(), X_OK) != 0) {
+    throw MachineError(fmt::format(
+        "{}: no such program; build the target assay-worker, or set ASSAY_WORKER to its path",
+        worker.string()));
+  }
+  return worker;
+}
+
+std::vector<std::string> worker_environment() {
+  std::map<std::string, std::string> variables = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                                                  {"LANG", "C.UTF-8"}};
+  for (const char* name : {"PATH", "HOME", "TMPDIR", "ASSAY_HOME", "ASSAY_SHARE", "XDG_CACHE_HOME",
+                           "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "ASAN_OPTIONS",
+                           "UBSAN_OPTIONS", "LSAN_OPTIONS"}) {
+    const std::string value = environment_or(name, "");
+    if (!value.empty()) variables[name] = value;
+  }
+  std::vector<std::string> list;
+  for (const auto& [name, value] : variables) list.push_back(fmt::format("{}={}", name, value));
+  return list;
+}
+
+WorkerDescription describe_worker() {
+  const fs::path worker = worker_program();
+  const Json identity = worker_identity(worker);
+  const fs::path entry =
+      assay_home() / "describe" / (identity.at("place").get<std::string>() + ".json");
+  Json document = cached_description(entry, identity);
+  if (document.is_null()) {
+    document = {
+        {"worker", identity}, {"hash", sha256_file(worker)}, {"description", ask_worker(worker)}};
+    try {
+      ensure_folder(entry.parent_path());
+      write_file_atomically(entry, document.dump() + "\n");
+    } catch (const MachineError&) {
+      // Only an accelerator: listing must work with a read-only cache.
+    }
+  }
+  return {.document = document.at("description"), .hash = document.at("hash").get<std::string>()};
+}
+
+fs::path python_program() {
+  const std::string named = environment_or("ASSAY_PYTHON", kDefaultPython);
+  if (named.empty() || ::access(named.c_str(), X_OK) != 0) {
+    throw MachineError(fmt::format(
+        "{}the Python environment that prepares data and models is missing; run ./scripts/setup, "
+        "or set ASSAY_PYTHON to a Python with the packages of requirements.txt",
+        named.empty() ? "" : named + ": no such program; "));
+  }
+  return named;
+}
+
+Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop) {
+  std::vector<std::string> command = {"-m", "assay_tools"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  ChildSpec spec;
+  spec.program = python_program();
+  spec.arguments = std::move(command);
+  spec.environment = python_environment();
+  std::string last;
+  const ChildResult result = run_for_lines(
+      spec, [&](const auto& line) { last = line; }, std::move(stop));
+  if (result.interrupted) throw Interrupted();
+  if (result.exit_code != 0 || result.signal != 0) fail_tool(result, arguments.front());
+  try {
+    return Json::parse(last);
+  } catch (const Json::parse_error&) {
+    throw MachineError(fmt::format("assay_tools {} printed no result", arguments.front()));
+  }
+}
+
+std::string python_tools_hash() {
+  std::vector<fs::path> sources;
+  const fs::path package = python_folder() / "assay_tools";
+  std::error_code missing;
+  for (const auto& entry : fs::recursive_directory_iterator(package, missing)) {
+    if (entry.path().extension() == ".py") sources.push_back(entry.path());
+  }
+  std::sort(sources.begin(), sources.end());
+  Sha256 hash;
+  for (const fs::path& source : sources) {
+    hash.update(fs::relative(source, package).string() + "\n" + sha256_file(source) + "\n");
+  }
+  return hash.hex();
+}
+
+}  // namespace assay

@@ -1,0 +1,41 @@
+#pragma once
+// The programs beside `assay`: the worker, and the Python tools that prepare data and models.
+
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "harness/base/json.h"
+
+namespace assay {
+
+/// $ASSAY_WORKER, else assay-worker beside the running program. Throws MachineError when missing.
+std::filesystem::path worker_program();
+
+/// What a worker may see: the listed variables, not whatever the caller has.
+std::vector<std::string> worker_environment();
+
+struct WorkerDescription {
+  Json document;     ///< what `assay-worker --describe` printed
+  std::string hash;  ///< SHA-256 of the worker's file
+};
+
+/// Cached under assay_home()/describe by the identity of the worker's file, because starting
+/// LibTorch takes longer than a listing may. Throws MachineError when the worker does not answer.
+WorkerDescription describe_worker();
+
+/// $ASSAY_PYTHON, else the interpreter that the build was configured with. Throws MachineError with
+/// the remedy when there is none.
+std::filesystem::path python_program();
+
+/// Runs `python -m assay_tools ARGUMENTS` and returns the JSON object of its last line. Lines that
+/// it writes to standard error meanwhile are the tool's own; the last one becomes the message of
+/// the UserError (exit 2) or MachineError (any other failure). Throws Interrupted when stopped.
+Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop = {});
+
+/// SHA-256 over the sources of the Python tools: the version of every recipe.
+std::string python_tools_hash();
+
+}  // namespace assay
