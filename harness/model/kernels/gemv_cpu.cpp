@@ -1,8 +1,5 @@
 #include "harness/model/kernels/gemv_cpu.h"
 
-#include <bit>
-#include <cmath>
-
 // Highway compiles this file once for each instruction set; the best one is chosen at run time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "harness/model/kernels/gemv_cpu.cpp"
@@ -10,35 +7,18 @@
 // clang-format off
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
+#include "harness/model/kernels/vectors-inl.h"
 // clang-format on
-
-#include "harness/model/kernels/bf16.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace assay::HWY_NAMESPACE {
-namespace hn = hwy::HWY_NAMESPACE;
-
-using D = hn::ScalableTag<float>;
-using V = hn::Vec<D>;
-
-HWY_INLINE V load(D d, const float* p) { return hn::LoadU(d, p); }
-
-HWY_INLINE V load(D d, const std::uint16_t* p) {
-  const hn::Rebind<std::uint16_t, D> narrow;
-  const hn::RebindToUnsigned<D> wide;
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, p))));
-}
-
 // A core waits for memory here, not for arithmetic: the hardware prefetcher stops at each page, so
 // the loop asks for the weights itself, this many bytes ahead.
 constexpr std::int64_t kPrefetchBytes = 2048;
 
-// g++ keeps an array of vectors in registers only where every loop over it is unrolled.
-#define ASSAY_UNROLL _Pragma("GCC unroll 8")
-
 template <typename Element>
-HWY_INLINE void store(const GemvArgs<Element>& args, std::int64_t row, std::int64_t b,
-                      std::int64_t done, float total) {
+HWY_INLINE void finish(const GemvArgs<Element>& args, std::int64_t row, std::int64_t b,
+                       std::int64_t done, float total) {
   const Element* w = args.weight + row * args.stride;
   for (std::int64_t k = done; k < args.cols; ++k) {
     total += to_float(w[k]) * args.x[b * args.cols + k];
@@ -52,7 +32,7 @@ HWY_INLINE void store(const GemvArgs<Element>& args, std::int64_t row, std::int6
 template <int kRows, int kBatch, int kUnroll, typename Element>
 HWY_INLINE void block_product(const GemvArgs<Element>& args, std::int64_t row) {
   const D d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t lanes = lane_count();
   constexpr std::int64_t kAhead = kPrefetchBytes / static_cast<std::int64_t>(sizeof(Element));
   const Element* w = args.weight + row * args.stride;
   V sums[kUnroll][kRows][kBatch];
@@ -66,10 +46,10 @@ HWY_INLINE void block_product(const GemvArgs<Element>& args, std::int64_t row) {
       V weights[kRows];
       ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
         hwy::Prefetch(w + r * args.stride + at + kAhead);
-        weights[r] = load(d, w + r * args.stride + at);
+        weights[r] = load(w + r * args.stride + at);
       }
       ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-        const V x = hn::LoadU(d, args.x + b * args.cols + at);
+        const V x = load(args.x + b * args.cols + at);
         ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
           sums[u][r][b] = hn::MulAdd(weights[r], x, sums[u][r][b]);
         }
@@ -78,9 +58,9 @@ HWY_INLINE void block_product(const GemvArgs<Element>& args, std::int64_t row) {
   }
   for (; kUnroll > 1 && c + lanes <= args.cols; c += lanes) {
     ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
-      const V weight = load(d, w + r * args.stride + c);
+      const V weight = load(w + r * args.stride + c);
       ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-        sums[0][r][b] = hn::MulAdd(weight, hn::LoadU(d, args.x + b * args.cols + c), sums[0][r][b]);
+        sums[0][r][b] = hn::MulAdd(weight, load(args.x + b * args.cols + c), sums[0][r][b]);
       }
     }
   }
@@ -88,7 +68,7 @@ HWY_INLINE void block_product(const GemvArgs<Element>& args, std::int64_t row) {
     ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
       V sum = sums[0][r][b];
       ASSAY_UNROLL for (int u = 1; u < kUnroll; ++u) sum = hn::Add(sum, sums[u][r][b]);
-      store(args, row + r, b, c, hn::GetLane(hn::SumOfLanes(d, sum)));
+      finish(args, row + r, b, c, hn::GetLane(hn::SumOfLanes(d, sum)));
     }
   }
 }
@@ -131,10 +111,9 @@ void product_bf16(const GemvArgs<std::uint16_t>& args, std::int64_t begin, std::
 }
 
 void widen(const std::uint16_t* from, std::int64_t count, float* to) {
-  const D d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t lanes = lane_count();
   std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) hn::StoreU(load(d, from + i), d, to + i);
+  for (; i + lanes <= count; i += lanes) store(load(from + i), to + i);
   for (; i < count; ++i) to[i] = to_float(from[i]);
 }
 

@@ -1,0 +1,57 @@
+#pragma once
+// Small row-by-row operations of the dense path, each one pass over its rows. Plain pointers, no
+// torch types, one thread: rowwise_torch.h parallelises and checks.
+//
+// Elements are float, or bfloat16 carried as its bits; arithmetic is fp32. Intermediate results are
+// rounded to the element type exactly where the usual sequence of tensor operations rounds them.
+
+#include <cstdint>
+
+namespace assay {
+
+/// out = (x / rms(x), rounded) * scale for each of `rows` contiguous rows.
+void rms_norm_rows(const float* x, const float* scale, std::int64_t rows, std::int64_t width,
+                   float eps, float* out);
+void rms_norm_rows(const std::uint16_t* x, const std::uint16_t* scale, std::int64_t rows,
+                   std::int64_t width, float eps, std::uint16_t* out);
+
+/// out [rows, width] = (silu(gate), rounded) * up, for both = [rows, gate then up of `width`].
+void silu_gate_rows(const float* both, std::int64_t rows, std::int64_t width, float* out);
+void silu_gate_rows(const std::uint16_t* both, std::int64_t rows, std::int64_t width,
+                    std::uint16_t* out);
+
+/// Rotates leading heads in place: elements i and i + half of each head by the row's angle i.
+template <typename Element>
+struct RotateArgs {
+  Element* rows = nullptr;  ///< row r starts at rows + r * stride
+  std::int64_t stride = 0;
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t half = 0;       ///< half of the rotated part
+  const float* cos = nullptr;  ///< [rows, half]
+  const float* sin = nullptr;
+};
+void rotate_rows(const RotateArgs<float>& args, std::int64_t begin, std::int64_t end);
+void rotate_rows(const RotateArgs<std::uint16_t>& args, std::int64_t begin, std::int64_t end);
+
+/// log softmax(logits)[target] of one row, in nats.
+float log_likelihood(const float* logits, std::int64_t width, std::int64_t target);
+float log_likelihood(const std::uint16_t* logits, std::int64_t width, std::int64_t target);
+
+/// Attention of one query over `count` keys and values, rows of head_dim elements one after the
+/// other. Scores, weights and sums stay fp32; the context is rounded once.
+template <typename Element>
+struct OneQueryArgs {
+  const Element* query = nullptr;
+  const Element* keys = nullptr;
+  const Element* values = nullptr;
+  std::int64_t count = 0;
+  std::int64_t head_dim = 0;
+  float scale = 1;          ///< of the scores
+  float* scores = nullptr;  ///< scratch [count]
+  Element* context = nullptr;
+};
+void attend_one_query(const OneQueryArgs<float>& args);
+void attend_one_query(const OneQueryArgs<std::uint16_t>& args);
+
+}  // namespace assay

@@ -1,0 +1,145 @@
+// Against the sequences of ATen operations that the kernels replace, with sizes for every tail.
+#include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "harness/model/kernels/rowwise_torch.h"
+
+namespace assay {
+namespace {
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+class Rowwise : public ::testing::TestWithParam<std::tuple<std::int64_t, at::ScalarType>> {
+ protected:
+  Rowwise() { at::manual_seed(21); }
+  [[nodiscard]] std::int64_t width() const { return std::get<0>(GetParam()); }
+  [[nodiscard]] at::ScalarType dtype() const { return std::get<1>(GetParam()); }
+  /// For results of magnitude `scale`: two roundings of bfloat16, or fp32 noise.
+  [[nodiscard]] double tolerance(double scale) const {
+    return scale * (dtype() == at::kFloat ? 2e-6 : 0x1p-7);
+  }
+  [[nodiscard]] at::Tensor random(at::IntArrayRef shape) const {
+    return at::randn(shape).to(dtype());
+  }
+  c10::InferenceMode inference_;
+};
+
+TEST_P(Rowwise, RmsNorm) {
+  const at::Tensor rows = random({37, width()}), weight = random({width()});
+  const at::Tensor wide = rows.to(at::kFloat);
+  const at::Tensor factor = at::rsqrt((wide * wide).mean(-1, true) + 1e-5);
+  const at::Tensor expected = (wide * factor).to(dtype()) * weight;
+  EXPECT_LE(largest_difference(rms_norm_cpu(rows, weight, 1e-5), expected), tolerance(8));
+}
+
+TEST_P(Rowwise, SiluGate) {
+  const at::Tensor both = random({19, 2 * width()}) * 4;
+  const at::Tensor expected =
+      at::silu(both.narrow(1, 0, width())) * both.narrow(1, width(), width());
+  EXPECT_LE(largest_difference(silu_gate_cpu(both), expected), tolerance(120));
+}
+
+TEST_P(Rowwise, RotateLeavesTheOtherColumnsAlone) {
+  const std::int64_t heads = 3, head_dim = 2 * width() + 3, n = 11;
+  at::Tensor rows = random({n, heads * head_dim + 5});
+  const at::Tensor before = rows.clone();
+  const at::Tensor angles = at::randn({n, width()});
+  rotate_heads_cpu(rows, heads, head_dim, angles.cos(), angles.sin());
+  const at::Tensor old = before.to(at::kFloat).narrow(1, 0, heads * head_dim).view({n, heads, -1});
+  const at::Tensor a = old.narrow(2, 0, width()), b = old.narrow(2, width(), width());
+  const at::Tensor c = angles.cos().unsqueeze(1), s = angles.sin().unsqueeze(1);
+  const at::Tensor expected =
+      at::cat({a * c - b * s, b * c + a * s, old.narrow(2, 2 * width(), 3)}, 2)
+          .view({n, heads * head_dim});
+  EXPECT_LE(largest_difference(rows.narrow(1, 0, heads * head_dim), expected), tolerance(8));
+  EXPECT_TRUE(rows.narrow(1, heads * head_dim, 5).equal(before.narrow(1, heads * head_dim, 5)));
+}
+
+TEST_P(Rowwise, LogLikelihood) {
+  const at::Tensor logits = random({9, width()}) * 5;
+  const at::Tensor targets = at::randint(width(), {9}, at::kLong);
+  const at::Tensor expected =
+      at::log_softmax(logits.to(at::kDouble), 1).gather(1, targets.unsqueeze(1)).squeeze(1);
+  EXPECT_LE(largest_difference(log_likelihood_cpu(logits, targets), expected), 2e-5);
+}
+
+TEST_P(Rowwise, AttendOne) {
+  const std::int64_t batch = 2, kv_heads = 2, heads = 6, capacity = 13, first = 2, end = 11;
+  const at::Tensor wide = random({batch, heads * width() + 4});
+  const at::Tensor query = wide.narrow(1, 0, heads * width());
+  const at::Tensor keys = random({batch, kv_heads, capacity, width()});
+  const at::Tensor values = random({batch, kv_heads, capacity, width()});
+  const auto expand = [&](const at::Tensor& cache) {
+    return cache.to(at::kDouble).narrow(2, first, end - first).repeat_interleave(3, 1);
+  };
+  const at::Tensor q = query.to(at::kDouble).reshape({batch, heads, 1, width()});
+  const at::Tensor scores = at::matmul(q, expand(keys).transpose(2, 3)) / std::sqrt(width());
+  const at::Tensor expected =
+      at::matmul(at::softmax(scores, 3), expand(values)).view({batch, heads * width()});
+  const at::Tensor context = attend_one_cpu(query, keys, values, heads, first, end);
+  EXPECT_EQ(context.scalar_type(), dtype());
+  EXPECT_LE(largest_difference(context, expected), tolerance(4));
+}
+
+INSTANTIATE_TEST_SUITE_P(Widths, Rowwise,
+                         ::testing::Combine(::testing::Values<std::int64_t>(1, 3, 15, 16, 17, 31,
+                                                                            32, 64, 72, 129, 576),
+                                            ::testing::Values(at::kFloat, at::kBFloat16)));
+
+TEST(RowwiseEdges, NotANumberIsNotLost) {
+  const c10::InferenceMode inference;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::int64_t width : {7, 64}) {
+    at::Tensor logits = at::randn({2, width});
+    logits[0][3] = nan;
+    const at::Tensor values = log_likelihood_cpu(logits, at::zeros({2}, at::kLong));
+    EXPECT_TRUE(std::isnan(values[0].item<float>()));
+    EXPECT_FALSE(std::isnan(values[1].item<float>()));
+    at::Tensor both = at::randn({1, 2 * width});
+    both[0][2] = nan;
+    EXPECT_TRUE(std::isnan(silu_gate_cpu(both)[0][2].item<float>()));
+    at::Tensor rows = at::randn({1, width});
+    rows[0][1] = nan;
+    EXPECT_TRUE(std::isnan(rms_norm_cpu(rows, at::ones({width}), 1e-5)[0][0].item<float>()));
+  }
+}
+
+TEST(RowwiseEdges, LargeLogitsDoNotOverflow) {
+  const c10::InferenceMode inference;
+  at::Tensor logits = at::zeros({1, 40});
+  logits[0][5] = 3e4F;
+  EXPECT_NEAR(log_likelihood_cpu(logits, at::full({1}, 5, at::kLong)).item<float>(), 0.0F, 1e-6F);
+  EXPECT_NEAR(log_likelihood_cpu(logits, at::zeros({1}, at::kLong)).item<float>(), -3e4F, 1.0F);
+  EXPECT_LT(silu_gate_cpu(at::full({1, 64}, -200.0F)).abs().max().item<float>(), 1e-30F);
+  EXPECT_EQ(silu_gate_cpu(at::full({1, 64}, 200.0F)).min().item<float>(), 4e4F);
+}
+
+TEST(RowwiseEdges, RefuseWhatDoesNotFit) {
+  EXPECT_THROW((void)silu_gate_cpu(at::randn({2, 5})), std::logic_error);
+  EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), 1e-5), std::logic_error);
+  EXPECT_THROW((void)log_likelihood_cpu(at::randn({2, 5}), at::full({2}, 5, at::kLong)),
+               std::logic_error);
+  EXPECT_FALSE(plain_cpu(at::randn({4, 4}).t()));
+  EXPECT_FALSE(plain_cpu(at::randn({4, 4}).to(at::kDouble)));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,180 @@
+#include "harness/model/kernels/rowwise_torch.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <vector>
+
+#include "harness/model/kernels/rowwise_cpu.h"
+
+namespace assay {
+namespace {
+
+/// Least elements that are worth waking a thread for.
+constexpr std::int64_t kGrainElements = 16 * 1024;
+
+std::int64_t grain_rows(std::int64_t row_elements) {
+  return std::max<std::int64_t>(1, kGrainElements / std::max<std::int64_t>(1, row_elements));
+}
+
+bool cpu_type(const at::Tensor& tensor) {
+  return tensor.device().is_cpu() &&
+         (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16) &&
+         !(c10::GradMode::is_enabled() && tensor.requires_grad());
+}
+
+void require(bool condition, const char* what) {
+  if (!condition) throw std::logic_error(what);
+}
+
+template <typename Element>
+const Element* in(const at::Tensor& tensor) {
+  return static_cast<const Element*>(tensor.const_data_ptr());
+}
+
+template <typename Element>
+Element* out(at::Tensor& tensor) {
+  return static_cast<Element*>(tensor.mutable_data_ptr());
+}
+
+/// Calls with a null pointer of the element type.
+template <typename Call>
+void by_type(const at::Tensor& tensor, Call call) {
+  if (tensor.scalar_type() == at::kFloat) {
+    call(static_cast<float*>(nullptr));
+  } else {
+    call(static_cast<std::uint16_t*>(nullptr));
+  }
+}
+
+template <typename Element>
+void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                  std::int64_t heads, std::int64_t first, std::int64_t end, at::Tensor& context) {
+  const std::int64_t width = keys.size(3);
+  const std::int64_t group = heads / keys.size(1);
+  const std::int64_t work = (end - first) * width;
+  at::parallel_for(0, query.size(0) * heads, grain_rows(work),
+                   [&](std::int64_t begin, std::int64_t stop) {
+                     std::vector<float> scores(static_cast<std::size_t>(end - first));
+                     for (std::int64_t i = begin; i < stop; ++i) {
+                       const std::int64_t row = i / heads, head = i % heads;
+                       const auto cached = [&](const at::Tensor& tensor) {
+                         return in<Element>(tensor) + row * tensor.stride(0) +
+                                head / group * tensor.stride(1) + first * width;
+                       };
+                       OneQueryArgs<Element> args;
+                       args.query = in<Element>(query) + row * query.stride(0) + head * width;
+                       args.keys = cached(keys);
+                       args.values = cached(values);
+                       args.count = end - first;
+                       args.head_dim = width;
+                       args.scale = 1.0F / std::sqrt(static_cast<float>(width));
+                       args.scores = scores.data();
+                       args.context = out<Element>(context) + i * width;
+                       attend_one_query(args);
+                     }
+                   });
+}
+
+}  // namespace
+
+bool plain_cpu(const at::Tensor& tensor) { return cpu_type(tensor) && tensor.is_contiguous(); }
+
+at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps) {
+  require(plain_cpu(rows) && plain_cpu(weight) && rows.dim() == 2 &&
+              weight.numel() == rows.size(1) && weight.scalar_type() == rows.scalar_type(),
+          "rms_norm_cpu(): the weight does not fit the rows");
+  at::Tensor result = at::empty_like(rows);
+  const std::int64_t width = rows.size(1);
+  by_type(rows, [&](auto* type) {
+    using Element = std::remove_pointer_t<decltype(type)>;
+    at::parallel_for(0, rows.size(0), grain_rows(width), [&](std::int64_t begin, std::int64_t end) {
+      rms_norm_rows(in<Element>(rows) + begin * width, in<Element>(weight), end - begin, width,
+                    static_cast<float>(eps), out<Element>(result) + begin * width);
+    });
+  });
+  return result;
+}
+
+at::Tensor silu_gate_cpu(const at::Tensor& both) {
+  require(plain_cpu(both) && both.dim() == 2 && both.size(1) % 2 == 0,
+          "silu_gate_cpu(): gate and up must stand side by side");
+  const std::int64_t width = both.size(1) / 2;
+  at::Tensor result = at::empty({both.size(0), width}, both.options());
+  by_type(both, [&](auto* type) {
+    using Element = std::remove_pointer_t<decltype(type)>;
+    at::parallel_for(0, both.size(0), grain_rows(width), [&](std::int64_t begin, std::int64_t end) {
+      silu_gate_rows(in<Element>(both) + 2 * begin * width, end - begin, width,
+                     out<Element>(result) + begin * width);
+    });
+  });
+  return result;
+}
+
+void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
+                      const at::Tensor& cos, const at::Tensor& sin) {
+  require(cpu_type(rows) && rows.dim() == 2 && rows.stride(1) == 1 &&
+              heads * head_dim <= rows.size(1) && cos.is_contiguous() && sin.is_contiguous() &&
+              cos.scalar_type() == at::kFloat && cos.size(0) == rows.size(0) &&
+              2 * cos.size(1) <= head_dim && sin.sizes() == cos.sizes(),
+          "rotate_heads_cpu(): the angles do not fit the rows");
+  by_type(rows, [&](auto* type) {
+    using Element = std::remove_pointer_t<decltype(type)>;
+    RotateArgs<Element> args;
+    args.rows = out<Element>(rows);
+    args.stride = rows.stride(0);
+    args.heads = heads;
+    args.head_dim = head_dim;
+    args.half = cos.size(1);
+    args.cos = cos.const_data_ptr<float>();
+    args.sin = sin.const_data_ptr<float>();
+    at::parallel_for(0, rows.size(0), grain_rows(heads * head_dim),
+                     [&](std::int64_t begin, std::int64_t end) { rotate_rows(args, begin, end); });
+  });
+}
+
+at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& targets) {
+  require(plain_cpu(logits) && logits.dim() == 2 && targets.scalar_type() == at::kLong &&
+              targets.is_contiguous() && targets.numel() == logits.size(0),
+          "log_likelihood_cpu(): one target a row of logits is needed");
+  at::Tensor result = at::empty({logits.size(0)}, at::kFloat);
+  const std::int64_t vocab = logits.size(1);
+  const auto* target = targets.const_data_ptr<std::int64_t>();
+  for (std::int64_t r = 0; r < logits.size(0); ++r) {
+    require(target[r] >= 0 && target[r] < vocab, "log_likelihood_cpu(): a target is no token");
+  }
+  float* values = result.mutable_data_ptr<float>();
+  by_type(logits, [&](auto* type) {
+    using Element = std::remove_pointer_t<decltype(type)>;
+    at::parallel_for(
+        0, logits.size(0), grain_rows(vocab), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t r = begin; r < end; ++r) {
+            values[r] = log_likelihood(in<Element>(logits) + r * vocab, vocab, target[r]);
+          }
+        });
+  });
+  return result;
+}
+
+at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                          std::int64_t heads, std::int64_t first, std::int64_t end) {
+  require(cpu_type(query) && query.dim() == 2 && query.stride(1) == 1 && plain_cpu(keys) &&
+              plain_cpu(values) && keys.dim() == 4 && keys.sizes() == values.sizes() &&
+              keys.scalar_type() == query.scalar_type() && heads % keys.size(1) == 0 &&
+              keys.size(0) == query.size(0) && query.size(1) >= heads * keys.size(3) &&
+              0 <= first && first < end && end <= keys.size(2),
+          "attend_one_cpu(): query and cache do not fit");
+  at::Tensor context = at::empty({query.size(0), heads * keys.size(3)}, query.options());
+  by_type(query, [&](auto* type) {
+    using Element = std::remove_pointer_t<decltype(type)>;
+    attend_heads<Element>(query, keys, values, heads, first, end, context);
+  });
+  return context;
+}
+
+}  // namespace assay

@@ -1,0 +1,34 @@
+#pragma once
+// rowwise_cpu.h for tensors: checks and threads. Callers ask plain_cpu() first and use ATen where
+// it says no.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace assay {
+
+/// A contiguous CPU tensor of fp32 or bfloat16 with nothing to differentiate.
+bool plain_cpu(const at::Tensor& tensor);
+
+/// rows [n, width], weight [width] -> rows / rms(rows), rounded, times weight.
+at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps);
+
+/// both [n, 2 width], gate columns first -> silu(gate) * up [n, width].
+at::Tensor silu_gate_cpu(const at::Tensor& both);
+
+/// rows [n, >= heads * head_dim], cos and sin f32 [n, half]: rotates the leading heads in place.
+void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
+                      const at::Tensor& cos, const at::Tensor& sin);
+
+/// logits [n, vocab], targets int64 [n] -> f32 [n]: log softmax(logits)[target], nats.
+at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& targets);
+
+/// One query per sequence over a static cache, without mask.
+/// query [batch, heads * head_dim] with rows `query.stride(0)` apart; keys and values
+/// [batch, kv_heads, capacity, head_dim] of which [first, end) are attended to
+/// -> context [batch, heads * head_dim]. Scores are scaled by 1 / sqrt(head_dim).
+at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                          std::int64_t heads, std::int64_t first, std::int64_t end);
+
+}  // namespace assay

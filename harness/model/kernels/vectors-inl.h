@@ -1,0 +1,66 @@
+// Loads and stores of fp32 and bfloat16 elements as fp32 vectors, once for each instruction set.
+// Included after hwy/highway.h by files that Highway compiles several times.
+
+#if defined(ASSAY_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ASSAY_VECTORS_INL_H_
+#undef ASSAY_VECTORS_INL_H_
+#else
+#define ASSAY_VECTORS_INL_H_
+#endif
+
+#include "harness/model/kernels/bf16.h"
+
+// g++ keeps an array of vectors in registers only where every loop over it is unrolled.
+#undef ASSAY_UNROLL
+#define ASSAY_UNROLL _Pragma("GCC unroll 8")
+
+HWY_BEFORE_NAMESPACE();
+namespace assay::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+HWY_INLINE std::int64_t lane_count() { return static_cast<std::int64_t>(hn::Lanes(D())); }
+
+HWY_INLINE V load(const float* p) { return hn::LoadU(D(), p); }
+
+HWY_INLINE V load(const std::uint16_t* p) {
+  const hn::Rebind<std::uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, p))));
+}
+
+HWY_INLINE void store(V value, float* p) { hn::StoreU(value, D(), p); }
+
+// To nearest, ties to even; NaN stays NaN. The same as bf16_from_float().
+HWY_INLINE void store(V value, std::uint16_t* p) {
+  const hn::Rebind<std::uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  const hn::RebindToSigned<D> integers;
+  const auto bits = hn::BitCast(wide, value);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1));
+  const auto near = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7fff))));
+  const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(wide, 0x40));
+  const auto nan = hn::RebindMask(wide, hn::IsNaN(value));
+  const auto result = hn::BitCast(integers, hn::IfThenElse(nan, quiet, near));
+  hn::StoreU(hn::DemoteTo(narrow, result), narrow, p);
+}
+
+/// The value after rounding to the element type.
+HWY_INLINE V rounded(V value, const float*) { return value; }
+HWY_INLINE V rounded(V value, const std::uint16_t*) {
+  const hn::RebindToUnsigned<D> wide;
+  const auto bits = hn::BitCast(wide, value);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1));
+  const auto near = hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7fff)));
+  const V cut = hn::BitCast(D(), hn::And(near, hn::Set(wide, 0xffff0000U)));
+  return hn::IfThenElse(hn::IsNaN(value), value, cut);
+}
+
+HWY_INLINE float sum_of(V value) { return hn::GetLane(hn::SumOfLanes(D(), value)); }
+
+}  // namespace assay::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
