@@ -1,0 +1,76 @@
+#include "harness/worker/describe.h"
+
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/measure/machine.h"
+#include "harness/measure/torch_environment.h"
+
+namespace assay {
+namespace {
+
+constexpr int kDescriptionVersion = 1;
+
+Json params_json(const std::vector<ParamSpec>& params) {
+  Json list = Json::array();
+  for (const ParamSpec& param : params) list.push_back(to_json(param));
+  return list;
+}
+
+Json describe_method(const MethodInfo& info) {
+  Json requirements = Json::array();
+  for (const Requirement& requirement : info.requires_) {
+    requirements.push_back(
+        {{"trait", requirement.trait}, {"op", requirement.op}, {"value", requirement.value}});
+  }
+  return {{"name", info.name},
+          {"summary", info.summary},
+          {"citation", info.citation},
+          {"artefact_version", info.artefact_version},
+          {"source_hash", method_source_hash(info.name)},
+          {"params", params_json(info.params)},
+          {"requires", std::move(requirements)},
+          {"needs", {{"calibration", info.needs.calibration}}}};
+}
+
+Json describe_suite(const SuiteKindInfo& info) {
+  Json metrics = Json::array();
+  for (const MetricDef& metric : info.metrics) metrics.push_back(to_json(metric));
+  return {{"name", info.name},
+          {"summary", info.summary},
+          {"stage", info.stage == Stage::kScore ? "score" : "time"},
+          {"data_format", info.data_format},
+          {"needs_trained_weights", info.needs_trained_weights},
+          {"params", params_json(info.params)},
+          {"metrics", std::move(metrics)}};
+}
+
+Json describe_families() {
+  Json list = Json::array();
+  for (const FamilyInfo& family : families()) {
+    list.push_back(
+        {{"name", family.name}, {"summary", family.summary}, {"model_types", family.model_types}});
+  }
+  return list;
+}
+
+Json describe_build() {
+  const Json build = build_environment();
+  return {{"torch", torch_version()},
+          {"compiler", build.at("compiler")},
+          {"build_type", build.at("build_type")},
+          {"version", build.at("version")}};
+}
+
+}  // namespace
+
+Json describe(const MethodRegistry& methods, const SuiteRegistry& suites) {
+  Json method_list = Json::array(), suite_list = Json::array();
+  for (const Method* method : methods.all()) method_list.push_back(describe_method(method->info()));
+  for (const SuiteKind* suite : suites.all()) suite_list.push_back(describe_suite(suite->info()));
+  return {{"version", kDescriptionVersion},
+          {"methods", std::move(method_list)},
+          {"suite_kinds", std::move(suite_list)},
+          {"families", describe_families()},
+          {"build", describe_build()}};
+}
+
+}  // namespace assay

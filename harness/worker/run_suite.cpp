@@ -1,0 +1,153 @@
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "harness/base/errors.h"
+#include "harness/method/artefact.h"
+#include "harness/worker/failure.h"
+#include "harness/worker/probe.h"
+#include "harness/worker/session.h"
+
+namespace assay {
+namespace {
+
+Model load_dense(const WorkerRequest& request) {
+  return Model::load(request.model_folder, {.dtype = dtype_from_name(request.dtype),
+                                            .device = open_device(request.device),
+                                            .random_weights = request.random_weights,
+                                            .seed = request.seed});
+}
+
+void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegistry& methods) {
+  const Method& method = methods.get(request.method);
+  if (request.artefact.empty()) {
+    if (request.method == "dense") return;
+    throw UserError(
+        fmt::format("method '{}' needs an artefact, and none is given", request.method));
+  }
+  const auto [header, artefact] = load_artefact(request.artefact);
+  require_artefact_of(header, method.info(), request.model_hash, request.artefact);
+  method.apply(model, artefact);
+}
+
+class WorkerSuiteContext final : public SuiteContext {
+ public:
+  WorkerSuiteContext(const WorkerRequest& request, const SessionServices& services,
+                     const Model& model)
+      : request_(request),
+        writer_(services.writer),
+        reporter_(services.writer, services.stop),
+        model_(model),
+        data_(request.data) {}
+
+  [[nodiscard]] const Model& model() override { return model_; }
+  [[nodiscard]] const Model& dense_twin() override {
+    if (!twin_) twin_.emplace(load_dense(request_));
+    return *twin_;
+  }
+  [[nodiscard]] const std::filesystem::path& data() const override {
+    if (data_.empty()) throw UserError("the suite needs prepared data, and none is given");
+    return data_;
+  }
+  [[nodiscard]] std::uint64_t seed() const override { return request_.seed; }
+
+  void emit(const MetricValue& value) override {
+    reporter_.check();
+    writer_.metric(value);
+    if (value.value && !std::isfinite(*value.value)) {
+      throw NonFiniteResult("metric", "metric " + value.tag + " is not finite");
+    }
+  }
+  void emit_items(const std::vector<ItemScore>& items) override {
+    reporter_.check();
+    writer_.items(items);
+  }
+  void emit_samples(const std::vector<Sample>& samples) override {
+    reporter_.check();
+    writer_.samples(samples);
+  }
+  void progress(std::int64_t done, std::int64_t total, const std::string& what) override {
+    reporter_.report(done, total, what);
+  }
+
+ private:
+  const WorkerRequest& request_;
+  ReplyWriter& writer_;
+  ProgressReporter reporter_;
+  const Model& model_;
+  std::optional<Model> twin_;
+  std::filesystem::path data_;
+};
+
+void emit_accounting(const Model& model, ReplyWriter& writer) {
+  const Cost cost = model.cost();
+  const auto emit = [&](const char* tag, std::int64_t value) {
+    writer.metric(plain_metric(tag, static_cast<double>(value)));
+  };
+  emit("model/params", cost.params);
+  emit("model/nonzero", cost.nonzero);
+  emit("model/resident_bytes", cost.resident_bytes);
+  emit("model/touched_bytes", cost.touched_bytes);
+  emit("model/flops_per_token", cost.flops_per_token);
+}
+
+void require_same(const Fingerprint& expected, const Fingerprint& seen, const std::string& dtype,
+                  const std::string& what) {
+  const double distance = fingerprint_distance(expected, seen);
+  const double tolerance = fingerprint_tolerance(dtype);
+  if (distance <= tolerance) return;
+  throw OutcomeFound(
+      {.outcome = Outcome::kInvalid,
+       .code = "fingerprint_mismatch",
+       .text = fmt::format("{}: the probe's logits differ by {:.3g} of the largest (allowed {:g})",
+                           what, distance, tolerance)});
+}
+
+/// What is timed must be what was scored, on the path that is timed.
+void check_fingerprints(const Model& model, const Fingerprint& pass, const WorkerRequest& request) {
+  if (request.expected) {
+    require_same(*request.expected, pass, request.dtype, "not the model that was scored");
+  }
+  require_same(pass, fingerprint_of_decode(model), request.dtype,
+               "decoding step by step answers otherwise than one whole pass");
+}
+
+const SuiteKind& suite_of(const WorkerRequest& request, const SuiteRegistry& suites) {
+  const SuiteKind& suite = suites.get(request.suite_kind);
+  const SuiteKindInfo info = suite.info();
+  const std::string op = info.stage == Stage::kScore ? "score" : "time";
+  if (op != request.op) {
+    throw UserError(fmt::format("suite kind '{}' belongs to operation '{}', not '{}'", info.name,
+                                op, request.op));
+  }
+  if (info.needs_trained_weights && request.random_weights) {
+    throw UserError(fmt::format("suite kind '{}' needs trained weights, and the model's are random",
+                                info.name));
+  }
+  return suite;
+}
+
+}  // namespace
+
+void run_suite(const WorkerRequest& request, const SessionServices& services) {
+  const c10::InferenceMode inference;
+  const SuiteKind& suite = suite_of(request, services.suites);
+  const Params params(suite.info().params, request.suite_params);
+  Model model = load_dense(request);
+  apply_artefact(model, request, services.methods);
+  const bool timed = request.op == "time";
+  const Fingerprint pass = fingerprint_of_pass(model);
+  services.writer.fingerprint(pass);
+  if (timed) {
+    check_fingerprints(model, pass, request);
+  } else {
+    emit_accounting(model, services.writer);
+  }
+  WorkerSuiteContext context(request, services, model);
+  suite.run(context, params);
+  if (!timed) emit_peak_rss(services.writer, "process/peak_rss");
+}
+
+}  // namespace assay

@@ -1,0 +1,61 @@
+#pragma once
+// One request, from its first word to bye.
+
+#include "harness/method/method.h"
+#include "harness/protocol/protocol.h"
+#include "harness/suite/suite.h"
+#include "harness/worker/stop_flag.h"
+
+namespace assay {
+
+/// Everything a session needs from outside; references must outlive it.
+struct SessionServices {
+  const MethodRegistry& methods;
+  const SuiteRegistry& suites;
+  ReplyWriter& writer;
+  const StopFlag& stop;
+};
+
+/// Does what the request asks and says all of it: hello first, an outcome, bye last. Failures of
+/// the work become the outcome. Throws std::system_error only when nobody listens any more.
+void serve(const WorkerRequest& request, const SessionServices& services);
+
+/// Says "progress" at most ten times a second, and turns a stop request into Interrupted.
+class ProgressReporter {
+ public:
+  ProgressReporter(ReplyWriter& writer, const StopFlag& stop) : writer_(writer), stop_(stop) {}
+  /// Throws Interrupted when asked to stop.
+  void check() const;
+  void report(std::int64_t done, std::int64_t total, const std::string& what);
+
+ private:
+  ReplyWriter& writer_;
+  const StopFlag& stop_;
+  double last_ = 0;
+};
+
+/// Operation "fit": writes the artefact. Throws as the method does.
+void fit(const WorkerRequest& request, const SessionServices& services);
+
+/// Operations "score" and "time".
+void run_suite(const WorkerRequest& request, const SessionServices& services);
+
+/// Folder that vanishes with its owner, below `parent` or the system's place when that is empty.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(const std::filesystem::path& parent);
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// {tag, value, n = 1}.
+MetricValue plain_metric(const std::string& tag, double value);
+/// Emits the peak resident memory of this process under this tag.
+void emit_peak_rss(ReplyWriter& writer, const std::string& tag);
+
+}  // namespace assay
