@@ -12,11 +12,14 @@ struct Field {
 };
 
 /// Fields of the worker's hello, in the order of the line.
-constexpr std::array kFields = {
-    Field{"/cpu", ""},          Field{"/device", "device "}, Field{"/threads", "threads "},
-    Field{"/dtype", ""},        Field{"/torch", "torch "},   Field{"/blas", ""},
-    Field{"/isa", ""},          Field{"/compiler", ""},      Field{"/build_type", ""},
-    Field{"/version", "assay "}};
+constexpr std::array kFields = {Field{"/cpu/model", ""},
+                                Field{"/gpu/name", ""},
+                                Field{"/torch/threads", "threads "},
+                                Field{"/torch/version", "torch "},
+                                Field{"/torch/cpu_capability", ""},
+                                Field{"/build/version", "assay "},
+                                Field{"/build/compiler", ""},
+                                Field{"/build/build_type", ""}};
 
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();

@@ -9,7 +9,7 @@
 
 namespace assay {
 
-/// One line a distinct combination of processor, threads, dtype, LibTorch, BLAS and build, sorted.
+/// One line a distinct combination of processor, threads, LibTorch and build, sorted.
 std::vector<std::string> environment_lines(const std::vector<Json>& environments);
 
 }  // namespace assay

@@ -11,6 +11,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/store/store_fixture.h"
 #include "reports/document.h"
 #include "reports/format.h"
 #include "reports/text_layout.h"
@@ -105,11 +106,10 @@ ExperimentResults usual() {
   results.rows.push_back(failed("ria", kHalf, "news-ppl", "OOM", "limit 2 GiB"));
   results.rows.push_back(failed("ria", kHalf, "decode", "CRASHED", "signal SIGSEGV"));
   for (const char* threads : {"2", "1"}) {
-    results.environments.push_back({{"cpu", "Some CPU @ 2 GHz"},
-                                    {"threads", Json::parse(threads)},
-                                    {"dtype", "fp32"},
-                                    {"torch", "2.11.0"},
-                                    {"time", "2026-01-01T00:00:00Z"}});
+    results.environments.push_back(
+        {{"cpu", {{"model", "Some CPU @ 2 GHz"}}},
+         {"torch", {{"threads", Json::parse(threads)}, {"version", "2.11.0"}}},
+         {"time", "2026-01-01T00:00:00Z"}});
   }
   return results;
 }
@@ -152,17 +152,23 @@ std::string render(const ExperimentResults& results, const std::string& format,
   return registry.get(format).render({make_document(results)}, options);
 }
 
-void expect_approved(const std::string& name, const std::string& text) {
-  const auto path = std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/reports" / name;
-  if (!environment_or("ASSAY_APPROVE", "").empty()) write_file_atomically(path, text);
-  EXPECT_EQ(text, read_text_file(path)) << "differs from the approved " << path;
-}
-
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
+}
+
+void expect_approved(const std::string& name, const std::string& text) {
+  const auto path = std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/reports" / name;
+  if (!environment_or("ASSAY_APPROVE", "").empty()) write_file_atomically(path, text);
+  const auto got = lines_of(text);
+  const auto wanted = lines_of(read_text_file(path));
+  const auto [a, b] = std::mismatch(got.begin(), got.end(), wanted.begin(), wanted.end());
+  EXPECT_TRUE(a == got.end() && b == wanted.end())
+      << path << " has another line " << a - got.begin() + 1
+      << "\n  got:    " << (a == got.end() ? "(end)" : *a)
+      << "\n  wanted: " << (b == wanted.end() ? "(end)" : *b);
 }
 
 /// An independent reader of RFC 4180.
@@ -284,6 +290,27 @@ TEST(Reports, FailuresAreWordsAndLimitsAreMarked) {
     EXPECT_THAT(text, Not(HasSubstr("2026-01-01"))) << "a report holds no time stamps";
     EXPECT_THAT(render(all_failed(), format), HasSubstr("random weights"));
   }
+}
+
+TEST(Reports, AreAPureFunctionOfTheDatabase) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "results.db";
+  {
+    Store store = Store::open(path);
+    const PlannedCell dense = make_cell(0, "dense", "news-ppl");
+    store.add_experiment("stored", {{"title", "From a file"}}, 0, true, {dense});
+    const std::int64_t id = store.add_experiment("later", {{"title", "Second"}}, 0, false, {dense});
+    store.finish_attempt(store.begin_attempt(id, dense.key, "session"),
+                         {Outcome::kOom, "memory_limit", "limit 2 GiB"});
+  }
+  const Store store = Store::open_read_only(path);
+  const std::string text = render_report(store, "", "terminal", {});
+  EXPECT_EQ(text, render_report(store, "", "terminal", {}));
+  EXPECT_THAT(text, AllOf(HasSubstr("From a file"), HasSubstr("Second"), HasSubstr("OOM"),
+                          HasSubstr("limit 2 GiB")));
+  EXPECT_THAT(render_report(store, "later", "md", {}), Not(HasSubstr("From a file")));
+  EXPECT_THROW(render_report(store, "latr", "md", {}), UserError);
+  EXPECT_THROW(render_report(store, "later", "markdwn", {}), UserError);
 }
 
 TEST(Reports, EveryCellSaysSomething) {

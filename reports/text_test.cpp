@@ -97,7 +97,7 @@ TEST(Labels, ShowSeedsAndSuiteParametersOnlyWhenTheyVary) {
 }
 
 TEST(Environment, SaysEachMachineOnce) {
-  const Json machine = {{"cpu", "X"}, {"threads", 2}, {"load1", 0.4}, {"time", "now"}};
+  const Json machine = {{"cpu", {{"model", "X"}}}, {"torch", {{"threads", 2}}}, {"time", "now"}};
   EXPECT_EQ(environment_lines({machine, machine, Json::array()}),
             std::vector<std::string>{"X, threads 2"});
 }
