@@ -1,0 +1,189 @@
+"""Writes tests/data/model/<case>/: small random models and what transformers computes for them.
+
+Each case holds config.json and model.safetensors as transformers saves them, and
+expected.safetensors with
+
+  tokens      int64 [batch, length]
+  logits_f32  f32   [batch, length, vocab]  model in float32
+  logits_bf16 bf16  [batch, length, vocab]  the same model converted to bfloat16
+
+Weights are stored as bfloat16, except where DTYPES says otherwise; both models start from them.
+
+Weights are drawn wider than transformers' defaults (norms and biases too), so that a slot that is
+swapped, dropped or transposed shows in the logits. Eager attention: the plainest form.
+
+Usage: model_parity.py OUT [CASE ...], with transformers 5.23 and torch 2.11.
+A case NAME=FOLDER takes a trained model instead and stores only the logits' last columns.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import transformers as hf
+from safetensors.torch import save_file
+
+VOCAB = 67
+BATCH, LENGTH = 2, 21
+
+SMALL = {"vocab_size": VOCAB, "max_position_embeddings": 32}
+LLAMA = SMALL | {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "intermediate_size": 80,
+    "tie_word_embeddings": False,
+}
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+OPT = SMALL | {
+    "hidden_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 5,
+    "ffn_dim": 96,
+}
+NEOX = SMALL | {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 96,
+}
+FALCON = SMALL | {"hidden_size": 48, "num_hidden_layers": 2}
+
+CASES = {
+    "llama_gqa": hf.LlamaConfig(**LLAMA),
+    "llama_mha_tied": hf.LlamaConfig(
+        **LLAMA | {"num_key_value_heads": 6, "tie_word_embeddings": True, "mlp_bias": True}
+    ),
+    "llama3_rope": hf.LlamaConfig(
+        **LLAMA
+        | {
+            "rope_parameters": LLAMA3_ROPE,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 1,
+            "head_dim": 24,
+            "attention_bias": True,
+        }
+    ),
+    "llama_linear_rope": hf.LlamaConfig(
+        **LLAMA | {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 4.0}}
+    ),
+    "mistral_window": hf.MistralConfig(**LLAMA | {"sliding_window": 7}),
+    "qwen2": hf.Qwen2Config(**LLAMA | {"tie_word_embeddings": True}),
+    "opt": hf.OPTConfig(**OPT),
+    "opt_350m": hf.OPTConfig(**OPT | {"do_layer_norm_before": False, "word_embed_proj_dim": 24}),
+    "opt_untied_gelu": hf.OPTConfig(
+        **OPT | {"tie_word_embeddings": False, "activation_function": "gelu"}
+    ),
+    "gpt2": hf.GPT2Config(vocab_size=VOCAB, n_positions=32, n_embd=40, n_layer=2, n_head=5),
+    "gpt2_inner_relu": hf.GPT2Config(
+        vocab_size=VOCAB,
+        n_positions=32,
+        n_embd=32,
+        n_layer=3,
+        n_head=4,
+        n_inner=72,
+        activation_function="relu",
+    ),
+    "gpt_neox": hf.GPTNeoXConfig(**NEOX),
+    "gpt_neox_sequential": hf.GPTNeoXConfig(
+        **NEOX
+        | {
+            "use_parallel_residual": False,
+            "attention_bias": False,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1e4,
+                "partial_rotary_factor": 1.0,
+            },
+        }
+    ),
+    "falcon_7b": hf.FalconConfig(**FALCON | {"num_attention_heads": 3}),
+    "falcon_40b": hf.FalconConfig(
+        **FALCON | {"num_attention_heads": 6, "num_kv_heads": 2, "new_decoder_architecture": True}
+    ),
+    "falcon_rw": hf.FalconConfig(
+        **FALCON
+        | {
+            "num_attention_heads": 6,
+            "alibi": True,
+            "multi_query": False,
+            "parallel_attn": False,
+            "bias": True,
+        }
+    ),
+    "bloom": hf.BloomConfig(vocab_size=VOCAB, hidden_size=40, n_layer=2, n_head=5),
+}
+
+
+DTYPES = {"llama_gqa": torch.float32, "gpt2": torch.float32, "opt": torch.float16}
+
+
+def randomise(model: torch.nn.Module) -> None:
+    generator = torch.Generator().manual_seed(20)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        if parameter.dim() == 1 and "norm" not in name and "ln_" not in name:
+            parameter.data = 0.2 * noise
+        elif parameter.dim() == 1:
+            parameter.data = (1.0 if name.endswith("weight") else 0.0) + 0.2 * noise
+        else:
+            parameter.data = noise / parameter.shape[-1] ** 0.5
+
+
+def logits(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return model(tokens, use_cache=False).logits
+
+
+def expect(model: torch.nn.Module, tokens: torch.Tensor, keep: int) -> dict[str, torch.Tensor]:
+    model.eval()
+    full = logits(model.float(), tokens)
+    half = logits(model.to(torch.bfloat16), tokens)
+    return {
+        "tokens": tokens,
+        "logits_f32": full[..., -keep:].contiguous(),
+        "logits_bf16": half[..., -keep:].contiguous(),
+    }
+
+
+def write_random(name: str, out: Path) -> None:
+    torch.manual_seed(0)
+    model = hf.AutoModelForCausalLM.from_config(CASES[name], attn_implementation="eager")
+    randomise(model)
+    model.tie_weights()
+    model.to(DTYPES.get(name, torch.bfloat16))
+    tokens = torch.randint(0, VOCAB, (BATCH, LENGTH), generator=torch.Generator().manual_seed(4))
+    model.save_pretrained(out / name)
+    (out / name / "generation_config.json").unlink(missing_ok=True)
+    save_file(expect(model, tokens, VOCAB), out / name / "expected.safetensors")
+
+
+def write_trained(name: str, folder: str, out: Path) -> None:
+    model = hf.AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation="eager", dtype=torch.float32
+    )
+    tokens = torch.randint(0, 4096, (2, 48), generator=torch.Generator().manual_seed(4))
+    (out / name).mkdir(parents=True, exist_ok=True)
+    save_file(expect(model, tokens, 64), out / name / "expected.safetensors")
+
+
+def main(arguments: list[str]) -> None:
+    out = Path(arguments[0])
+    for name in arguments[1:] or CASES:
+        print(name, flush=True)
+        if "=" in name:
+            write_trained(*name.split("=", 1), out)
+        else:
+            write_random(name, out)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
