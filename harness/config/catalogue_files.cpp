@@ -216,7 +216,8 @@ void read_profile(TableReader& reader, const TomlDocument& document, Catalogue& 
   }
   if (const auto limit = reader.text("memory_limit")) {
     const auto bytes = bytes_from(*limit);
-    if (!bytes) reader.refuse("memory_limit", *document.root.get("memory_limit"), "\"8 GiB\"");
+    if (!bytes)
+      reader.refuse("memory_limit", *document.root.get("memory_limit"), "a size such as \"8 GiB\"");
     entry.memory_limit_bytes = bytes.value_or(0);
   }
   entry.hash = sha256_of_toml(document.root);

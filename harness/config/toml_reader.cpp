@@ -17,10 +17,14 @@ namespace {
 constexpr std::size_t kLongestShownValue = 60;
 
 std::string shown(const toml::node& node) {
-  std::ostringstream text;
-  node.visit([&text](const auto& typed) { text << typed; });
-  std::string line = text.str();
-  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::string line;
+  if (const auto value = json_of(node)) {
+    line = value->dump();
+  } else {  // a date, NaN or infinity: as TOML writes it
+    std::ostringstream text;
+    node.visit([&text](const auto& typed) { text << typed; });
+    line = text.str();
+  }
   if (line.size() > kLongestShownValue) line = line.substr(0, kLongestShownValue) + "...";
   return line;
 }

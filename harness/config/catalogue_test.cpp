@@ -1,0 +1,129 @@
+#include "harness/config/catalogue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "harness/config/config_fixture.h"
+#include "harness/config/profile.h"
+
+namespace assay {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Catalogue, KnowsWhatTheFilesAndTheWorkerSay) {
+  const Share share;
+  const Catalogue catalogue = share.catalogue();
+  EXPECT_EQ(catalogue.suite("news-ppl").params, (Json{{"window", 128}}));
+  EXPECT_EQ(catalogue.dataset("news").sampling, "stream");
+  EXPECT_TRUE(catalogue.method("wanda").needs_calibration);
+  EXPECT_EQ(catalogue.suite_kind("decode").stage, "time");
+  try {
+    (void)catalogue.method("wnada");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("unknown method 'wnada'; did you mean 'wanda'?"));
+  }
+}
+
+TEST(Catalogue, ProblemsOfAllFilesComeTogether) {
+  const Share share;
+  share.write("datasets/suites/bad.toml", "id = \"bad\"\nkind = \"token_pl\"\nsummary = \"s\"\n");
+  share.write("datasets/suites/worse.toml",
+              "id = \"worse\"\nkind = \"token_ppl\"\ndataset = \"nws\"\nsplit = \"x\"\n"
+              "summary = \"s\"\n[params]\nwindw = 5\nlimit = -1\n");
+  share.write("hardware_profiles/fast.toml",
+              "id = \"quick\"\nsummary = \"s\"\ndevice = \"gpu\"\nthreads = -2\n"
+              "memory_limit = \"8 GB\"\n");
+  share.write("models/broken.toml", "name = ");
+  EXPECT_EQ(
+      share.catalogue_problems(),
+      "datasets/suites/bad.toml:2:8: unknown suite kind 'token_pl'; did you mean 'token_ppl'? "
+      "known: decode, multiple_choice, token_ppl\n"
+      "datasets/suites/worse.toml:3:11: unknown dataset 'nws'; did you mean 'news'? known: news, "
+      "piqa\n"
+      "datasets/suites/worse.toml:7:1: unknown key 'windw' in [params] of kind 'token_ppl'; did "
+      "you mean 'window'? known: limit, window\n"
+      "datasets/suites/worse.toml:8:9: limit = -1 is outside >= 0\n"
+      "hardware_profiles/fast.toml:1:6: id = 'quick', but the file is fast.toml; give both the "
+      "same name\n"
+      "hardware_profiles/fast.toml:3:10: device = \"gpu\" in fast.toml is not allowed; give cpu, "
+      "cuda or cuda:N\n"
+      "hardware_profiles/fast.toml:4:11: threads = -2 in fast.toml is not allowed; give an integer "
+      "in [0, 4096]\n"
+      "hardware_profiles/fast.toml:5:16: memory_limit = \"8 GB\" in fast.toml is not allowed; give "
+      "a size such as \"8 GiB\"\n"
+      "models/broken.toml:1:8: not valid TOML: Error while parsing key-value pair: encountered "
+      "end-of-file");
+}
+
+TEST(Catalogue, ADatasetIsCheckedSplitBySplit) {
+  const Share share;
+  share.write("datasets/odd.toml",
+              "name = \"odd\"\nsummary = \"s\"\nlicence = \"l\"\nsource = \"s\"\nkind = \"text\"\n"
+              "join = \"lines\"\nsampling = \"lines\"\n[splits.a]\nfile = \"x\"\n"
+              "[splits.b]\nfiles = [\"x\", \"y\"]\nsha256 = [\"0\"]\nfetch = { from = \"ftp\" }\n");
+  EXPECT_EQ(share.catalogue_problems(),
+            "datasets/odd.toml:7:12: sampling = \"lines\" in odd.toml is not allowed; give one of "
+            "documents, stream\n"
+            "datasets/odd.toml:8:1: [splits.a] has no key 'files'; add it\n"
+            "datasets/odd.toml:9:1: unknown key 'file' in [splits.a]; did you mean 'files'? known: "
+            "documents, fetch, files, sha256\n"
+            "datasets/odd.toml:12:10: 1 hashes for 2 files; give one for each\n"
+            "datasets/odd.toml:13:18: from = \"ftp\" in fetch is not allowed; give one of pypi, "
+            "hub");
+}
+
+TEST(Catalogue, AWorkerOfAnotherVersionIsRefused) {
+  const Share share;
+  Json description = worker_description();
+  description["version"] = 2;
+  EXPECT_THROW((void)read_catalogue(share.path(), description), UserError);
+  description = worker_description();
+  description["methods"][0].erase("params");
+  EXPECT_THROW((void)read_catalogue(share.path(), description), UserError);
+}
+
+TEST(Catalogue, ModelFoldersOfTheUserAreFound) {
+  const Share share;
+  std::filesystem::create_directories(share.path() / "mine" / "tiny");
+  share.write("mine/tiny/config.json", "{}");
+  ::setenv("ASSAY_MODELS", (share.path() / "mine").c_str(), 1);
+  const Catalogue catalogue = share.catalogue();
+  ::unsetenv("ASSAY_MODELS");
+  ASSERT_FALSE(catalogue.models.empty());
+  EXPECT_EQ(catalogue.models[0].name, "tiny");
+  EXPECT_EQ(catalogue.models[0].folder, share.path() / "mine" / "tiny");
+}
+
+TEST(Profile, MemoryLimitAndThreadsEnterTheFingerprint) {
+  const Share share;
+  share.write("hardware_profiles/pinned.toml",
+              "# a remark\nid = \"pinned\"\nsummary = \"s\"\ncores = [0]\nthreads = 1\n"
+              "memory_limit = \"8 GiB\"\ndtype = \"bf16\"\n");
+  const ProfileEntry profile = share.catalogue().profile("pinned");
+  EXPECT_EQ(profile.memory_limit_bytes, std::int64_t{8} << 30);
+  EXPECT_EQ(profile.fingerprint().at("threads"), 1);
+  EXPECT_EQ(profile.fingerprint().at("dtype"), "bf16");
+  ProfileEntry renamed = profile;
+  renamed.id = "other";
+  renamed.summary = "another text";
+  EXPECT_EQ(renamed.fingerprint(), profile.fingerprint());
+  renamed.threads = 0;
+  renamed.cores.clear();
+  EXPECT_GE(renamed.fingerprint().at("threads"), 1);
+}
+
+TEST(Profile, MoreThanTheMachineHasFailsWhenUsedOnly) {
+  const Share share;
+  share.write("hardware_profiles/huge.toml", "id = \"huge\"\nsummary = \"s\"\nthreads = 4096\n");
+  share.write("hardware_profiles/far.toml", "id = \"far\"\nsummary = \"s\"\ncores = [100000]\n");
+  const Catalogue catalogue = share.catalogue();
+  EXPECT_THROW(check_profile_fits(catalogue.profile("huge")), MachineError);
+  EXPECT_THROW(check_profile_fits(catalogue.profile("far")), MachineError);
+  EXPECT_NO_THROW(check_profile_fits(catalogue.profile("cpu")));
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,181 @@
+#include "harness/config/experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/config/config_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ExperimentTest : public ::testing::Test {
+ protected:
+  std::string problems(const std::string& more) {
+    return share_.experiment_problems(kSmallExperiment + more);
+  }
+  Experiment read(const std::string& more) { return share_.experiment(kSmallExperiment + more); }
+  Share share_;
+};
+
+TEST_F(ExperimentTest, DefaultsAreWrittenOut) {
+  const Experiment experiment = read("");
+  EXPECT_EQ(experiment.title, "small");
+  EXPECT_THAT(experiment.seeds, ElementsAre(0));
+  EXPECT_THAT(experiment.profiles, ElementsAre("cpu"));
+  ASSERT_EQ(experiment.suites.size(), 1U);
+  EXPECT_EQ(experiment.suites[0].params, (Json{{"window", 128}, {"limit", 0}}));
+  EXPECT_FALSE(experiment.suites[0].limited);
+  EXPECT_EQ(experiment.resolved().at("measure").at("processes_per_arm"), 3);
+  EXPECT_EQ(experiment.methods[0].place.text(), (share_.path() / "x.toml").string() + ":7:1");
+}
+
+TEST_F(ExperimentTest, AxesMultiplyInTheOrderOfTheFile) {
+  const Experiment experiment = read(
+      "[[method]]\nid = \"wanda\"\npattern = [\"unstructured\", \"2:4\"]\nsparsity = [0.3, 0.5]\n"
+      "calibration = { samples = [8, 16], tokens = 64 }\n");
+  ASSERT_EQ(experiment.methods.size(), 1U + 2 * 2 * 2);
+  const MethodChoice& first = experiment.methods[1];
+  EXPECT_EQ(first.params, (Json{{"pattern", "unstructured"}, {"sparsity", 0.3}}));
+  EXPECT_EQ(first.calibration->samples, 8);
+  EXPECT_EQ(first.calibration->dataset, "news");
+  EXPECT_EQ(experiment.methods[2].calibration->samples, 16);
+  EXPECT_EQ(experiment.methods[3].params.at("sparsity"), 0.5);
+  EXPECT_EQ(experiment.methods[5].params.at("pattern"), "2:4");
+}
+
+TEST_F(ExperimentTest, RangesAreAxesWithTheEndsIncluded) {
+  const Experiment experiment = read(
+      "[[method]]\nid = \"magnitude\"\nsparsity = { from = 0.1, to = 0.5, step = 0.2 }\n"
+      "layers = [0, 2]\n");
+  ASSERT_EQ(experiment.methods.size(), 4U);
+  EXPECT_EQ(experiment.methods[2].params, (Json{{"sparsity", 0.3}, {"layers", {0, 2}}}));
+  EXPECT_EQ(experiment.methods[3].params.at("sparsity"), 0.5);
+}
+
+TEST_F(ExperimentTest, ALimitMarksTheSuite) {
+  EXPECT_TRUE(read("[[suite]]\nid = \"piqa\"\nlimit = 20\n").suites[1].limited);
+}
+
+TEST_F(ExperimentTest, MethodsThatNeedCalibrationGetTheUsualOne) {
+  const Experiment experiment = read("[[method]]\nid = \"wanda\"\n");
+  ASSERT_TRUE(experiment.methods[1].calibration);
+  EXPECT_EQ(experiment.methods[1].calibration->split, "calibration");
+  EXPECT_FALSE(experiment.methods[0].calibration);
+}
+
+TEST_F(ExperimentTest, AMistypedKeyIsNamedWithItsPlaceAndASuggestion) {
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\n  sparsty = 0.5\n"),
+            "x.toml:14:3: unknown key 'sparsty' in method 'wanda'; did you mean 'sparsity'? known: "
+            "calibration, id, pattern, sparsity");
+}
+
+TEST_F(ExperimentTest, AKeyBelowTheWrongHeaderIsToldItsHome) {
+  EXPECT_EQ(problems("profiles = [\"cpu\"]\n"),
+            "x.toml:12:1: unknown key 'profiles' in suite 'news-ppl'; it belongs to [experiment]; "
+            "keys after a table header belong to that table");
+}
+
+TEST_F(ExperimentTest, AValueOutsideTheRangeIsRefusedAtItsPlace) {
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\nsparsity = [0.3, 1.5]\n"),
+            "x.toml:14:18: sparsity = 1.5 is outside [0, 1)");
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\nsparsity = \"half\"\n"),
+            "x.toml:14:12: sparsity = \"half\" is not allowed; give a number in [0, 1)");
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\nsparsity = nan\n"),
+            "x.toml:14:12: sparsity in method 'wanda': dates, NaN and infinity are not allowed; "
+            "give a number in [0, 1)");
+}
+
+TEST_F(ExperimentTest, UnknownNamesAreSuggested) {
+  EXPECT_EQ(problems("[[method]]\nid = \"wnada\"\nsparsity = 7\n"),
+            "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: dense, magnitude, "
+            "tardis, wanda");
+  EXPECT_EQ(problems("[[suite]]\nid = \"piqua\"\n"),
+            "x.toml:13:6: unknown suite 'piqua'; did you mean 'piqa'? known: decode, news-ppl, "
+            "piqa");
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\ncalibration = { split = \"train\" }\n"),
+            "x.toml:14:15: unknown split 'train'; known: calibration, evaluation (data set "
+            "'news')");
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\ncalibration = { dataset = \"piqa\" }\n"),
+            "x.toml:14:27: dataset = \"piqa\" is not one of news");
+}
+
+TEST_F(ExperimentTest, CalibrationOfAMethodWithoutIsRefused) {
+  EXPECT_EQ(problems("[[method]]\nid = \"magnitude\"\ncalibration = { samples = 8 }\n"),
+            "x.toml:14:15: method 'magnitude' uses no calibration data; remove the key");
+}
+
+TEST_F(ExperimentTest, RepeatedCombinationsAreNamed) {
+  EXPECT_THAT(problems("[[method]]\nid = \"magnitude\"\n\n[[method]]\nid = \"magnitude\"\n"
+                       "sparsity = [0.3, 0.5]\n"),
+              testing::MatchesRegex("x.toml:15:1: method 'magnitude' repeats what x.toml:12:1 asks "
+                                    "for .*sparsity.:0.5.*; remove one"));
+  EXPECT_EQ(problems("[[method]]\nid = \"magnitude\"\nsparsity = [0, 0.0]\n"),
+            "x.toml:14:16: sparsity = 0.0 is given twice; remove one");
+}
+
+TEST_F(ExperimentTest, AllProblemsComeTogetherInTheOrderOfTheFile) {
+  const std::string text =
+      "[experiment]\n"          // 1
+      "name = \"a b\"\n"        // 2
+      "seeds = [0, -1]\n"       // 3
+      "profiles = [\"gpu\"]\n"  // 4
+      "[[suite]]\n"             // 5
+      "id = \"news-ppl\"\n"     // 6
+      "window = 0\n"            // 7
+      "[[method]]\n"            // 8
+      "id = \"dense\"\n"        // 9
+      "[measure]\n"             // 10
+      "timeout_s = -3\n"        // 11
+      "[[model]]\n"             // 12
+      "weights = \"rnadom\"\n"  // 13
+      "[gate]\n";               // 14
+  EXPECT_EQ(share_.experiment_problems(text),
+            "x.toml:2:8: name = \"a b\" in [experiment] is not allowed; give letters, digits, '.', "
+            "'_' and '-'\n"
+            "x.toml:3:9: seeds = [0,-1] in [experiment] is not allowed; give an array of "
+            "integers >= 0 that is not empty\n"
+            "x.toml:4:12: unknown profile 'gpu'; did you mean 'cpu'? known: cpu\n"
+            "x.toml:7:10: window = 0 is outside >= 1\n"
+            "x.toml:11:13: timeout_s = -3 in [measure] is not allowed; give a number > 0\n"
+            "x.toml:12:1: [[model]] has no key 'id'; add it\n"
+            "x.toml:13:11: weights = \"rnadom\" in model '' is not allowed; give one of "
+            "checkpoint, random\n"
+            "x.toml:14:2: unknown key 'gate' in the experiment file; known: experiment, measure, "
+            "method, model, suite");
+}
+
+TEST_F(ExperimentTest, AnEmptyFileSaysWhatIsMissing) {
+  EXPECT_EQ(share_.experiment_problems(""),
+            "x.toml:1:1: no [experiment]; add it with a name\n"
+            "x.toml:1:1: no [[model]]; add at least one\n"
+            "x.toml:1:1: no [[method]]; add at least one\n"
+            "x.toml:1:1: no [[suite]]; add at least one");
+}
+
+TEST_F(ExperimentTest, BrokenTomlAndMissingFilesAreBadInput) {
+  EXPECT_THAT(share_.experiment_problems("[experiment]\nname = \n"),
+              HasSubstr("x.toml:2:8: not valid TOML: "));
+  EXPECT_THROW((void)read_experiment(share_.path() / "none.toml", share_.catalogue()), UserError);
+}
+
+TEST_F(ExperimentTest, ATableInsteadOfAListOfTablesIsExplained) {
+  EXPECT_THAT(share_.experiment_problems("[experiment]\nname = \"x\"\n[method]\nid = \"dense\"\n"
+                                         "[[model]]\nid = \"m\"\n[[suite]]\nid = \"decode\"\n"),
+              testing::StartsWith("x.toml:3:1: 'method' must be written as [[method]]"));
+}
+
+TEST_F(ExperimentTest, ImpossibleRangesAreRefused) {
+  for (const char* range :
+       {"{ from = 0.5, to = 0.1, step = 0.1 }", "{ from = 0.1, to = 0.5 }",
+        "{ from = 0.1, to = 0.5, step = 0 }", "{ from = 0.1, to = 0.5, step = 0.000001 }"}) {
+    EXPECT_THAT(problems(std::string("[[method]]\nid = \"wanda\"\nsparsity = ") + range + "\n"),
+                testing::StartsWith("x.toml:14:12: sparsity = {"))
+        << range;
+  }
+}
+
+}  // namespace
+}  // namespace assay
