@@ -1,0 +1,194 @@
+// Opening: files that are not ours, newer, locked, read-only; migrations.
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <fstream>
+#include <thread>
+
+#include "harness/base/errors.h"
+#include "harness/store/connection.h"
+#include "harness/store/migrations.h"
+#include "harness/store/store_fixture.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+template <typename Error, typename Work>
+std::string message_of(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+class OpenTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] std::string name() const { return file_.string(); }
+  std::string open_error() {
+    return message_of<UserError>([&] { (void)Store::open(file_); });
+  }
+  void run_sql(const std::string& sql) {
+    SQLite::Database database(name(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    database.exec(sql);
+  }
+  std::int64_t pragma(const std::string& what) {
+    return SQLite::Database(name()).execAndGet("PRAGMA " + what).getInt64();
+  }
+
+  TemporaryFolder folder_;
+  fs::path file_ = folder_.path() / "r.db";
+};
+
+TEST_F(OpenTest, ANewFileIsMarkedAsOurs) {
+  (void)Store::open(file_);
+  EXPECT_EQ(pragma("application_id"), 1095975257);
+  EXPECT_EQ(pragma("user_version"), embedded_migrations().back().version);
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("PRAGMA journal_mode").getString(), "wal");
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("PRAGMA integrity_check").getString(), "ok");
+}
+
+TEST_F(OpenTest, TheSchemaRefusesWrongTypes) {
+  (void)Store::open(file_);
+  EXPECT_THROW(run_sql("INSERT INTO store_meta(key, value) VALUES ('a', NULL)"), SQLite::Exception);
+  EXPECT_THROW(run_sql("INSERT INTO metric_def(tag, unit, direction, help) "
+                       "VALUES ('t', '', 'up', '')"),
+               SQLite::Exception);
+}
+
+TEST_F(OpenTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
+  const std::string text = "This is a letter, and much longer than the header of a database is.\n";
+  std::ofstream(file_) << text << text;
+  EXPECT_THAT(open_error(), HasSubstr(name() + ": is not a SQLite database"));
+  EXPECT_EQ(fs::file_size(file_), 2 * text.size());
+}
+
+TEST_F(OpenTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
+  run_sql("CREATE TABLE notes(text TEXT)");
+  EXPECT_THAT(open_error(), HasSubstr("is a database of another program (application_id 0, ours "
+                                      "is 1095975257)"));
+  run_sql("PRAGMA application_id = 77");
+  EXPECT_THAT(open_error(), HasSubstr("(application_id 77, ours is 1095975257)"));
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("PRAGMA journal_mode").getString(), "delete");
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("SELECT count(*) FROM sqlite_master").getInt(), 1);
+}
+
+TEST_F(OpenTest, AFileOfANewerAssayIsRefusedWithBothNumbers) {
+  (void)Store::open(file_);
+  run_sql("PRAGMA user_version = 99");
+  const std::string known = std::to_string(embedded_migrations().back().version);
+  EXPECT_THAT(open_error(), HasSubstr("has schema version 99, this assay knows up to " + known +
+                                      ": written by a newer assay"));
+  EXPECT_THAT(message_of<UserError>([&] { (void)Store::open_read_only(file_); }),
+              HasSubstr("written by a newer assay"));
+}
+
+TEST_F(OpenTest, PlacesThatCannotWorkAreNamed) {
+  EXPECT_THAT(message_of<UserError>([&] { (void)Store::open(folder_.path()); }),
+              HasSubstr("is a folder"));
+  EXPECT_THAT(message_of<UserError>([&] { (void)Store::open(folder_.path() / "no" / "r.db"); }),
+              HasSubstr("does not exist"));
+  EXPECT_THAT(message_of<UserError>([&] { (void)Store::open_read_only(file_); }),
+              HasSubstr("no such database"));
+  EXPECT_FALSE(fs::exists(file_));
+  // No program can make a file there, root neither.
+  EXPECT_THAT(message_of<MachineError>([] { (void)Store::open("/proc/r.db"); }),
+              HasSubstr("must be writable"));
+}
+
+TEST_F(OpenTest, ALockedFileIsAnErrorOfTheMachine) {
+  (void)Store::open(file_);
+  SQLite::Database other(name(), SQLite::OPEN_READWRITE);
+  other.exec("BEGIN EXCLUSIVE");
+  Store reader = Store::open_read_only(file_);
+  EXPECT_TRUE(reader.experiments().empty());  // readers do not wait for writers
+  EXPECT_THAT(message_of<MachineError>([&] { (void)Store::open(file_); }),
+              HasSubstr(name() + ": is locked by another program"));
+}
+
+TEST_F(OpenTest, ReadOnlyMeansReadOnly) {
+  (void)Store::open(file_);
+  Store store = Store::open_read_only(file_);
+  EXPECT_THROW(store.set_fingerprint("s", {{1.0}}), MachineError);
+}
+
+TEST_F(OpenTest, AnOlderFileIsNotReadWithoutMigration) {
+  (void)Store::open(file_);
+  run_sql("PRAGMA user_version = 0");
+  EXPECT_THAT(message_of<UserError>([&] { (void)Store::open_read_only(file_); }),
+              HasSubstr("has schema version 0, this assay reads"));
+}
+
+TEST_F(OpenTest, ErrorsOfSqliteBecomeWords) {
+  const auto words = [](int code) {
+    return message_of<MachineError>([code] { Connection::throw_in_words("x.db", code, "why"); });
+  };
+  EXPECT_THAT(words(SQLITE_FULL), HasSubstr("x.db: the disk is full; free some space"));
+  EXPECT_THAT(words(SQLITE_READONLY_DIRECTORY), HasSubstr("must be writable"));
+  EXPECT_THAT(words(SQLITE_IOERR_WRITE), HasSubstr("reading or writing failed (why)"));
+  EXPECT_THAT(words(SQLITE_BUSY_SNAPSHOT), HasSubstr("is locked by another program"));
+  EXPECT_THAT(
+      message_of<UserError>([] { Connection::throw_in_words("x.db", SQLITE_CORRUPT, "why"); }),
+      HasSubstr("the database is damaged"));
+}
+
+constexpr Migration kFirst{1, "0001_a",
+                           "CREATE TABLE a(x INTEGER) STRICT; INSERT INTO a VALUES (5);"};
+constexpr Migration kSecond{2, "0002_b", "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 3;"};
+constexpr Migration kBroken{3, "0003_c", "CREATE TABLE b(x INTEGER) STRICT; CREATE TABLE a(z);"};
+
+TEST_F(OpenTest, AnOlderFileIsMigratedAfterACopyWasKept) {
+  const Migration first[] = {kFirst};
+  const Migration both[] = {kFirst, kSecond};
+  Connection connection(file_, Connection::Mode::kReadWrite);
+  migrate(connection, first);
+  EXPECT_FALSE(fs::exists(name() + ".v1.bak"));
+  migrate(connection, both);
+  EXPECT_EQ(pragma("user_version"), 2);
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("SELECT x + y FROM a").getInt(), 8);
+  SQLite::Database copy(name() + ".v1.bak");
+  EXPECT_EQ(copy.execAndGet("PRAGMA user_version").getInt(), 1);
+  EXPECT_EQ(copy.execAndGet("SELECT x FROM a").getInt(), 5);
+}
+
+TEST_F(OpenTest, ABrokenMigrationLeavesTheOldVersion) {
+  const Migration all[] = {kFirst, kSecond, kBroken};
+  Connection connection(file_, Connection::Mode::kReadWrite);
+  EXPECT_THROW(migrate(connection, all), std::logic_error);
+  EXPECT_EQ(pragma("user_version"), 2);
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("SELECT count(*) FROM sqlite_master").getInt(), 1);
+}
+
+TEST_F(OpenTest, EightConnectionsMigrateAnOldFileAtOnce) {
+  const Migration first[] = {kFirst};
+  {
+    Connection connection(file_, Connection::Mode::kReadWrite);
+    migrate(connection, first);
+  }
+  std::vector<std::thread> threads;
+  std::vector<std::string> errors(8);
+  for (std::string& error : errors) {
+    threads.emplace_back([this, &error] {
+      try {
+        const Migration both[] = {kFirst, kSecond};
+        Connection connection(file_, Connection::Mode::kReadWrite);
+        migrate(connection, both);
+      } catch (const std::exception& thrown) {
+        error = thrown.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(errors, testing::Each(""));
+  EXPECT_EQ(SQLite::Database(name()).execAndGet("SELECT x + y FROM a").getInt(), 8);
+}
+
+}  // namespace
+}  // namespace assay
