@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/base/files.h"
 #include "harness/config/config_fixture.h"
 
 namespace assay {
@@ -165,6 +166,17 @@ TEST_F(ExperimentTest, ATableInsteadOfAListOfTablesIsExplained) {
   EXPECT_THAT(share_.experiment_problems("[experiment]\nname = \"x\"\n[method]\nid = \"dense\"\n"
                                          "[[model]]\nid = \"m\"\n[[suite]]\nid = \"decode\"\n"),
               testing::StartsWith("x.toml:3:1: 'method' must be written as [[method]]"));
+}
+
+TEST_F(ExperimentTest, TheDocumentedExampleIsValid) {
+  const std::string text = read_text_file(ASSAY_SOURCE_DIR "/docs/formats/experiment.md");
+  const std::string start = "```toml\n";
+  const std::size_t at = text.find(start) + start.size();
+  const Experiment experiment = share_.experiment(text.substr(at, text.find("```", at) - at));
+  EXPECT_EQ(experiment.methods.size(), 1U + 3 + 2 * 2 + 1);
+  EXPECT_EQ(experiment.suites.size(), 1U + 2);
+  EXPECT_TRUE(experiment.suites[0].limited);
+  EXPECT_EQ(experiment.processes_per_arm, 5);
 }
 
 TEST_F(ExperimentTest, ImpossibleRangesAreRefused) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/files.h"
 #include "harness/store/store_fixture.h"
 
 namespace assay {
@@ -152,6 +153,33 @@ TEST_F(ViewsTest, OnlyTheNewestPlanOfANameIsShown) {
   EXPECT_EQ(store_.results("").size(), 10U);
   EXPECT_EQ(store_.results("demo").size(), 5U);
   EXPECT_EQ(store_.results("").front().experiment, "demo");
+}
+
+// The queries that docs/formats/database.md shows.
+std::vector<std::string> documented_queries() {
+  const std::string text = read_text_file(ASSAY_SOURCE_DIR "/docs/formats/database.md");
+  const std::string start = "```sql\n";
+  std::vector<std::string> queries;
+  for (std::size_t at = text.find(start); at != std::string::npos; at = text.find(start, at)) {
+    at += start.size();
+    queries.push_back(text.substr(at, text.find("```", at) - at));
+  }
+  return queries;
+}
+
+TEST_F(ViewsTest, TheDocumentedQueriesWork) {
+  run_cell(store_, experiment_, dense_score_, "s", "score", reply_with("token_ppl", 20));
+  run_cell(store_, experiment_, wanda_score_, "s", "score", reply_with("token_ppl", 25));
+  run_cell(store_, experiment_, dense_time_, "s1", "time", timed(2, 4));
+  run_cell(store_, experiment_, wanda_time_, "s1", "time", timed(1, 2));
+  const std::vector<std::string> queries = documented_queries();
+  ASSERT_EQ(queries.size(), 2U);
+  EXPECT_THAT(rows(queries[0]),
+              ElementsAre("tiny|decode|decode/token_latency|wanda|{\"sparsity\":0.5}|1.5|s|2.0",
+                          "tiny|ppl|token_ppl|wanda|{\"sparsity\":0.5}|25.0||0.8"));
+  EXPECT_THAT(rows(queries[1]),
+              ElementsAre("dense|{}|decode/token_latency|0|3.0|2",
+                          "wanda|{\"sparsity\":0.5}|decode/token_latency|0|1.5|2"));
 }
 
 TEST_F(ViewsTest, ResultsOfTheProgramAreThoseOfTheView) {
