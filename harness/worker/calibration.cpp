@@ -27,7 +27,7 @@ std::vector<T> read_array(const std::filesystem::path& path) {
   return values;
 }
 
-void check_offsets(const std::filesystem::path& path, const PreparedStream& stream) {
+void check_offsets(const std::filesystem::path& path, const CalibrationText& stream) {
   const auto& offsets = stream.document_offsets;
   const bool whole = !offsets.empty() && offsets.front() == 0 &&
                      offsets.back() == static_cast<std::int64_t>(stream.document_tokens.size()) &&
@@ -56,13 +56,13 @@ std::int64_t longest_document(std::span<const std::int64_t> offsets) {
 
 }  // namespace
 
-PreparedStream read_prepared_stream(const std::filesystem::path& folder,
-                                    const std::string& sampling) {
+CalibrationText read_calibration_text(const std::filesystem::path& folder,
+                                      const std::string& sampling) {
   const Json manifest = read_json_file(folder / "manifest.json");
   if (manifest.value("format", "") != "stream") {
     throw UserError(folder.string() + ": holds no token stream; calibration needs a text data set");
   }
-  PreparedStream stream;
+  CalibrationText stream;
   if (sampling == "documents") {
     stream.document_tokens = read_array<std::int32_t>(folder / "document_tokens.bin");
     stream.document_offsets = read_array<std::int64_t>(folder / "document_offsets.bin");
@@ -120,7 +120,7 @@ std::vector<std::int32_t> sample_stream(std::span<const std::int32_t> all, std::
 
 std::vector<std::int32_t> sample_calibration(const CalibrationRequest& request,
                                              std::uint64_t seed) {
-  const PreparedStream stream = read_prepared_stream(request.data, request.sampling);
+  const CalibrationText stream = read_calibration_text(request.data, request.sampling);
   if (request.sampling == "documents") {
     return sample_documents(stream.document_tokens, stream.document_offsets, request.samples,
                             request.tokens, seed);

@@ -11,15 +11,15 @@
 namespace assay {
 
 /// Tokens of a prepared stream; documents only when they were kept apart.
-struct PreparedStream {
+struct CalibrationText {
   std::vector<std::int32_t> tokens;            ///< the whole split, tokenised in one call
   std::vector<std::int32_t> document_tokens;   ///< each document tokenised alone
   std::vector<std::int64_t> document_offsets;  ///< D + 1 places in document_tokens
 };
 
 /// Reads what `sampling` needs. Throws UserError for a missing, damaged or lying file.
-PreparedStream read_prepared_stream(const std::filesystem::path& folder,
-                                    const std::string& sampling);
+CalibrationText read_calibration_text(const std::filesystem::path& folder,
+                                      const std::string& sampling);
 
 /// "documents", the recipe of SparseGPT, Wanda and RIA with `random.seed(seed)`: draw a document
 /// with randint(0, D - 1) until one has more than `tokens` tokens, then its crop's start with

@@ -11,8 +11,8 @@ namespace assay {
 namespace {
 
 /// The documents that scripts/golden/calibration.py draws from.
-PreparedStream golden_documents() {
-  PreparedStream stream;
+CalibrationText golden_documents() {
+  CalibrationText stream;
   stream.document_offsets.push_back(0);
   for (int d = 0; d < 300; ++d) {
     for (int t = 0; t < (37 * d) % 90; ++t) stream.document_tokens.push_back(1000 * d + t);
@@ -41,7 +41,7 @@ std::vector<std::int32_t> crops_from(const Json& first_tokens, std::int64_t toke
 TEST(Calibration, DrawsWhatThePublishedScriptsDraw) {
   const Json cases = read_json_file(ASSAY_SOURCE_DIR "/tests/data/calibration/golden.json");
   ASSERT_EQ(cases.size(), 3U);
-  const PreparedStream documents = golden_documents();
+  const CalibrationText documents = golden_documents();
   for (const Json& golden : cases) {
     const auto seed = golden.at("seed").get<std::uint64_t>();
     const auto samples = golden.at("samples").get<std::int64_t>();
@@ -71,7 +71,7 @@ TEST(Calibration, TooShortTextSaysHowLongItIsAndWhatToLower) {
   EXPECT_NE(stream_error.find("lower calibration.tokens to at most 99"), std::string::npos);
   EXPECT_EQ(sample_stream(text, 4, 99, 0).size(), 4U * 99);
 
-  const PreparedStream documents = golden_documents();  // the longest has 89
+  const CalibrationText documents = golden_documents();  // the longest has 89
   const std::string error = error_of(
       [&] { sample_documents(documents.document_tokens, documents.document_offsets, 4, 89, 0); });
   EXPECT_NE(error.find("longest of 300 documents has 89"), std::string::npos) << error;
@@ -104,27 +104,27 @@ class PreparedFolder : public ::testing::Test {
 };
 
 TEST_F(PreparedFolder, IsRead) {
-  EXPECT_EQ(read_prepared_stream(folder_, "stream").tokens,
+  EXPECT_EQ(read_calibration_text(folder_, "stream").tokens,
             (std::vector<std::int32_t>{1, 2, 3, 4}));
-  const PreparedStream documents = read_prepared_stream(folder_, "documents");
+  const CalibrationText documents = read_calibration_text(folder_, "documents");
   EXPECT_EQ(documents.document_offsets, (std::vector<std::int64_t>{0, 1, 3}));
   EXPECT_EQ(sample_calibration({folder_, "stream", 5, 3}, 0).size(), 15U);
 }
 
 TEST_F(PreparedFolder, DamageIsRefused) {
   write_text("tokens.bin", "12345");
-  EXPECT_NE(error_of([&] { read_prepared_stream(folder_, "stream"); }).find("5 bytes"),
+  EXPECT_NE(error_of([&] { read_calibration_text(folder_, "stream"); }).find("5 bytes"),
             std::string::npos);
   for (const std::vector<std::int64_t>& offsets :
        {std::vector<std::int64_t>{0, 1, 4}, {1, 3}, {0, 2, 1, 3}, {}, {0, -1, 3}}) {
     write<std::int64_t>("document_offsets.bin", offsets);
-    EXPECT_NE(error_of([&] { read_prepared_stream(folder_, "documents"); }).find("do not cover"),
+    EXPECT_NE(error_of([&] { read_calibration_text(folder_, "documents"); }).find("do not cover"),
               std::string::npos);
   }
   write_text("manifest.json", R"({"version":1,"format":"items"})");
-  EXPECT_NE(error_of([&] { read_prepared_stream(folder_, "stream"); }).find("no token stream"),
+  EXPECT_NE(error_of([&] { read_calibration_text(folder_, "stream"); }).find("no token stream"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { read_prepared_stream(folder_ / "x", "stream"); }), "no error");
+  EXPECT_NE(error_of([&] { read_calibration_text(folder_ / "x", "stream"); }), "no error");
 }
 
 }  // namespace
