@@ -1,0 +1,139 @@
+#include "tests/cli/cli_world.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/base/clock.h"
+#include "harness/base/files.h"
+#include "harness/process/child.h"
+
+namespace assay {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kDataset = R"(name = "letters"
+summary = "letters"
+licence = "none"
+source = "made up"
+kind = "text"
+join = "lines"
+sampling = "stream"
+[splits.all]
+files = ["letters.txt"]
+[splits.absent]
+files = ["nowhere.txt"]
+)";
+
+constexpr const char* kSuite = R"(id = "letters-ppl"
+kind = "token_ppl"
+dataset = "letters"
+split = "all"
+summary = "perplexity of letters"
+)";
+
+constexpr const char* kAbsentSuite = R"(id = "absent-ppl"
+kind = "token_ppl"
+dataset = "letters"
+split = "absent"
+summary = "perplexity of what is not there"
+)";
+
+constexpr const char* kProfile = R"(id = "cpu"
+summary = "CPU"
+device = "cpu"
+dtype = "fp32"
+threads = 1
+)";
+
+/// Prepares like the real tools, without reading anything: --out is all it looks at.
+constexpr const char* kPython = R"(#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = --out ] && out=$2; shift; done
+mkdir -p "$out"
+printf 'tokens' > "$out/tokens.bin"
+hash=$(sha256sum "$out/tokens.bin" | cut -d ' ' -f 1)
+printf '{"version":1,"files":{"tokens.bin":"%s"}}' "$hash" > "$out/manifest.json"
+echo '{}'
+)";
+
+constexpr const char* kTokenizer =
+    R"({"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]},"added_tokens":[]})";
+
+}  // namespace
+
+CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_uuid())) {
+  write("share/datasets/letters.toml", kDataset);
+  write("share/datasets/suites/letters-ppl.toml", kSuite);
+  write("share/datasets/suites/absent-ppl.toml", kAbsentSuite);
+  write("share/hardware_profiles/cpu.toml", kProfile);
+  write("share/python/assay_tools/__init__.py", "");
+  write("data/letters.txt", "a b a b\n");
+  fs::permissions(write("python", kPython), fs::perms::owner_all);
+  fs::create_directories(folder_ / "model");
+  const fs::path fixture = fs::path(ASSAY_SOURCE_DIR) / "tests/data/model/opt";
+  fs::copy_file(fixture / "config.json", folder_ / "model/config.json");
+  fs::copy_file(fixture / "model.safetensors", folder_ / "model/model.safetensors");
+  write("model/tokenizer.json", kTokenizer);
+  set("ASSAY_HOME", (folder_ / "home").string());
+  set("ASSAY_SHARE", (folder_ / "share").string());
+  set("ASSAY_DATA", (folder_ / "data").string());
+  set("ASSAY_PYTHON", (folder_ / "python").string());
+  set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/tests/fake_worker");
+  set("PATH", "/usr/bin:/bin");
+}
+
+CliWorld::~CliWorld() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void CliWorld::set(const std::string& name, const std::string& value) {
+  std::erase_if(variables_, [&](const auto& variable) { return variable.first == name; });
+  variables_.emplace_back(name, value);
+}
+
+fs::path CliWorld::write(const std::string& name, const std::string& content) const {
+  const fs::path path = folder_ / name;
+  fs::create_directories(path.parent_path());
+  write_file_atomically(path, content);
+  return path;
+}
+
+CommandOutput CliWorld::run(const std::vector<std::string>& arguments,
+                            const std::function<void(long)>& on_tick) const {
+  ChildSpec spec;
+  spec.program = fs::path(ASSAY_BINARY_DIR) / "bin" / "assay";
+  spec.arguments = arguments;
+  for (const auto& [name, value] : variables_) spec.environment.push_back(name + "=" + value);
+  spec.working_folder = folder_;
+  spec.timeout_seconds = 300;
+  CommandOutput output;
+  long pid = 0;
+  ChildCallbacks callbacks;
+  callbacks.on_start = [&](std::int64_t started) { pid = static_cast<long>(started); };
+  callbacks.on_line = [&](const std::string& line) { output.out += line + "\n"; };
+  callbacks.on_tick = [&](double) {
+    if (on_tick) on_tick(pid);
+  };
+  const ChildResult result = run_child(spec, callbacks);
+  output.code = result.signal != 0 ? 128 + result.signal : result.exit_code;
+  output.err = result.stderr_tail;
+  output.seconds = result.wall_seconds;
+  return output;
+}
+
+std::string experiment_text(const std::string& methods, const std::string& suites) {
+  return R"([experiment]
+name = "small"
+profiles = ["cpu"]
+[measure]
+processes_per_arm = 2
+[[model]]
+id = "./model"
+[[method]]
+id = "dense"
+)" + methods +
+         suites;
+}
+
+}  // namespace assay

@@ -1,0 +1,103 @@
+// The commands that only look: help, listings, descriptions; and what the program links.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/json.h"
+#include "harness/process/child.h"
+#include "tests/cli/cli_world.h"
+
+namespace assay {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Commands, EveryHelpShowsAnExample) {
+  const CliWorld world;
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{},
+                                             {"run"},
+                                             {"plan"},
+                                             {"list"},
+                                             {"list", "suites"},
+                                             {"describe"},
+                                             {"report"},
+                                             {"data"},
+                                             {"data", "get"},
+                                             {"data", "list"},
+                                             {"model"},
+                                             {"model", "import"},
+                                             {"model", "list"},
+                                             {"version"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.emplace_back("--help");
+    const CommandOutput help = world.run(arguments);
+    EXPECT_EQ(help.code, 0);
+    EXPECT_THAT(help.out, HasSubstr("Example:\n  assay "));
+  }
+}
+
+TEST(Commands, ListsAreTextOrJson) {
+  const CliWorld world;
+  EXPECT_THAT(world.run({"list", "methods"}).out, HasSubstr("pretend  pretends to be pretend"));
+  EXPECT_EQ(Json::parse(world.run({"list", "suites", "--json"}).out).at(0).at("name"),
+            "absent-ppl");
+  EXPECT_THAT(world.run({"list", "profiles"}).out, HasSubstr("cpu"));
+  EXPECT_THAT(world.run({"list", "datasets"}).out, HasSubstr("letters"));
+  EXPECT_THAT(world.run({"list", "families"}).out, HasSubstr("gpt_neox"));
+  EXPECT_EQ(world.run({"list", "models"}).code, 0);
+}
+
+TEST(Commands, DescribesWhateverHasTheName) {
+  const CliWorld world;
+  EXPECT_THAT(world.run({"describe", "pretend"}).out,
+              AllOf(HasSubstr("method pretend"), HasSubstr("[0, 1)"), HasSubstr("default 0.5")));
+  EXPECT_THAT(world.run({"describe", "letters-ppl"}).out,
+              AllOf(HasSubstr("suite letters-ppl"), HasSubstr("window"), HasSubstr("token_ppl")));
+  EXPECT_THAT(world.run({"describe", "letters"}).out, HasSubstr("dataset letters"));
+  EXPECT_THAT(world.run({"describe", "cpu"}).out, HasSubstr("fp32"));
+  EXPECT_THAT(world.run({"describe", "llama"}).out, HasSubstr("family llama"));
+  EXPECT_EQ(Json::parse(world.run({"describe", "pretend", "--json"}).out).at(0).at("kind"),
+            "method");
+}
+
+TEST(Commands, DataListSaysWhatIsHere) {
+  const CliWorld world;
+  const Json list = Json::parse(world.run({"data", "list", "--json"}).out);
+  EXPECT_EQ(list.at(0).at("present"), Json({"all"}));
+  EXPECT_EQ(list.at(0).at("missing"), Json({"absent"}));
+  EXPECT_THAT(world.run({"data", "list"}).out, HasSubstr("here: all"));
+}
+
+TEST(Commands, TheWorkerIsAskedOnceAndAgainWhenItChanges) {
+  CliWorld world;
+  const auto counter = world / "asked";
+  const auto script = world.write("worker", "#!/bin/sh\necho x >> " + counter.string() + "\nexec " +
+                                                ASSAY_BINARY_DIR + "/tests/fake_worker \"$@\"\n");
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  world.set("ASSAY_WORKER", script.string());
+  world.run({"list", "methods"});
+  world.run({"list", "methods"});
+  EXPECT_EQ(std::filesystem::file_size(counter), 2U);
+  std::filesystem::last_write_time(script, std::filesystem::file_time_type::clock::now());
+  world.run({"list", "methods"});
+  EXPECT_EQ(std::filesystem::file_size(counter), 4U);
+}
+
+TEST(Commands, TheProgramLinksNoLibTorch) {
+  ChildSpec spec;
+  spec.program = "/usr/bin/ldd";
+  spec.arguments = {std::string(ASSAY_BINARY_DIR) + "/bin/assay"};
+  spec.environment = {"PATH=/usr/bin:/bin"};
+  std::string libraries;
+  ChildCallbacks callbacks;
+  callbacks.on_line = [&](const std::string& line) { libraries += line + "\n"; };
+  EXPECT_EQ(run_child(spec, callbacks).exit_code, 0);
+  EXPECT_THAT(libraries, AllOf(HasSubstr("libsqlite3"), Not(HasSubstr("torch")),
+                               Not(HasSubstr("libc10")), Not(HasSubstr("gomp"))));
+}
+
+}  // namespace
+}  // namespace assay

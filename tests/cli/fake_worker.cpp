@@ -1,0 +1,132 @@
+// Stands in for assay-worker where a test needs a certain death, or no LibTorch: it speaks the
+// protocol and computes nothing. Parameters of the method `pretend` say how it ends.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include "harness/base/files.h"
+#include "harness/base/params.h"
+#include "harness/protocol/protocol.h"
+
+namespace {
+
+using assay::Json;
+
+Json parameter(const std::string& name, const std::string& type, const Json& fallback) {
+  assay::ParamSpec spec;
+  spec.name = name;
+  spec.default_value = fallback;
+  spec.help = "for tests";
+  if (type == "share") {
+    spec.min = 0;
+    spec.max = 1;
+    spec.max_open = true;
+  } else if (type == "count") {
+    spec.type = assay::ParamType::kInt;
+    spec.min = 1;
+  } else if (type == "text") {
+    spec.type = assay::ParamType::kText;
+  } else {
+    spec.type = assay::ParamType::kChoice;
+    spec.choices = {"well", "segv", "hang", "error"};
+  }
+  return to_json(spec);
+}
+
+Json method(const std::string& name, bool calibration, const Json& params, const Json& needs) {
+  return {{"name", name},       {"summary", "pretends to be " + name},
+          {"citation", ""},     {"artefact_version", 1},
+          {"source_hash", "1"}, {"params", params},
+          {"requires", needs},  {"needs", {{"calibration", calibration}}}};
+}
+
+Json suite(const std::string& name, const std::string& stage, const std::string& data,
+           const Json& params, const std::string& metric, const std::string& unit) {
+  const assay::MetricDef def{metric, unit, -1, "tests", "a made-up number"};
+  return {{"name", name},
+          {"summary", "pretends to measure " + name},
+          {"stage", stage},
+          {"data_format", data},
+          {"needs_trained_weights", stage == "score"},
+          {"params", params},
+          {"metrics", Json::array({to_json(def)})}};
+}
+
+Json describe() {
+  const Json pretend = Json::array({parameter("sparsity", "share", 0.5),
+                                    parameter("pattern", "text", "unstructured"),
+                                    parameter("ends", "choice", "well")});
+  const Json gated = Json::array({{{"trait", "ffn.gated"}, {"op", "=="}, {"value", true}}});
+  return {{"version", 1},
+          {"methods", Json::array({method("dense", false, Json::array(), Json::array()),
+                                   method("gated", false, Json::array(), gated),
+                                   method("pretend", false, pretend, Json::array())})},
+          {"suite_kinds",
+           Json::array({suite("token_ppl", "score", "stream",
+                              Json::array({parameter("window", "count", 16)}), "token_ppl", ""),
+                        suite("decode", "time", "", Json::array(), "decode/token_latency", "s")})},
+          {"families", Json::array()},
+          {"build", {{"torch", "none"}}}};
+}
+
+/// Hangs the first time only: the marker beside the scratch folders remembers it.
+void hang_once(const assay::WorkerRequest& request) {
+  const auto marker = std::filesystem::path(request.scratch).parent_path().parent_path() / "hangs";
+  if (std::filesystem::exists(marker)) return;
+  assay::write_file_atomically(marker, "");
+  while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
+}
+
+void end_as_asked(const assay::WorkerRequest& request) {
+  const std::string ends = request.params.value("ends", "well");
+  if (ends == "segv") raise(SIGSEGV);
+  if (ends == "hang") hang_once(request);
+  if (ends == "error") {
+    std::cerr << "this worker was asked to fail\n";
+    std::exit(1);
+  }
+}
+
+void answer(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
+  const double factor = request.method == "dense" ? 1 : 1.5;
+  if (request.op == "fit") {
+    assay::write_file_atomically(request.artefact, "an artefact");
+    return;
+  }
+  writer.fingerprint({{1, 2, factor}});
+  if (request.op == "time") {
+    writer.samples({{"decode/token_latency", 0, 0.01 * factor, false}});
+    return;
+  }
+  assay::MetricValue value;
+  value.tag = "token_ppl";
+  value.value = 20 * factor;
+  value.n = 4;
+  writer.metric(value);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--describe") {
+    std::cout << describe().dump() << "\n";
+    return 0;
+  }
+  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+  const assay::WorkerRequest request = assay::worker_request_from_json(Json::parse(text));
+  assay::ReplyWriter writer(STDOUT_FILENO);
+  writer.hello({{"torch", "none"}});
+  end_as_asked(request);
+  answer(request, writer);
+  writer.outcome({assay::Outcome::kOk, "", ""});
+  writer.bye();
+  return 0;
+}

@@ -1,0 +1,101 @@
+// The real worker and the real Python tools on a small trained model.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/files.h"
+#include "tests/cli/cli_world.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr const char* kExperiment = R"([experiment]
+name = "real"
+[measure]
+processes_per_arm = 1
+[[model]]
+id = "tiny-gpt2-gelu"
+[[method]]
+id = "dense"
+[[method]]
+id = "magnitude"
+sparsity = 0.5
+[[method]]
+id = "wanda"
+sparsity = 0.5
+calibration = { dataset = "tiny-corpus", split = "calibration", samples = 4, tokens = 64 }
+[[suite]]
+id = "tiny-corpus-ppl"
+window = 128
+limit = 4
+[[suite]]
+id = "decode"
+prompt_tokens = 8
+new_tokens = 4
+)";
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  return text.replace(text.find(what), what.size(), by);
+}
+
+class RealWorker : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string data = environment_or("ASSAY_DATA", "");
+    const std::string models = environment_or("ASSAY_MODELS", "");
+    if (data.empty() || models.empty()) {
+      GTEST_SKIP() << "set ASSAY_DATA and ASSAY_MODELS to the folders of the test data";
+    }
+    world_.set("ASSAY_DATA", data);
+    world_.set("ASSAY_MODELS", models);
+    world_.set("ASSAY_SHARE", ASSAY_SOURCE_DIR);
+    world_.set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/bin/assay-worker");
+    world_.set("ASSAY_PYTHON", environment_or("ASSAY_PYTHON", ASSAY_TEST_PYTHON));
+  }
+  CliWorld world_;
+};
+
+TEST_F(RealWorker, PrunesScoresTimesAndTheSecondRunRunsNothing) {
+  world_.write("e.toml", kExperiment);
+  const CommandOutput first = world_.run({"run", "e.toml"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("6 cells OK, 0 UNMET, 0 failed"), HasSubstr("2 artefacts fitted")));
+  const CommandOutput second = world_.run({"run", "e.toml"});
+  EXPECT_EQ(second.code, 0);
+  EXPECT_EQ(second.out, first.out);
+  EXPECT_THAT(second.err, HasSubstr("6 of them stored before"));
+}
+
+TEST_F(RealWorker, CalibrationTextShorterThanAsked) {
+  std::string text = replaced(kExperiment, "tokens = 64", "tokens = 250");
+  text = replaced(text, R"("tiny-corpus", split = "calibration")", R"("short", split = "all")");
+  const fs::path share = world_ / "short-share";
+  fs::create_directories(share);
+  for (const char* part : {"datasets", "hardware_profiles", "models", "python"}) {
+    fs::copy(fs::path(ASSAY_SOURCE_DIR) / part, share / part, fs::copy_options::recursive);
+  }
+  write_file_atomically(share / "datasets/short.toml", R"(name = "short"
+summary = "one line"
+licence = "none"
+source = "made up"
+kind = "text"
+join = "lines"
+sampling = "stream"
+[splits.all]
+files = ["short.txt"]
+)");
+  world_.write("home/data/short/short.txt", "A short line of text.\n");
+  world_.set("ASSAY_SHARE", share.string());
+  world_.write("e.toml", text);
+  const CommandOutput result = world_.run({"run", "e.toml"});
+  EXPECT_EQ(result.code, 3) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("CRASHED"), HasSubstr("250")));
+}
+
+}  // namespace
+}  // namespace assay
