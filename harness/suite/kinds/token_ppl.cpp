@@ -1,0 +1,66 @@
+// Token perplexity over fixed windows.
+
+#include <ATen/ops/mean.h>
+#include <c10/core/InferenceMode.h>
+
+#include <memory>
+
+#include "harness/suite/prepared.h"
+#include "harness/suite/score_metrics.h"
+#include "harness/suite/token_scores.h"
+#include "harness/suite/windows.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kTag = "token_ppl";
+
+class TokenPpl final : public SuiteKind {
+ public:
+  [[nodiscard]] SuiteKindInfo info() const override {
+    SuiteKindInfo info;
+    info.name = "token_ppl";
+    info.summary = "Token perplexity of a text in fixed windows, as GPTQ, SparseGPT and Wanda";
+    info.data_format = "stream";
+    info.params = window_params();
+    info.metrics = {{kTag, "", -1,
+                     "gptq@{window}: stream tokenised at once, windows without overlap, tail "
+                     "dropped, first token of a window not scored, exp of the unweighted mean of "
+                     "the windows' mean negative log-likelihoods",
+                     "Perplexity of a token"}};
+    return info;
+  }
+
+  void run(SuiteContext& context, const Params& params) const override {
+    const c10::InferenceMode guard;
+    const ModelSpec& spec = context.model().spec();
+    const PreparedStream stream = read_prepared_stream(context.data(), spec.vocab);
+    const Windows windows = make_windows(stream.tokens, spec, params);
+    std::vector<double> means;
+    std::vector<ItemScore> items;
+    for_each_batch(windows, context, [&](const WindowBatch& batch) {
+      const at::Tensor rows = predicting_rows(context.model(), batch);
+      const at::Tensor nll = token_nll(context.model(), rows, batch.targets)
+                                 .to(at::kDouble)
+                                 .view({batch.count, windows.targets()});
+      for (std::int64_t i = 0; i < batch.count; ++i) {
+        const double mean = nll[i].mean().item<double>();
+        means.push_back(mean);
+        ItemScore item;
+        item.item = batch.first + i;
+        item.item_hash = windows.hash(item.item);
+        item.tokens = windows.targets();
+        item.nll = finite_or_nothing(mean * static_cast<double>(windows.targets()));
+        items.push_back(item);
+      }
+    });
+    context.emit_items(items);
+    context.emit(exp_mean_metric(kTag, means));
+  }
+};
+
+}  // namespace
+
+void register_token_ppl(SuiteRegistry& registry) { registry.add(std::make_unique<TokenPpl>()); }
+
+}  // namespace assay

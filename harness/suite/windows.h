@@ -1,0 +1,48 @@
+#pragma once
+// Fixed windows over a token stream, as GPTQ, SparseGPT and Wanda score perplexity.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "harness/base/params.h"
+#include "harness/model/model.h"
+#include "harness/suite/suite.h"
+
+namespace assay {
+
+/// n = floor(tokens / length) windows that do not overlap; what is left at the end is dropped.
+struct Windows {
+  at::Tensor tokens;  ///< int64 [n, length], CPU
+  [[nodiscard]] std::int64_t count() const { return tokens.size(0); }
+  [[nodiscard]] std::int64_t length() const { return tokens.size(1); }
+  /// Every window has length - 1 targets: its first token is never scored.
+  [[nodiscard]] std::int64_t targets() const { return length() - 1; }
+  /// Identity of a window's tokens.
+  [[nodiscard]] std::string hash(std::int64_t window) const;
+};
+
+/// The parameters `window` (0: the smaller of 2048 and the model's positions) and `limit`.
+std::vector<ParamSpec> window_params();
+
+/// Throws UserError when the stream is shorter than a window or a window longer than the model.
+Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Params& params);
+
+/// Hidden rows that predict the targets of some windows, and the targets.
+struct WindowBatch {
+  std::int64_t first = 0;  ///< index of the first window
+  std::int64_t count = 0;
+  at::Tensor tokens;   ///< int64 [count, length] on the model's device
+  at::Tensor targets;  ///< int64 [count * (length - 1)]
+};
+
+/// Calls `use` for all windows in order, several short ones at a time.
+void for_each_batch(const Windows& windows, SuiteContext& context,
+                    const std::function<void(const WindowBatch&)>& use);
+
+/// hidden [count * (length - 1), width]: every row of the windows but the last.
+at::Tensor predicting_rows(const Model& model, const WindowBatch& batch);
+
+}  // namespace assay
