@@ -24,12 +24,7 @@ std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& nam
   return value;
 }
 
-Catalogue load_catalogue() {
-  const WorkerDescription worker = describe_worker();
-  Catalogue catalogue = read_catalogue(share_folder(), worker.document);
-  catalogue.worker_hash = worker.hash;
-  return catalogue;
-}
+Catalogue load_catalogue() { return read_catalogue(share_folder(), describe_worker().document); }
 
 std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
   std::size_t width = 0;

@@ -138,17 +138,10 @@ std::optional<FitRecord> CellRunner::fit(Attempt& attempt) {
   const std::string& key = attempt.cell->artefact_key;
   ensure_folder(artefact_path(key).parent_path());
   const ScratchFolder scratch;
-  const double start = monotonic_seconds();
   WorkerRun run =
       launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, scratch.path()), "fit");
-  const double seconds = monotonic_seconds() - start;
   if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(key))) {
     run.outcome = {Outcome::kCrashed, "no_artefact", "the worker ended well but wrote no artefact"};
-  }
-  if (run.outcome.outcome == Outcome::kOk) {
-    for (MetricValue& metric : fit_metrics(seconds, run.process.peak_rss_bytes)) {
-      run.reply.metrics.push_back(std::move(metric));
-    }
   }
   add_process(attempt, run, "fit");
   if (run.outcome.outcome != Outcome::kOk) {

@@ -20,17 +20,16 @@ void DiskResolver::note(const std::string& text) {
 }
 
 ResolvedModel DiskResolver::model(const ModelChoice& choice) {
-  const std::string place = choice.place.text();
   ResolvedModel model;
   model.choice = choice;
-  model.folder = find_model(choice.id, place, catalogue_, say_, stop_);
+  model.folder = find_model(choice.id, catalogue_, say_, stop_);
   try {
     const Checkpoint checkpoint = Checkpoint::open(model.folder, !choice.random_weights);
     model.hash = checkpoint.content_hash();
     model.tokenizer_hash = checkpoint.tokenizer_hash();
     model.traits = traits(checkpoint.spec());
   } catch (const UserError& error) {
-    throw UserError(fmt::format("{}: model '{}': {}", place, choice.id, error.what()));
+    throw UserError(fmt::format("model '{}': {}", choice.id, error.what()));
   }
   return model;
 }

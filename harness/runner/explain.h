@@ -2,9 +2,7 @@
 // What a run would do with a cell, and why.
 
 #include <string>
-#include <vector>
 
-#include "harness/base/json.h"
 #include "harness/plan/plan.h"
 #include "harness/store/store.h"
 
@@ -19,8 +17,5 @@ struct CellExplanation {
 
 /// `store` may be null: nothing is stored then.
 CellExplanation explain_cell(const Plan& plan, const Store* store, const Cell& cell);
-
-/// Fields (as "a/b/c") in which two key documents differ, each with both values; sorted.
-std::vector<std::string> differing_fields(const Json& before, const Json& now);
 
 }  // namespace assay

@@ -62,7 +62,7 @@ fs::path import_model(const std::string& name, const Catalogue& catalogue,
   return folder;
 }
 
-fs::path find_model(const std::string& id, const std::string& place, const Catalogue& catalogue,
+fs::path find_model(const std::string& id, const Catalogue& catalogue,
                     const std::function<void(const std::string&)>& say, std::stop_token stop) {
   fs::path folder = present_model(id);
   if (folder.empty() && !model_manifest(id).empty()) {
@@ -71,13 +71,12 @@ fs::path find_model(const std::string& id, const std::string& place, const Catal
   if (!folder.empty()) return folder;
   if (looks_like_path(id)) {
     throw UserError(
-        fmt::format("{}: model '{}': no such folder; give a Hugging Face directory (config.json, "
+        fmt::format("model '{}': no such folder; give a Hugging Face directory (config.json, "
                     "*.safetensors, tokenizer.json) or a name of `assay list models`",
-                    place, id));
+                    id));
   }
-  throw UserError(
-      fmt::format("{}: {}; or give the path of a Hugging Face directory, such as './{}'", place,
-                  unknown_name_message("model", id, model_names(catalogue)), id));
+  throw UserError(fmt::format("{}; or give the path of a Hugging Face directory, such as './{}'",
+                              unknown_name_message("model", id, model_names(catalogue)), id));
 }
 
 }  // namespace assay

@@ -23,9 +23,8 @@ std::filesystem::path import_model(const std::string& name, const Catalogue& cat
                                    const std::function<void(const std::string&)>& say,
                                    std::stop_token stop);
 
-/// Folder of a model, imported on demand. `place` starts the message of the UserError.
-std::filesystem::path find_model(const std::string& id, const std::string& place,
-                                 const Catalogue& catalogue,
+/// Folder of a model, imported on demand.
+std::filesystem::path find_model(const std::string& id, const Catalogue& catalogue,
                                  const std::function<void(const std::string&)>& say,
                                  std::stop_token stop);
 

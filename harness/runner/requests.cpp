@@ -64,12 +64,11 @@ WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Ce
   request.dtype = "fp32";
   request.seed = job.seed;
   request.scratch = scratch.string();
-  const auto& calibration = plan.method_of(cell).calibration;
-  if (calibration && !job.calibration_folder.empty()) {
+  if (!job.calibration_folder.empty()) {
     request.calibration = CalibrationRequest{.data = job.calibration_folder,
                                              .sampling = job.sampling,
-                                             .samples = calibration->samples,
-                                             .tokens = calibration->tokens};
+                                             .samples = job.samples,
+                                             .tokens = job.tokens};
   }
   return request;
 }

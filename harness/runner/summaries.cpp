@@ -10,23 +10,19 @@
 namespace assay {
 namespace {
 
+/// What every worker may report beside the metrics of its suite.
 const std::vector<MetricDef>& harness_metrics() {
   static const std::vector<MetricDef> kMetrics = {
-      {.tag = "fit/seconds",
-       .unit = "s",
-       .direction = -1,
-       .convention = "",
-       .help = "wall clock of fitting the artefact, model loading included"},
-      {.tag = "fit/peak_rss",
-       .unit = "B",
-       .direction = -1,
-       .convention = "",
-       .help = "largest resident memory of the fitting process"},
-      {.tag = "achieved_sparsity",
-       .unit = "",
-       .direction = 0,
-       .convention = "",
-       .help = "share of zero weights in the layers that the method changed"},
+      {"fit/seconds", "s", -1, "", "wall clock of fitting, without loading the model"},
+      {"fit/peak_rss", "B", -1, "", "largest resident memory of the fitting process"},
+      {"artefact/bytes", "B", -1, "", "size of the artefact's file"},
+      {"process/peak_rss", "B", -1, "", "largest resident memory of the process"},
+      {"model/params", "", 0, "", "weights of the model"},
+      {"model/nonzero", "", 0, "", "weights that are not zero"},
+      {"model/resident_bytes", "B", -1, "", "memory that the weights occupy"},
+      {"model/touched_bytes", "B", -1, "", "weights that one decoded token reads"},
+      {"model/flops_per_token", "", -1, "", "multiply-adds of one decoded token, times two"},
+      {"achieved_sparsity", "", 0, "", "share of zeros in the weights that the method may change"},
   };
   return kMetrics;
 }
@@ -82,16 +78,6 @@ std::vector<MetricDef> definitions_for(const SuiteKindEntry& kind,
   std::vector<MetricDef> result;
   for (auto& [tag, definition] : definitions) result.push_back(std::move(definition));
   return result;
-}
-
-std::vector<MetricValue> fit_metrics(double seconds, std::int64_t peak_rss_bytes) {
-  std::vector<MetricValue> metrics(2);
-  metrics[0].tag = "fit/seconds";
-  metrics[0].value = seconds;
-  metrics[1].tag = "fit/peak_rss";
-  metrics[1].value = static_cast<double>(peak_rss_bytes);
-  for (MetricValue& metric : metrics) metric.n = 1;
-  return metrics;
 }
 
 std::vector<MetricValue> summarise_processes(const std::vector<WorkerReply>& processes) {

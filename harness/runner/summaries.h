@@ -14,9 +14,6 @@ std::vector<MetricDef> definitions_for(const SuiteKindEntry& kind,
                                        const std::vector<MetricValue>& values,
                                        const std::vector<Sample>& samples);
 
-/// Seconds of wall clock and peak memory of a fit, as metrics beside those the method reported.
-std::vector<MetricValue> fit_metrics(double seconds, std::int64_t peak_rss_bytes);
-
 /// One value a tag over the processes of a timing cell: the median of the processes' values, where
 /// a process's value is the median of its samples (warm-up left out) or, for a tag without samples,
 /// what it reported. The 95 % interval is over the processes' values, because samples inside one

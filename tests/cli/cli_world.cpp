@@ -39,6 +39,11 @@ split = "absent"
 summary = "perplexity of what is not there"
 )";
 
+constexpr const char* kDecodeSuite = R"(id = "decode"
+kind = "decode"
+summary = "speed of decoding"
+)";
+
 constexpr const char* kProfile = R"(id = "cpu"
 summary = "CPU"
 device = "cpu"
@@ -65,6 +70,7 @@ CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_u
   write("share/datasets/letters.toml", kDataset);
   write("share/datasets/suites/letters-ppl.toml", kSuite);
   write("share/datasets/suites/absent-ppl.toml", kAbsentSuite);
+  write("share/datasets/suites/decode.toml", kDecodeSuite);
   write("share/hardware_profiles/cpu.toml", kProfile);
   write("share/python/assay_tools/__init__.py", "");
   write("data/letters.txt", "a b a b\n");

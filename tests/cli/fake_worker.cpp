@@ -31,6 +31,7 @@ Json parameter(const std::string& name, const std::string& type, const Json& fal
     spec.max_open = true;
   } else if (type == "count") {
     spec.type = assay::ParamType::kInt;
+    spec.unit = "tokens";
     spec.min = 1;
   } else if (type == "text") {
     spec.type = assay::ParamType::kText;
