@@ -106,6 +106,8 @@ class Model {
   [[nodiscard]] at::Tensor run_layer(const Layer& layer, std::int64_t index, const at::Tensor& rows,
                                      std::int64_t batch,
                                      ActivationRecorder* recorder = nullptr) const;
+  /// Rows after the last layer -> hidden rows, as hidden() gives them.
+  [[nodiscard]] at::Tensor finish(const at::Tensor& rows) const;
 
   /// Accounting over embeddings, layers and head; a tied head counts once. Work and touched bytes
   /// are those of the weights: the part of attention that grows with the context is left out.
@@ -125,7 +127,6 @@ class Model {
   void set_mask(StepContext& step, std::int64_t begin) const;
   void set_segment_masks(StepContext& step) const;
   void check_positions(std::int64_t end) const;
-  [[nodiscard]] at::Tensor finish(const at::Tensor& rows) const;
 
   ModelSpec spec_;
   at::ScalarType dtype_ = at::kFloat;
