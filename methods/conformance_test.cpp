@@ -54,7 +54,7 @@ TEST_P(EveryMethod, HasAReadmeThatNamesItsParameters) {
 TEST_P(EveryMethod, HasASourceHash) { EXPECT_EQ(method_source_hash(GetParam()).size(), 64u); }
 
 INSTANTIATE_TEST_SUITE_P(Builtin, EveryMethod, ::testing::ValuesIn(method_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& param_info) { return param_info.param; });
 
 }  // namespace
 }  // namespace assay

@@ -129,6 +129,10 @@ void PrunedWeights::replace(std::int64_t index, LinearRole role, const DenseLine
   artefact_.tensors[slot_name(index, role) + ".weight"] = weight;
 }
 
+void PrunedWeights::leave(std::int64_t index, LinearRole role, const DenseLinear& linear) {
+  record_.add(slot_name(index, role), linear.weight());
+}
+
 Artefact PrunedWeights::finish() {
   record_.finish();
   return std::move(artefact_);

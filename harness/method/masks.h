@@ -50,6 +50,8 @@ class PrunedWeights {
   /// Keeps new values of a weight (f32 [out, in]) and writes them into the layer.
   void replace(std::int64_t index, LinearRole role, const DenseLinear& linear,
                const at::Tensor& weight);
+  /// A matrix that stays as it is: counted, not stored.
+  void leave(std::int64_t index, LinearRole role, const DenseLinear& linear);
   /// Reports the total; use once, at the end.
   Artefact finish();
 

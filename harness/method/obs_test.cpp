@@ -198,7 +198,9 @@ TEST(Obs, EqualsPlainLoopsOverBlocksPatternsAndDeadInputs) {
         for (std::int64_t c = 0; c < kWidth; ++c) {
           const auto row = static_cast<std::size_t>(r), column = static_cast<std::size_t>(c);
           EXPECT_NEAR(got[r][c].item<double>(), want.w[row][column], 1e-4);
-          if (want.pruned[row][column]) EXPECT_EQ(got[r][c].item<float>(), 0.0F);
+          if (want.pruned[row][column]) {
+            EXPECT_EQ(got[r][c].item<float>(), 0.0F);
+          }
         }
       }
       EXPECT_TRUE(got.select(1, 3).eq(0).all().item<bool>());

@@ -1,0 +1,198 @@
+// RIA (Zhang et al., "Plug-and-Play", ICLR 2024): relative importance x activations, with an
+// optional permutation of the input channels for N:M patterns.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "harness/method/layerwise.h"
+#include "harness/method/masks.h"
+#include "harness/method/obs.h"
+#include "methods/ria/permutation.h"
+#include "methods/ria/score.h"
+
+namespace assay {
+namespace {
+
+ParamSpec choice(const std::string& name, std::vector<std::string> choices, std::string help) {
+  ParamSpec spec;
+  spec.name = name;
+  spec.type = ParamType::kChoice;
+  spec.default_value = choices.front();
+  spec.choices = std::move(choices);
+  spec.help = std::move(help);
+  return spec;
+}
+
+ParamSpec flag(const std::string& name, std::string help) {
+  ParamSpec spec;
+  spec.name = name;
+  spec.type = ParamType::kBool;
+  spec.default_value = false;
+  spec.help = std::move(help);
+  return spec;
+}
+
+std::vector<ParamSpec> ria_params() {
+  std::vector<ParamSpec> params = sparsity_params();
+  ParamSpec a;
+  a.name = "a";
+  a.default_value = 0.5;
+  a.min = 0;
+  a.help = "Power of the input norm in the score; 0 ignores the activations";
+  params.insert(
+      params.end(),
+      {a, choice("ri_dtype", {"fp16", "fp32"}, "Precision of the relative importance"),
+       choice("scope", {"matrix", "output"}, "Weights compete within their matrix or their row"),
+       choice("permute", {"none", "heuristic", "lsa", "heuristic+lsa"},
+              "Permutation of the input channels before N:M pruning"),
+       choice("channel_key", {"sum", "retained_degree_unstructured", "retained_degree_per_output"},
+              "By what the heuristic sorts channels"),
+       flag("keep_best", "Use the best of identity, heuristic and assignment instead of the last"),
+       flag("fast",
+            "Solve the assignment in blocks: 4 for q, k, v, o, 8 for gate, up, 16 for down"),
+       flag("reconstruction", "Update the kept weights as SparseGPT does, with RIA's mask"),
+       damping_param(), propagate_param()});
+  return params;
+}
+
+ChannelKey channel_key(const std::string& text) {
+  if (text == "sum") return ChannelKey::kSum;
+  return text == "retained_degree_unstructured" ? ChannelKey::kRetainedMatrix
+                                                : ChannelKey::kRetainedRow;
+}
+
+std::int64_t blocks_of(LinearRole role, bool fast) {
+  if (!fast) return 1;
+  if (role == LinearRole::kDown) return 16;
+  return role == LinearRole::kGate || role == LinearRole::kUp ? 8 : 4;
+}
+
+/// Chooses the masks of one matrix after the other.
+class RiaChooser {
+ public:
+  RiaChooser(FitContext& context, const Params& params)
+      : context_(context),
+        target_(sparsity_target(params)),
+        a_(params.get_real("a")),
+        dtype_(params.get_text("ri_dtype") == "fp32" ? at::kFloat : at::kHalf),
+        scope_(params.get_text("scope") == "output" ? Scope::kRow : Scope::kMatrix),
+        permute_(params.get_text("permute")),
+        key_(channel_key(params.get_text("channel_key"))),
+        keep_best_(params.get_bool("keep_best")),
+        fast_(params.get_bool("fast")) {}
+
+  [[nodiscard]] at::Tensor keep(const at::Tensor& weight, const at::Tensor& square_norm,
+                                std::int64_t index, LinearRole role) const {
+    const at::Tensor scores = ria_scores(weight, square_norm, a_, dtype_);
+    require_finite_scores(scores, slot_name(index, role));
+    if (permute_ == "none") return keep_by_target(scores, target_, scope_);
+    require_whole_groups(scores.size(1), target_.pattern);
+    return keep_permuted(scores, target_.pattern, order(scores, index, role));
+  }
+
+ private:
+  /// Runs the asked stages, reports the retained score after each.
+  [[nodiscard]] ChannelOrder order(const at::Tensor& scores, std::int64_t index,
+                                   LinearRole role) const {
+    ChannelOrder current(static_cast<std::size_t>(scores.size(1)));
+    std::iota(current.begin(), current.end(), 0);
+    const std::string slot = slot_name(index, role);
+    ChannelOrder best = current;
+    double best_score = note(scores, current, "identity", slot);
+    const auto stage = [&](ChannelOrder next, const char* name) {
+      const double score = note(scores, next, name, slot);
+      if (score > best_score || !keep_best_) {
+        best_score = score;
+        best = next;
+      }
+      current = std::move(next);
+    };
+    if (permute_.starts_with("heuristic")) {
+      stage(snake_order(channels_by_key(scores, target_.pattern, key_), target_.pattern.group),
+            "heuristic");
+    }
+    if (permute_.ends_with("lsa")) {
+      stage(refine_by_assignment(scores, target_.pattern, current, blocks_of(role, fast_)), "lsa");
+    }
+    return best;
+  }
+
+  double note(const at::Tensor& scores, const ChannelOrder& channels, const char* stage,
+              const std::string& slot) const {
+    const double score = retained_score(scores, target_.pattern, channels);
+    context_.metric(fmt::format("retained_score/{}/{}", stage, slot), score);
+    return score;
+  }
+
+  FitContext& context_;
+  SparsityTarget target_;
+  double a_;
+  at::ScalarType dtype_;
+  Scope scope_;
+  std::string permute_;
+  ChannelKey key_;
+  bool keep_best_, fast_;
+};
+
+class Ria final : public PruningMethod {
+ public:
+  [[nodiscard]] MethodInfo info() const override {
+    MethodInfo info;
+    info.name = "ria";
+    info.summary = "Relative importance x input norm, with channel permutation for N:M";
+    info.citation =
+        "Zhang et al., Plug-and-Play: An Efficient Post-training Pruning Method for Large Language "
+        "Models, ICLR 2024";
+    info.params = ria_params();
+    info.needs.calibration = true;
+    return info;
+  }
+
+  [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
+                                               const Params& params) const override {
+    std::vector<std::string> problems = PruningMethod::unmet(spec, params);
+    const bool structured = params.get_text("pattern") != "unstructured";
+    if (!structured && params.get_text("permute") != "none") {
+      problems.push_back("permute = '" + params.get_text("permute") +
+                         "' needs an N:M pattern; with 'unstructured' it changes nothing");
+    }
+    if (structured && params.get_bool("reconstruction")) {
+      problems.push_back("reconstruction = true needs pattern = 'unstructured'");
+    }
+    return problems;
+  }
+
+  [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
+                             const Params& params) const override {
+    const bool reconstruct = params.get_bool("reconstruction") && sparsity_target(params).ratio > 0;
+    const ObsOptions obs{128, params.get_real("damping")};
+    const RiaChooser chooser(context, params);
+    const LayerwiseOptions options{propagate_value(params), reconstruct};
+    PrunedWeights pruned(context);
+    prune_layer_by_layer(
+        model, context, options,
+        [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
+          for (const LinearRole role : layer.roles()) {
+            const DenseLinear& linear = layer.dense(role);
+            const InputStatistics& input = inputs.input_of(role);
+            const at::Tensor weight = weight_for_fit(linear);
+            const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, role);
+            if (!reconstruct) {
+              pruned.prune(index, role, linear, keep);
+              continue;
+            }
+            pruned.replace(index, role, linear,
+                           obs_update(weight, input.gram().mul(2), keep, obs,
+                                      warn_of_retry(context, slot_name(index, role))));
+          }
+        });
+    return pruned.finish();
+  }
+};
+
+}  // namespace
+
+void register_ria(MethodRegistry& registry) { registry.add(std::make_unique<Ria>()); }
+
+}  // namespace assay
