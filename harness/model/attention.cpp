@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/rowwise_torch.h"
 #include "harness/model/model.h"
 #include "harness/model/rotation.h"
 
@@ -91,6 +93,11 @@ at::Tensor StandardAttention::attend_segments(const at::Tensor& query, const at:
   return context;
 }
 
+std::int64_t StandardAttention::first_key(const StepContext& step) const {
+  if (step.tokens != 1 || shape_.sliding_window == 0) return 0;
+  return std::max<std::int64_t>(0, step.cache->length() + 1 - shape_.sliding_window);
+}
+
 at::Tensor StandardAttention::attend(const at::Tensor& qkv, StepContext& step) const {
   const std::int64_t all = shape_.heads + 2 * shape_.kv_heads;
   const at::Tensor heads =
@@ -107,13 +114,16 @@ at::Tensor StandardAttention::attend(const at::Tensor& qkv, StepContext& step) c
     at::Tensor& values = step.cache->values(step.layer);
     keys.narrow(2, begin, step.tokens).copy_(key);
     values.narrow(2, begin, step.tokens).copy_(value);
-    const bool one = step.tokens == 1 && shape_.sliding_window > 0;
-    const std::int64_t first = one ? std::max<std::int64_t>(0, end - shape_.sliding_window) : 0;
+    const std::int64_t first = first_key(step);
     if (begin > 0) {
       key = keys.narrow(2, first, end - first);
       value = values.narrow(2, first, end - first);
     }
     mask = last_keys(mask, end - first);
+  }
+  if (step.tokens == 1 && step.cache != nullptr && !mask.defined() && plain_cpu(qkv)) {
+    return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
+                          shape_.heads, first_key(step), step.cache->length() + 1);
   }
   if (step.tokens == 1) {
     // One query a group of heads: the group takes the place of the tokens, so that the keys need
@@ -168,7 +178,8 @@ std::unique_ptr<Attention> StandardAttention::clone() const {
   for (std::size_t i = fused_ ? 3 : 0; i < slots_.size(); ++i) copy->slots_[i] = slots_[i]->clone();
   if (fused_) {
     const at::Tensor& bias = fused_->bias();
-    copy->fused_.emplace(fused_->weight().clone(), bias.defined() ? bias.clone() : bias);
+    copy->fused_.emplace(copy_on_large_pages(fused_->weight()),
+                         bias.defined() ? bias.clone() : bias);
     copy->view_fused();
   }
   return copy;

@@ -36,6 +36,8 @@ class StandardAttention final : public Attention {
   StandardAttention() = default;
   void view_fused();
   [[nodiscard]] at::Tensor project(const at::Tensor& rows) const;
+  /// First cached position that a single query sees.
+  [[nodiscard]] std::int64_t first_key(const StepContext& step) const;
   [[nodiscard]] at::Tensor attend(const at::Tensor& qkv, StepContext& step) const;
   [[nodiscard]] at::Tensor attend_segments(const at::Tensor& query, const at::Tensor& key,
                                            const at::Tensor& value, const StepContext& step) const;

@@ -6,6 +6,9 @@
 
 #include <stdexcept>
 
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/rowwise_torch.h"
+
 namespace assay {
 namespace {
 
@@ -60,6 +63,7 @@ void StandardFfn::view_fused() {
 at::Tensor StandardFfn::middle(const at::Tensor& rows) const {
   if (fused_) {
     const at::Tensor both = fused_->forward(rows);
+    if (activation_ == ActivationKind::kSilu && plain_cpu(both)) return silu_gate_cpu(both);
     const std::int64_t width = both.size(1) / 2;
     at::Tensor gate = both.narrow(1, 0, width);
     gate = activation_ == ActivationKind::kSilu ? at::silu(gate) : gate.contiguous();
@@ -113,7 +117,8 @@ std::unique_ptr<Ffn> StandardFfn::clone() const {
   }
   if (fused_) {
     const at::Tensor& bias = fused_->bias();
-    copy->fused_.emplace(fused_->weight().clone(), bias.defined() ? bias.clone() : bias);
+    copy->fused_.emplace(copy_on_large_pages(fused_->weight()),
+                         bias.defined() ? bias.clone() : bias);
     copy->view_fused();
   }
   return copy;

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "harness/model/kernels/large_pages.h"
 #include "harness/model/tensor_cost.h"
 
 namespace assay {
@@ -119,7 +120,7 @@ Model Model::clone() const {
   copy.spec_ = spec_;
   copy.dtype_ = dtype_;
   copy.device_ = device_;
-  copy.embedding_ = embedding_.clone();
+  copy.embedding_ = copy_on_large_pages(embedding_);
   copy.position_embedding_ = copied(position_embedding_);
   copy.project_in_ = copy_of(project_in_);
   copy.project_out_ = copy_of(project_out_);

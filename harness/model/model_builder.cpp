@@ -7,6 +7,7 @@
 #include "harness/model/alibi.h"
 #include "harness/model/attention.h"
 #include "harness/model/ffn.h"
+#include "harness/model/kernels/large_pages.h"
 #include "harness/model/random_weights.h"
 #include "harness/model/rotation.h"
 
@@ -34,7 +35,7 @@ ModelBuilder::ModelBuilder(const Checkpoint& checkpoint, const LoadOptions& opti
 at::Tensor ModelBuilder::allocate(Slot slot, bool bias, std::int64_t times) const {
   std::vector<std::int64_t> shape = slot_shape(spec_, slot, bias);
   shape.front() *= times;
-  return at::empty(shape, at::TensorOptions(options_.dtype).device(options_.device));
+  return empty_on_large_pages(shape, at::TensorOptions(options_.dtype).device(options_.device));
 }
 
 ModelBuilder::Parameter ModelBuilder::parameter(Slot slot, bool bias, std::int64_t times) const {

@@ -1,10 +1,11 @@
 #include "harness/model/rotation.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <cmath>
 #include <numbers>
+
+#include "harness/model/kernels/rowwise_torch.h"
 
 namespace assay {
 namespace {
@@ -28,44 +29,13 @@ float scaled_frequency(const RopeScaling& scaling, float frequency) {
   return frequency;
 }
 
-struct RowShape {
-  std::int64_t heads, head_dim, half, stride;
-};
-
-template <typename Scalar>
-void rotate_row(Scalar* row, const float* cos, const float* sin, const RowShape& shape) {
-  for (std::int64_t h = 0; h < shape.heads; ++h) {
-    Scalar* first = row + h * shape.head_dim;
-    Scalar* second = first + shape.half;
-    for (std::int64_t i = 0; i < shape.half; ++i) {
-      const auto a = static_cast<float>(first[i]);
-      const auto b = static_cast<float>(second[i]);
-      first[i] = static_cast<Scalar>(a * cos[i] - b * sin[i]);
-      second[i] = static_cast<Scalar>(b * cos[i] + a * sin[i]);
-    }
-  }
-}
-
-template <typename Scalar>
-void rotate_rows(at::Tensor& rows, const at::Tensor& cos, const at::Tensor& sin,
-                 const RowShape& shape) {
-  auto* data = rows.mutable_data_ptr<Scalar>();
-  const auto* c = cos.const_data_ptr<float>();
-  const auto* s = sin.const_data_ptr<float>();
-  constexpr std::int64_t kGrain = 16;
-  at::parallel_for(0, rows.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      rotate_row(data + r * shape.stride, c + r * shape.half, s + r * shape.half, shape);
-    }
-  });
-}
-
-void rotate_by_operators(at::Tensor& rows, const at::Tensor& cos, const at::Tensor& sin,
-                         const RowShape& shape) {
-  const at::Tensor heads = rows.narrow(1, 0, shape.heads * shape.head_dim)
-                               .view({rows.size(0), shape.heads, shape.head_dim});
-  at::Tensor first = heads.narrow(2, 0, shape.half);
-  at::Tensor second = heads.narrow(2, shape.half, shape.half);
+void rotate_by_operators(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
+                         const at::Tensor& cos, const at::Tensor& sin) {
+  const at::Tensor split =
+      rows.narrow(1, 0, heads * head_dim).view({rows.size(0), heads, head_dim});
+  const std::int64_t half = cos.size(1);
+  at::Tensor first = split.narrow(2, 0, half);
+  at::Tensor second = split.narrow(2, half, half);
   const at::Tensor a = first.to(at::kFloat, false, true);
   const at::Tensor b = second.to(at::kFloat, false, true);
   const at::Tensor c = cos.unsqueeze(1);
@@ -89,13 +59,11 @@ at::Tensor rope_frequencies(const ModelSpec& spec) {
 
 void rotate_heads(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
                   const at::Tensor& cos, const at::Tensor& sin) {
-  const RowShape shape{heads, head_dim, cos.size(1), rows.stride(0)};
-  if (rows.device().is_cpu() && rows.scalar_type() == at::kFloat) {
-    rotate_rows<float>(rows, cos, sin, shape);
-  } else if (rows.device().is_cpu() && rows.scalar_type() == at::kBFloat16) {
-    rotate_rows<at::BFloat16>(rows, cos, sin, shape);
+  const bool known = rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16;
+  if (rows.device().is_cpu() && known && !rows.requires_grad()) {
+    rotate_heads_cpu(rows, heads, head_dim, cos, sin);
   } else {
-    rotate_by_operators(rows, cos, sin, shape);
+    rotate_by_operators(rows, heads, head_dim, cos, sin);
   }
 }
 

@@ -1,10 +1,11 @@
 #include "harness/model/slots.h"
 
 #include <ATen/ops/count_nonzero.h>
-#include <ATen/ops/linear.h>
 
 #include <stdexcept>
 
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/linear.h"
 #include "harness/model/tensor_cost.h"
 
 namespace assay {
@@ -32,7 +33,7 @@ DenseLinear::DenseLinear(at::Tensor weight, at::Tensor bias)
     : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
 at::Tensor DenseLinear::forward(const at::Tensor& rows) const {
-  return at::linear(rows, weight_, bias_);
+  return dense_product(rows, weight_, bias_);
 }
 
 Cost DenseLinear::cost() const {
@@ -43,7 +44,7 @@ Cost DenseLinear::cost() const {
 }
 
 std::unique_ptr<Linear> DenseLinear::clone() const {
-  return std::make_unique<DenseLinear>(weight_.clone(),
+  return std::make_unique<DenseLinear>(copy_on_large_pages(weight_),
                                        bias_.defined() ? bias_.clone() : at::Tensor());
 }
 

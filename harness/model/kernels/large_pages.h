@@ -6,10 +6,12 @@
 
 namespace assay {
 
-/// A copy of a CPU tensor at the start of a 2 MiB aligned mapping of its own for which the kernel
-/// is asked for transparent large pages; same values, contiguous. Where the kernel refuses, the
-/// pages are ordinary ones and only speed differs. Small tensors and tensors of other devices come
-/// back as they are (made contiguous).
-at::Tensor on_large_pages(const at::Tensor& tensor);
+/// An uninitialised tensor at the start of a 2 MiB aligned piece of memory for which the kernel is
+/// asked for transparent large pages. Where it refuses, the pages are ordinary ones and only speed
+/// differs. Small tensors and tensors of other devices are ordinary ones.
+at::Tensor empty_on_large_pages(at::IntArrayRef shape, const at::TensorOptions& options);
+
+/// A contiguous copy made there. Undefined stays undefined.
+at::Tensor copy_on_large_pages(const at::Tensor& tensor);
 
 }  // namespace assay

@@ -65,7 +65,7 @@ TEST(DenseProduct, TakesColumnsOfALargerMatrix) {
 TEST(LargePages, KeepValuesAndType) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const at::Tensor original = at::randn({700, 600}).to(dtype);
-    const at::Tensor copy = on_large_pages(original.t());
+    const at::Tensor copy = copy_on_large_pages(original.t());
     EXPECT_TRUE(copy.is_contiguous());
     EXPECT_EQ(copy.scalar_type(), dtype);
     EXPECT_TRUE(copy.equal(original.t()));
