@@ -1,0 +1,118 @@
+// Our kernels against ATen and against the machine: how near to the read bandwidth does a decode
+// step's product come? Every matrix is larger than the caches, or there are as many as it takes.
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/randn.h>
+#include <benchmark/benchmark.h>
+#include <c10/core/InferenceMode.h>
+
+#include <vector>
+
+#include "harness/model/kernels/gemv_cpu.h"
+#include "harness/model/kernels/gemv_torch.h"
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/linear.h"
+
+namespace {
+
+/// More than any last-level cache that the project has met.
+constexpr std::int64_t kColdBytes = std::int64_t{384} << 20;
+
+at::ScalarType dtype_of(std::int64_t bits) { return bits == 16 ? at::kBFloat16 : at::kFloat; }
+
+/// Enough copies of a random [rows, cols] that each is cold when its turn comes.
+std::vector<at::Tensor> cold_weights(std::int64_t rows, std::int64_t cols, at::ScalarType dtype) {
+  const at::Tensor one = at::randn({rows, cols}).to(dtype);
+  const auto copies = 1 + kColdBytes / static_cast<std::int64_t>(one.nbytes());
+  std::vector<at::Tensor> weights;
+  for (std::int64_t i = 0; i < copies; ++i) weights.push_back(assay::copy_on_large_pages(one));
+  return weights;
+}
+
+template <typename Product>
+void run_products(benchmark::State& state, Product product) {
+  const c10::InferenceMode inference;
+  const std::int64_t rows = state.range(0), cols = state.range(1), batch = state.range(2);
+  const at::ScalarType dtype = dtype_of(state.range(3));
+  const std::vector<at::Tensor> weights = cold_weights(rows, cols, dtype);
+  const at::Tensor x = at::randn({batch, cols}).to(dtype);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(product(x, weights[next]));
+    next = (next + 1) % weights.size();
+  }
+  const auto products = static_cast<double>(state.iterations());
+  state.counters["bytes/s"] =
+      benchmark::Counter(products * static_cast<double>(weights.front().nbytes()),
+                         benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+  state.counters["flop/s"] =
+      benchmark::Counter(products * 2.0 * static_cast<double>(rows * cols * batch),
+                         benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+}
+
+void dense_product(benchmark::State& state) {
+  run_products(state, [](const at::Tensor& x, const at::Tensor& weight) {
+    return assay::dense_product(x, weight, {});
+  });
+}
+
+void aten_linear(benchmark::State& state) {
+  run_products(state,
+               [](const at::Tensor& x, const at::Tensor& weight) { return at::linear(x, weight); });
+}
+
+/// The limit: a sum over memory that is read once, on the same pages by the same threads. As a
+/// product with one row it runs through the same loop, so it is the kernel without its row ends.
+void read_bandwidth(benchmark::State& state) {
+  const c10::InferenceMode inference;
+  const at::Tensor memory = assay::copy_on_large_pages(at::randn({kColdBytes / 4 / 65536, 65536}));
+  const at::Tensor x = at::randn({1, 65536});
+  for (auto _ : state) benchmark::DoNotOptimize(assay::gemv_linear(x, memory, {}));
+  state.counters["bytes/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(memory.nbytes()),
+      benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+}
+
+/// SmolLM2-135M's products: qkv, output, gate and up, down, head; then a larger model's down.
+void decode_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "batch", "bits"});
+  for (const std::int64_t bits : {32, 16}) {
+    for (const std::int64_t batch : {1, 4, 8}) {
+      benchmark->Args({960, 576, batch, bits});
+      benchmark->Args({576, 576, batch, bits});
+      benchmark->Args({3072, 576, batch, bits});
+      benchmark->Args({576, 1536, batch, bits});
+      benchmark->Args({49152, 576, batch, bits});
+    }
+  }
+  benchmark->UseRealTime();
+}
+
+void prefill_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "batch", "bits"});
+  for (const std::int64_t bits : {32, 16}) {
+    for (const std::int64_t batch : {16, 128, 2048}) {
+      benchmark->Args({960, 576, batch, bits});
+      benchmark->Args({3072, 576, batch, bits});
+      benchmark->Args({576, 1536, batch, bits});
+    }
+  }
+  benchmark->UseRealTime();
+}
+
+BENCHMARK(read_bandwidth)->UseRealTime();
+BENCHMARK(dense_product)->Apply(decode_shapes)->Apply(prefill_shapes);
+BENCHMARK(aten_linear)->Apply(decode_shapes)->Apply(prefill_shapes);
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::AddCustomContext("instruction set", assay::gemv_target());
+  benchmark::AddCustomContext("threads", std::to_string(at::get_num_threads()));
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
