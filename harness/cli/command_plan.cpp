@@ -10,6 +10,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/runner/calibration_check.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
 #include "harness/runner/progress.h"
@@ -85,6 +86,7 @@ void print_plan(const PlanArguments& arguments) {
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
+  check_calibration_texts(plan);
   const std::optional<Store> store = open_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
   if (!arguments.json) {

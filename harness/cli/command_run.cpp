@@ -11,6 +11,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/runner/calibration_check.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
@@ -50,6 +51,7 @@ void run_experiment(const RunArguments& arguments, CommandResult& result) {
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
+  check_calibration_texts(plan);
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
   const RunSummary summary =
       run_plan(plan, catalogue, store, launcher, progress, arguments.options);

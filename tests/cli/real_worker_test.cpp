@@ -93,8 +93,9 @@ files = ["short.txt"]
   world_.set("ASSAY_SHARE", share.string());
   world_.write("e.toml", text);
   const CommandOutput result = world_.run({"run", "e.toml"});
-  EXPECT_EQ(result.code, 3) << result.err;
-  EXPECT_THAT(result.err, AllOf(HasSubstr("CRASHED"), HasSubstr("250")));
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("e.toml:"), HasSubstr("sequences of 250 tokens"),
+                                HasSubstr("lower calibration.tokens")));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <thread>
+
 #include "harness/base/files.h"
 #include "harness/base/json.h"
 #include "tests/cli/cli_world.h"
@@ -95,6 +97,20 @@ TEST(Run, ADamagedPreparedFolderIsMadeAgain) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("damaged; preparing it again"));
   EXPECT_EQ(read_text_file(tokens), "tokens");
+}
+
+TEST(Run, TwoRunsOnOneDatabaseDoNotHarmEachOther) {
+  const CliWorld world;
+  world.write("e.toml", experiment_text(pretend("well"), std::string(kPpl) + kDecode));
+  CommandOutput other;
+  std::thread thread([&] { other = world.run({"run", "e.toml"}); });
+  const CommandOutput one = world.run({"run", "e.toml"});
+  thread.join();
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(other.code, 0) << other.err;
+  const CommandOutput again = world.run({"run", "e.toml"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("4 of them stored before"));
 }
 
 TEST(Run, PlanSaysWhyACellMustRun) {
