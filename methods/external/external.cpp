@@ -1,0 +1,68 @@
+// Any program that reads a model directory and writes a compressed one, as a method.
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/method/method.h"
+#include "methods/external/command.h"
+#include "methods/external/transplant.h"
+
+namespace assay {
+namespace {
+
+std::vector<ParamSpec> external_params() {
+  ParamSpec command;
+  command.name = "command";
+  command.type = ParamType::kTextList;
+  command.help = "Program and arguments; {model}, {out} and {params} are filled in";
+  ParamSpec settings;
+  settings.name = "settings";
+  settings.type = ParamType::kText;
+  settings.default_value = "{}";
+  settings.help =
+      "A JSON object for the program, found in the file {params} together with the seed";
+  return {command, settings};
+}
+
+class External final : public Method {
+ public:
+  [[nodiscard]] MethodInfo info() const override {
+    MethodInfo info;
+    info.name = "external";
+    info.summary = "Runs a program that writes a compressed copy of the model directory";
+    info.params = external_params();
+    return info;
+  }
+
+  [[nodiscard]] std::vector<std::string> unmet(const ModelSpec&,
+                                               const Params& params) const override {
+    std::vector<std::string> problems = command_problems(params.get_text_list("command"));
+    if (!Json::parse(params.get_text("settings"), nullptr, false).is_object()) {
+      problems.push_back("settings is not a JSON object: " + params.get_text("settings"));
+    }
+    return problems;
+  }
+
+  [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
+                             const Params& params) const override {
+    const std::vector<std::string> problems = unmet(model.spec(), params);
+    if (!problems.empty()) throw UserError(problems);
+    const auto folder = run_compression_command(params.get_text_list("command"),
+                                                Json::parse(params.get_text("settings")), context);
+    const auto changed = shape_differences(model.spec(), Checkpoint::open(folder).spec());
+    if (!changed.empty()) {
+      throw UserError("external: the command changed the model's shape (" + join(changed, ", ") +
+                      "); only weights may change");
+    }
+    LoadOptions options;
+    options.dtype = model.dtype();
+    options.device = model.device();
+    return difference(model, Model::load(folder, options), context);
+  }
+
+  void apply(Model& model, const Artefact& artefact) const override { transplant(model, artefact); }
+};
+
+}  // namespace
+
+void register_external(MethodRegistry& registry) { registry.add(std::make_unique<External>()); }
+
+}  // namespace assay

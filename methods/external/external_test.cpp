@@ -1,0 +1,147 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/method/recording_context.h"
+#include "harness/method/tensor_file.h"
+#include "harness/method/tiny_model.h"
+#include "methods/external/command.h"
+#include "methods/external/transplant.h"
+
+namespace assay {
+void register_external(MethodRegistry& registry);
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+class External : public ::testing::Test {
+ protected:
+  External()
+      : dense_(place_.scratch() / "dense"),
+        changed_(place_.scratch() / "changed"),
+        context_({}, 9, dense_) {
+    register_external(registry_);
+    write_tiny_model(dense_, TinyFamily::kOpt, 1);
+    write_tiny_model(changed_, TinyFamily::kOpt, 1);
+  }
+  /// Changes one tensor of the folder that the command will hand over.
+  template <typename Change>
+  void change(const std::string& name, const Change& how) const {
+    TensorFile file = read_tensor_file(changed_ / "model.safetensors");
+    how(file.tensors.at(name));
+    write_tensor_file(changed_ / "model.safetensors", file);
+  }
+  [[nodiscard]] Params params(const std::vector<std::string>& command) const {
+    return {registry_.get("external").info().params, {{"command", command}}};
+  }
+  Artefact fit() {
+    return registry_.get("external")
+        .fit(Model::load(dense_, LoadOptions{}), context_,
+             params({"cp", "-r", changed_.string(), "{out}", "-T"}));
+  }
+  static at::Tensor logits(const Model& model) {
+    const at::Tensor tokens = at::arange(12, at::kLong).view({2, 6});
+    return model.logits(model.hidden(tokens));
+  }
+  void expect_takes_over(const Artefact& artefact) const {
+    Model model = Model::load(dense_, LoadOptions{});
+    registry_.get("external").apply(model, artefact);
+    EXPECT_TRUE(at::equal(logits(model), logits(Model::load(changed_, LoadOptions{}))));
+  }
+
+  const c10::InferenceMode inference_;
+  RecordingContext place_{{}, 0, {}};
+  fs::path dense_, changed_;
+  RecordingContext context_;
+  MethodRegistry registry_;
+};
+
+const std::string kFc1 = "model.decoder.layers.1.fc1.weight";
+
+TEST_F(External, ZeroedWeightsBecomeAMask) {
+  change(kFc1, [](at::Tensor& w) { w.narrow(0, 0, 16).zero_(); });
+  const Artefact artefact = fit();
+  ASSERT_EQ(artefact.tensors.size(), 1u);
+  EXPECT_EQ(artefact.tensors.begin()->first, "layer.1.up.keep");
+  EXPECT_EQ(context_.metrics.at("achieved_sparsity/layer.1.up"), 0.25);
+  EXPECT_EQ(context_.metrics.at("achieved_sparsity/layer.0.up"), 0);
+  expect_takes_over(artefact);
+}
+
+TEST_F(External, ChangedWeightsBiasesAndNormsAreTakenOver) {
+  change(kFc1, [](at::Tensor& w) { w.mul_(1.5); });
+  change("model.decoder.layers.0.self_attn.k_proj.bias", [](at::Tensor& b) { b.add_(1); });
+  change("model.decoder.layers.2.final_layer_norm.weight", [](at::Tensor& w) { w.mul_(2); });
+  const Artefact artefact = fit();
+  EXPECT_EQ(artefact.tensors.size(), 3u);
+  EXPECT_TRUE(artefact.tensors.contains("layer.1.up.weight"));
+  expect_takes_over(artefact);
+}
+
+TEST_F(External, ChangesOutsideTheLayersAreRefusedByName) {
+  change("model.decoder.final_layer_norm.bias", [](at::Tensor& b) { b.add_(1); });
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the final norm")));
+  write_tiny_model(changed_, TinyFamily::kOpt, 1);
+  fs::remove_all(context_.scratch() / "compressed");
+  change("model.decoder.embed_tokens.weight", [](at::Tensor& w) { w[95][3].add_(1); });
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the embeddings")));
+}
+
+TEST_F(External, AnotherShapeIsRefused) {
+  fs::remove_all(changed_);
+  write_tiny_model(changed_, TinyFamily::kLlama, 1);
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the model's shape")));
+}
+
+TEST_F(External, AFailingCommandShowsItsExitCodeAndStandardError) {
+  const auto run = [&](const std::vector<std::string>& command) {
+    run_compression_command(command, Json::object(), context_);
+  };
+  EXPECT_THAT(
+      [&] {
+        run({"sh", "-c", "echo no such layer >&2; exit 7", "{model}", "{out}"});
+      },
+      ThrowsMessage<UserError>(AllOf(HasSubstr("exit code 7"), HasSubstr("no such layer"))));
+  EXPECT_THAT(
+      [&] {
+        run({"sh", "-c", "kill -9 $$"});
+      },
+      ThrowsMessage<UserError>(HasSubstr("signal 9")));
+  EXPECT_THAT([&] { run({"true"}); }, ThrowsMessage<UserError>(HasSubstr("wrote no folder")));
+  EXPECT_THAT([&] { run({"no-such-program-here"}); },
+              ThrowsMessage<UserError>(HasSubstr("not in PATH")));
+}
+
+TEST_F(External, PlaceholdersAndParametersReachTheProgram) {
+  const fs::path out = run_compression_command(
+      {"sh", "-c", "mkdir {out} && cp {params} {out}/p.json && ls {model} > {out}/list"},
+      {{"level", 3}}, context_);
+  EXPECT_EQ(read_json_file(out / "p.json"), (Json{{"level", 3}, {"seed", 9}}));
+  EXPECT_THAT(read_text_file(out / "list"), HasSubstr("config.json"));
+}
+
+TEST_F(External, ACancelEndsTheProgram) {
+  context_.interrupt_at = 0;
+  EXPECT_THROW(run_compression_command({"sleep", "60"}, Json::object(), context_), Interrupted);
+}
+
+TEST_F(External, UnmetSaysWhatTheCommandLacks) {
+  const Method& method = registry_.get("external");
+  EXPECT_THAT(method.unmet(ModelSpec{}, params({"cp", "{model}", "x"})),
+              ::testing::ElementsAre(HasSubstr("never mentions {out}")));
+  EXPECT_THAT(method.unmet(ModelSpec{}, params({})), ::testing::SizeIs(1));
+  const Params bad(method.info().params,
+                   {{"command", {"cp", "{model}", "{out}"}}, {"settings", "[1]"}});
+  EXPECT_THAT(method.unmet(ModelSpec{}, bad),
+              ::testing::ElementsAre(HasSubstr("not a JSON object")));
+}
+
+}  // namespace
+}  // namespace assay
