@@ -11,6 +11,11 @@ expect() {  # expect WHAT COMMAND...
   "$@" > "$folder/out" 2> "$folder/err" || { echo "FAILED: $what: $*"; cat "$folder/out" "$folder/err"; exit 1; }
 }
 
+# said TEXT: the command before printed it.
+said() {
+  grep -q -- "$1" "$folder/out" || { echo "FAILED: no '$1' in:"; head -c 2000 "$folder/out"; exit 1; }
+}
+
 expect "installing" "$cmake" --install "$build" --prefix "$folder/first"
 mv "$folder/first" "$folder/moved"
 tree=$folder/moved
@@ -23,12 +28,12 @@ done
 # Nothing of this shell's environment helps; the cache is a fresh one.
 clean=(env -i HOME="$folder" PATH=/usr/bin:/bin ASSAY_HOME="$folder/home")
 expect "the worker finds LibTorch" "${clean[@]}" "$tree/bin/assay-worker" --describe
-expect "the description is JSON with methods" grep -q '"methods"' "$folder/out"
+said '"methods"'
 for list in methods suites profiles datasets models; do
   expect "assay list $list" "${clean[@]}" "$tree/bin/assay" list $list
 done
 expect "assay list methods names wanda" "${clean[@]}" "$tree/bin/assay" list methods
-expect "wanda is there" grep -q wanda "$folder/out"
+said wanda
 
 ldd "$tree/bin/assay" > "$folder/libraries"
 if grep -E 'torch|libc10|cuda' "$folder/libraries"; then
