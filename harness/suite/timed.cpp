@@ -1,0 +1,133 @@
+#include "harness/suite/timed.h"
+
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
+
+#include <utility>
+
+#include "harness/base/errors.h"
+#include "harness/measure/memory.h"
+#include "harness/stats/intervals.h"
+
+namespace assay {
+
+GreedyLoop::GreedyLoop(const Model& model, std::int64_t batch, std::int64_t capacity)
+    : model_(&model), cache_(model.spec(), batch, capacity, model.dtype(), model.device()) {}
+
+at::Tensor GreedyLoop::prefill(const at::Tensor& tokens) {
+  cache_.truncate(0);
+  return run(tokens);
+}
+
+at::Tensor GreedyLoop::step(const at::Tensor& tokens) { return run(tokens); }
+
+at::Tensor GreedyLoop::run(const at::Tensor& tokens) {
+  const c10::InferenceMode inference;
+  const std::int64_t batch = tokens.size(0);
+  const at::Tensor rows = model_->hidden_step(tokens, cache_);
+  const at::Tensor last =
+      rows.view({batch, tokens.size(1), rows.size(1)}).select(1, tokens.size(1) - 1).contiguous();
+  const at::Tensor next = at::argmax(model_->logits(last), 1, /*keepdim=*/true);
+  // The copy waits for a device that runs behind; on a CPU it is the tensor itself.
+  (void)next.to(at::kCPU);
+  return next;
+}
+
+at::Tensor synthetic_prompt(const Model& model, std::int64_t batch, std::int64_t length,
+                            std::uint64_t seed) {
+  const auto vocab = static_cast<std::uint64_t>(model.spec().vocab);
+  at::Tensor tokens = at::empty({batch, length}, at::kLong);
+  auto* out = tokens.mutable_data_ptr<std::int64_t>();
+  std::uint64_t state = seed;
+  for (std::int64_t i = 0; i < tokens.numel(); ++i) {
+    // SplitMix64: any good mixing will do, and it is the same on every machine.
+    state += 0x9e3779b97f4a7c15U;
+    std::uint64_t z = state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+    out[i] = static_cast<std::int64_t>((z ^ (z >> 31)) % vocab);
+  }
+  return tokens.to(model.device());
+}
+
+void check_positions(const Model& model, std::int64_t positions, const std::string& what) {
+  const std::int64_t most = model.spec().max_positions;
+  if (positions <= most) return;
+  throw UserError("suite parameters: " + what + " = " + std::to_string(positions) +
+                  " tokens, but the model sees at most " + std::to_string(most) +
+                  "; ask for fewer tokens");
+}
+
+void SampleLog::add(double seconds, bool warmup) {
+  samples_.push_back({tag_, static_cast<std::int64_t>(samples_.size()), seconds, warmup});
+}
+
+std::vector<double> SampleLog::steady() const {
+  std::vector<double> values;
+  for (const Sample& sample : samples_) {
+    if (!sample.warmup) values.push_back(sample.value);
+  }
+  return values;
+}
+
+MetricValue median_metric(const std::string& tag, std::span<const double> seconds) {
+  MetricValue metric;
+  metric.tag = tag;
+  metric.n = static_cast<std::int64_t>(seconds.size());
+  if (seconds.empty()) {
+    metric.null_reason = "no samples after the warm-up";
+    return metric;
+  }
+  metric.value = median(seconds);
+  if (const auto interval = median_interval(seconds)) {
+    metric.lo = interval->lo;
+    metric.hi = interval->hi;
+    metric.interval_method = "order_statistics";
+  }
+  return metric;
+}
+
+MetricValue rate_metric(const std::string& tag, std::span<const double> seconds, double volume) {
+  MetricValue metric = median_metric(tag, seconds);
+  if (!metric.value) return metric;
+  metric.value = volume / *metric.value;
+  if (metric.lo) {
+    const double slowest = *metric.hi;
+    metric.hi = volume / *metric.lo;
+    metric.lo = volume / slowest;
+  }
+  return metric;
+}
+
+ParamSpec count_param(const std::string& name, std::int64_t value, double min,
+                      const std::string& unit, const std::string& help) {
+  ParamSpec spec;
+  spec.name = name;
+  spec.type = ParamType::kInt;
+  spec.default_value = value;
+  spec.min = min;
+  spec.unit = unit;
+  spec.help = help;
+  return spec;
+}
+
+MetricDef peak_rss_definition() {
+  return {"peak_rss", "B", -1,
+          "VmHWM of the timed process at the end of the suite: libraries, loading and inference",
+          "Highest resident memory of the process"};
+}
+
+MetricValue peak_rss_metric() {
+  MetricValue metric;
+  metric.tag = "peak_rss";
+  if (const auto bytes = peak_rss_bytes()) {
+    metric.value = static_cast<double>(*bytes);
+    metric.n = 1;
+  } else {
+    metric.null_reason = "/proc/self/status has no VmHWM";
+  }
+  return metric;
+}
+
+}  // namespace assay

@@ -1,0 +1,185 @@
+// The timing suites on a small random model: what they measure, not how fast it is.
+#include "harness/suite/timed.h"
+
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
+#include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "harness/base/errors.h"
+
+namespace assay {
+
+void register_decode_suite(SuiteRegistry& registry);
+void register_prefill_suite(SuiteRegistry& registry);
+
+namespace {
+
+/// A two-layer model of the LLaMA family with random weights, in a folder that lives as long.
+class SmallModel {
+ public:
+  SmallModel()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("assay_timed_" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+    std::ofstream(folder_ / "config.json") << R"({"model_type": "llama",
+      "architectures": ["LlamaForCausalLM"], "hidden_size": 32, "intermediate_size": 48,
+      "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+      "vocab_size": 101, "max_position_embeddings": 40, "rms_norm_eps": 1e-5,
+      "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": true,
+      "torch_dtype": "float32"})";
+    LoadOptions options;
+    options.random_weights = true;
+    model_ = std::make_unique<Model>(Model::load(folder_, options));
+  }
+  ~SmallModel() { std::filesystem::remove_all(folder_); }
+  [[nodiscard]] const Model& get() const { return *model_; }
+
+ private:
+  std::filesystem::path folder_;
+  std::unique_ptr<Model> model_;
+};
+
+class Recording final : public SuiteContext {
+ public:
+  explicit Recording(const Model& model) : model_(&model) {}
+  const Model& model() override { return *model_; }
+  const Model& dense_twin() override { return *model_; }
+  const std::filesystem::path& data() const override {
+    throw std::logic_error("timing suites read no data");
+  }
+  std::uint64_t seed() const override { return 5; }
+  void emit(const MetricValue& value) override { metrics[value.tag] = value; }
+  void emit_items(const std::vector<ItemScore>&) override { FAIL() << "no items are scored"; }
+  void emit_samples(const std::vector<Sample>& values) override {
+    for (const Sample& sample : values) samples[sample.tag].push_back(sample);
+  }
+  void progress(std::int64_t, std::int64_t, const std::string&) override {}
+
+  std::map<std::string, MetricValue> metrics;
+  std::map<std::string, std::vector<Sample>> samples;
+
+ private:
+  const Model* model_;
+};
+
+class TimedSuites : public ::testing::Test {
+ protected:
+  TimedSuites() {
+    register_decode_suite(registry_);
+    register_prefill_suite(registry_);
+  }
+
+  Recording run(const std::string& kind, const Json& given) {
+    Recording context(model_.get());
+    const SuiteKind& suite = registry_.get(kind);
+    suite.run(context, Params(suite.info().params, given));
+    return context;
+  }
+
+  SmallModel model_;
+  SuiteRegistry registry_;
+};
+
+std::int64_t count_warmups(const std::vector<Sample>& samples) {
+  return std::count_if(samples.begin(), samples.end(), [](const Sample& s) { return s.warmup; });
+}
+
+TEST_F(TimedSuites, DecodeKeepsEverySampleAndMarksTheWarmUp) {
+  const Recording seen = run("decode", {{"batch", 2},
+                                        {"prompt_tokens", 6},
+                                        {"new_tokens", 5},
+                                        {"warmup_steps", 3},
+                                        {"repetitions", 2}});
+  const auto& tokens = seen.samples.at("decode/token_latency");
+  ASSERT_EQ(tokens.size(), 3U + 2U * 4U);
+  EXPECT_EQ(count_warmups(tokens), 3);
+  EXPECT_TRUE(tokens[2].warmup && !tokens[3].warmup);
+  const auto& first = seen.samples.at("decode/first_token_latency");
+  ASSERT_EQ(first.size(), 3U);
+  EXPECT_EQ(count_warmups(first), 1);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    EXPECT_EQ(tokens[i].index, static_cast<std::int64_t>(i));
+    EXPECT_GT(tokens[i].value, 0);
+  }
+}
+
+TEST_F(TimedSuites, DecodeRateIsBatchOverMedianLatency) {
+  const Recording seen = run("decode", {{"batch", 3}, {"prompt_tokens", 4}, {"new_tokens", 9}});
+  const MetricValue& latency = seen.metrics.at("decode/token_latency");
+  const MetricValue& rate = seen.metrics.at("decode/tokens_per_s");
+  EXPECT_EQ(latency.n, 3 * 8);
+  EXPECT_DOUBLE_EQ(*rate.value, 3 / *latency.value);
+  EXPECT_DOUBLE_EQ(*rate.lo, 3 / *latency.hi);
+  EXPECT_DOUBLE_EQ(*rate.hi, 3 / *latency.lo);
+  EXPECT_LE(*latency.lo, *latency.value);
+  EXPECT_EQ(latency.interval_method, "order_statistics");
+}
+
+TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
+  for (const std::string kind : {"decode", "prefill"}) {
+    const SuiteKindInfo info = registry_.get(kind).info();
+    EXPECT_EQ(info.stage, Stage::kTime);
+    EXPECT_FALSE(info.needs_trained_weights);
+    std::set<std::string> declared, emitted;
+    for (const MetricDef& def : info.metrics) declared.insert(def.tag);
+    const Json given = kind == "decode" ? Json{{"prompt_tokens", 5}, {"new_tokens", 9}}
+                                        : Json{{"prompt_tokens", 5}};
+    const Recording seen = run(kind, given);
+    for (const auto& [tag, value] : seen.metrics) emitted.insert(tag);
+    EXPECT_EQ(declared, emitted) << kind;
+    EXPECT_GT(*seen.metrics.at("peak_rss").value, 1e6);
+  }
+}
+
+TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
+  const Recording seen =
+      run("prefill", {{"batch", 2}, {"prompt_tokens", 7}, {"warmup", 1}, {"iterations", 4}});
+  const auto& samples = seen.samples.at("prefill/latency");
+  EXPECT_EQ(samples.size(), 5U);
+  EXPECT_EQ(count_warmups(samples), 1);
+  EXPECT_DOUBLE_EQ(*seen.metrics.at("prefill/tokens_per_s").value,
+                   14 / *seen.metrics.at("prefill/latency").value);
+  EXPECT_FALSE(seen.metrics.at("prefill/latency").lo.has_value()) << "4 samples: no 95 % interval";
+}
+
+TEST_F(TimedSuites, RefuseMorePositionsThanTheModelSees) {
+  EXPECT_THROW(run("prefill", {{"prompt_tokens", 41}}), UserError);
+  EXPECT_THROW(run("decode", {{"prompt_tokens", 30}, {"new_tokens", 12}}), UserError);
+  EXPECT_NO_THROW(run("decode", {{"prompt_tokens", 30}, {"new_tokens", 11}, {"repetitions", 1}}));
+  EXPECT_THROW(run("decode", {{"new_tokens", 1}}), UserError);
+}
+
+TEST_F(TimedSuites, TheTimedLoopDecodesWhatAWholePassWould) {
+  const c10::InferenceMode inference;
+  const Model& model = model_.get();
+  const std::int64_t batch = 2, prompt_length = 5;
+  at::Tensor all = synthetic_prompt(model, batch, prompt_length, 1);
+  EXPECT_FALSE(all.equal(synthetic_prompt(model, batch, prompt_length, 2)));
+  GreedyLoop loop(model, batch, 16);
+  (void)loop.prefill(synthetic_prompt(model, batch, 3, 9));  // must leave nothing behind
+  at::Tensor next = loop.prefill(all);
+  for (int step = 0; step < 6; ++step) {
+    const at::Tensor rows = model.hidden(all).view({batch, all.size(1), -1});
+    const at::Tensor last = rows.select(1, all.size(1) - 1).contiguous();
+    EXPECT_TRUE(next.equal(at::argmax(model.logits(last), 1, true))) << "step " << step;
+    all = at::cat({all, next}, 1);
+    next = loop.step(next);
+  }
+}
+
+TEST(SampleSummaries, SayWhyThereIsNoValue) {
+  const MetricValue metric = median_metric("x", {});
+  EXPECT_FALSE(metric.value.has_value());
+  EXPECT_FALSE(metric.null_reason.empty());
+  EXPECT_FALSE(rate_metric("x", {}, 2).value.has_value());
+}
+
+}  // namespace
+}  // namespace assay
