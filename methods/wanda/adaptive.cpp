@@ -9,7 +9,7 @@
 #include <ATen/ops/where.h>
 
 #include <cmath>
-#include <limits>
+#include <optional>
 
 #include "methods/wanda/wanda.h"
 
@@ -23,7 +23,7 @@ constexpr double kTolerance = 0.001;
 class AdaptiveRows {
  public:
   explicit AdaptiveRows(const at::Tensor& scores)
-      : sorted_(std::get<0>(at::sort(scores, /*stable=*/true, /*dim=*/1))),
+      : sorted_(std::get<0>(at::sort(scores, std::optional<bool>(true), /*dim=*/1))),
         cumulative_(at::cumsum(sorted_, 1)),
         sums_(at::sum(scores, 1, /*keepdim=*/true)) {}
 
