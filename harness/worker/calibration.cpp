@@ -8,14 +8,40 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/hashing.h"
+#include "harness/base/json.h"
 #include "harness/base/python_random.h"
 
 namespace assay {
 namespace {
 
+constexpr int kFormatVersion = 1;
+
+Json read_manifest(const std::filesystem::path& path) {
+  Json manifest = read_json_file(path);
+  if (!manifest.is_object() || manifest.value("version", Json()) != Json(kFormatVersion) ||
+      !manifest.value("files", Json()).is_object()) {
+    throw UserError(path.string() +
+                    ": no manifest of version 1 with the files' hashes; remove its "
+                    "folder to have it prepared again");
+  }
+  if (manifest.value("format", Json()) != Json("stream")) {
+    throw UserError(path.string() + ": holds no token stream; calibration needs a text data set");
+  }
+  return manifest;
+}
+
+/// The file's values, after its content was compared with the hash in the manifest.
 template <typename T>
-std::vector<T> read_array(const std::filesystem::path& path) {
+std::vector<T> read_array(const std::filesystem::path& folder, const char* name,
+                          const Json& manifest) {
+  const std::filesystem::path path = folder / name;
   const std::string bytes = read_text_file(path);
+  if (manifest.at("files").value(name, Json()) != Json(sha256_hex(bytes))) {
+    throw UserError(path.string() +
+                    ": content differs from its hash in manifest.json; remove its "
+                    "folder to have it prepared again");
+  }
   if (bytes.size() % sizeof(T) != 0) {
     throw UserError(
         fmt::format("{}: {} bytes are no whole number of {}-byte values; delete its "
@@ -33,8 +59,9 @@ void check_offsets(const std::filesystem::path& path, const CalibrationText& str
                      offsets.back() == static_cast<std::int64_t>(stream.document_tokens.size()) &&
                      std::is_sorted(offsets.begin(), offsets.end());
   if (!whole) {
-    throw UserError(path.string() +
-                    ": offsets do not cover the tokens; delete its folder, it is made again");
+    throw UserError(
+        path.string() +
+        ": offsets do not cover the tokens; remove its folder to have it prepared again");
   }
 }
 
@@ -58,17 +85,14 @@ std::int64_t longest_document(std::span<const std::int64_t> offsets) {
 
 CalibrationText read_calibration_text(const std::filesystem::path& folder,
                                       const std::string& sampling) {
-  const Json manifest = read_json_file(folder / "manifest.json");
-  if (manifest.value("format", "") != "stream") {
-    throw UserError(folder.string() + ": holds no token stream; calibration needs a text data set");
-  }
+  const Json manifest = read_manifest(folder / "manifest.json");
   CalibrationText stream;
   if (sampling == "documents") {
-    stream.document_tokens = read_array<std::int32_t>(folder / "document_tokens.bin");
-    stream.document_offsets = read_array<std::int64_t>(folder / "document_offsets.bin");
+    stream.document_tokens = read_array<std::int32_t>(folder, "document_tokens.bin", manifest);
+    stream.document_offsets = read_array<std::int64_t>(folder, "document_offsets.bin", manifest);
     check_offsets(folder / "document_offsets.bin", stream);
   } else {
-    stream.tokens = read_array<std::int32_t>(folder / "tokens.bin");
+    stream.tokens = read_array<std::int32_t>(folder, "tokens.bin", manifest);
   }
   return stream;
 }

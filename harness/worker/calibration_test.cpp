@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "harness/base/errors.h"
+#include "harness/base/hashing.h"
+#include "harness/base/json.h"
 
 namespace assay {
 namespace {
@@ -88,7 +90,6 @@ class PreparedFolder : public ::testing::Test {
     folder_ = std::filesystem::path(::testing::TempDir()) / "calibration_test";
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    write_text("manifest.json", R"({"version":1,"format":"stream"})");
     write<std::int32_t>("tokens.bin", {1, 2, 3, 4});
     write<std::int32_t>("document_tokens.bin", {1, 2, 3});
     write<std::int64_t>("document_offsets.bin", {0, 1, 3});
@@ -96,11 +97,19 @@ class PreparedFolder : public ::testing::Test {
   void write_text(const char* name, const std::string& text) {
     std::ofstream(folder_ / name, std::ios::binary) << text;
   }
+  void write_manifest() { std::ofstream(folder_ / "manifest.json") << manifest_.dump(); }
+  /// And the hash into the manifest.
+  void write_bytes(const char* name, const std::string& bytes) {
+    write_text(name, bytes);
+    manifest_["files"][name] = sha256_hex(bytes);
+    write_manifest();
+  }
   template <typename T>
   void write(const char* name, const std::vector<T>& values) {
-    write_text(name, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
+    write_bytes(name, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
   }
   std::filesystem::path folder_;
+  Json manifest_ = {{"version", 1}, {"format", "stream"}, {"files", Json::object()}};
 };
 
 TEST_F(PreparedFolder, IsRead) {
@@ -112,19 +121,33 @@ TEST_F(PreparedFolder, IsRead) {
 }
 
 TEST_F(PreparedFolder, DamageIsRefused) {
-  write_text("tokens.bin", "12345");
-  EXPECT_NE(error_of([&] { read_calibration_text(folder_, "stream"); }).find("5 bytes"),
-            std::string::npos);
+  const auto stream_error = [&] {
+    return error_of([&] { read_calibration_text(folder_, "stream"); });
+  };
+  write_text("tokens.bin", "1234");
+  EXPECT_NE(stream_error().find("differs from its hash"), std::string::npos);
+  write_bytes("tokens.bin", "12345");
+  EXPECT_NE(stream_error().find("5 bytes"), std::string::npos);
   for (const std::vector<std::int64_t>& offsets :
        {std::vector<std::int64_t>{0, 1, 4}, {1, 3}, {0, 2, 1, 3}, {}, {0, -1, 3}}) {
     write<std::int64_t>("document_offsets.bin", offsets);
     EXPECT_NE(error_of([&] { read_calibration_text(folder_, "documents"); }).find("do not cover"),
               std::string::npos);
   }
-  write_text("manifest.json", R"({"version":1,"format":"items"})");
-  EXPECT_NE(error_of([&] { read_calibration_text(folder_, "stream"); }).find("no token stream"),
-            std::string::npos);
   EXPECT_NE(error_of([&] { read_calibration_text(folder_ / "x", "stream"); }), "no error");
+}
+
+TEST_F(PreparedFolder, ManifestMustBeOfATextAndOfThisVersion) {
+  const Json good = manifest_;
+  for (const char* key : {"version", "format", "files"}) {
+    for (const Json& value : {Json(), Json(2), Json("items")}) {
+      manifest_ = good;
+      manifest_[key] = value;
+      write_manifest();
+      EXPECT_NE(error_of([&] { read_calibration_text(folder_, "stream"); }), "no error")
+          << manifest_.dump();
+    }
+  }
 }
 
 }  // namespace

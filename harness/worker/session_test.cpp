@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "harness/base/errors.h"
+#include "harness/base/hashing.h"
 #include "harness/method/tiny_model.h"
 #include "harness/worker/describe.h"
 #include "harness/worker/probe.h"
@@ -202,10 +203,12 @@ TEST_F(Session, FitThenScoreWithItsArtefact) {
 
 TEST_F(Session, CalibrationMustFitTheModel) {
   const auto write = [&](const std::vector<std::int32_t>& tokens) {
-    std::ofstream(folder_ / "manifest.json") << R"({"version":1,"format":"stream"})";
-    std::ofstream(folder_ / "tokens.bin", std::ios::binary)
-        .write(reinterpret_cast<const char*>(tokens.data()),
-               static_cast<std::streamsize>(tokens.size() * sizeof(std::int32_t)));
+    const std::string bytes(reinterpret_cast<const char*>(tokens.data()),
+                            tokens.size() * sizeof(std::int32_t));
+    const Json manifest = {
+        {"version", 1}, {"format", "stream"}, {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
+    std::ofstream(folder_ / "manifest.json") << manifest.dump();
+    std::ofstream(folder_ / "tokens.bin", std::ios::binary) << bytes;
   };
   request_.op = "fit";
   request_.method = "wanda";

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "harness/base/hashing.h"
 #include "harness/base/json.h"
 #include "harness/base/params.h"
 #include "harness/method/tiny_model.h"
@@ -75,17 +76,23 @@ class Worker : public ::testing::Test {
     fs::remove_all(folder_);
     write_tiny_model(folder_ / "model", TinyFamily::kLlama, 1);
     fs::create_directories(folder_ / "data");
-    std::ofstream(folder_ / "data/manifest.json")
-        << R"({"version":1,"format":"stream","tokens":600})";
-    std::ofstream tokens(folder_ / "data/tokens.bin", std::ios::binary);
-    for (std::int32_t i = 0; i < 600; ++i) {
-      const std::int32_t token = (i * i + 3 * i) % kTinyVocab;
-      tokens.write(reinterpret_cast<const char*>(&token), sizeof token);
-    }
+    write_stream();
     request_.model_folder = folder_ / "model";
     request_.model_hash = "hash";
     request_.method = "dense";
     request_.scratch = folder_;
+  }
+  void write_stream() {
+    std::vector<std::int32_t> tokens;
+    for (std::int32_t i = 0; i < 600; ++i) tokens.push_back((i * i + 3 * i) % kTinyVocab);
+    const std::string bytes(reinterpret_cast<const char*>(tokens.data()),
+                            tokens.size() * sizeof(std::int32_t));
+    std::ofstream(folder_ / "data/tokens.bin", std::ios::binary) << bytes;
+    const Json manifest = {{"version", 1},
+                           {"format", "stream"},
+                           {"tokens", tokens.size()},
+                           {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
+    std::ofstream(folder_ / "data/manifest.json") << manifest.dump();
   }
   Answer ask_request(std::stop_source* stop = nullptr) {
     return ask(to_json(request_).dump(), stop);
