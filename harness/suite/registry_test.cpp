@@ -31,7 +31,7 @@ TEST(SuiteRegistry, FindsByNameAndSuggests) {
   ASSERT_EQ(registry.all().size(), 2U);
   EXPECT_EQ(registry.all()[0]->info().name, "decode");
   try {
-    registry.get("token_pl");
+    (void)registry.get("token_pl");
     FAIL() << "found";
   } catch (const UserError& error) {
     EXPECT_NE(std::string(error.what()).find("did you mean 'token_ppl'"), std::string::npos);
