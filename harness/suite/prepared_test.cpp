@@ -16,8 +16,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-Json request(const Json& tokens, int scored_from, double length = 1) {
+Json request(const std::vector<std::int64_t>& tokens, int scored_from, double length = 1) {
   return {{"tokens", tokens}, {"scored_from", scored_from}, {"length", length}};
+}
+
+Json item_of(int gold, const std::vector<Json>& requests) {
+  return {{"hash", "h"}, {"gold", gold}, {"requests", requests}};
 }
 
 Json document(const Json& items, const Json& metrics = Json::array({"acc", "acc_norm"})) {
@@ -60,9 +64,9 @@ TEST_F(Prepared, DamageIsFound) {
 }
 
 TEST_F(Prepared, ItemsTakeTheirSharedBeginning) {
-  Json item = {{"hash", "h"}, {"gold", 1}, {"shared", 0}, {"task", "t"}, {"group", "stem"}};
-  item["requests"] = {request({3}, 2), request({4, 5}, 2, 7)};
-  Json all = document({item});
+  Json item = item_of(1, {request({3}, 2), request({4, 5}, 2, 7)});
+  item.update({{"shared", 0}, {"task", "t"}, {"group", "stem"}});
+  Json all = document(Json::array({item}));
   all["shared"] = {{1, 2}};
   write_items(path(), all);
   const PreparedItems prepared = read_prepared_items(path(), 101);
@@ -74,13 +78,14 @@ TEST_F(Prepared, ItemsTakeTheirSharedBeginning) {
 }
 
 TEST_F(Prepared, WrongItemsAreErrors) {
-  const Json fine = Json::array({request({1, 2}, 1)});
-  expect_items_error({{{"hash", "h"}, {"gold", 1}, {"requests", fine}}}, "gold is 1");
-  expect_items_error({{{"hash", "h"}, {"requests", fine}}}, "'gold' not found");
-  expect_items_error({{{"hash", "h"}, {"gold", 0}, {"requests", {request({1, 2}, 2)}}}},
+  const Json fine = request({1, 2}, 1);
+  Json without_gold = item_of(0, {fine});
+  without_gold.erase("gold");
+  expect_items_error(Json::array({item_of(1, {fine})}), "gold is 1");
+  expect_items_error(Json::array({without_gold}), "'gold' not found");
+  expect_items_error(Json::array({item_of(0, {request({1, 2}, 2)})}),
                      "scored_from is 2 in a request of 2 tokens");
-  expect_items_error({{{"hash", "h"}, {"gold", 0}, {"requests", {request({1, 101}, 1)}}}},
-                     "token 101 is outside");
+  expect_items_error(Json::array({item_of(0, {request({1, 101}, 1)})}), "token 101 is outside");
   expect_items_error(Json::array(), "no items");
 }
 
@@ -154,8 +159,8 @@ TEST_F(Prepared, MultipleChoiceEqualsPlainPasses) {
 
 TEST_F(Prepared, TasksWithoutAccNormReportNone) {
   const Model model = small_model(true, 21);
-  const Json item = {{"hash", "h"}, {"gold", 0}, {"requests", {request({1, 2}, 1)}}};
-  write_items(path(), document({item}, Json::array({"acc"})));
+  const Json item = item_of(0, {request({1, 2}, 1)});
+  write_items(path(), document(Json::array({item}), Json::array({"acc"})));
   RecordingContext context(model, model, path());
   run_kind("multiple_choice", context, Json::object());
   EXPECT_EQ(context.metrics.size(), 1U);
@@ -168,7 +173,7 @@ TEST_F(Prepared, LastWordIsScoredByLikelihoodAndGreedily) {
   for (int i = 0; i < 5; ++i) {
     const auto tokens = some_tokens(static_cast<std::uint64_t>(i), 8, 101);
     sum -= naive_log_likelihood(model, tokens, 6);
-    items.push_back({{"hash", std::to_string(i)}, {"gold", 0}, {"requests", {request(tokens, 6)}}});
+    items.push_back(item_of(0, {request(tokens, 6)}));
   }
   write_items(path(), document(items));
   RecordingContext context(model, model, path());

@@ -8,10 +8,8 @@
 namespace assay {
 namespace {
 
-/// Fills the estimate in when its value is finite, else says why there is none.
 MetricValue with_estimate(const std::string& tag, const Estimate& estimate,
                           const std::string& method) {
-  if (!std::isfinite(estimate.value)) return broken_metric(tag, estimate.n);
   MetricValue metric;
   metric.tag = tag;
   metric.n = estimate.n;
@@ -59,7 +57,9 @@ MetricValue proportion_metric(const std::string& tag, std::int64_t hits, std::in
 }
 
 MetricValue exp_mean_metric(const std::string& tag, std::span<const double> values) {
-  if (!all_finite(values)) return broken_metric(tag, std::ssize(values));
+  if (!all_finite(values) || !std::isfinite(std::exp(mean(values)))) {
+    return broken_metric(tag, std::ssize(values));
+  }
   if (values.size() == 1) return with_estimate(tag, single(std::exp(values[0])), "");
   return with_estimate(tag, exp_mean_estimate(values), "delta");
 }

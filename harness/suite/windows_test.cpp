@@ -1,6 +1,7 @@
 // Perplexity and divergence over windows, against plain passes.
 #include "harness/suite/windows.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
