@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/model/kernels/attention_torch.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/rowwise_torch.h"
 #include "harness/model/model.h"
@@ -124,6 +125,11 @@ at::Tensor StandardAttention::attend(const at::Tensor& qkv, StepContext& step) c
   if (step.tokens == 1 && step.cache != nullptr && !mask.defined() && plain_cpu(qkv)) {
     return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
                           shape_.heads, first_key(step), step.cache->length() + 1);
+  }
+  const HeadLayout layout{shape_.heads, shape_.kv_heads, shape_.head_dim};
+  const bool alone = step.cache == nullptr || step.cache->length() == 0;
+  if (step.tokens > 1 && alone && !mask.defined() && causal_attention_applies(qkv, layout)) {
+    return causal_attention(qkv, step.batch, layout);
   }
   if (step.tokens == 1) {
     // One query a group of heads: the group takes the place of the tokens, so that the keys need

@@ -9,7 +9,6 @@
 #include <hwy/foreach_target.h>
 // clang-format off
 #include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 #include "harness/model/kernels/vectors-inl.h"
 // clang-format on
 
@@ -54,12 +53,6 @@ void rms_norm(const Element* x, const Element* scale, std::int64_t rows, std::in
       out[c] = round_to<Element>(normed * to_float(scale[c]));
     }
   }
-}
-
-/// Highway's Exp turns NaN into 0, and is wrong above 104; a wrong model must not look right.
-HWY_INLINE V exponential(V x) {
-  const V bounded = hn::Min(x, hn::Set(D(), 88.0F));
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(D(), bounded));
 }
 
 HWY_INLINE V silu(V x) {
@@ -110,20 +103,6 @@ void rotate(const RotateArgs<Element>& args, std::int64_t begin, std::int64_t en
                   args.half);
     }
   }
-}
-
-template <typename Element>
-float largest(const Element* x, std::int64_t width) {
-  const std::int64_t lanes = lane_count();
-  float result = to_float(x[0]);
-  std::int64_t c = 0;
-  if (width >= lanes) {
-    V most = load(x);
-    for (; c + lanes <= width; c += lanes) most = hn::Max(most, load(x + c));
-    result = hn::GetLane(hn::MaxOfLanes(D(), most));
-  }
-  for (; c < width; ++c) result = std::max(result, to_float(x[c]));
-  return result;
 }
 
 template <typename Element>

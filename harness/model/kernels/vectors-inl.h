@@ -8,6 +8,10 @@
 #define ASSAY_VECTORS_INL_H_
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
+
+#include <algorithm>
+
 #include "harness/model/kernels/bf16.h"
 
 // g++ keeps an array of vectors in registers only where every loop over it is unrolled.
@@ -58,7 +62,28 @@ HWY_INLINE V rounded(V value, const std::uint16_t*) {
   return hn::IfThenElse(hn::IsNaN(value), value, cut);
 }
 
+/// Highway's Exp turns NaN into 0, and is wrong above 104; a wrong model must not look right.
+HWY_INLINE V exponential(V x) {
+  const V bounded = hn::Min(x, hn::Set(D(), 88.0F));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(D(), bounded));
+}
+
 HWY_INLINE float sum_of(V value) { return hn::GetLane(hn::SumOfLanes(D(), value)); }
+
+/// Of `width` >= 1 elements.
+template <typename Element>
+HWY_INLINE float largest(const Element* x, std::int64_t width) {
+  const std::int64_t lanes = lane_count();
+  float result = to_float(x[0]);
+  std::int64_t c = 0;
+  if (width >= lanes) {
+    V most = load(x);
+    for (; c + lanes <= width; c += lanes) most = hn::Max(most, load(x + c));
+    result = hn::GetLane(hn::MaxOfLanes(D(), most));
+  }
+  for (; c < width; ++c) result = std::max(result, to_float(x[c]));
+  return result;
+}
 
 }  // namespace assay::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
