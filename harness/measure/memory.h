@@ -7,7 +7,7 @@
 namespace assay {
 
 /// VmHWM: the highest resident set since the program was started, everything included: libraries
-/// (about 130 MB for LibTorch without CUDA), pages of mapped checkpoint files while they are read,
+/// (about 120 MB for LibTorch without CUDA), pages of mapped checkpoint files while they are read,
 /// weights, activations. Memory of an accelerator is not in it. Absent where /proc does not tell.
 std::optional<std::int64_t> peak_rss_bytes();
 /// VmRSS: the resident set now.
