@@ -216,6 +216,7 @@ Model ModelBuilder::build() {
 }
 
 Model Model::load(const std::filesystem::path& folder, const LoadOptions& options) {
+  keep_freed_memory();
   const Checkpoint checkpoint = Checkpoint::open(folder, !options.random_weights);
   return ModelBuilder(checkpoint, options).build();
 }
