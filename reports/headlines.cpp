@@ -16,7 +16,7 @@ const std::vector<Headline>& headlines() {
       {.tag = "decode/first_token_latency", .title = "first token"},
       {.tag = "decode/token_latency", .title = "per token"},
       {.tag = "peak_rss", .title = "peak memory"},
-      {.tag = "resident_bytes", .title = "weights", .of_artefact = true},
+      {.tag = "model/resident_bytes", .title = "weights", .of_artefact = true},
       {.tag = "achieved_sparsity", .title = "zeros", .ratio = false, .of_artefact = true},
       {.tag = "fit/seconds", .title = "fit", .ratio = false, .of_artefact = true},
   };

@@ -19,7 +19,9 @@ struct ReportArguments {
 
 void write_report(const ReportArguments& arguments) {
   const Store store = Store::open_read_only(arguments.database);
-  const std::string text = render_report(store, arguments.experiment, arguments.format, {});
+  const std::string text =
+      render_report(store, arguments.experiment, arguments.format,
+                    arguments.output.empty() ? terminal_options() : RenderOptions{});
   if (arguments.output.empty()) {
     fmt::print("{}", text);
   } else {

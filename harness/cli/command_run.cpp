@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <memory>
@@ -25,13 +23,6 @@ struct RunArguments {
   std::string file, database = "results.db", report;
   RunOptions options;
 };
-
-RenderOptions terminal_options() {
-  winsize size{};
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  if (!terminal || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
-  return {.width = size.ws_col, .colour = environment_or("NO_COLOR", "").empty()};
-}
 
 std::string summary_line(const RunSummary& summary, double seconds) {
   std::string text =

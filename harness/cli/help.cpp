@@ -1,6 +1,8 @@
 #include "harness/cli/help.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -34,6 +36,13 @@ std::string two_columns(const std::vector<std::pair<std::string, std::string>>& 
     text += summary.empty() ? name + "\n" : fmt::format("{:<{}}  {}\n", name, width, summary);
   }
   return text;
+}
+
+RenderOptions terminal_options() {
+  winsize size{};
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  if (!terminal || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
+  return {.width = size.ws_col, .colour = environment_or("NO_COLOR", "").empty()};
 }
 
 void print_json(const Json& document) { fmt::print("{}\n", document.dump(2)); }

@@ -9,6 +9,7 @@
 
 #include "harness/base/json.h"
 #include "harness/config/catalogue.h"
+#include "reports/report.h"
 
 namespace assay {
 
@@ -26,6 +27,9 @@ Catalogue load_catalogue();
 
 /// Two columns: names padded to the longest, then summaries.
 std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows);
+
+/// Width and colour of the terminal on standard output; plain and unlimited elsewhere.
+RenderOptions terminal_options();
 
 /// Pretty JSON with a final newline, on standard output.
 void print_json(const Json& document);

@@ -29,6 +29,8 @@ const std::vector<MetricDef>& fit_metrics() {
   static const std::vector<MetricDef> kMetrics = {
       {"fit/seconds", "s", -1, "wall time of the method's fit, without loading and saving",
        "Time to fit"},
+      {"achieved_sparsity", "", 0, "zeros among the weights of the decoder's linear layers",
+       "Share of zeros that the method made"},
       {"fit/peak_rss", "B", -1, kPeakRss, "Highest resident memory of the fitting process"},
       {"artefact/bytes", "B", -1, "size of the artefact's file", "Size of the artefact"},
   };

@@ -1,11 +1,8 @@
 #include "harness/runner/requests.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
-#include <algorithm>
-#include <thread>
-
+#include "harness/config/profile.h"
 #include "harness/runner/artefacts.h"
 
 namespace assay {
@@ -22,7 +19,7 @@ WorkerRequest common_request(const Plan& plan, const Catalogue& catalogue, const
   request.random_weights = model.choice.random_weights;
   request.dtype = profile.dtype;
   request.device = profile.device;
-  request.threads = resolved_threads(profile);
+  request.threads = threads_on_this_machine(profile);
   request.cores = profile.cores;
   request.method = method.id;
   request.params = method.params;
@@ -46,15 +43,6 @@ std::string changed_params(const std::vector<ParamSpec>& specs, const Json& para
 }
 
 }  // namespace
-
-int resolved_threads(const ProfileEntry& profile) {
-  if (profile.threads > 0) return profile.threads;
-  if (!profile.cores.empty()) return static_cast<int>(profile.cores.size());
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
 
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
                           const fs::path& scratch) {

@@ -10,9 +10,6 @@
 
 namespace assay {
 
-/// The profile's threads, or the number of cores this process may use when the profile says 0.
-int resolved_threads(const ProfileEntry& profile);
-
 /// "fit": writes the cell's artefact to `artefact`. The arithmetic is fp32 whatever the profile
 /// says, because one artefact serves cells of every dtype.
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,

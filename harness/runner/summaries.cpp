@@ -5,35 +5,20 @@
 #include <optional>
 #include <string>
 
+#include "harness/protocol/common_metrics.h"
 #include "harness/stats/intervals.h"
 
 namespace assay {
 namespace {
 
-/// What every worker may report beside the metrics of its suite.
-const std::vector<MetricDef>& harness_metrics() {
-  static const std::vector<MetricDef> kMetrics = {
-      {"fit/seconds", "s", -1, "", "wall clock of fitting, without loading the model"},
-      {"fit/peak_rss", "B", -1, "", "largest resident memory of the fitting process"},
-      {"artefact/bytes", "B", -1, "", "size of the artefact's file"},
-      {"process/peak_rss", "B", -1, "", "largest resident memory of the process"},
-      {"model/params", "", 0, "", "weights of the model"},
-      {"model/nonzero", "", 0, "", "weights that are not zero"},
-      {"model/resident_bytes", "B", -1, "", "memory that the weights occupy"},
-      {"model/touched_bytes", "B", -1, "", "weights that one decoded token reads"},
-      {"model/flops_per_token", "", -1, "", "multiply-adds of one decoded token, times two"},
-      {"achieved_sparsity", "", 0, "", "share of zeros in the weights that the method may change"},
-  };
-  return kMetrics;
-}
-
 MetricDef definition_of(const SuiteKindEntry& kind, const std::string& tag) {
   const auto of_tag = [&](const MetricDef& def) { return def.tag == tag; };
   const auto own = std::find_if(kind.metrics.begin(), kind.metrics.end(), of_tag);
   if (own != kind.metrics.end()) return *own;
-  const auto& known = harness_metrics();
-  const auto found = std::find_if(known.begin(), known.end(), of_tag);
-  if (found != known.end()) return *found;
+  for (const auto* common : {&accounting_metrics(), &fit_metrics()}) {
+    const auto found = std::find_if(common->begin(), common->end(), of_tag);
+    if (found != common->end()) return *found;
+  }
   return {.tag = tag, .unit = "", .direction = 0, .convention = "", .help = ""};
 }
 
