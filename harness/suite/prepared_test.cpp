@@ -166,6 +166,21 @@ TEST_F(Prepared, TasksWithoutAccNormReportNone) {
   EXPECT_EQ(context.metrics.size(), 1U);
 }
 
+TEST_F(Prepared, BrokenModelsHaveNoAccuracy) {
+  Model model = small_model(true, 21);
+  model.layers()[0].dense(LinearRole::kDown).weight().fill_(NAN);
+  write_items(path(), document(Json::array({item_of(0, {request({1, 2, 3}, 1)})})));
+  RecordingContext choice(model, model, path());
+  run_kind("multiple_choice", choice, Json::object());
+  EXPECT_TRUE(std::isnan(choice.metrics.at("acc").value.value()));
+  EXPECT_TRUE(std::isnan(choice.metrics.at("acc_norm").value.value()));
+  EXPECT_FALSE(choice.items.at(0).nll.has_value());
+  RecordingContext word(model, model, path());
+  run_kind("last_word", word, Json::object());
+  EXPECT_TRUE(std::isnan(word.metrics.at("acc").value.value()));
+  EXPECT_TRUE(std::isnan(word.metrics.at("perplexity").value.value()));
+}
+
 TEST_F(Prepared, LastWordIsScoredByLikelihoodAndGreedily) {
   const Model model = small_model(false, 21);
   Json items = Json::array();

@@ -33,6 +33,7 @@ bool all_finite(std::span<const double> values) {
 MetricValue broken_metric(const std::string& tag, std::int64_t total) {
   MetricValue metric;
   metric.tag = tag;
+  metric.value = NAN;
   metric.n = total;
   metric.null_reason = "not finite: the model's outputs hold NaN or are out of range";
   return metric;

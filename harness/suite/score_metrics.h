@@ -20,7 +20,7 @@ MetricValue exp_mean_metric(const std::string& tag, std::span<const double> valu
 /// Mean with Student's t interval. Needs values.size() >= 1.
 MetricValue mean_metric(const std::string& tag, std::span<const double> values);
 
-/// No value, because the scores behind it are NaN or infinite.
+/// NaN, because the scores behind it are NaN or infinite: the attempt gets the outcome NAN.
 MetricValue broken_metric(const std::string& tag, std::int64_t total);
 
 /// The value, or nothing when it is NaN or infinite: JSON has no such numbers.

@@ -124,9 +124,7 @@ def _prepare(folder: Path, data: Path, name: str, limit: int) -> str:
     include, raw, split, convert = _TASKS[name]
     lines = (data / "lm_eval" / raw).read_text(encoding="utf-8").split("\n")
     rows = [convert(json.loads(line)) for line in lines if line][:limit]
-    return _write_task(
-        folder, name, include, {split: _write_rows(folder / f"{name}.jsonl", rows)}
-    )
+    return _write_task(folder, name, include, {split: _write_rows(folder / f"{name}.jsonl", rows)})
 
 
 def _mmlu_rows(path: Path) -> list[dict]:
@@ -175,7 +173,9 @@ def _evaluate(model, folder: Path, name: str, shots: int, batch: int) -> dict:
         for key, value in results["results"][name].items()
         if key.endswith(",none") and isinstance(value, float) and "stderr" not in key
     }
-    print(f"{name}: {metrics}, {len(samples)} items in {time.monotonic() - start:.1f} s", flush=True)
+    print(
+        f"{name}: {metrics}, {len(samples)} items in {time.monotonic() - start:.1f} s", flush=True
+    )
     return {"metrics": metrics, "items": [_likelihoods(sample) for sample in samples]}
 
 
@@ -202,9 +202,7 @@ def main() -> None:
             document["tasks"][name] = _evaluate(model, folder, local, 0, options.batch)
         for subject in filter(None, options.mmlu.split(",")):
             local = _prepare_mmlu(folder, options.data, subject, options.limit)
-            document["tasks"][f"mmlu_{subject}"] = _evaluate(
-                model, folder, local, 5, options.batch
-            )
+            document["tasks"][f"mmlu_{subject}"] = _evaluate(model, folder, local, 5, options.batch)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, separators=(",", ":")) + "\n")
 

@@ -2,6 +2,7 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <cmath>
 #include <memory>
 
 #include "harness/suite/prepared.h"
@@ -58,8 +59,8 @@ class LastWord final : public SuiteKind {
     }
     context.emit_items(rows);
     const MetricValue perplexity = exp_mean_metric("perplexity", losses);
-    context.emit(perplexity.value ? proportion_metric("acc", hits, total)
-                                  : broken_metric("acc", total));
+    context.emit(std::isfinite(*perplexity.value) ? proportion_metric("acc", hits, total)
+                                                  : broken_metric("acc", total));
     context.emit(perplexity);
   }
 };
