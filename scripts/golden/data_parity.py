@@ -1,7 +1,7 @@
 """Compares assay-worker with goldens of lm_eval_items.py and ppl_windows.py; prints tables.
 
   python scripts/golden/data_parity.py --worker build/release/bin/assay-worker --model DIR \
-      --data $ASSAY_DATA [--items 200] [--windows 4] [--threads 2]
+      --data $ASSAY_DATA [--tasks piqa,copa] [--items 200] [--windows 4] [--threads 2]
 
 Data are prepared afresh, by the Python that runs this script (it needs the packages of
 requirements.txt). Nothing is written but temporary folders.
@@ -64,9 +64,8 @@ def _score(options, suite: dict, params: dict, data: Path, scratch: Path):
     if not lines or lines[-1]["t"] != "bye":
         sys.exit(f"the worker gave up: {done.stderr}")
     items = [item for line in lines if line["t"] == "items" for item in line["batch"]]
-    metrics = {
-        line["metric"]["tag"]: line["metric"].get("value") for line in lines if line["t"] == "metric"
-    }
+    found = [line["metric"] for line in lines if line["t"] == "metric"]
+    metrics = {metric["tag"]: metric.get("value") for metric in found}
     return items, metrics, seconds
 
 
@@ -128,6 +127,7 @@ def main() -> None:
     parser.add_argument("--worker", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tasks", default=",".join(_SUITE_OF_TASK))
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--windows", type=int, default=0, help="0: as many as the golden holds")
     parser.add_argument("--threads", type=int, default=2)
@@ -139,7 +139,7 @@ def main() -> None:
         if path.exists():
             print("| task | items | assay | lm-eval | other answers | worst nll | s |")
             for name, golden in json.loads(path.read_text())["tasks"].items():
-                if name in _SUITE_OF_TASK:
+                if name in options.tasks.split(","):
                     _compare_task(options, name, golden, folder)
         print("| suite | windows | assay | transformers | relative | s |")
         for end, suite_id in (("held", "tiny-corpus-ppl"), ("wikitext2", "wikitext2-ppl")):
