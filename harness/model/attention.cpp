@@ -100,6 +100,13 @@ std::int64_t StandardAttention::first_key(const StepContext& step) const {
 }
 
 at::Tensor StandardAttention::attend(const at::Tensor& qkv, StepContext& step) const {
+  if (step.tokens == 1 && step.cache != nullptr && !step.mask.defined() && plain_cpu(qkv)) {
+    at::Tensor& keys = step.cache->keys(step.layer);
+    at::Tensor& values = step.cache->values(step.layer);
+    append_one_cpu(qkv, shape_.heads, step.cache->length(), keys, values);
+    return attend_one_cpu(qkv, keys, values, shape_.heads, first_key(step),
+                          step.cache->length() + 1);
+  }
   const std::int64_t all = shape_.heads + 2 * shape_.kv_heads;
   const at::Tensor heads =
       qkv.view({step.batch, step.tokens, all, shape_.head_dim}).transpose(1, 2);
@@ -121,10 +128,6 @@ at::Tensor StandardAttention::attend(const at::Tensor& qkv, StepContext& step) c
       value = values.narrow(2, first, end - first);
     }
     mask = last_keys(mask, end - first);
-  }
-  if (step.tokens == 1 && step.cache != nullptr && !mask.defined() && plain_cpu(qkv)) {
-    return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
-                          shape_.heads, first_key(step), step.cache->length() + 1);
   }
   const HeadLayout layout{shape_.heads, shape_.kv_heads, shape_.head_dim};
   const bool alone = step.cache == nullptr || step.cache->length() == 0;

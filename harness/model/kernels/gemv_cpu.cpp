@@ -5,16 +5,33 @@
 #define HWY_TARGET_INCLUDE "harness/model/kernels/gemv_cpu.cpp"
 #include <hwy/foreach_target.h>
 // clang-format off
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 #include "harness/model/kernels/vectors-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace assay::HWY_NAMESPACE {
-// A core waits for memory here, not for arithmetic: the hardware prefetcher stops at each page, so
-// the loop asks for the weights itself, this many bytes ahead.
-constexpr std::int64_t kPrefetchBytes = 2048;
+/// Two vectors of weights out of 2 * lanes elements. fp32 comes in its order; of bfloat16 the first
+/// vector has the elements of even places and the second those of odd ones, because two elements
+/// lie in one 32-bit word and one instruction each takes them out. arrange() puts x in the same
+/// order.
+HWY_INLINE void load_two(const float* p, V& first, V& second) {
+  first = load(p);
+  second = load(p + lane_count());
+}
+
+HWY_INLINE void load_two(const std::uint16_t* p, V& first, V& second) {
+#if HWY_TARGET == HWY_SCALAR
+  first = hn::Set(D(), to_float(p[0]));
+  second = hn::Set(D(), to_float(p[1]));
+#else
+  const hn::Repartition<std::uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  const auto words = hn::BitCast(wide, hn::LoadU(narrow, p));
+  first = hn::BitCast(D(), hn::ShiftLeft<16>(words));
+  second = hn::BitCast(D(), hn::And(words, hn::Set(wide, 0xffff0000U)));
+#endif
+}
 
 template <typename Element>
 HWY_INLINE void finish(const GemvArgs<Element>& args, std::int64_t row, std::int64_t b,
@@ -27,78 +44,64 @@ HWY_INLINE void finish(const GemvArgs<Element>& args, std::int64_t row, std::int
   args.y[b * args.y_stride + row] = from_float<Element>(total);
 }
 
-/// kRows weight rows times kBatch activation rows. kUnroll independent sums hide the latency of the
-/// FMA where there are few pairs; several rows share the loads of x where there are many.
-template <int kRows, int kBatch, int kUnroll, typename Element>
-HWY_INLINE void block_product(const GemvArgs<Element>& args, std::int64_t row) {
-  const D d;
+/// One weight row times kBatch activation rows. Rows are read one after the other, as they lie: the
+/// processor's own prefetching then runs at the full rate, which neither several rows at a time nor
+/// prefetch instructions reached. kSums independent sums a product hide the latency of the FMA.
+template <int kBatch, int kSums, typename Element>
+HWY_INLINE void row_product(const GemvArgs<Element>& args, std::int64_t row) {
   const std::int64_t lanes = lane_count();
-  constexpr std::int64_t kAhead = kPrefetchBytes / static_cast<std::int64_t>(sizeof(Element));
   const Element* w = args.weight + row * args.stride;
-  V sums[kUnroll][kRows][kBatch];
-  ASSAY_UNROLL for (auto& group : sums) {
-    ASSAY_UNROLL for (auto& line : group) { ASSAY_UNROLL for (auto& sum : line) sum = hn::Zero(d); }
-  }
+  constexpr int kPairs = kSums > 2 ? kSums / 2 : 1;
+  V sums[kBatch][kSums];
+  ASSAY_UNROLL for (auto& line : sums) { ASSAY_UNROLL for (auto& sum : line) sum = hn::Zero(D()); }
   std::int64_t c = 0;
-  for (; c + kUnroll * lanes <= args.cols; c += kUnroll * lanes) {
-    ASSAY_UNROLL for (int u = 0; u < kUnroll; ++u) {
-      const std::int64_t at = c + u * lanes;
-      V weights[kRows];
-      ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
-        hwy::Prefetch(w + r * args.stride + at + kAhead);
-        weights[r] = load(w + r * args.stride + at);
-      }
-      ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-        const V x = load(args.x + b * args.cols + at);
-        ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
-          sums[u][r][b] = hn::MulAdd(weights[r], x, sums[u][r][b]);
-        }
-      }
-    }
-  }
-  for (; kUnroll > 1 && c + lanes <= args.cols; c += lanes) {
-    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
-      const V weight = load(w + r * args.stride + c);
-      ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-        sums[0][r][b] = hn::MulAdd(weight, load(args.x + b * args.cols + c), sums[0][r][b]);
-      }
-    }
-  }
-  ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+  const auto add_pair = [&](int pair) HWY_ATTR {
+    V first, second;
+    load_two(w + c, first, second);
     ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-      V sum = sums[0][r][b];
-      ASSAY_UNROLL for (int u = 1; u < kUnroll; ++u) sum = hn::Add(sum, sums[u][r][b]);
-      finish(args, row + r, b, c, hn::GetLane(hn::SumOfLanes(d, sum)));
+      const float* x = args.x + b * args.cols + c;
+      V& even = sums[b][2 * pair % kSums];
+      V& odd = sums[b][(2 * pair + 1) % kSums];
+      even = hn::MulAdd(first, load(x), even);
+      odd = hn::MulAdd(second, load(x + lanes), odd);
     }
+    c += 2 * lanes;
+  };
+  while (c + 2 * kPairs * lanes <= args.cols) {
+    ASSAY_UNROLL for (int pair = 0; pair < kPairs; ++pair) add_pair(pair);
+  }
+  while (kPairs > 1 && c + 2 * lanes <= args.cols) add_pair(0);
+  ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+    V sum = sums[b][0];
+    ASSAY_UNROLL for (int i = 1; i < kSums; ++i) sum = hn::Add(sum, sums[b][i]);
+    finish(args, row, b, c, sum_of(sum));
   }
 }
 
-template <int kRows, int kBatch, int kUnroll, typename Element>
+template <int kBatch, int kSums, typename Element>
 void rows_product(const GemvArgs<Element>& args, std::int64_t begin, std::int64_t end) {
-  std::int64_t row = begin;
-  for (; row + kRows <= end; row += kRows) block_product<kRows, kBatch, kUnroll>(args, row);
-  for (; row < end; ++row) block_product<1, kBatch, kUnroll>(args, row);
+  for (std::int64_t row = begin; row < end; ++row) row_product<kBatch, kSums>(args, row);
 }
 
 template <typename Element>
 void dispatch(const GemvArgs<Element>& args, std::int64_t begin, std::int64_t end) {
   switch (args.batch) {
     case 1:
-      return rows_product<1, 1, 4>(args, begin, end);
+      return rows_product<1, 4>(args, begin, end);
     case 2:
-      return rows_product<1, 2, 2>(args, begin, end);
+      return rows_product<2, 2>(args, begin, end);
     case 3:
-      return rows_product<2, 3, 1>(args, begin, end);
+      return rows_product<3, 2>(args, begin, end);
     case 4:
-      return rows_product<2, 4, 1>(args, begin, end);
+      return rows_product<4, 2>(args, begin, end);
     case 5:
-      return rows_product<2, 5, 1>(args, begin, end);
+      return rows_product<5, 1>(args, begin, end);
     case 6:
-      return rows_product<2, 6, 1>(args, begin, end);
+      return rows_product<6, 1>(args, begin, end);
     case 7:
-      return rows_product<2, 7, 1>(args, begin, end);
+      return rows_product<7, 1>(args, begin, end);
     default:
-      return rows_product<2, 8, 1>(args, begin, end);
+      return rows_product<8, 1>(args, begin, end);
   }
 }
 
@@ -110,11 +113,16 @@ void product_bf16(const GemvArgs<std::uint16_t>& args, std::int64_t begin, std::
   dispatch(args, begin, end);
 }
 
-void widen(const std::uint16_t* from, std::int64_t count, float* to) {
+void arrange(const std::uint16_t* from, std::int64_t cols, float* to) {
   const std::int64_t lanes = lane_count();
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) store(load(from + i), to + i);
-  for (; i < count; ++i) to[i] = to_float(from[i]);
+  std::int64_t c = 0;
+  for (; c + 2 * lanes <= cols; c += 2 * lanes) {
+    V even, odd;
+    load_two(from + c, even, odd);
+    store(even, to + c);
+    store(odd, to + c + lanes);
+  }
+  for (; c < cols; ++c) to[c] = to_float(from[c]);
 }
 
 const char* target() { return hwy::TargetName(HWY_TARGET); }
@@ -127,7 +135,7 @@ namespace assay {
 
 HWY_EXPORT(product_f32);
 HWY_EXPORT(product_bf16);
-HWY_EXPORT(widen);
+HWY_EXPORT(arrange);
 HWY_EXPORT(target);
 
 void gemv_f32(const GemvArgs<float>& args, std::int64_t begin, std::int64_t end) {
@@ -138,8 +146,8 @@ void gemv_bf16(const GemvArgs<std::uint16_t>& args, std::int64_t begin, std::int
   HWY_DYNAMIC_DISPATCH(product_bf16)(args, begin, end);
 }
 
-void widen_bf16(const std::uint16_t* from, std::int64_t count, float* to) {
-  HWY_DYNAMIC_DISPATCH(widen)(from, count, to);
+void gemv_arrange_bf16(const std::uint16_t* from, std::int64_t cols, float* to) {
+  HWY_DYNAMIC_DISPATCH(arrange)(from, cols, to);
 }
 
 const char* gemv_target() { return HWY_DYNAMIC_DISPATCH(target)(); }

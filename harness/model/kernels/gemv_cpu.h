@@ -16,7 +16,7 @@ struct GemvArgs {
   const Element* weight = nullptr;  ///< [rows, cols], rows `stride` elements apart
   std::int64_t cols = 0;
   std::int64_t stride = 0;
-  const float* x = nullptr;       ///< [batch, cols] contiguous, fp32
+  const float* x = nullptr;       ///< [batch, cols] contiguous; for bfloat16, arranged
   std::int64_t batch = 1;         ///< 1 .. kGemvMaxBatch
   const Element* bias = nullptr;  ///< [rows] or null
   Element* y = nullptr;           ///< [batch, rows], rows `y_stride` elements apart
@@ -26,8 +26,9 @@ struct GemvArgs {
 void gemv_f32(const GemvArgs<float>& args, std::int64_t begin, std::int64_t end);
 void gemv_bf16(const GemvArgs<std::uint16_t>& args, std::int64_t begin, std::int64_t end);
 
-/// bfloat16 bits -> fp32, exactly.
-void widen_bf16(const std::uint16_t* from, std::int64_t count, float* to);
+/// One activation row of bfloat16 as gemv_bf16() wants it: fp32, exactly, in the order in which the
+/// kernel of this processor takes weights apart. fp32 rows need nothing of the kind.
+void gemv_arrange_bf16(const std::uint16_t* from, std::int64_t cols, float* to);
 
 /// "AVX3", "AVX2", ...: the instruction set that the calls above run with here.
 const char* gemv_target();

@@ -63,7 +63,9 @@ void run_bf16(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor
     large.resize(static_cast<std::size_t>(rows.numel()));
     x = large.data();
   }
-  widen_bf16(bits(rows), rows.numel(), x);
+  for (std::int64_t b = 0; b < rows.size(0); ++b) {
+    gemv_arrange_bf16(bits(rows) + b * rows.size(1), rows.size(1), x + b * rows.size(1));
+  }
   auto args = describe<std::uint16_t>(rows, weight);
   args.weight = bits(weight);
   args.x = x;

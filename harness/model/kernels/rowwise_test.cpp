@@ -12,6 +12,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
@@ -79,6 +80,21 @@ TEST_P(Rowwise, LogLikelihood) {
   const at::Tensor expected =
       at::log_softmax(logits.to(at::kDouble), 1).gather(1, targets.unsqueeze(1)).squeeze(1);
   EXPECT_LE(largest_difference(log_likelihood_cpu(logits, targets), expected), 2e-5);
+}
+
+TEST_P(Rowwise, AppendOne) {
+  const std::int64_t batch = 3, heads = 4, kv_heads = 2, capacity = 5, position = 3;
+  const at::Tensor qkv = random({batch, (heads + 2 * kv_heads) * width()});
+  at::Tensor keys = at::zeros({batch, kv_heads, capacity, width()}, dtype());
+  at::Tensor values = keys.clone();
+  append_one_cpu(qkv, heads, position, keys, values);
+  const at::Tensor parts = qkv.view({batch, heads + 2 * kv_heads, width()});
+  at::Tensor expected = at::zeros_like(keys);
+  expected.select(2, position).copy_(parts.narrow(1, heads, kv_heads));
+  EXPECT_TRUE(keys.equal(expected));
+  expected.select(2, position).copy_(parts.narrow(1, heads + kv_heads, kv_heads));
+  EXPECT_TRUE(values.equal(expected));
+  EXPECT_THROW(append_one_cpu(qkv, heads, capacity, keys, values), std::logic_error);
 }
 
 TEST_P(Rowwise, AttendOne) {

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -159,6 +161,28 @@ at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& target
         });
   });
   return result;
+}
+
+void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t position,
+                    at::Tensor& keys, at::Tensor& values) {
+  require(plain_cpu(qkv) && plain_cpu(keys) && plain_cpu(values) && qkv.dim() == 2 &&
+              keys.dim() == 4 && keys.sizes() == values.sizes() && qkv.size(0) == keys.size(0) &&
+              qkv.scalar_type() == keys.scalar_type() &&
+              qkv.size(1) == (heads + 2 * keys.size(1)) * keys.size(3) && position >= 0 &&
+              position < keys.size(2),
+          "append_one_cpu(): the token does not fit the cache");
+  const std::size_t bytes = static_cast<std::size_t>(keys.size(3)) * keys.element_size();
+  const auto head_bytes = static_cast<std::int64_t>(bytes);
+  const auto* from = static_cast<const std::byte*>(qkv.const_data_ptr()) + heads * head_bytes;
+  const std::int64_t count = qkv.size(0) * keys.size(1);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t row = i / keys.size(1), head = i % keys.size(1);
+    const std::byte* key = from + (row * qkv.size(1) / keys.size(3) + head) * head_bytes;
+    const std::int64_t to = (i * keys.size(2) + position) * head_bytes;
+    std::memcpy(static_cast<std::byte*>(keys.mutable_data_ptr()) + to, key, bytes);
+    std::memcpy(static_cast<std::byte*>(values.mutable_data_ptr()) + to,
+                key + keys.size(1) * head_bytes, bytes);
+  }
 }
 
 at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,

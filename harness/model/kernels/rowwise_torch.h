@@ -24,6 +24,11 @@ void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_di
 /// logits [n, vocab], targets int64 [n] -> f32 [n]: log softmax(logits)[target], nats.
 at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& targets);
 
+/// qkv [batch, (heads + 2 kv_heads) * head_dim] of one token a sequence: its keys and values go to
+/// `position` of the caches [batch, kv_heads, capacity, head_dim].
+void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t position,
+                    at::Tensor& keys, at::Tensor& values);
+
 /// One query per sequence over a static cache, without mask.
 /// query [batch, heads * head_dim] with rows `query.stride(0)` apart; keys and values
 /// [batch, kv_heads, capacity, head_dim] of which [first, end) are attended to
