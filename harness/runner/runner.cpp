@@ -65,6 +65,7 @@ class PlanRun {
       ++summary_.ok;
     } else if (outcome.outcome == Outcome::kUnmet) {
       ++summary_.unmet;
+      if (outcome.code == "machine") ++summary_.lacking;
     } else {
       ++summary_.failed;
     }
@@ -142,7 +143,7 @@ Json params_with_calibration(const MethodChoice& method) {
 
 ExitCode RunSummary::exit_code() const {
   if (interrupted) return ExitCode::kInterrupted;
-  return failed > 0 || not_run > 0 ? ExitCode::kNotMeasured : ExitCode::kOk;
+  return failed > 0 || not_run > 0 || lacking > 0 ? ExitCode::kNotMeasured : ExitCode::kOk;
 }
 
 bool is_final(Outcome outcome) {

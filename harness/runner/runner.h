@@ -19,11 +19,13 @@ struct RunOptions {
 
 struct RunSummary {
   std::int64_t ok = 0, unmet = 0, failed = 0;  ///< cells, cached ones included
+  std::int64_t lacking = 0;                    ///< of `unmet`: this machine lacks device or cores
   std::int64_t cached = 0;                     ///< cells whose stored outcome was reused
   std::int64_t not_run = 0;                    ///< left over by an interrupt or --fail-fast
   std::int64_t fitted = 0;                     ///< artefacts made
   bool interrupted = false;
-  /// 0: every cell is OK or UNMET; 3: some cell failed or was not run; 130: interrupted.
+  /// 0: every cell is OK, or UNMET for what the method, model or data is; 3: some cell failed, was
+  /// not run, or needs a machine that this one is not; 130: interrupted.
   [[nodiscard]] ExitCode exit_code() const;
 };
 

@@ -130,6 +130,16 @@ TEST_F(RunnerTest, StoresUnmetCellsWithoutAWorker) {
   EXPECT_EQ(status("prune"), "UNMET");
 }
 
+TEST_F(RunnerTest, AMachineThatLacksTheDeviceIsNotMeasured) {
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.method == "dense") run.outcome = {Outcome::kUnmet, "machine", "no CUDA device"};
+  };
+  const Plan plan = small_plan({"quality"});
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured);
+  EXPECT_EQ(status("dense"), "UNMET");
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured) << "a stored outcome counts as well";
+}
+
 TEST_F(RunnerTest, TimesInterleavedAndSummarisesOverProcesses) {
   const RunSummary summary = run(small_plan({"speed"}));
   EXPECT_THAT(launcher_.asked, ElementsAre("fit prune", "time dense", "time prune", "time prune",
