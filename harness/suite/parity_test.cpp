@@ -31,7 +31,7 @@ std::string python() {
 }
 
 /// Items of a task and windows of a text that are compared; the goldens hold 200 and 400.
-std::int64_t compared_items() { return std::stoll(environment_or("ASSAY_PARITY_ITEMS", "20")); }
+std::int64_t compared_items() { return std::stoll(environment_or("ASSAY_PARITY_ITEMS", "8")); }
 
 struct TaskData {
   const char *task, *dataset, *split, *raw;
