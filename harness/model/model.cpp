@@ -1,11 +1,15 @@
 #include "harness/model/model.h"
 
+#include <ATen/ops/gather.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/log_softmax.h>
 #include <fmt/format.h>
 
 #include <stdexcept>
 
+#include "harness/model/kernels/head_torch.h"
 #include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/rowwise_torch.h"
 #include "harness/model/tensor_cost.h"
 
 namespace assay {
@@ -102,6 +106,16 @@ at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
 
 at::Tensor Model::logits(const at::Tensor& hidden) const {
   return head_->forward(project_out_ ? project_out_->forward(hidden) : hidden);
+}
+
+at::Tensor Model::log_likelihood(const at::Tensor& hidden, const at::Tensor& targets) const {
+  const at::Tensor rows = project_out_ ? project_out_->forward(hidden) : hidden;
+  if (plain_cpu(rows) && plain_cpu(head_->weight())) {
+    return head_log_likelihood(rows, head_->weight(), head_->bias(), targets.contiguous());
+  }
+  return at::log_softmax(head_->forward(rows), 1, at::kFloat)
+      .gather(1, targets.to(rows.device()).unsqueeze(1))
+      .squeeze(1);
 }
 
 at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Tensor& rows,

@@ -97,6 +97,10 @@ class Model {
   [[nodiscard]] at::Tensor hidden_step(const at::Tensor& tokens, KvCache& cache) const;
   /// hidden [n, width] -> logits [n, vocab] in the model's dtype
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;
+  /// hidden [n, width], targets int64 [n] -> f32 [n]: log softmax(logits)[target], nats. On a CPU
+  /// without the matrix of logits.
+  [[nodiscard]] at::Tensor log_likelihood(const at::Tensor& hidden,
+                                          const at::Tensor& targets) const;
 
   // Pieces of a pass, for calibration layer by layer.
 

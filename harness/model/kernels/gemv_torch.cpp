@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <stdexcept>
 #include <vector>
 
@@ -14,19 +15,27 @@
 namespace assay {
 namespace {
 
-/// Least weight bytes that are worth waking a thread for: about 1 us of reading.
-constexpr std::int64_t kGrainBytes = 32 * 1024;
+/// Weight bytes of a piece of work: some microseconds of reading.
+constexpr std::int64_t kPieceBytes = 64 * 1024;
 
 /// Activations up to this many elements are widened on the stack.
 constexpr std::int64_t kStackElements = 4096;
 
+/// Threads take rows in pieces as they come: one that the system has stopped for a while holds up a
+/// piece, not half of the product. Rows do not depend on each other, so the order does not matter.
 template <typename Element, typename Kernel>
-void run(GemvArgs<Element> args, std::int64_t out, Kernel kernel) {
+void run(const GemvArgs<Element>& args, std::int64_t out, Kernel kernel) {
   const std::int64_t row_bytes = args.cols * static_cast<std::int64_t>(sizeof(Element));
-  const std::int64_t grain =
-      std::max<std::int64_t>(8, kGrainBytes / std::max<std::int64_t>(1, row_bytes));
-  at::parallel_for(0, out, grain,
-                   [&](std::int64_t begin, std::int64_t end) { kernel(args, begin, end); });
+  const std::int64_t piece =
+      std::max<std::int64_t>(8, kPieceBytes / std::max<std::int64_t>(1, row_bytes));
+  const std::int64_t pieces = (out + piece - 1) / piece;
+  std::atomic<std::int64_t> next{0};
+  at::parallel_for(0, std::min<std::int64_t>(pieces, at::get_num_threads()), 1,
+                   [&](std::int64_t, std::int64_t) {
+                     for (std::int64_t i = next++; i < pieces; i = next++) {
+                       kernel(args, i * piece, std::min(out, (i + 1) * piece));
+                     }
+                   });
 }
 
 /// The fields that do not depend on the element type.

@@ -106,19 +106,22 @@ void rotate(const RotateArgs<Element>& args, std::int64_t begin, std::int64_t en
 }
 
 template <typename Element>
-float log_likelihood_of(const Element* logits, std::int64_t width, std::int64_t target) {
+void running_sum(const Element* x, std::int64_t count, RunningSum& state) {
   const std::int64_t lanes = lane_count();
-  const float most = largest(logits, width);
+  const bool first = state.sum == 0;
+  const float here = largest(x, count);
+  const float most = first ? here : std::max(state.largest, here);
   const V offset = hn::Set(D(), most);
   V even = hn::Zero(D()), odd = even;
   std::int64_t c = 0;
-  for (; c + 2 * lanes <= width; c += 2 * lanes) {
-    even = hn::Add(even, exponential(hn::Sub(load(logits + c), offset)));
-    odd = hn::Add(odd, exponential(hn::Sub(load(logits + c + lanes), offset)));
+  for (; c + 2 * lanes <= count; c += 2 * lanes) {
+    even = hn::Add(even, exponential(hn::Sub(load(x + c), offset)));
+    odd = hn::Add(odd, exponential(hn::Sub(load(x + c + lanes), offset)));
   }
   float sum = sum_of(hn::Add(even, odd));
-  for (; c < width; ++c) sum += std::exp(to_float(logits[c]) - most);
-  return to_float(logits[target]) - most - std::log(sum);
+  for (; c < count; ++c) sum += std::exp(to_float(x[c]) - most);
+  state.sum = first ? sum : state.sum * std::exp(state.largest - most) + sum;
+  state.largest = most;
 }
 
 /// kKeys scores at once: independent sums hide the latency of the FMA.
@@ -224,11 +227,11 @@ void rotate_f32(const RotateArgs<float>& args, std::int64_t begin, std::int64_t 
 void rotate_bf16(const RotateArgs<std::uint16_t>& args, std::int64_t begin, std::int64_t end) {
   rotate(args, begin, end);
 }
-float log_likelihood_f32(const float* logits, std::int64_t width, std::int64_t target) {
-  return log_likelihood_of(logits, width, target);
+void running_sum_f32(const float* x, std::int64_t count, RunningSum& state) {
+  running_sum(x, count, state);
 }
-float log_likelihood_bf16(const std::uint16_t* logits, std::int64_t width, std::int64_t target) {
-  return log_likelihood_of(logits, width, target);
+void running_sum_bf16(const std::uint16_t* x, std::int64_t count, RunningSum& state) {
+  running_sum(x, count, state);
 }
 void one_query_f32(const OneQueryArgs<float>& args) { one_query(args); }
 void one_query_bf16(const OneQueryArgs<std::uint16_t>& args) { one_query(args); }
@@ -245,8 +248,8 @@ HWY_EXPORT(silu_gate_f32);
 HWY_EXPORT(silu_gate_bf16);
 HWY_EXPORT(rotate_f32);
 HWY_EXPORT(rotate_bf16);
-HWY_EXPORT(log_likelihood_f32);
-HWY_EXPORT(log_likelihood_bf16);
+HWY_EXPORT(running_sum_f32);
+HWY_EXPORT(running_sum_bf16);
 HWY_EXPORT(one_query_f32);
 HWY_EXPORT(one_query_bf16);
 
@@ -271,11 +274,11 @@ void rotate_rows(const RotateArgs<float>& args, std::int64_t begin, std::int64_t
 void rotate_rows(const RotateArgs<std::uint16_t>& args, std::int64_t begin, std::int64_t end) {
   HWY_DYNAMIC_DISPATCH(rotate_bf16)(args, begin, end);
 }
-float log_likelihood(const float* logits, std::int64_t width, std::int64_t target) {
-  return HWY_DYNAMIC_DISPATCH(log_likelihood_f32)(logits, width, target);
+void add_exponentials(const float* x, std::int64_t count, RunningSum& state) {
+  HWY_DYNAMIC_DISPATCH(running_sum_f32)(x, count, state);
 }
-float log_likelihood(const std::uint16_t* logits, std::int64_t width, std::int64_t target) {
-  return HWY_DYNAMIC_DISPATCH(log_likelihood_bf16)(logits, width, target);
+void add_exponentials(const std::uint16_t* x, std::int64_t count, RunningSum& state) {
+  HWY_DYNAMIC_DISPATCH(running_sum_bf16)(x, count, state);
 }
 void attend_one_query(const OneQueryArgs<float>& args) {
   HWY_DYNAMIC_DISPATCH(one_query_f32)(args);

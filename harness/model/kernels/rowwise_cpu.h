@@ -34,9 +34,13 @@ struct RotateArgs {
 void rotate_rows(const RotateArgs<float>& args, std::int64_t begin, std::int64_t end);
 void rotate_rows(const RotateArgs<std::uint16_t>& args, std::int64_t begin, std::int64_t end);
 
-/// log softmax(logits)[target] of one row, in nats.
-float log_likelihood(const float* logits, std::int64_t width, std::int64_t target);
-float log_likelihood(const std::uint16_t* logits, std::int64_t width, std::int64_t target);
+/// Running log-sum-exp of a row that comes in pieces: log sum exp = largest + log(sum).
+struct RunningSum {
+  float largest = 0;
+  float sum = 0;  ///< of exp(x - largest); 0 before the first piece
+};
+void add_exponentials(const float* x, std::int64_t count, RunningSum& state);
+void add_exponentials(const std::uint16_t* x, std::int64_t count, RunningSum& state);
 
 /// Attention of one query over `count` keys and values, rows of head_dim elements one after the
 /// other. Scores, weights and sums stay fp32; the context is rounded once.

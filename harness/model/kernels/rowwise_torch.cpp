@@ -140,29 +140,6 @@ void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_di
   });
 }
 
-at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& targets) {
-  require(plain_cpu(logits) && logits.dim() == 2 && targets.scalar_type() == at::kLong &&
-              targets.is_contiguous() && targets.numel() == logits.size(0),
-          "log_likelihood_cpu(): one target a row of logits is needed");
-  at::Tensor result = at::empty({logits.size(0)}, at::kFloat);
-  const std::int64_t vocab = logits.size(1);
-  const auto* target = targets.const_data_ptr<std::int64_t>();
-  for (std::int64_t r = 0; r < logits.size(0); ++r) {
-    require(target[r] >= 0 && target[r] < vocab, "log_likelihood_cpu(): a target is no token");
-  }
-  float* values = result.mutable_data_ptr<float>();
-  by_type(logits, [&](auto* type) {
-    using Element = std::remove_pointer_t<decltype(type)>;
-    at::parallel_for(
-        0, logits.size(0), grain_rows(vocab), [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t r = begin; r < end; ++r) {
-            values[r] = log_likelihood(in<Element>(logits) + r * vocab, vocab, target[r]);
-          }
-        });
-  });
-  return result;
-}
-
 void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t position,
                     at::Tensor& keys, at::Tensor& values) {
   require(plain_cpu(qkv) && plain_cpu(keys) && plain_cpu(values) && qkv.dim() == 2 &&

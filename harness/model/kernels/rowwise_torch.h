@@ -21,9 +21,6 @@ at::Tensor silu_gate_cpu(const at::Tensor& both);
 void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
                       const at::Tensor& cos, const at::Tensor& sin);
 
-/// logits [n, vocab], targets int64 [n] -> f32 [n]: log softmax(logits)[target], nats.
-at::Tensor log_likelihood_cpu(const at::Tensor& logits, const at::Tensor& targets);
-
 /// qkv [batch, (heads + 2 kv_heads) * head_dim] of one token a sequence: its keys and values go to
 /// `position` of the caches [batch, kv_heads, capacity, head_dim].
 void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t position,
