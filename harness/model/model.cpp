@@ -5,6 +5,7 @@
 #include <ATen/ops/log_softmax.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "harness/model/kernels/head_torch.h"
@@ -59,6 +60,7 @@ at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContex
 }
 
 at::Tensor Model::run(at::Tensor rows, StepContext& step) const {
+  step.observer = observer_;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     rows = run_one(layers_[i], rows, step);
@@ -124,6 +126,11 @@ at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Te
   step.layer = index;
   step.recorder = recorder;
   return run_one(layer, rows, step);
+}
+
+bool Model::prefill_equals_decode() const {
+  return std::all_of(layers_.begin(), layers_.end(),
+                     [](const Layer& layer) { return layer.ffn->prefill_equals_decode(); });
 }
 
 Model Model::clone() const {

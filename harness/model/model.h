@@ -113,6 +113,11 @@ class Model {
   /// Rows after the last layer -> hidden rows, as hidden() gives them.
   [[nodiscard]] at::Tensor finish(const at::Tensor& rows) const;
 
+  /// Every pass from now on tells `observer` what its blocks did; null ends it. Not owned.
+  void watch(StepObserver* observer) { observer_ = observer; }
+  /// False when a block computes a prompt otherwise than the same tokens one by one.
+  [[nodiscard]] bool prefill_equals_decode() const;
+
   /// Accounting over embeddings, layers and head; a tied head counts once. Work and touched bytes
   /// are those of the weights: the part of attention that grows with the context is left out.
   [[nodiscard]] Cost cost() const;
@@ -143,6 +148,7 @@ class Model {
   at::Tensor rope_frequencies_;      ///< f32 [rotary_dim / 2] or undefined
   at::Tensor alibi_;                 ///< f32 [1, heads, 1, max_positions] or undefined
   std::vector<Layer> layers_;
+  StepObserver* observer_ = nullptr;
 };
 
 /// Loads libtorch_cuda into the process and checks that the device exists; no-op for "cpu".

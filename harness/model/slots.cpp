@@ -14,6 +14,7 @@ Cost& Cost::operator+=(const Cost& other) {
   params += other.params;
   nonzero += other.nonzero;
   resident_bytes += other.resident_bytes;
+  host_bytes += other.host_bytes;
   touched_bytes += other.touched_bytes;
   flops_per_token += other.flops_per_token;
   return *this;
@@ -22,7 +23,10 @@ Cost& Cost::operator+=(const Cost& other) {
 Cost tensor_cost(const at::Tensor& tensor) {
   if (!tensor.defined()) return {};
   const auto bytes = static_cast<std::int64_t>(tensor.nbytes());
-  return {tensor.numel(), at::count_nonzero(tensor).item<std::int64_t>(), bytes, bytes, 0};
+  return {.params = tensor.numel(),
+          .nonzero = at::count_nonzero(tensor).item<std::int64_t>(),
+          .resident_bytes = bytes,
+          .touched_bytes = bytes};
 }
 
 std::unique_ptr<Linear> Linear::clone() const {

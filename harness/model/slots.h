@@ -17,13 +17,29 @@ namespace assay {
 class KvCache;
 class ActivationRecorder;
 
+/// kPrefill without a cache is a whole pass that scores: blocks with a policy for prompts then
+/// compute what decoding would.
 enum class Phase { kPrefill, kDecode };
+
+/// What blocks whose work depends on the input tell of each token.
+enum class StepFact {
+  kTouchedBytes,   ///< weights read beyond those that Cost::touched_bytes counts
+  kFallbackShare,  ///< of the neurons: how many were computed exactly
+};
 
 /// Tokens [offset, offset + length) of a packed row that attend only to each other.
 struct Segment {
   std::int64_t offset = 0;
   std::int64_t length = 0;
   at::Tensor mask;  ///< bool [length, length], true = may attend; undefined = causal
+};
+
+/// Receives what blocks did where that depends on the input, one value a row of the step.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  /// values f32 [rows] on any device.
+  virtual void observe(std::int64_t layer, StepFact fact, const at::Tensor& values) = 0;
 };
 
 /// What a block may know about the step it runs in. Owned by the decoder, alive for one forward.
@@ -36,6 +52,7 @@ struct StepContext {
   const std::vector<Segment>* segments = nullptr;  ///< packed form; then batch == 1
   KvCache* cache = nullptr;                        ///< appended to when set
   ActivationRecorder* recorder = nullptr;          ///< fed when set
+  StepObserver* observer = nullptr;                ///< told when set
   at::Tensor rope_cos, rope_sin;  ///< f32 [rows, rotary_dim / 2] when positions are rotary
   /// What the scaled scores get before the softmax: bool [tokens, keys] (true = may attend) or f32
   /// [1, heads, tokens or 1, keys] with ALiBi; undefined = causal over all keys.
@@ -63,8 +80,9 @@ class ActivationRecorder {
 struct Cost {
   std::int64_t params = 0;           ///< logical parameters, zeros included
   std::int64_t nonzero = 0;          ///< parameters that are not exactly zero
-  std::int64_t resident_bytes = 0;   ///< held in memory to run
-  std::int64_t touched_bytes = 0;    ///< read for one decoded token, batch 1
+  std::int64_t resident_bytes = 0;   ///< held in the device's memory to run
+  std::int64_t host_bytes = 0;       ///< held in the host's memory beside it; 0 on a CPU
+  std::int64_t touched_bytes = 0;    ///< read for any decoded token, batch 1
   std::int64_t flops_per_token = 0;  ///< executed, multiply and add counted apart
   Cost& operator+=(const Cost& other);
 };
@@ -131,6 +149,8 @@ class Ffn {
   virtual void replace_linear(LinearRole role, std::unique_ptr<Linear> block) = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Ffn> clone() const = 0;
+  /// False where a prompt is computed otherwise than the same tokens one by one, by a policy.
+  [[nodiscard]] virtual bool prefill_equals_decode() const { return true; }
 };
 
 }  // namespace assay

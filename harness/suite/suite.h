@@ -38,6 +38,9 @@ class SuiteContext {
   /// Folder of prepared data (see docs/formats/prepared_data.md); throws when data_format is "".
   [[nodiscard]] virtual const std::filesystem::path& data() const = 0;
   [[nodiscard]] virtual std::uint64_t seed() const = 0;
+  /// Passes of model() tell `observer` what their blocks did, until it is null again. Costs time:
+  /// not while something is timed.
+  virtual void watch(StepObserver* observer) = 0;
   virtual void emit(const MetricValue& value) = 0;
   virtual void emit_items(const std::vector<ItemScore>& items) = 0;
   virtual void emit_samples(const std::vector<Sample>& samples) = 0;

@@ -46,6 +46,7 @@ class RecordingContext final : public SuiteContext {
   const Model& dense_twin() override { return *dense_; }
   const std::filesystem::path& data() const override { return data_; }
   std::uint64_t seed() const override { return 0; }
+  void watch(StepObserver*) override {}
   void emit(const MetricValue& value) override { metrics[value.tag] = value; }
   void emit_items(const std::vector<ItemScore>& values) override {
     items.insert(items.end(), values.begin(), values.end());

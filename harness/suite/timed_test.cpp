@@ -3,6 +3,7 @@
 
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +18,7 @@
 namespace assay {
 
 void register_decode_suite(SuiteRegistry& registry);
+void register_ffn_decode_suite(SuiteRegistry& registry);
 void register_prefill_suite(SuiteRegistry& registry);
 
 namespace {
@@ -39,7 +41,7 @@ class SmallModel {
     model_ = std::make_unique<Model>(Model::load(folder_, options));
   }
   ~SmallModel() { std::filesystem::remove_all(folder_); }
-  [[nodiscard]] const Model& get() const { return *model_; }
+  [[nodiscard]] Model& get() { return *model_; }
 
  private:
   std::filesystem::path folder_;
@@ -48,13 +50,14 @@ class SmallModel {
 
 class Recording final : public SuiteContext {
  public:
-  explicit Recording(const Model& model) : model_(&model) {}
+  explicit Recording(Model& model) : model_(&model) {}
   const Model& model() override { return *model_; }
   const Model& dense_twin() override { return *model_; }
   const std::filesystem::path& data() const override {
     throw std::logic_error("timing suites read no data");
   }
   std::uint64_t seed() const override { return 5; }
+  void watch(StepObserver* observer) override { model_->watch(observer); }
   void emit(const MetricValue& value) override { metrics[value.tag] = value; }
   void emit_items(const std::vector<ItemScore>&) override { FAIL() << "no items are scored"; }
   void emit_samples(const std::vector<Sample>& values) override {
@@ -66,13 +69,40 @@ class Recording final : public SuiteContext {
   std::map<std::string, std::vector<Sample>> samples;
 
  private:
-  const Model* model_;
+  Model* model_;
+};
+
+/// An FFN that says how much it read: `bytes` for each row of the first layer, twice that of the
+/// next.
+class TellingFfn final : public Ffn {
+ public:
+  TellingFfn(std::unique_ptr<Ffn> inner, double bytes) : inner_(std::move(inner)), bytes_(bytes) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    if (step.observer != nullptr) {
+      const at::Tensor told = at::full({rows.size(0)}, bytes_ * double(step.layer + 1));
+      step.observer->observe(step.layer, StepFact::kTouchedBytes, told);
+    }
+    return inner_->forward(rows, step);
+  }
+  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
+    inner_->replace_linear(role, std::move(block));
+  }
+  Cost cost() const override { return inner_->cost(); }
+  std::unique_ptr<Ffn> clone() const override {
+    return std::make_unique<TellingFfn>(inner_->clone(), bytes_);
+  }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+  double bytes_;
 };
 
 class TimedSuites : public ::testing::Test {
  protected:
   TimedSuites() {
     register_decode_suite(registry_);
+    register_ffn_decode_suite(registry_);
     register_prefill_suite(registry_);
   }
 
@@ -123,14 +153,18 @@ TEST_F(TimedSuites, DecodeRateIsBatchOverMedianLatency) {
 }
 
 TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
-  for (const std::string kind : {"decode", "prefill"}) {
+  const std::map<std::string, Json> cases = {
+      {"decode", {{"prompt_tokens", 5}, {"new_tokens", 9}}},
+      {"ffn_decode", {{"steps", 12}, {"warmup", 2}}},
+      {"prefill", {{"prompt_tokens", 5}}},
+  };
+  for (const auto& [kind, given] : cases) {
     const SuiteKindInfo info = registry_.get(kind).info();
     EXPECT_EQ(info.stage, Stage::kTime);
     EXPECT_FALSE(info.needs_trained_weights);
     std::set<std::string> declared, emitted;
     for (const MetricDef& def : info.metrics) declared.insert(def.tag);
-    const Json given = kind == "decode" ? Json{{"prompt_tokens", 5}, {"new_tokens", 9}}
-                                        : Json{{"prompt_tokens", 5}};
+    if (kind != "prefill") declared.insert({"step/touched_bytes", "step/touched_bytes_p95"});
     const Recording seen = run(kind, given);
     for (const auto& [tag, value] : seen.metrics) emitted.insert(tag);
     EXPECT_EQ(declared, emitted) << kind;
@@ -147,6 +181,30 @@ TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
   EXPECT_DOUBLE_EQ(*seen.metrics.at("prefill/tokens_per_s").value,
                    14 / *seen.metrics.at("prefill/latency").value);
   EXPECT_FALSE(seen.metrics.at("prefill/latency").lo.has_value()) << "4 samples: no 95 % interval";
+}
+
+TEST_F(TimedSuites, FfnDecodeTimesEveryStepOfTheBlocks) {
+  const Recording seen = run("ffn_decode", {{"batch", 2}, {"steps", 50}, {"warmup", 3}});
+  const auto& samples = seen.samples.at("ffn_decode/latency");
+  EXPECT_EQ(samples.size(), 53U) << "more steps than positions: inputs are used again";
+  EXPECT_EQ(count_warmups(samples), 3);
+  EXPECT_DOUBLE_EQ(*seen.metrics.at("ffn_decode/tokens_per_s").value,
+                   2 / *seen.metrics.at("ffn_decode/latency").value);
+  const double blocks = 2.0 * 3 * 32 * 48 * sizeof(float);
+  EXPECT_DOUBLE_EQ(*seen.metrics.at("step/touched_bytes").value, blocks);
+}
+
+TEST_F(TimedSuites, WhatBlocksTellIsAddedUpTokenByToken) {
+  for (Layer& layer : model_.get().layers()) {
+    layer.ffn = std::make_unique<TellingFfn>(std::move(layer.ffn), 100.0);
+  }
+  const auto fixed = static_cast<double>(model_.get().cost().touched_bytes);
+  const Recording seen = run("decode", {{"batch", 3}, {"prompt_tokens", 4}, {"new_tokens", 6}});
+  const MetricValue& bytes = seen.metrics.at("step/touched_bytes");
+  EXPECT_EQ(bytes.n, 3 * 5) << "decoded tokens, not those of the prompt";
+  EXPECT_DOUBLE_EQ(*bytes.value, fixed + 300.0);
+  EXPECT_DOUBLE_EQ(*seen.metrics.at("step/touched_bytes_p95").value, fixed + 300.0);
+  EXPECT_EQ(seen.metrics.count("step/fallback_share"), 0U);
 }
 
 TEST_F(TimedSuites, RefuseMorePositionsThanTheModelSees) {

@@ -61,8 +61,12 @@ Fingerprint fingerprint_of_decode(const Model& model) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
   KvCache cache(model.spec(), kBatch, length, model.dtype(), model.device());
-  if (length > 1) {
-    static_cast<void>(model.hidden_step(tokens.slice(1, 0, length - 1).contiguous(), cache));
+  // A policy for prompts is another computation on purpose: then all tokens go one by one.
+  const std::int64_t stride =
+      model.prefill_equals_decode() ? std::max<std::int64_t>(1, length - 1) : 1;
+  for (std::int64_t begin = 0; begin + stride < length; begin += stride) {
+    static_cast<void>(
+        model.hidden_step(tokens.slice(1, begin, begin + stride).contiguous(), cache));
   }
   return fingerprint_of_rows(model,
                              model.hidden_step(tokens.slice(1, length - 1).contiguous(), cache));

@@ -12,7 +12,7 @@ namespace assay {
 Fingerprint fingerprint_of_pass(const Model& model);
 
 /// The same through the path that decoding takes: prefill of all but the last token into a cache,
-/// then one step.
+/// then one step. Token by token where a prompt is computed by a policy of its own.
 Fingerprint fingerprint_of_decode(const Model& model);
 
 }  // namespace assay

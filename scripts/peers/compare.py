@@ -24,7 +24,6 @@ from rounds import Side
 HERE = Path(__file__).resolve().parent
 WINDOW = 2048
 PROMPT, NEW = 128, 64
-ITEMS = 200
 
 
 @dataclasses.dataclass
@@ -154,18 +153,19 @@ class Bench:
                 f"acc_norm {a['acc_norm']:.3f} against {b['acc_norm']:.3f}"
             )
 
-        common = ["--model", self._options.model, "--dtype", dtype, "--limit", ITEMS]
+        items = self._options.limit
+        common = ["--model", self._options.model, "--dtype", dtype, "--limit", items]
         more = ["--data", self._options.piqa, "--batch-size", batch_size]
         return Contest(
-            title=f"PIQA, first {ITEMS} items",
+            title=f"PIQA, first {items} items",
             unit="items/s",
             dtype=dtype,
             peer=f"lm-eval, batch size {batch_size}",
             target=2.0,
-            ours=self._assay(dtype, "multiple_choice", self._options.items, {"limit": ITEMS}),
+            ours=self._assay(dtype, "multiple_choice", self._options.items, {"limit": items}),
             theirs=self._python("side_lm_eval.py", *common, *more),
-            our_rate=lambda r: ITEMS / r["seconds"],
-            their_rate=lambda r: ITEMS / r["seconds"],
+            our_rate=lambda r: items / r["seconds"],
+            their_rate=lambda r: items / r["seconds"],
             check=check,
         )
 
@@ -184,7 +184,7 @@ class Bench:
             rows.append(("perplexity", lambda d=dtype: self.perplexity(d)))
             rows.append(("decode", lambda d=dtype: self.decode(d, "transformers")))
             rows.append(("decode", lambda d=dtype: self.decode(d, "llama.cpp")))
-            for size in ("1", "8", "auto"):
+            for size in self._options.batch_sizes:
                 rows.append(("choice", lambda d=dtype, s=size: self.choice(d, s)))
         return [make() for name, make in rows if name in self._options.only]
 
@@ -243,6 +243,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--windows", type=int, default=2, help="of a perplexity pass")
+    parser.add_argument("--limit", type=int, default=200, help="items of PIQA")
+    parser.add_argument(
+        "--batch-sizes", nargs="+", default=["1", "8", "auto"], help="of lm-evaluation-harness"
+    )
     parser.add_argument(
         "--only", nargs="+", default=["perplexity", "decode", "choice"],
         choices=["perplexity", "decode", "choice"],

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "harness/base/clock.h"
+#include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 
 namespace assay {
@@ -63,6 +64,7 @@ class Decode final : public SuiteKind {
       generate(loop, prompt, new_tokens - 1, /*warmup=*/false, first, tokens);
       context.progress(r + 1, repetitions, "generations");
     }
+    log_steps(context, loop, prompt, new_tokens - 1);
     context.emit_samples(first.samples());
     context.emit_samples(tokens.samples());
     const std::vector<double> steps = tokens.steady();
@@ -73,6 +75,20 @@ class Decode final : public SuiteKind {
   }
 
  private:
+  /// Once more, not measured, to see what each token cost.
+  static void log_steps(SuiteContext& context, GreedyLoop& loop, const at::Tensor& prompt,
+                        std::int64_t steps) {
+    at::Tensor next = loop.prefill(prompt);
+    StepLog log;
+    context.watch(&log);
+    // A first step of which nothing is told: no step costs another than the accounting's.
+    for (std::int64_t i = 0; i < steps && (i == 0 || !log.empty()); ++i) next = loop.step(next);
+    context.watch(nullptr);
+    for (const MetricValue& metric : step_metrics(log, context.model().cost().touched_bytes)) {
+      context.emit(metric);
+    }
+  }
+
   static void generate(GreedyLoop& loop, const at::Tensor& prompt, std::int64_t steps, bool warmup,
                        SampleLog& first, SampleLog& tokens) {
     double start = monotonic_seconds();

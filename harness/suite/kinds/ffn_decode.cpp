@@ -1,0 +1,136 @@
+// The feed-forward blocks alone, one token at a time: what a method that rewrites them buys before
+// the rest of the model dilutes it.
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include "harness/base/clock.h"
+#include "harness/suite/step_log.h"
+#include "harness/suite/timed.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kLatency = "ffn_decode/latency";
+constexpr const char* kRate = "ffn_decode/tokens_per_s";
+
+/// The blocks' inputs of a pass, layer by layer.
+class FfnInputs final : public ActivationRecorder {
+ public:
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+    if (tap != Tap::kFfnInput) return;
+    if (static_cast<std::int64_t>(rows_.size()) != layer) {
+      throw std::logic_error("layers told of their inputs out of order, or twice");
+    }
+    rows_.push_back(rows.clone());
+  }
+  /// [tokens, width] of each layer. Throws when a block did not tell.
+  [[nodiscard]] const std::vector<at::Tensor>& of(const Model& model) const {
+    if (static_cast<std::int64_t>(rows_.size()) != model.layer_count()) {
+      throw std::logic_error("a feed-forward block does not tell the recorder its input");
+    }
+    return rows_;
+  }
+
+ private:
+  std::vector<at::Tensor> rows_;
+};
+
+/// All blocks once, on rows [first, first + batch) of their recorded inputs.
+void run_blocks(const Model& model, const std::vector<at::Tensor>& inputs, std::int64_t first,
+                std::int64_t batch, StepObserver* observer) {
+  StepContext step;
+  step.phase = Phase::kDecode;
+  step.batch = batch;
+  step.tokens = 1;
+  step.observer = observer;
+  for (std::int64_t layer = 0; layer < model.layer_count(); ++layer) {
+    const auto index = static_cast<std::size_t>(layer);
+    step.layer = layer;
+    (void)model.layers()[index].ffn->forward(inputs[index].narrow(0, first, batch), step);
+  }
+}
+
+class FfnDecode final : public SuiteKind {
+ public:
+  [[nodiscard]] SuiteKindInfo info() const override {
+    const std::string shape =
+        "; all layers one after the other, inputs of a synthetic text, equal batch";
+    SuiteKindInfo info;
+    info.name = "ffn_decode";
+    info.summary = "Latency of the feed-forward blocks for one decoded token";
+    info.stage = Stage::kTime;
+    info.needs_trained_weights = false;
+    info.params = {
+        count_param("batch", 1, 1, "tokens", "Rows that a block gets at a time"),
+        count_param("steps", 48, 1, "tokens", "Measured steps in one process"),
+        count_param("warmup", 8, 1, "tokens", "Steps before the measured ones"),
+    };
+    info.metrics = {
+        {kRate, "tokens/s", 1, "batch / median time of a step" + shape,
+         "Tokens a second through the feed-forward blocks"},
+        {kLatency, "s", -1, "median time of a step" + shape,
+         "Time of the feed-forward blocks of all layers for one step"},
+        peak_rss_definition(),
+    };
+    return info;
+  }
+
+  void run(SuiteContext& context, const Params& params) const override {
+    const c10::InferenceMode inference;
+    const Model& model = context.model();
+    const std::int64_t batch = params.get_int("batch");
+    const std::int64_t warmup = params.get_int("warmup");
+    const std::int64_t steps = warmup + params.get_int("steps");
+    const std::int64_t tokens = std::min(steps, model.spec().max_positions);
+    FfnInputs recorder;
+    // Every row of the batch reads a text of its own.
+    (void)model.hidden(synthetic_prompt(model, batch, tokens, context.seed()), &recorder);
+    const std::vector<at::Tensor> inputs = by_step(recorder.of(model), batch, tokens);
+    SampleLog log(kLatency);
+    for (std::int64_t i = 0; i < steps; ++i) {
+      const double start = monotonic_seconds();
+      run_blocks(model, inputs, i % tokens * batch, batch, nullptr);
+      log.add(monotonic_seconds() - start, i < warmup);
+      context.progress(i + 1, steps, "steps");
+    }
+    StepLog facts;
+    for (std::int64_t i = 0; i < tokens; ++i) run_blocks(model, inputs, i * batch, batch, &facts);
+    context.emit_samples(log.samples());
+    const std::vector<double> seconds = log.steady();
+    context.emit(rate_metric(kRate, seconds, static_cast<double>(batch)));
+    context.emit(median_metric(kLatency, seconds));
+    for (const MetricValue& metric : step_metrics(facts, blocks_cost(model))) context.emit(metric);
+    context.emit(peak_rss_metric());
+  }
+
+ private:
+  /// [batch * tokens, width], sequences one after the other -> token by token of all sequences.
+  static std::vector<at::Tensor> by_step(const std::vector<at::Tensor>& recorded,
+                                         std::int64_t batch, std::int64_t tokens) {
+    std::vector<at::Tensor> inputs;
+    for (const at::Tensor& rows : recorded) {
+      const std::int64_t width = rows.size(1);
+      inputs.push_back(rows.view({batch, tokens, width}).transpose(0, 1).reshape({-1, width}));
+    }
+    return inputs;
+  }
+
+  static std::int64_t blocks_cost(const Model& model) {
+    std::int64_t bytes = 0;
+    for (const Layer& layer : model.layers()) bytes += layer.ffn->cost().touched_bytes;
+    return bytes;
+  }
+};
+
+}  // namespace
+
+void register_ffn_decode_suite(SuiteRegistry& registry) {
+  registry.add(std::make_unique<FfnDecode>());
+}
+
+}  // namespace assay

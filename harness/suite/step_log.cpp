@@ -1,0 +1,68 @@
+#include "harness/suite/step_log.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "harness/stats/intervals.h"
+
+namespace assay {
+namespace {
+
+MetricValue step_metric(const std::string& tag, double value, std::size_t tokens) {
+  MetricValue metric;
+  metric.tag = tag;
+  metric.value = value;
+  metric.n = static_cast<std::int64_t>(tokens);
+  return metric;
+}
+
+}  // namespace
+
+void StepLog::observe(std::int64_t layer, StepFact fact, const at::Tensor& values) {
+  Series& series = series_[static_cast<std::size_t>(fact)];
+  // Layers come in ascending order, so one that is not higher starts the next pass.
+  if (layer <= series.last_layer) series.begin = series.sums.size();
+  series.last_layer = layer;
+  const at::Tensor local = values.to(at::kCPU, at::kDouble).contiguous();
+  const auto rows = static_cast<std::size_t>(local.numel());
+  if (series.sums.size() < series.begin + rows) {
+    series.sums.resize(series.begin + rows, 0.0);
+    series.divisors.resize(series.begin + rows, 0.0);
+  }
+  const auto* value = local.const_data_ptr<double>();
+  for (std::size_t i = 0; i < rows; ++i) {
+    series.sums[series.begin + i] += value[i];
+    series.divisors[series.begin + i] += 1.0;
+  }
+}
+
+const StepLog::Series& StepLog::series(StepFact fact) const {
+  return series_[static_cast<std::size_t>(fact)];
+}
+
+std::vector<double> StepLog::touched_bytes() const { return series(StepFact::kTouchedBytes).sums; }
+
+std::vector<double> StepLog::fallback_share() const {
+  const Series& told = series(StepFact::kFallbackShare);
+  std::vector<double> shares(told.sums.size());
+  std::transform(told.sums.begin(), told.sums.end(), told.divisors.begin(), shares.begin(),
+                 std::divides<>());
+  return shares;
+}
+
+std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_bytes) {
+  std::vector<double> bytes = log.touched_bytes();
+  if (bytes.empty()) bytes.push_back(0.0);  // the same for every token
+  for (double& value : bytes) value += static_cast<double>(fixed_bytes);
+  std::vector<MetricValue> metrics = {
+      step_metric("step/touched_bytes", mean(bytes), bytes.size()),
+      step_metric("step/touched_bytes_p95", quantile(bytes, 0.95), bytes.size()),
+  };
+  const std::vector<double> shares = log.fallback_share();
+  if (!shares.empty()) {
+    metrics.push_back(step_metric("step/fallback_share", mean(shares), shares.size()));
+  }
+  return metrics;
+}
+
+}  // namespace assay
