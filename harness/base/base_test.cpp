@@ -4,9 +4,11 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <thread>
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
+#include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
@@ -78,6 +80,39 @@ TEST(Files, ImpossiblePlaceNamesTheRemedy) {
   } catch (const MachineError& error) {
     EXPECT_THAT(error.what(), HasSubstr("/proc/assay: cannot be written"));
   }
+}
+
+TEST(FileLock, OneAtATime) {
+  const Folder folder;
+  const fs::path entry = folder.path() / "entry";
+  int inside = 0, most = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const FileLock lock(entry, {});
+      EXPECT_TRUE(lock.held());
+      most = std::max(most, ++inside);  // nobody else is here: no race
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      --inside;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(most, 1);
+}
+
+TEST(FileLock, WaitingEndsWhenAskedTo) {
+  const Folder folder;
+  const FileLock first(folder.path() / "entry", {});
+  std::stop_source stop;
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    stop.request_stop();
+  });
+  EXPECT_FALSE(FileLock(folder.path() / "entry", stop.get_token()).held());
+}
+
+TEST(FileLock, APlaceThatCannotBeWrittenDoesNotStopAnybody) {
+  EXPECT_FALSE(FileLock("/proc/assay/entry", {}).held());
 }
 
 }  // namespace

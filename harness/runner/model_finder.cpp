@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/errors.h"
+#include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/runner/tools.h"
@@ -56,6 +57,8 @@ fs::path import_model(const std::string& name, const Catalogue& catalogue,
     throw UserError(unknown_name_message("model", name, model_names(catalogue)));
   }
   const fs::path folder = ensure_folder(assay_home() / "models") / name;
+  const FileLock lock(folder, stop);
+  if (is_model_folder(folder)) return folder;  // another program made it meanwhile
   say(fmt::format("importing model {} into {}", name, folder.string()));
   run_python_tool({"import-model", "--manifest", manifest.string(), "--out", folder.string()},
                   std::move(stop));

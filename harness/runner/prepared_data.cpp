@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/errors.h"
+#include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/runner/hash_cache.h"
 #include "harness/runner/tools.h"
@@ -74,12 +75,14 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
                          std::stop_token stop) {
   const fs::path folder = assay_home() / "prepared" / key;
   if (prepared_is_intact(folder)) return folder;
+  ensure_folder(folder.parent_path());
+  const FileLock lock(folder, stop);
+  if (prepared_is_intact(folder)) return folder;  // another program made it meanwhile
   std::error_code error;
   if (fs::exists(folder, error)) {
     say(fmt::format("{}: damaged; preparing it again", folder.string()));
     fs::remove_all(folder, error);
   }
-  ensure_folder(folder.parent_path());
   say(fmt::format("preparing {} ({}{}{})", request.dataset->name, request.split,
                   request.task.empty() ? "" : ", ", request.task));
   run_python_tool(tool_arguments(request, raw, folder), std::move(stop));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 #include "harness/base/errors.h"
 #include "harness/store/connection.h"
 
@@ -24,10 +26,23 @@ Header read_header(Connection& connection) {
   return header;
 }
 
+/// Other programs may migrate the same file at this moment: each writes a copy of its own, and only
+/// one that is still of the old version gets the name.
 void keep_a_copy(Connection& connection, int version) {
   const std::filesystem::path copy = fmt::format("{}.v{}.bak", connection.path().string(), version);
   if (std::filesystem::exists(copy)) return;  // another program made it, or an earlier try
-  connection.guarded([&] { connection.query("VACUUM INTO ?").with(copy.string()).run(); });
+  const std::filesystem::path mine =
+      fmt::format("{}.{:08x}", copy.string(), std::random_device()());
+  connection.guarded([&] { connection.query("VACUUM INTO ?").with(mine.string()).run(); });
+  const bool old = connection.guarded([&] {
+    SQLite::Database made(mine.string());
+    return made.execAndGet("PRAGMA user_version").getInt() == version;
+  });
+  if (old) {
+    std::filesystem::rename(mine, copy);
+  } else {
+    std::filesystem::remove(mine);
+  }
 }
 
 void apply(Connection& connection, const Migration& migration) {
