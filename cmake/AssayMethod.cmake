@@ -1,18 +1,28 @@
-# add_compression_method(NAME SOURCE...): the library assay_method_NAME out of methods/NAME, its entry in the generated
-# registration, the hash of its sources, and one test program out of the folder's *_test.cpp.
+# add_compression_method(NAME SOURCE... [SHARED FOLDER...]): the library assay_method_NAME out of methods/NAME, its entry in
+# the generated registration, the hash of its sources, and one test program out of the folder's *_test.cpp.
 # A method's CMakeLists.txt is this one call. NAME must be a C identifier: register_NAME(MethodRegistry&) is called.
+# SHARED compress: links the library of harness/compress, and its sources count as the method's.
 
 # Shared mathematics: part of every method's source hash, since changing it changes what a method does.
-set(ASSAY_METHOD_SHARED_SOURCES layerwise.cpp layerwise.h masks.cpp masks.h obs.cpp obs.h sparsity.cpp sparsity.h)
+set(ASSAY_METHOD_SHARED_SOURCES layerwise.cpp layerwise.h masks.cpp masks.h neuron_statistics.cpp
+    neuron_statistics.h obs.cpp obs.h sparsity.cpp sparsity.h)
 list(TRANSFORM ASSAY_METHOD_SHARED_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/harness/method/)
 
 function(add_compression_method name)
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
     message(FATAL_ERROR "method name '${name}': use lower-case letters, digits and '_', starting with a letter")
   endif()
+  cmake_parse_arguments(ARG "" "" "SHARED" ${ARGN})
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
-  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
+  list(TRANSFORM ARG_UNPARSED_ARGUMENTS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
   set(hashed ${sources} ${headers} ${ASSAY_METHOD_SHARED_SOURCES})
+  set(libraries "")
+  foreach(folder ${ARG_SHARED})
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${folder}/*.h ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cpp)
+    list(FILTER files EXCLUDE REGEX "_test\\.cpp$")
+    list(APPEND hashed ${files})
+    list(APPEND libraries assay_${folder})
+  endforeach()
   list(SORT hashed)
   set(hash_file ${CMAKE_BINARY_DIR}/generated/methods/${name}_source_hash.cpp)
   add_custom_command(
@@ -20,7 +30,7 @@ function(add_compression_method name)
     COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUTPUT=${hash_file} "-DFILES=${hashed}" -P ${CMAKE_SOURCE_DIR}/cmake/AssayHashSources.cmake
     DEPENDS ${hashed} ${CMAKE_SOURCE_DIR}/cmake/AssayHashSources.cmake
     COMMENT "Hashing the sources of method ${name}" VERBATIM)
-  assay_library(assay_method_${name} SOURCES ${sources} ${hash_file} DEPENDS assay_method)
+  assay_library(assay_method_${name} SOURCES ${sources} ${hash_file} DEPENDS assay_method ${libraries})
   set_property(GLOBAL APPEND PROPERTY ASSAY_METHOD_NAMES ${name})
 
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)

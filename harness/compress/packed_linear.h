@@ -34,5 +34,7 @@ void store_packed(Json& plan, std::map<std::string, at::Tensor>& tensors, const 
 /// Reads it back. Throws UserError when it is missing or the tensors contradict the plan.
 PackedMatrix load_packed(const Json& plan, const std::map<std::string, at::Tensor>& tensors,
                          const std::string& name);
+/// The same matrix in the memory of `device`.
+PackedMatrix on_device(PackedMatrix matrix, at::Device device);
 
 }  // namespace assay

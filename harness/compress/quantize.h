@@ -10,9 +10,11 @@
 
 namespace assay {
 
+inline constexpr std::int64_t kGroupMultiple = 32;
+
 struct QuantizeOptions {
   std::int64_t bits = 4;     ///< 2, 3, 4 or 8
-  std::int64_t group = 128;  ///< columns that share a scale; a multiple of 32
+  std::int64_t group = 128;  ///< columns that share a scale; a multiple of kGroupMultiple
 };
 
 /// Codes of a matrix; W ~ scale * (code - zero). Scales are already rounded to what is stored.
@@ -24,12 +26,14 @@ struct Quantized {
 };
 
 /// Round to nearest on an asymmetric grid from the group's minimum (at most 0) to its maximum (at
-/// least 0). weight f32 [rows, cols] on the CPU, finite.
+/// least 0), so that 0 is on the grid. weight f32 [rows, cols] on the CPU; UserError when it is not
+/// finite.
 Quantized quantize_rtn(const at::Tensor& weight, const QuantizeOptions& options);
 
 /// GPTQ (Frantar et al., ICLR 2023, arXiv 2210.17323): column by column, the rounding error of a
 /// column moved into those that follow with the inverse Hessian. hessian = (2 / n) X^T X, f32
-/// [cols, cols]. Grids are taken from the weights as they are when their group starts.
+/// [cols, cols]. Grids are taken from the weights as they are when their group starts. Columns of
+/// inputs that were always 0 become 0.
 Quantized quantize_gptq(const at::Tensor& weight, const at::Tensor& hessian,
                         const QuantizeOptions& options, double damping, const DampingRetry& retry);
 
