@@ -2,7 +2,10 @@
 // step's product come? Every matrix is larger than the caches, or there are as many as it takes.
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>
@@ -13,11 +16,16 @@
 #include "harness/model/kernels/gemv_torch.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
+#include "harness/model/kernels/packed.h"
+#include "harness/model/kernels/packed_cpu.h"
 
 namespace {
 
 /// More than any last-level cache that the project has met.
 constexpr std::int64_t kColdBytes = std::int64_t{384} << 20;
+
+/// Columns that share a scale in packed matrices.
+constexpr std::int64_t kGroup = 128;
 
 at::ScalarType dtype_of(std::int64_t bits) { return bits == 16 ? at::kBFloat16 : at::kFloat; }
 
@@ -28,6 +36,16 @@ std::vector<at::Tensor> cold_weights(std::int64_t rows, std::int64_t cols, at::S
   std::vector<at::Tensor> weights;
   for (std::int64_t i = 0; i < copies; ++i) weights.push_back(assay::copy_on_large_pages(one));
   return weights;
+}
+
+void count_rates(benchmark::State& state, std::int64_t bytes, std::int64_t weights) {
+  const auto products = static_cast<double>(state.iterations());
+  state.counters["bytes/s"] =
+      benchmark::Counter(products * static_cast<double>(bytes), benchmark::Counter::kIsRate,
+                         benchmark::Counter::kIs1000);
+  state.counters["flop/s"] =
+      benchmark::Counter(products * 2.0 * static_cast<double>(weights), benchmark::Counter::kIsRate,
+                         benchmark::Counter::kIs1000);
 }
 
 template <typename Product>
@@ -42,13 +60,7 @@ void run_products(benchmark::State& state, Product product) {
     benchmark::DoNotOptimize(product(x, weights[next]));
     next = (next + 1) % weights.size();
   }
-  const auto products = static_cast<double>(state.iterations());
-  state.counters["bytes/s"] =
-      benchmark::Counter(products * static_cast<double>(weights.front().nbytes()),
-                         benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
-  state.counters["flop/s"] =
-      benchmark::Counter(products * 2.0 * static_cast<double>(rows * cols * batch),
-                         benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+  count_rates(state, static_cast<std::int64_t>(weights.front().nbytes()), rows * cols * batch);
 }
 
 void dense_product(benchmark::State& state) {
@@ -60,6 +72,36 @@ void dense_product(benchmark::State& state) {
 void aten_linear(benchmark::State& state) {
   run_products(state,
                [](const at::Tensor& x, const at::Tensor& weight) { return at::linear(x, weight); });
+}
+
+/// Random codes; as many copies as it takes for each to be cold.
+std::vector<assay::PackedMatrix> cold_packed(std::int64_t rows, std::int64_t cols,
+                                             std::int64_t bits) {
+  const std::int64_t groups = (cols + kGroup - 1) / kGroup, levels = std::int64_t{1} << bits;
+  const at::Tensor zeros = at::full({rows, groups}, levels / 2, at::kByte);
+  const assay::PackedMatrix one = assay::pack_matrix(at::randint(levels, {rows, cols}, at::kByte),
+                                                     at::rand({rows, groups}), zeros, bits, kGroup);
+  std::vector<assay::PackedMatrix> matrices;
+  for (std::int64_t i = 0; i <= kColdBytes / one.bytes(); ++i) {
+    matrices.push_back(one);
+    matrices.back().codes = assay::copy_on_large_pages(one.codes);
+    matrices.back().scales = assay::copy_on_large_pages(one.scales);
+    matrices.back().zeros = assay::copy_on_large_pages(one.zeros);
+  }
+  return matrices;
+}
+
+void packed_product(benchmark::State& state) {
+  const c10::InferenceMode inference;
+  const std::int64_t rows = state.range(0), cols = state.range(1), batch = state.range(2);
+  const auto weights = cold_packed(rows, cols, state.range(3));
+  const at::Tensor x = at::randn({batch, cols});
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(assay::packed_product(x, weights[next], {}));
+    next = (next + 1) % weights.size();
+  }
+  count_rates(state, weights.front().bytes(), rows * cols * batch);
 }
 
 /// The limit: a sum over memory that is read once, on the same pages by the same threads. As a
@@ -101,8 +143,30 @@ void prefill_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime();
 }
 
+/// The two matrices of an FFN of width 4096 with 16384 neurons.
+void ffn_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "batch", "bits"});
+  for (const std::int64_t bits : {2, 3, 4, 8}) {
+    for (const std::int64_t batch : {1, 4, 8}) {
+      benchmark->Args({4096, 16384, batch, bits});
+      benchmark->Args({16384, 4096, batch, bits});
+    }
+  }
+  benchmark->UseRealTime();
+}
+
+void dense_ffn_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "batch", "bits"});
+  for (const std::int64_t bits : {32, 16}) {
+    benchmark->Args({4096, 16384, 1, bits});
+    benchmark->Args({16384, 4096, 1, bits});
+  }
+  benchmark->UseRealTime();
+}
+
+BENCHMARK(packed_product)->Apply(ffn_shapes);
 BENCHMARK(read_bandwidth)->UseRealTime();
-BENCHMARK(dense_product)->Apply(decode_shapes)->Apply(prefill_shapes);
+BENCHMARK(dense_product)->Apply(dense_ffn_shapes)->Apply(decode_shapes)->Apply(prefill_shapes);
 BENCHMARK(aten_linear)->Apply(decode_shapes)->Apply(prefill_shapes);
 
 }  // namespace

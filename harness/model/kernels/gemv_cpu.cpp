@@ -11,28 +11,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace assay::HWY_NAMESPACE {
-/// Two vectors of weights out of 2 * lanes elements. fp32 comes in its order; of bfloat16 the first
-/// vector has the elements of even places and the second those of odd ones, because two elements
-/// lie in one 32-bit word and one instruction each takes them out. arrange() puts x in the same
-/// order.
-HWY_INLINE void load_two(const float* p, V& first, V& second) {
-  first = load(p);
-  second = load(p + lane_count());
-}
-
-HWY_INLINE void load_two(const std::uint16_t* p, V& first, V& second) {
-#if HWY_TARGET == HWY_SCALAR
-  first = hn::Set(D(), to_float(p[0]));
-  second = hn::Set(D(), to_float(p[1]));
-#else
-  const hn::Repartition<std::uint16_t, D> narrow;
-  const hn::RebindToUnsigned<D> wide;
-  const auto words = hn::BitCast(wide, hn::LoadU(narrow, p));
-  first = hn::BitCast(D(), hn::ShiftLeft<16>(words));
-  second = hn::BitCast(D(), hn::And(words, hn::Set(wide, 0xffff0000U)));
-#endif
-}
-
 template <typename Element>
 HWY_INLINE void finish(const GemvArgs<Element>& args, std::int64_t row, std::int64_t b,
                        std::int64_t done, float total) {

@@ -1,16 +1,15 @@
 #include "harness/model/kernels/gemv_torch.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <stdexcept>
 #include <vector>
 
 #include "harness/model/kernels/gemv_cpu.h"
+#include "harness/model/kernels/pieces.h"
 
 namespace assay {
 namespace {
@@ -21,21 +20,14 @@ constexpr std::int64_t kPieceBytes = 64 * 1024;
 /// Activations up to this many elements are widened on the stack.
 constexpr std::int64_t kStackElements = 4096;
 
-/// Threads take rows in pieces as they come: one that the system has stopped for a while holds up a
-/// piece, not half of the product. Rows do not depend on each other, so the order does not matter.
+/// Rows do not depend on each other, so their order does not matter.
 template <typename Element, typename Kernel>
 void run(const GemvArgs<Element>& args, std::int64_t out, Kernel kernel) {
   const std::int64_t row_bytes = args.cols * static_cast<std::int64_t>(sizeof(Element));
   const std::int64_t piece =
       std::max<std::int64_t>(8, kPieceBytes / std::max<std::int64_t>(1, row_bytes));
-  const std::int64_t pieces = (out + piece - 1) / piece;
-  std::atomic<std::int64_t> next{0};
-  at::parallel_for(0, std::min<std::int64_t>(pieces, at::get_num_threads()), 1,
-                   [&](std::int64_t, std::int64_t) {
-                     for (std::int64_t i = next++; i < pieces; i = next++) {
-                       kernel(args, i * piece, std::min(out, (i + 1) * piece));
-                     }
-                   });
+  for_each_piece(out, piece,
+                 [&](std::int64_t begin, std::int64_t end) { kernel(args, begin, end); });
 }
 
 /// The fields that do not depend on the element type.

@@ -11,7 +11,7 @@ namespace assay {
 /// may be short. One row is one output neuron, as in Linear.
 ///
 /// The layout of `codes` is the same on every processor, so that an artefact can be moved; it is
-/// described where it is made, in packed.cpp.
+/// described in packed_layout.h.
 struct PackedMatrix {
   std::int64_t rows = 0, cols = 0;
   std::int64_t bits = 4;                     ///< 2, 3, 4 or 8
@@ -21,6 +21,10 @@ struct PackedMatrix {
   at::Tensor zeros;                          ///< uint8 [rows, groups]
   [[nodiscard]] std::int64_t bytes() const;  ///< of the three tensors, as they lie in memory
 };
+
+/// PackedMatrix::bytes() of a matrix of this size.
+std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, std::int64_t bits,
+                          std::int64_t group);
 
 /// codes uint8 [rows, cols] < 2^bits, scales [rows, groups] (rounded to f16), zeros [rows, groups].
 /// Throws std::logic_error for sizes that do not fit.
@@ -36,9 +40,12 @@ at::Tensor dequantise(const PackedMatrix& matrix, at::ScalarType dtype);
 /// rows [n, cols] fp32 or bf16, bias [matrix.rows] or undefined -> rows W^T + bias [n, matrix.rows]
 /// in rows' dtype.
 ///
-/// A few rows on a CPU read the packed codes once; more are multiplied with tiles of dequantised
-/// weights, so that the whole matrix never stands unpacked. Both agree within the dtype's rounding;
-/// the result does not depend on the number of threads.
+/// Up to 8 rows on a CPU read the packed codes once, with the activations in 16-bit fixed point:
+/// each is off by at most 2^-16 of the largest among its 32 (packed_cpu.h), far below bf16's
+/// rounding, not below fp32's; a row with a value that is not finite becomes NaN throughout. A row
+/// gives the same bits alone as among others. More rows are multiplied with tiles of dequantised
+/// weights in the rows' dtype, so that the whole matrix never stands unpacked. Neither result
+/// depends on the number of threads.
 at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
                           const at::Tensor& bias);
 

@@ -1,0 +1,364 @@
+#include "harness/model/kernels/packed_cpu.h"
+
+// Processors from Ice Lake and Zen 4 on multiply and add 16-bit integers in one instruction; they
+// are Highway's target AVX3_DL, which has to be asked for.
+#define HWY_WANT_AVX3_DL 1
+// Highway compiles this file once for each instruction set; the best one is chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "harness/model/kernels/packed_cpu.cpp"
+#include <hwy/foreach_target.h>
+// clang-format off
+#include <hwy/highway.h>
+#include "harness/model/kernels/packed_words-inl.h"
+// clang-format on
+
+#include <algorithm>
+#include <array>
+#include <cfloat>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "harness/model/kernels/packed_layout.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace assay::HWY_NAMESPACE {
+
+/// Reads `count` < lane_count() elements as a whole vector with zeros behind them.
+template <typename Element, typename Load>
+HWY_INLINE V load_some(const Element* from, std::int64_t count, Load load_all) {
+  if (count >= lane_count()) return load_all(from);
+  std::array<Element, HWY_MAX_BYTES> padded{};
+  std::copy(from, from + count, padded.begin());
+  return load_all(padded.data());
+}
+
+HWY_INLINE V load_scales(const std::uint16_t* from, std::int64_t count) {
+  return load_some(from, count, [](const std::uint16_t* p) HWY_ATTR {
+    const hn::Rebind<hwy::float16_t, D> half;
+    return hn::PromoteTo(D(), hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(p)));
+  });
+}
+
+HWY_INLINE V load_zeros(const std::uint8_t* from, std::int64_t count) {
+  return load_some(from, count, [](const std::uint8_t* p) HWY_ATTR {
+    return hn::ConvertTo(D(), hn::PromoteTo(I32(), hn::LoadU(hn::Rebind<std::uint8_t, D>(), p)));
+  });
+}
+
+/// How the scales of a row go to the lanes of its vectors: `many` to each vector, and on to the
+/// next ones after `vectors` vectors. Groups that fit neither way are first spread over units.
+struct ScalePlan {
+  ScalePlan(const PackedView& matrix, std::int64_t vector_cols) : groups(matrix.groups()) {
+    const std::int64_t group = matrix.group;
+    if (group % vector_cols == 0) {
+      vectors = group / vector_cols;
+    } else if (vector_cols % group == 0) {
+      many = vector_cols / group;
+    } else {
+      many = vector_cols / kPackedUnit;
+      spread = group / kPackedUnit;
+      entries = packed_units(matrix.cols);
+    }
+    entries = std::max(entries, groups);
+    padded = entries + many + 2 * lane_count();
+  }
+  std::int64_t groups = 0, many = 1, vectors = 1, spread = 1, entries = 0;
+  std::int64_t padded = 0;  ///< floats to keep for a row: vectors at its end reach beyond
+};
+
+/// Scales of row `row` as fp32 into `scales`; totals start with what the zero points take away:
+/// sum_c scale (code - zero) x = sum_g scale_g (sum_c code x - zero_g sum_c x).
+template <int kBatch>
+HWY_INLINE void start_row(const PackedView& matrix, const PackedInput& x, std::int64_t sums_stride,
+                          const ScalePlan& plan, std::int64_t row, float* scales,
+                          V (&totals)[kBatch]) {
+  ASSAY_UNROLL for (auto& total : totals) total = hn::Zero(D());
+  for (std::int64_t g = 0; g < plan.groups; g += lane_count()) {
+    const std::int64_t at = row * plan.groups + g;
+    const V scale = load_scales(matrix.scales + at, plan.groups - g);
+    const V zero = load_zeros(matrix.zeros + at, plan.groups - g);
+    const V both = hn::Mul(scale, zero);
+    store(scale, scales + g);
+    ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+      totals[b] = hn::NegMulAdd(both, load(x.group_sums + b * sums_stride + g), totals[b]);
+    }
+  }
+  if (plan.spread == 1) return;
+  for (std::int64_t u = plan.entries - 1; u > 0; --u) scales[u] = scales[u / plan.spread];
+}
+
+/// What the vectors at one place of kRows rows are multiplied with.
+struct BlockInput {
+  const std::int16_t* values;
+  const float* lane_scales;
+  std::int64_t values_stride, lane_scales_stride;  ///< between activation rows
+  const float* scales;
+  std::int64_t scales_stride;  ///< between weight rows
+};
+
+template <int kBits, int kBatch, int kRows, typename Lanes>
+HWY_INLINE void add_block(Block<kBits> (&blocks)[kRows], const BlockInput& in, Lanes lanes,
+                          V (&totals)[kRows][kBatch]) {
+  Sums sums[kRows][kBatch];
+  ASSAY_UNROLL for (auto& line : sums) {
+    ASSAY_UNROLL for (auto& sum : line) sum = hn::Zero(I32());
+  }
+  ASSAY_UNROLL for (int f = 0; f < Coding<kBits>::kFields; ++f) {
+    Words codes[kRows];
+    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) codes[r] = blocks[r].take();
+    ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+      const auto x = load_values(in.values + b * in.values_stride + f * kWords);
+      ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+        sums[r][b] = add_products(sums[r][b], codes[r], x);
+      }
+    }
+  }
+  ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+    const V scale = hn::TableLookupLanes(load(in.scales + r * in.scales_stride), lanes);
+    ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+      const V x_scale = load(in.lane_scales + b * in.lane_scales_stride);
+      const V sum = hn::Mul(hn::ConvertTo(D(), sums[r][b]), x_scale);
+      totals[r][b] = hn::MulAdd(sum, scale, totals[r][b]);
+    }
+  }
+}
+
+/// Copies the bytes in front of `end` where a whole vector at `p` would reach beyond.
+HWY_INLINE const std::uint8_t* within(const std::uint8_t* p, const std::uint8_t* end,
+                                      std::array<std::uint8_t, HWY_MAX_BYTES>& copy) {
+  if (end - p >= static_cast<std::ptrdiff_t>(copy.size())) return p;
+  std::copy(p, end, copy.begin());
+  return copy.data();
+}
+
+/// All that does not change from row to row.
+template <int kBits>
+struct Job {
+  Job(const PackedView& view, const PackedInput& input)
+      : matrix(view),
+        x(input),
+        sizes(packed_input_sizes(view)),
+        plan(view, Coding<kBits>::kVectorCols),
+        row_bytes(packed_row_bytes(view.cols, kBits)),
+        word_bytes(packed_word_bytes(view.cols, kBits)),
+        end(view.codes + view.rows * row_bytes) {}
+  const PackedView& matrix;
+  const PackedInput& x;
+  PackedInputSizes sizes;
+  ScalePlan plan;
+  std::int64_t row_bytes, word_bytes;
+  const std::uint8_t* end;
+};
+
+/// kRows weight rows times kBatch activation rows. Several weight rows share the loads of x, which
+/// weigh as much as the codes: 16 bits of x meet 2 of a code.
+template <int kBits, int kBatch, int kRows>
+HWY_INLINE void rows_product(const Job<kBits>& job, std::int64_t row, float* scales,
+                             V (&totals)[kRows][kBatch]) {
+  constexpr std::int64_t kBytes = 2 * kWords;
+  const ScalePlan& plan = job.plan;
+  ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+    start_row(job.matrix, job.x, job.sizes.group_sums, plan, row + r, scales + r * plan.padded,
+              totals[r]);
+  }
+  HWY_ALIGN std::array<std::int32_t, HWY_LANES(std::int32_t)> places;
+  for (std::int64_t l = 0; l < lane_count(); ++l) {
+    places[l] = static_cast<std::int32_t>(l * plan.many / lane_count());
+  }
+  const auto lanes = hn::SetTableIndices(D(), places.data());
+  BlockInput in{job.x.values, job.x.lane_scales, job.sizes.values, job.sizes.lane_scales,
+                scales,       plan.padded};
+  std::int64_t left = plan.vectors;
+  const std::uint8_t* low = job.matrix.codes + row * job.row_bytes;
+  const std::uint8_t* high = low + job.word_bytes;
+  const auto next = [&]() HWY_ATTR {
+    low += kBytes;
+    high += kBytes / 2;
+    in.values += Coding<kBits>::kFields * kWords;
+    in.lane_scales += lane_count();
+    if (--left > 0) return;
+    left = plan.vectors;
+    in.scales += plan.many;
+  };
+  Block<kBits> blocks[kRows];
+  std::int64_t bytes = job.word_bytes;
+  for (; bytes >= kBytes; bytes -= kBytes) {
+    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+      blocks[r].load_at(low + r * job.row_bytes, high + r * job.row_bytes);
+    }
+    add_block(blocks, in, lanes, totals);
+    next();
+  }
+  if (bytes == 0) return;
+  ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+    std::array<std::uint8_t, HWY_MAX_BYTES> low_copy{}, high_copy{};
+    const std::uint8_t* upper = high + r * job.row_bytes;
+    if constexpr (kBits == 3) upper = within(upper, job.end, high_copy);
+    blocks[r].load_at(within(low + r * job.row_bytes, job.end, low_copy), upper);
+  }
+  add_block(blocks, in, lanes, totals);
+}
+
+template <int kBits, int kBatch, int kRows>
+void store_rows(const Job<kBits>& job, std::int64_t row, float* scales, std::int64_t count,
+                float* y, std::int64_t y_stride) {
+  V totals[kRows][kBatch];
+  rows_product<kBits>(job, row, scales, totals);
+  ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+    if (b >= count) break;
+    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) y[b * y_stride + row + r] = sum_of(totals[r][b]);
+  }
+}
+
+template <int kBits, int kBatch>
+void range_product(const PackedView& matrix, const PackedInput& x, std::int64_t count,
+                   std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride) {
+  constexpr int kRows = kBatch == 8 ? 1 : kBatch == 4 ? 2 : 4;
+  const Job<kBits> job(matrix, x);
+  std::vector<float> scales(static_cast<std::size_t>(kRows * job.plan.padded));
+  std::int64_t row = begin;
+  for (; row + kRows <= end; row += kRows) {
+    store_rows<kBits, kBatch, kRows>(job, row, scales.data(), count, y, y_stride);
+  }
+  for (; row < end; ++row) {
+    store_rows<kBits, kBatch, 1>(job, row, scales.data(), count, y, y_stride);
+  }
+}
+
+template <int kBits, typename... Args>
+void by_batch(const PackedView& matrix, const PackedInput& x, Args... args) {
+  switch (x.batch) {
+    case 1:
+      return range_product<kBits, 1>(matrix, x, args...);
+    case 2:
+      return range_product<kBits, 2>(matrix, x, args...);
+    case 4:
+      return range_product<kBits, 4>(matrix, x, args...);
+    default:
+      return range_product<kBits, 8>(matrix, x, args...);
+  }
+}
+
+void product(const PackedView& matrix, const PackedInput& x, std::int64_t count, std::int64_t begin,
+             std::int64_t end, float* y, std::int64_t y_stride) {
+  switch (matrix.bits) {
+    case 2:
+      return by_batch<2>(matrix, x, count, begin, end, y, y_stride);
+    case 3:
+      return by_batch<3>(matrix, x, count, begin, end, y, y_stride);
+    case 4:
+      return by_batch<4>(matrix, x, count, begin, end, y, y_stride);
+    default:
+      return by_batch<8>(matrix, x, count, begin, end, y, y_stride);
+  }
+}
+
+/// One unit of activations in fixed point.
+struct FixedUnit {
+  std::array<std::int16_t, kPackedUnit> values;
+  float scale = 0;  ///< NaN when an activation is not finite
+  float sum = 0;    ///< of the values
+};
+
+HWY_INLINE void round_unit(const float* x, FixedUnit& unit) {
+  constexpr float kLargest = 32767.0F;
+  V most = hn::Zero(D()), broken = hn::Zero(D()), sum = hn::Zero(D());
+  for (std::int64_t c = 0; c < kPackedUnit; c += lane_count()) {
+    most = hn::Max(most, hn::Abs(load(x + c)));
+    broken = hn::MulAdd(load(x + c), hn::Zero(D()), broken);
+  }
+  const float top = hn::GetLane(hn::MaxOfLanes(D(), most));
+  const V inverse = hn::Set(D(), top > kLargest * FLT_MIN ? kLargest / top : 0.0F);
+  const hn::Rebind<std::int16_t, D> narrow;
+  for (std::int64_t c = 0; c < kPackedUnit; c += lane_count()) {
+    const auto rounded = hn::NearestInt(hn::Mul(load(x + c), inverse));
+    hn::StoreU(hn::DemoteTo(narrow, rounded), narrow, unit.values.data() + c);
+    sum = hn::Add(sum, hn::ConvertTo(D(), rounded));
+  }
+  unit.scale = top / kLargest + sum_of(broken);
+  unit.sum = sum_of(sum);
+}
+
+/// Puts a unit where the vectors of its codes will look for it.
+template <int kBits>
+HWY_INLINE void place_unit(const FixedUnit& unit, std::int64_t index, std::int16_t* to) {
+  constexpr std::int64_t kUnitWords = packed_words(kBits), kFields = packed_fields(kBits);
+  constexpr std::int64_t kRun = std::min<std::int64_t>(kUnitWords, kWords);
+  for (std::int64_t f = 0; f < kFields; ++f) {
+    for (std::int64_t w = 0; w < kUnitWords; w += kRun) {
+      const std::int64_t word = index * kUnitWords + w;
+      std::memcpy(to + (word / kWords * kFields + f) * kWords + word % kWords,
+                  unit.values.data() + f * kUnitWords + w, kRun * sizeof(std::int16_t));
+    }
+  }
+}
+
+template <int kBits>
+void arrange_row(const PackedView& matrix, const float* x, std::int16_t* values, float* lane_scales,
+                 float* group_sums) {
+  constexpr std::int64_t kLanes = packed_words(kBits) / 2;
+  FixedUnit unit;
+  for (std::int64_t c = 0; c < matrix.cols; c += kPackedUnit) {
+    std::array<float, kPackedUnit> last{};
+    const float* from = x + c;
+    if (c + kPackedUnit > matrix.cols) {
+      std::copy(from, x + matrix.cols, last.begin());
+      from = last.data();
+    }
+    round_unit(from, unit);
+    place_unit<kBits>(unit, c / kPackedUnit, values);
+    std::fill_n(lane_scales + c / kPackedUnit * kLanes, kLanes, unit.scale);
+    group_sums[c / matrix.group] += unit.scale * unit.sum;
+  }
+}
+
+void arrange(const PackedView& matrix, const float* x, std::int16_t* values, float* lane_scales,
+             float* group_sums) {
+  switch (matrix.bits) {
+    case 4:
+      return arrange_row<4>(matrix, x, values, lane_scales, group_sums);
+    case 8:
+      return arrange_row<8>(matrix, x, values, lane_scales, group_sums);
+    default:
+      return arrange_row<2>(matrix, x, values, lane_scales, group_sums);
+  }
+}
+
+const char* packed_target_name() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace assay::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace assay {
+
+HWY_EXPORT(product);
+HWY_EXPORT(arrange);
+HWY_EXPORT(packed_target_name);
+
+PackedInputSizes packed_input_sizes(const PackedView& matrix) {
+  constexpr std::int64_t kMaxLanes = 16;         // of 32 bits
+  constexpr std::int64_t kMostVectorCols = 256;  // 2 bits in 512
+  const std::int64_t cols = (matrix.cols + kMostVectorCols - 1) / kMostVectorCols * kMostVectorCols;
+  const std::int64_t lane_cols = kPackedUnit / (packed_words(matrix.bits) / 2);
+  return {cols, cols / lane_cols, (matrix.groups() + kMaxLanes - 1) / kMaxLanes * kMaxLanes};
+}
+
+void packed_arrange(const PackedView& matrix, const float* x, std::int64_t row,
+                    const PackedInput& to) {
+  const PackedInputSizes sizes = packed_input_sizes(matrix);
+  HWY_DYNAMIC_DISPATCH(arrange)
+  (matrix, x, to.values + row * sizes.values, to.lane_scales + row * sizes.lane_scales,
+   to.group_sums + row * sizes.group_sums);
+}
+
+void packed_product_rows(const PackedView& matrix, const PackedInput& x, std::int64_t count,
+                         std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(product)(matrix, x, count, begin, end, y, y_stride);
+}
+
+const char* packed_target() { return HWY_DYNAMIC_DISPATCH(packed_target_name)(); }
+
+}  // namespace assay
+#endif
