@@ -1,0 +1,228 @@
+// Hypothesis tests and bootstrap against SciPy (scripts/golden/stats_tests_goldens.py).
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/stats/bootstrap.h"
+#include "harness/stats/mcnemar.h"
+#include "harness/stats/multiplicity.h"
+#include "harness/stats/permutation.h"
+#include "harness/stats/power.h"
+#include "harness/stats/rank_test.h"
+
+namespace assay {
+namespace {
+
+using Values = std::vector<double>;
+constexpr double kTolerance = 1e-9;
+const Alternative kAlternatives[] = {Alternative::kTwoSided, Alternative::kGreater,
+                                     Alternative::kLess};
+
+const Json& goldens() {
+  static const Json kDocument =
+      read_json_file(std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/stats/tests.json");
+  return kDocument;
+}
+
+void expect_interval(const Interval& got, const Json& wanted, const std::string& what) {
+  EXPECT_NEAR(got.lo, wanted.at(0).get<double>(), kTolerance) << what;
+  EXPECT_NEAR(got.hi, wanted.at(1).get<double>(), kTolerance) << what;
+}
+
+double double_of(const Json& value) { return value.get<double>(); }
+
+TEST(RankTest, AgreesWithSciPy) {
+  for (const Json& row : goldens().at("rank")) {
+    for (const Alternative alternative : kAlternatives) {
+      const TestResult got =
+          rank_test(row.at("x").get<Values>(), row.at("y").get<Values>(), alternative);
+      EXPECT_EQ(got.variant, row.at("variant"));
+      EXPECT_EQ(got.statistic, double_of(row.at("u")));
+      EXPECT_NEAR(got.p, double_of(row.at("p").at(alternative_name(alternative))), kTolerance)
+          << row.dump();
+    }
+  }
+}
+
+TEST(RankTest, EqualValuesSayNothing) {
+  const TestResult got = rank_test(Values{10, 10, 10}, Values{10, 10, 10}, Alternative::kTwoSided);
+  EXPECT_EQ(got.p, 1);
+  EXPECT_EQ(got.statistic, 4.5);
+  EXPECT_EQ(got.variant, "u_asymptotic_tie_cc");
+}
+
+TEST(RankTest, StatesTheSmallestAttainableP) {
+  const TestResult three = rank_test(Values{1, 2, 3}, Values{4, 5, 6}, Alternative::kLess);
+  EXPECT_NEAR(three.p, 0.05, 1e-12);
+  EXPECT_NEAR(three.least_p, 0.05, 1e-12);
+}
+
+TEST(Permutation, FreeExchangeAgreesWithSciPy) {
+  for (const Json& row : goldens().at("permutation")) {
+    const Statistic statistic = row.at("of") == "mean" ? Statistic(mean) : Statistic(median);
+    for (const Alternative alternative : kAlternatives) {
+      const TestResult got = permutation_test(row.at("x").get<Values>(), row.at("y").get<Values>(),
+                                              statistic, alternative);
+      EXPECT_EQ(got.variant, "perm_exact");
+      EXPECT_NEAR(got.statistic, double_of(row.at("statistic")), kTolerance);
+      EXPECT_NEAR(got.p, double_of(row.at("p").at(alternative_name(alternative))), kTolerance);
+    }
+  }
+}
+
+TEST(Permutation, SignFlipsAgreeWithSciPy) {
+  for (const Json& row : goldens().at("sign_flip")) {
+    const auto differences = row.at("differences").get<Values>();
+    for (const Alternative alternative : kAlternatives) {
+      const TestResult got = sign_flip_test(differences, alternative);
+      EXPECT_EQ(got.variant, "signflip_exact");
+      EXPECT_NEAR(got.statistic, double_of(row.at("statistic")), kTolerance);
+      EXPECT_NEAR(got.p, double_of(row.at("p").at(alternative_name(alternative))), kTolerance);
+      const TestResult blocks_of_one = block_flip_test(differences, 1, alternative);
+      EXPECT_EQ(blocks_of_one.p, got.p);
+      EXPECT_EQ(blocks_of_one.variant, "blockflip_exact");
+    }
+  }
+}
+
+TEST(Permutation, BlocksChangeSignTogether) {
+  // Two blocks: (1, 1) and (1, 1, incomplete). Four arrangements, one as large as the observed.
+  const TestResult got = block_flip_test(Values{1, 1, 1}, 2, Alternative::kGreater);
+  EXPECT_EQ(got.p, 0.25);
+  EXPECT_EQ(got.n, 2U);
+  EXPECT_EQ(got.least_p, 0.25);
+  EXPECT_EQ(got.statistic, 1.0);
+}
+
+TEST(Permutation, RandomArrangementsComeNearTheExactOnes) {
+  const auto differences = goldens().at("sign_flip").at(2).at("differences").get<Values>();
+  PermutationLimits limits;
+  const double exact = sign_flip_test(differences, Alternative::kGreater, limits).p;
+  limits.exact_pairs = 4;
+  const TestResult random = sign_flip_test(differences, Alternative::kGreater, limits);
+  EXPECT_EQ(random.variant, "signflip_mc");
+  EXPECT_EQ(random.draws, limits.draws);
+  EXPECT_EQ(random.seed, limits.seed);
+  // Five standard errors of a share of 100,000.
+  EXPECT_NEAR(random.p, exact, 5 * std::sqrt(exact * (1 - exact) / 1e5));
+  EXPECT_EQ(sign_flip_test(differences, Alternative::kGreater, limits).p, random.p);
+
+  const Json& row = goldens().at("permutation").at(0);
+  limits.exact_splits = 10;
+  limits.draws = 20'000;
+  const TestResult split = permutation_test(row.at("x").get<Values>(), row.at("y").get<Values>(),
+                                            mean, Alternative::kLess, limits);
+  EXPECT_EQ(split.variant, "perm_mc");
+  EXPECT_NEAR(split.p, double_of(row.at("p").at("less")), 0.002);
+  EXPECT_GT(split.p, 0);
+}
+
+TEST(Permutation, PIsNeverZeroAndItsLeastIsStated) {
+  const Values seven(7, 0.1);
+  const TestResult got = sign_flip_test(seven, Alternative::kGreater);
+  EXPECT_EQ(got.p, 1.0 / 128);
+  EXPECT_EQ(got.least_p, 1.0 / 128);
+  EXPECT_EQ(sign_flip_test(seven, Alternative::kTwoSided).least_p, 2.0 / 128);
+  const Values thirty(30, 0.1);
+  EXPECT_EQ(sign_flip_test(thirty, Alternative::kGreater).p, 1.0 / 100'001);
+}
+
+TEST(McNemarTest, AgreesWithSciPy) {
+  for (const Json& row : goldens().at("mcnemar")) {
+    const McNemar got = mcnemar(row.at("b"), row.at("c"));
+    EXPECT_NEAR(got.exact, double_of(row.at("exact")), kTolerance) << row.dump();
+    EXPECT_NEAR(got.mid_p, double_of(row.at("mid_p")), kTolerance) << row.dump();
+    EXPECT_NEAR(got.chi_square_p, double_of(row.at("chi_square_p")), kTolerance) << row.dump();
+  }
+}
+
+TEST(Bootstrap, BcaAgreesWithSciPy) {
+  for (const Json& row : goldens().at("bca")) {
+    const auto samples = row.at("samples").get<std::vector<Values>>();
+    const std::string of = row.at("of");
+    const Resampling resampling{row.at("resamples"), row.at("seed"), 0.95};
+    const auto ratio = [](std::span<const double> a, std::span<const double> b) {
+      return mean(b) / mean(a);
+    };
+    const Statistic statistic = of == "mean"     ? Statistic(mean)
+                                : of == "median" ? Statistic(median)
+                                                 : Statistic(sample_standard_deviation);
+    const BootstrapEstimate got = samples.size() == 2
+                                      ? paired_bootstrap(samples[0], samples[1], ratio, resampling)
+                                      : bootstrap_estimate(samples[0], statistic, resampling);
+    EXPECT_NEAR(got.value, double_of(row.at("value")), kTolerance) << of;
+    EXPECT_NEAR(got.std_error, double_of(row.at("std_error")), kTolerance) << of;
+    expect_interval(got.percentile, row.at("percentile"), of + " percentile");
+    ASSERT_TRUE(got.bca.has_value()) << of;
+    expect_interval(*got.bca, row.at("bca"), of + " bca");
+  }
+}
+
+TEST(Bootstrap, BcaIsAbsentWhereItIsNotDefined) {
+  EXPECT_FALSE(bootstrap_estimate(Values{2.0}, mean).bca.has_value());
+  const BootstrapEstimate constant = bootstrap_estimate(Values{2.0, 2.0, 2.0}, mean);
+  ASSERT_TRUE(constant.bca.has_value());
+  EXPECT_EQ(constant.bca->lo, 2.0);
+  EXPECT_EQ(constant.bca->hi, 2.0);
+}
+
+TEST(Bootstrap, RatioOfMediansCoversTheTruth) {
+  Values a, b;
+  for (int i = 0; i < 15; ++i) {
+    a.push_back(1 + 0.01 * i);
+    b.push_back(1.2 + 0.012 * ((7 * i) % 15));
+  }
+  const BootstrapEstimate got = ratio_of_medians(a, b);
+  EXPECT_NEAR(got.value, 1.2, 1e-12);
+  EXPECT_LT(got.percentile.lo, 1.2);
+  EXPECT_GT(got.percentile.hi, 1.2);
+  EXPECT_GT(got.percentile.lo, 1.1);
+  EXPECT_LT(got.percentile.hi, 1.3);
+}
+
+TEST(Holm, AgreesWithItsDefinition) {
+  for (const Json& row : goldens().at("holm")) {
+    const Values got = holm_adjusted(row.at("p").get<Values>());
+    EXPECT_THAT(got,
+                testing::Pointwise(testing::DoubleNear(1e-12), row.at("adjusted").get<Values>()));
+  }
+}
+
+TEST(Power, MinimumDetectableEffect) {
+  const double z = double_of(goldens().at("mde_z"));
+  EXPECT_NEAR(minimum_detectable_effect(0.05, 25), z * 0.01, 1e-9);
+  EXPECT_NEAR(minimum_detectable_difference(0.03, 9, 0.04, 16), z * std::sqrt(2e-4), 1e-9);
+}
+
+TEST(Tests, RefuseWhatIsOutsideTheirDomain) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Values fine{1.0, 2.0};
+  EXPECT_THROW(rank_test(Values{}, fine, Alternative::kLess), std::invalid_argument);
+  EXPECT_THROW(rank_test(fine, Values{nan}, Alternative::kLess), std::invalid_argument);
+  EXPECT_THROW(sign_flip_test(Values{}, Alternative::kLess), std::invalid_argument);
+  EXPECT_THROW(sign_flip_test(Values{infinity}, Alternative::kLess), std::invalid_argument);
+  EXPECT_THROW(block_flip_test(fine, 0, Alternative::kLess), std::invalid_argument);
+  EXPECT_THROW(permutation_test(fine, Values{nan}, mean, Alternative::kLess),
+               std::invalid_argument);
+  EXPECT_THROW(mcnemar(-1, 2), std::invalid_argument);
+  EXPECT_THROW(holm_adjusted(Values{0.5, nan}), std::invalid_argument);
+  EXPECT_THROW(holm_adjusted(Values{1.5}), std::invalid_argument);
+  EXPECT_THROW(minimum_detectable_effect(0.1, 0), std::invalid_argument);
+  EXPECT_THROW(minimum_detectable_effect(-0.1, 3), std::invalid_argument);
+  EXPECT_THROW(minimum_detectable_effect(0.1, 3, 1.0), std::invalid_argument);
+  EXPECT_THROW(bootstrap_estimate(Values{nan, 1.0}, mean), std::invalid_argument);
+  EXPECT_THROW(paired_bootstrap(fine, Values{1.0}, [](auto, auto) { return 0.0; }),
+               std::invalid_argument);
+  EXPECT_THROW(ratio_of_medians(fine, Values{0.0}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace assay
