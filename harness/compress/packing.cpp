@@ -1,6 +1,4 @@
-// What a quantised matrix takes once packed; apart from quantize.cpp, which is numerics only.
-#include <ATen/ops/zeros.h>
-
+// Quantised matrices into the kernels' layout; quantize.cpp is numerics only.
 #include "harness/compress/quantize.h"
 
 namespace assay {
@@ -11,13 +9,7 @@ PackedMatrix pack(const Quantized& quantized) {
 }
 
 std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, const QuantizeOptions& options) {
-  // The layout belongs to packed.cpp, and every row of it takes the same: ask it for one.
-  const std::int64_t groups = (cols + options.group - 1) / options.group;
-  const at::TensorOptions bytes = at::TensorOptions().dtype(at::kByte);
-  return rows * pack_matrix(at::zeros({1, cols}, bytes),
-                            at::zeros({1, groups}, bytes.dtype(at::kFloat)),
-                            at::zeros({1, groups}, bytes), options.bits, options.group)
-                    .bytes();
+  return packed_bytes(rows, cols, options.bits, options.group);
 }
 
 }  // namespace assay

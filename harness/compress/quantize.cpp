@@ -49,14 +49,8 @@ Grid fit_grid(const float* weights, std::int64_t count, std::int64_t bits) {
 }
 
 void require_options(const QuantizeOptions& options) {
-  const auto [bits, group] = options;
-  if (bits != 2 && bits != 3 && bits != 4 && bits != 8) {
-    throw std::logic_error(fmt::format("weights of {} bits: 2, 3, 4 or 8 are possible", bits));
-  }
-  if (group <= 0 || group % kGroupMultiple != 0) {
-    throw std::logic_error(
-        fmt::format("groups of {} columns: a multiple of {} is needed", group, kGroupMultiple));
-  }
+  const std::vector<std::string> problems = quantize_problems(options, "bits", "group");
+  if (!problems.empty()) throw std::logic_error(problems.front());
 }
 
 void require_finite(const at::Tensor& weight) {
@@ -138,6 +132,21 @@ std::int64_t block_of(std::int64_t group) {
 }
 
 }  // namespace
+
+std::vector<std::string> quantize_problems(const QuantizeOptions& options,
+                                           const std::string& bits_name,
+                                           const std::string& group_name) {
+  std::vector<std::string> problems;
+  const auto [bits, group] = options;
+  if (bits != 2 && bits != 3 && bits != 4 && bits != 8) {
+    problems.push_back(fmt::format("{} is {}: 2, 3, 4 and 8 are possible", bits_name, bits));
+  }
+  if (group <= 0 || group % kGroupMultiple != 0) {
+    problems.push_back(
+        fmt::format("{} is {}: it must be a multiple of {}", group_name, group, kGroupMultiple));
+  }
+  return problems;
+}
 
 Quantized quantize_rtn(const at::Tensor& weight, const QuantizeOptions& options) {
   require_finite(weight);

@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "harness/method/obs.h"
 #include "harness/model/kernels/packed.h"
@@ -16,6 +18,12 @@ struct QuantizeOptions {
   std::int64_t bits = 4;     ///< 2, 3, 4 or 8
   std::int64_t group = 128;  ///< columns that share a scale; a multiple of kGroupMultiple
 };
+
+/// What is wrong with a user's options, each named as the parameter that it comes from; empty =
+/// fine. All else here throws std::logic_error for such options.
+std::vector<std::string> quantize_problems(const QuantizeOptions& options,
+                                           const std::string& bits_name,
+                                           const std::string& group_name);
 
 /// Codes of a matrix; W ~ scale * (code - zero). Scales are already rounded to what is stored.
 struct Quantized {
