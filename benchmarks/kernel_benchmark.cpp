@@ -7,11 +7,14 @@
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "harness/model/kernels/gathered.h"
 #include "harness/model/kernels/gemv_cpu.h"
 #include "harness/model/kernels/gemv_torch.h"
 #include "harness/model/kernels/large_pages.h"
@@ -104,6 +107,58 @@ void packed_product(benchmark::State& state) {
   count_rates(state, weights.front().bytes(), rows * cols * batch);
 }
 
+/// `share` per mille of the neurons, spread over all of them as outliers are.
+assay::Selection random_selection(std::int64_t neurons, std::int64_t share) {
+  const at::Tensor z = at::rand({neurons});
+  const at::Tensor low = at::full({neurons}, static_cast<double>(share) / 1000);
+  return assay::select_outside(z, low, at::full({neurons}, 2.0));
+}
+
+/// Rows chosen afresh in every turn out of enough matrices that they are cold.
+template <typename Product>
+void run_gathered(benchmark::State& state, Product product) {
+  const c10::InferenceMode inference;
+  const std::int64_t neurons = state.range(0), width = state.range(1);
+  const at::ScalarType dtype = dtype_of(state.range(3));
+  const std::vector<at::Tensor> weights = cold_weights(neurons, width, dtype);
+  std::vector<assay::Selection> selections;
+  for (int i = 0; i < 7; ++i) selections.push_back(random_selection(neurons, state.range(2)));
+  std::size_t turn = 0;
+  std::int64_t rows = 0;
+  for (auto _ : state) {
+    const assay::Selection& selection = selections[turn % selections.size()];
+    product(weights[turn % weights.size()], selection);
+    rows += *selection.count.const_data_ptr<std::int32_t>();
+    ++turn;
+  }
+  const std::int64_t mean = rows / std::max<std::int64_t>(1, state.iterations());
+  count_rates(state, mean * width * static_cast<std::int64_t>(weights.front().element_size()),
+              mean * width);
+}
+
+void gathered_product(benchmark::State& state) {
+  const at::Tensor x = at::randn({state.range(1)}).to(dtype_of(state.range(3)));
+  run_gathered(state, [&](const at::Tensor& weight, const assay::Selection& selection) {
+    benchmark::DoNotOptimize(assay::gathered_product(x, weight, {}, selection));
+  });
+}
+
+void gathered_accumulate(benchmark::State& state) {
+  const at::Tensor coefficients = at::randn({state.range(0)});
+  at::Tensor y = at::zeros({state.range(1)});
+  run_gathered(state, [&](const at::Tensor& weight, const assay::Selection& selection) {
+    assay::gathered_accumulate(coefficients, weight, selection, y);
+  });
+}
+
+void select_outside(benchmark::State& state) {
+  const c10::InferenceMode inference;
+  const std::int64_t neurons = state.range(0);
+  const at::Tensor z = at::rand({neurons}), high = at::full({neurons}, 2.0);
+  const at::Tensor low = at::full({neurons}, static_cast<double>(state.range(1)) / 1000);
+  for (auto _ : state) benchmark::DoNotOptimize(assay::select_outside(z, low, high));
+}
+
 /// The limit: a sum over memory that is read once, on the same pages by the same threads. As a
 /// product with one row it runs through the same loop, so it is the kernel without its row ends.
 void read_bandwidth(benchmark::State& state) {
@@ -164,6 +219,24 @@ void dense_ffn_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime();
 }
 
+/// Shares of neurons that TARDIS falls back for, per mille.
+void gathered_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "share", "bits"});
+  for (const std::int64_t bits : {32, 16}) {
+    for (const std::int64_t share : {0, 20, 75, 200}) {
+      benchmark->Args({16384, 4096, share, bits});
+    }
+  }
+  benchmark->UseRealTime();
+}
+
+BENCHMARK(gathered_product)->Apply(gathered_shapes);
+BENCHMARK(gathered_accumulate)->Apply(gathered_shapes);
+BENCHMARK(select_outside)
+    ->ArgNames({"rows", "share"})
+    ->Args({16384, 20})
+    ->Args({16384, 200})
+    ->UseRealTime();
 BENCHMARK(packed_product)->Apply(ffn_shapes);
 BENCHMARK(read_bandwidth)->UseRealTime();
 BENCHMARK(dense_product)->Apply(dense_ffn_shapes)->Apply(decode_shapes)->Apply(prefill_shapes);
@@ -175,6 +248,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::AddCustomContext("instruction set", assay::gemv_target());
+  benchmark::AddCustomContext("instruction set of packed products", assay::packed_target());
   benchmark::AddCustomContext("threads", std::to_string(at::get_num_threads()));
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

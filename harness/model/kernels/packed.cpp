@@ -153,10 +153,10 @@ at::Tensor few_rows(const at::Tensor& rows, const PackedMatrix& matrix, const at
   const PackedView weight = view(matrix);
   const FixedRows x(rows.to(at::kFloat), weight);
   at::Tensor y = at::empty({rows.size(0), matrix.rows}, rows.options().dtype(at::kFloat));
-  float* to = y.mutable_data_ptr<float>();
+  const PackedOutput to{y.mutable_data_ptr<float>(), matrix.rows, rows.size(0)};
   const std::int64_t piece = std::max<std::int64_t>(8, kPieceBytes / matrix.codes.size(1));
   for_each_piece(matrix.rows, piece, [&](std::int64_t begin, std::int64_t end) {
-    packed_product_rows(weight, x.input(), rows.size(0), begin, end, to, matrix.rows);
+    packed_product_rows(weight, x.input(), begin, end, to);
   });
   if (bias.defined()) y.add_(bias);
   return y.to(rows.scalar_type());

@@ -67,25 +67,37 @@ struct ScalePlan {
   std::int64_t padded = 0;  ///< floats to keep for a row: vectors at its end reach beyond
 };
 
-/// Scales of row `row` as fp32 into `scales`; totals start with what the zero points take away:
+/// What is prepared of a row before its codes are read, `floats` long: its scales as fp32, then a
+/// vector for each activation row, in which its total starts with what the zero points take away:
 /// sum_c scale (code - zero) x = sum_g scale_g (sum_c code x - zero_g sum_c x).
+struct RowStart {
+  RowStart(const ScalePlan& plan, std::int64_t batch) : totals(plan.padded), floats(totals) {
+    floats += batch * lane_count();
+  }
+  std::int64_t totals, floats;
+};
+
 template <int kBatch>
-HWY_INLINE void start_row(const PackedView& matrix, const PackedInput& x, std::int64_t sums_stride,
-                          const ScalePlan& plan, std::int64_t row, float* scales,
-                          V (&totals)[kBatch]) {
+HWY_INLINE void prepare_row(const PackedView& matrix, const PackedInput& x,
+                            std::int64_t sums_stride, const ScalePlan& plan, std::int64_t row,
+                            float* to) {
+  V totals[kBatch];
   ASSAY_UNROLL for (auto& total : totals) total = hn::Zero(D());
   for (std::int64_t g = 0; g < plan.groups; g += lane_count()) {
     const std::int64_t at = row * plan.groups + g;
     const V scale = load_scales(matrix.scales + at, plan.groups - g);
     const V zero = load_zeros(matrix.zeros + at, plan.groups - g);
     const V both = hn::Mul(scale, zero);
-    store(scale, scales + g);
+    store(scale, to + g);
     ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
       totals[b] = hn::NegMulAdd(both, load(x.group_sums + b * sums_stride + g), totals[b]);
     }
   }
+  ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
+    store(totals[b], to + plan.padded + b * lane_count());
+  }
   if (plan.spread == 1) return;
-  for (std::int64_t u = plan.entries - 1; u > 0; --u) scales[u] = scales[u / plan.spread];
+  for (std::int64_t u = plan.entries - 1; u > 0; --u) to[u] = to[u / plan.spread];
 }
 
 /// What the vectors at one place of kRows rows are multiplied with.
@@ -140,6 +152,7 @@ struct Job {
         x(input),
         sizes(packed_input_sizes(view)),
         plan(view, Coding<kBits>::kVectorCols),
+        start(plan, std::min<std::int64_t>(input.batch, 4)),
         row_bytes(packed_row_bytes(view.cols, kBits)),
         word_bytes(packed_word_bytes(view.cols, kBits)),
         end(view.codes + view.rows * row_bytes) {}
@@ -147,28 +160,55 @@ struct Job {
   const PackedInput& x;
   PackedInputSizes sizes;
   ScalePlan plan;
+  RowStart start;
   std::int64_t row_bytes, word_bytes;
   const std::uint8_t* end;
+};
+
+/// Fetches codes into the second-level cache well before they are read. Two rows side by side are
+/// two short streams, which the processor's own prefetching does not follow.
+template <int kBits, int kRows>
+class Fetcher {
+ public:
+  HWY_INLINE Fetcher(const Job<kBits>& job, const std::uint8_t* rows)
+      : next_(rows + (kRows - 1) * job.row_bytes + kAhead) {
+    if constexpr (kBits == 3) next_ += job.word_bytes;
+  }
+  /// As much as one vector of each row takes, upper bits included.
+  HWY_INLINE void step() {
+    constexpr std::int64_t kLine = 64, kBytes = kRows * 2 * kWords * kBits / Coding<kBits>::kField;
+    for (std::int64_t b = 0; b < kBytes; b += kLine) __builtin_prefetch(next_ + b, 0, 2);
+    next_ += kBytes;
+  }
+
+ private:
+  static constexpr std::int64_t kAhead = 4096;
+  const std::uint8_t* next_;
 };
 
 /// kRows weight rows times kBatch activation rows. Several weight rows share the loads of x, which
 /// weigh as much as the codes: 16 bits of x meet 2 of a code.
 template <int kBits, int kBatch, int kRows>
-HWY_INLINE void rows_product(const Job<kBits>& job, std::int64_t row, float* scales,
+HWY_INLINE void rows_product(const Job<kBits>& job, std::int64_t row, const float* prepared,
                              V (&totals)[kRows][kBatch]) {
   constexpr std::int64_t kBytes = 2 * kWords;
   const ScalePlan& plan = job.plan;
   ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
-    start_row(job.matrix, job.x, job.sizes.group_sums, plan, row + r, scales + r * plan.padded,
-              totals[r]);
+    const float* first = prepared + r * job.start.floats + job.start.totals;
+    ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) totals[r][b] = load(first + b * lane_count());
   }
   HWY_ALIGN std::array<std::int32_t, HWY_LANES(std::int32_t)> places;
   for (std::int64_t l = 0; l < lane_count(); ++l) {
     places[l] = static_cast<std::int32_t>(l * plan.many / lane_count());
   }
   const auto lanes = hn::SetTableIndices(D(), places.data());
-  BlockInput in{job.x.values, job.x.lane_scales, job.sizes.values, job.sizes.lane_scales,
-                scales,       plan.padded};
+  BlockInput in;
+  in.values = job.x.values;
+  in.lane_scales = job.x.lane_scales;
+  in.values_stride = job.sizes.values;
+  in.lane_scales_stride = job.sizes.lane_scales;
+  in.scales = prepared;
+  in.scales_stride = job.start.floats;
   std::int64_t left = plan.vectors;
   const std::uint8_t* low = job.matrix.codes + row * job.row_bytes;
   const std::uint8_t* high = low + job.word_bytes;
@@ -181,12 +221,14 @@ HWY_INLINE void rows_product(const Job<kBits>& job, std::int64_t row, float* sca
     left = plan.vectors;
     in.scales += plan.many;
   };
+  Fetcher<kBits, kRows> fetcher(job, low);
   Block<kBits> blocks[kRows];
   std::int64_t bytes = job.word_bytes;
   for (; bytes >= kBytes; bytes -= kBytes) {
     ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
       blocks[r].load_at(low + r * job.row_bytes, high + r * job.row_bytes);
     }
+    fetcher.step();
     add_block(blocks, in, lanes, totals);
     next();
   }
@@ -201,56 +243,89 @@ HWY_INLINE void rows_product(const Job<kBits>& job, std::int64_t row, float* sca
 }
 
 template <int kBits, int kBatch, int kRows>
-void store_rows(const Job<kBits>& job, std::int64_t row, float* scales, std::int64_t count,
-                float* y, std::int64_t y_stride) {
+HWY_INLINE void store_rows(const Job<kBits>& job, std::int64_t row, const float* prepared,
+                           const PackedOutput& y) {
   V totals[kRows][kBatch];
-  rows_product<kBits>(job, row, scales, totals);
+  rows_product<kBits>(job, row, prepared, totals);
   ASSAY_UNROLL for (int b = 0; b < kBatch; ++b) {
-    if (b >= count) break;
-    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) y[b * y_stride + row + r] = sum_of(totals[r][b]);
+    if (b >= y.count) break;
+    ASSAY_UNROLL for (int r = 0; r < kRows; ++r) {
+      y.values[b * y.stride + row + r] = sum_of(totals[r][b]);
+    }
   }
 }
 
+/// Rows are prepared one step ahead: loads from what has just been stored in other pieces wait
+/// until the stores have left the pipeline, and no code would be fetched meanwhile.
 template <int kBits, int kBatch>
-void range_product(const PackedView& matrix, const PackedInput& x, std::int64_t count,
-                   std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride) {
-  constexpr int kRows = kBatch == 8 ? 1 : kBatch == 4 ? 2 : 4;
+void range_product(const PackedView& matrix, const PackedInput& x, std::int64_t begin,
+                   std::int64_t end, const PackedOutput& y) {
+  constexpr int kRows = 2;
   const Job<kBits> job(matrix, x);
-  std::vector<float> scales(static_cast<std::size_t>(kRows * job.plan.padded));
+  std::vector<float> memory(static_cast<std::size_t>(2 * kRows * job.start.floats));
+  float* now = memory.data();
+  float* ahead = now + kRows * job.start.floats;
+  const auto prepare = [&](std::int64_t row, float* to) HWY_ATTR {
+    for (std::int64_t r = row; r < std::min(end, row + kRows); ++r, to += job.start.floats) {
+      prepare_row<kBatch>(matrix, x, job.sizes.group_sums, job.plan, r, to);
+    }
+  };
+  prepare(begin, now);
   std::int64_t row = begin;
   for (; row + kRows <= end; row += kRows) {
-    store_rows<kBits, kBatch, kRows>(job, row, scales.data(), count, y, y_stride);
+    prepare(row + kRows, ahead);
+    store_rows<kBits, kBatch, kRows>(job, row, now, y);
+    std::swap(now, ahead);
   }
-  for (; row < end; ++row) {
-    store_rows<kBits, kBatch, 1>(job, row, scales.data(), count, y, y_stride);
+  for (; row < end; ++row, now += job.start.floats) {
+    store_rows<kBits, kBatch, 1>(job, row, now, y);
   }
 }
 
-template <int kBits, typename... Args>
-void by_batch(const PackedView& matrix, const PackedInput& x, Args... args) {
+/// Eight activation rows as twice four: with more the sums would not stay in registers. The codes
+/// come from the cache the second time.
+template <int kBits>
+void two_halves(const PackedView& matrix, PackedInput x, std::int64_t begin, std::int64_t end,
+                PackedOutput y) {
+  constexpr std::int64_t kHalf = 4;
+  const PackedInputSizes sizes = packed_input_sizes(matrix);
+  const std::int64_t count = y.count;
+  y.count = std::min(kHalf, count);
+  range_product<kBits, kHalf>(matrix, x, begin, end, y);
+  x.values += kHalf * sizes.values;
+  x.lane_scales += kHalf * sizes.lane_scales;
+  x.group_sums += kHalf * sizes.group_sums;
+  y.values += kHalf * y.stride;
+  y.count = count - y.count;
+  range_product<kBits, kHalf>(matrix, x, begin, end, y);
+}
+
+template <int kBits>
+void by_batch(const PackedView& matrix, const PackedInput& x, std::int64_t begin, std::int64_t end,
+              const PackedOutput& y) {
   switch (x.batch) {
     case 1:
-      return range_product<kBits, 1>(matrix, x, args...);
+      return range_product<kBits, 1>(matrix, x, begin, end, y);
     case 2:
-      return range_product<kBits, 2>(matrix, x, args...);
+      return range_product<kBits, 2>(matrix, x, begin, end, y);
     case 4:
-      return range_product<kBits, 4>(matrix, x, args...);
+      return range_product<kBits, 4>(matrix, x, begin, end, y);
     default:
-      return range_product<kBits, 8>(matrix, x, args...);
+      return two_halves<kBits>(matrix, x, begin, end, y);
   }
 }
 
-void product(const PackedView& matrix, const PackedInput& x, std::int64_t count, std::int64_t begin,
-             std::int64_t end, float* y, std::int64_t y_stride) {
+void product(const PackedView& matrix, const PackedInput& x, std::int64_t begin, std::int64_t end,
+             const PackedOutput& y) {
   switch (matrix.bits) {
     case 2:
-      return by_batch<2>(matrix, x, count, begin, end, y, y_stride);
+      return by_batch<2>(matrix, x, begin, end, y);
     case 3:
-      return by_batch<3>(matrix, x, count, begin, end, y, y_stride);
+      return by_batch<3>(matrix, x, begin, end, y);
     case 4:
-      return by_batch<4>(matrix, x, count, begin, end, y, y_stride);
+      return by_batch<4>(matrix, x, begin, end, y);
     default:
-      return by_batch<8>(matrix, x, count, begin, end, y, y_stride);
+      return by_batch<8>(matrix, x, begin, end, y);
   }
 }
 
@@ -353,9 +428,9 @@ void packed_arrange(const PackedView& matrix, const float* x, std::int64_t row,
    to.group_sums + row * sizes.group_sums);
 }
 
-void packed_product_rows(const PackedView& matrix, const PackedInput& x, std::int64_t count,
-                         std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride) {
-  HWY_DYNAMIC_DISPATCH(product)(matrix, x, count, begin, end, y, y_stride);
+void packed_product_rows(const PackedView& matrix, const PackedInput& x, std::int64_t begin,
+                         std::int64_t end, const PackedOutput& y) {
+  HWY_DYNAMIC_DISPATCH(product)(matrix, x, begin, end, y);
 }
 
 const char* packed_target() { return HWY_DYNAMIC_DISPATCH(packed_target_name)(); }

@@ -43,10 +43,16 @@ struct PackedInput {
 void packed_arrange(const PackedView& matrix, const float* x, std::int64_t row,
                     const PackedInput& to);
 
-/// y[b, r] = W[r] . x_b for rows [begin, end) of W and b < `count`; y f32 with rows `y_stride`
-/// apart.
-void packed_product_rows(const PackedView& matrix, const PackedInput& x, std::int64_t count,
-                         std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride);
+/// Where products go: f32 [count, rows], rows `stride` apart.
+struct PackedOutput {
+  float* values = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t count = 0;  ///< activation rows, at most PackedInput::batch
+};
+
+/// y[b, r] = W[r] . x_b for the rows r of [begin, end).
+void packed_product_rows(const PackedView& matrix, const PackedInput& x, std::int64_t begin,
+                         std::int64_t end, const PackedOutput& y);
 
 /// W[begin .. end) -> out [end - begin, cols], computed in fp32 and rounded once.
 void packed_dequantise_rows(const PackedView& matrix, std::int64_t begin, std::int64_t end,
