@@ -164,16 +164,18 @@ class Quantize final : public Method {
 
   void apply(Model& model, const Artefact& artefact) const override {
     const c10::InferenceMode inference;
+    const Json packed = artefact.plan.value("packed", Json::object());
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       Layer& layer = model.layers()[static_cast<std::size_t>(index)];
       for (const LinearRole role : layer.roles()) {
         const std::string slot = slot_name(index, role);
-        if (!artefact.plan.at("packed").contains(slot)) continue;
-        PackedMatrix packed = load_packed(artefact.plan, artefact.tensors, slot);
+        if (!packed.contains(slot)) continue;
+        PackedMatrix matrix = load_packed(artefact.plan, artefact.tensors, slot);
         const DenseLinear& dense = layer.dense(role);
-        require_shape(packed, dense, slot);
-        layer.replace_linear(role, std::make_unique<PackedLinear>(
-                                       on_device(std::move(packed), model.device()), own(dense.bias())));
+        require_shape(matrix, dense, slot);
+        layer.replace_linear(
+            role, std::make_unique<PackedLinear>(on_device(std::move(matrix), model.device()),
+                                                 own(dense.bias())));
       }
     }
   }
