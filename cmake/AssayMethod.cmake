@@ -5,7 +5,8 @@
 
 # Shared mathematics: part of every method's source hash, since changing it changes what a method does.
 set(ASSAY_METHOD_SHARED_SOURCES affine_ffn.cpp affine_ffn.h calibration_rows.cpp calibration_rows.h histogram.cpp histogram.h
-    layerwise.cpp layerwise.h masks.cpp masks.h neuron_statistics.cpp neuron_statistics.h obs.cpp obs.h sparsity.cpp sparsity.h)
+    layerwise.cpp layerwise.h masks.cpp masks.h neuron_statistics.cpp neuron_statistics.h obs.cpp obs.h parts.cpp parts.h
+    sparsity.cpp sparsity.h)
 list(TRANSFORM ASSAY_METHOD_SHARED_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/harness/method/)
 
 function(add_compression_method name)

@@ -73,6 +73,13 @@ double Moments::error(const Line& line) const {
          n * offset * offset;
 }
 
+double Moments::least_error() const {
+  if (n <= 0) return 0;
+  const Centred about(*this);
+  if (about.zz <= kNoSpread * zz) return std::max(0.0, about.ss);
+  return std::max(0.0, about.ss - about.zs * about.zs / about.zz);
+}
+
 BinScale::BinScale(const at::Tensor& low, const at::Tensor& high, std::int64_t bins) : bins_(bins) {
   if (bins < 1 || low.numel() != high.numel()) throw std::logic_error("no such bins");
   const at::Tensor from = low.to(at::kFloat).contiguous(), to = high.to(at::kFloat).contiguous();

@@ -84,6 +84,8 @@ TEST(ResponseHistogram, LineAndErrorOfAnyWindowEqualDirectLeastSquares) {
     EXPECT_NEAR(inside.line().slope, direct.slope, 1e-9);
     EXPECT_NEAR(inside.line().intercept, direct.intercept, 1e-9);
     EXPECT_NEAR(inside.error(inside.line()), direct.error, 1e-9);
+    EXPECT_NEAR(inside.least_error(), direct.error, 1e-9);
+    EXPECT_EQ(histogram.count(neuron, first, last), direct.n);
   }
 }
 

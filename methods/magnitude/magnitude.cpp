@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "harness/method/masks.h"
+#include "harness/method/parts.h"
 
 namespace assay {
 namespace {
@@ -27,6 +28,7 @@ class Magnitude final : public PruningMethod {
     info.citation = "Han et al., Learning both Weights and Connections, NIPS 2015";
     info.params = sparsity_params();
     info.params.push_back(scope_param());
+    info.params.push_back(parts_param());
     return info;
   }
 
@@ -41,6 +43,10 @@ class Magnitude final : public PruningMethod {
       const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
       for (const LinearRole role : layer.roles()) {
         const DenseLinear& linear = layer.dense(role);
+        if (!in_parts(params, role)) {
+          pruned.leave(index, role, linear);
+          continue;
+        }
         const at::Tensor weight = weight_for_fit(linear);
         pruned.prune(index, role, linear, magnitude_keep(weight, target, scope));
       }

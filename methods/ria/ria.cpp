@@ -8,6 +8,7 @@
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "harness/method/obs.h"
+#include "harness/method/parts.h"
 #include "methods/ria/permutation.h"
 #include "methods/ria/score.h"
 
@@ -52,7 +53,7 @@ std::vector<ParamSpec> ria_params() {
        flag("fast",
             "Solve the assignment in blocks: 4 for q, k, v, o, 8 for gate, up, 16 for down"),
        flag("reconstruction", "Update the kept weights as SparseGPT does, with RIA's mask"),
-       damping_param(), propagate_param()});
+       damping_param(), parts_param(), propagate_param()});
   return params;
 }
 
@@ -175,6 +176,10 @@ class Ria final : public PruningMethod {
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const LinearRole role : layer.roles()) {
             const DenseLinear& linear = layer.dense(role);
+            if (!in_parts(params, role)) {
+              pruned.leave(index, role, linear);
+              continue;
+            }
             const InputStatistics& input = inputs.input_of(role);
             const at::Tensor weight = weight_for_fit(linear);
             const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, role);

@@ -5,6 +5,7 @@
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "harness/method/obs.h"
+#include "harness/method/parts.h"
 
 namespace assay {
 namespace {
@@ -18,7 +19,7 @@ std::vector<ParamSpec> sparsegpt_params() {
   block_size.min = 1;
   block_size.unit = "columns";
   block_size.help = "Columns that share one threshold and are updated together";
-  params.insert(params.end(), {block_size, damping_param(), propagate_param()});
+  params.insert(params.end(), {block_size, damping_param(), parts_param(), propagate_param()});
   return params;
 }
 
@@ -47,6 +48,10 @@ class SparseGpt final : public PruningMethod {
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const LinearRole role : layer.roles()) {
             const DenseLinear& linear = layer.dense(role);
+            if (!in_parts(params, role)) {
+              pruned.leave(index, role, linear);
+              continue;
+            }
             const at::Tensor hessian = inputs.input_of(role).gram().mul(2);
             pruned.replace(index, role, linear,
                            obs_prune(weight_for_fit(linear), hessian, target, obs,

@@ -4,6 +4,7 @@
 
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
+#include "harness/method/parts.h"
 
 namespace assay {
 namespace {
@@ -21,7 +22,7 @@ std::vector<ParamSpec> wanda_params() {
   variant.type = ParamType::kBool;
   variant.default_value = false;
   variant.help = "Let every row have its own sparsity, with one share of the score for all rows";
-  params.insert(params.end(), {scope, variant, propagate_param()});
+  params.insert(params.end(), {scope, variant, parts_param(), propagate_param()});
   return params;
 }
 
@@ -63,6 +64,10 @@ class Wanda final : public PruningMethod {
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const LinearRole role : layer.roles()) {
             const DenseLinear& linear = layer.dense(role);
+            if (!in_parts(params, role)) {
+              pruned.leave(index, role, linear);
+              continue;
+            }
             const at::Tensor scores =
                 wanda_scores(weight_for_fit(linear), inputs.input_of(role).square_norm());
             require_finite_scores(scores, slot_name(index, role));

@@ -1,0 +1,39 @@
+#include "methods/tardis/plain_ffn.h"
+
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+
+#include "harness/model/ffn.h"
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/kernels/linear.h"
+
+namespace assay {
+
+at::Tensor PlainFfn::pre_activations(const at::Tensor& x) const {
+  return dense_product(x, up, up_bias);
+}
+
+at::Tensor PlainFfn::activated(const at::Tensor& z) const {
+  at::Tensor s = z.clone();
+  activate_(s, activation);
+  return s;
+}
+
+at::Tensor PlainFfn::project(const at::Tensor& hidden) const {
+  at::Tensor y = at::mm(hidden, down);
+  return down_bias.defined() ? y.add_(down_bias) : y;
+}
+
+PlainFfn plain_ffn(const Layer& layer, ActivationKind activation) {
+  const DenseLinear& up = layer.dense(LinearRole::kUp);
+  const DenseLinear& down = layer.dense(LinearRole::kDown);
+  return {activation, up.weight(), up.bias(), copy_on_large_pages(down.weight().t().contiguous()),
+          down.bias()};
+}
+
+at::Tensor bias_or_zeros(const at::Tensor& bias, std::int64_t size, const at::Tensor& like) {
+  if (bias.defined()) return bias.to(at::kDouble);
+  return at::zeros({size}, like.options().dtype(at::kDouble));
+}
+
+}  // namespace assay

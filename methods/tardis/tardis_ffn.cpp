@@ -1,0 +1,193 @@
+#include "methods/tardis/tardis_ffn.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/where.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "harness/model/ffn.h"
+#include "harness/model/kernels/gathered.h"
+#include "harness/model/kernels/large_pages.h"
+#include "harness/model/tensor_cost.h"
+
+namespace assay {
+namespace {
+
+at::Tensor copy_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
+
+DenseLinear copy_of(const DenseLinear& linear) {
+  return {copy_on_large_pages(linear.weight()), copy_of(linear.bias())};
+}
+
+/// act(z) - a z - c in place, where z are the pre-activations of the chosen neurons. On a device
+/// the number of them stays unknown, and the room behind them is computed too; nobody reads it.
+void line_residuals_(at::Tensor z, const Selection& chosen, const NeuronWindows& windows,
+                     ActivationKind activation) {
+  at::Tensor indices = chosen.indices;
+  if (z.is_cpu()) {
+    const std::int64_t count = chosen.count.const_data_ptr<std::int32_t>()[0];
+    indices = indices.narrow(0, 0, count);
+    z = z.narrow(0, 0, count);
+  } else {
+    indices = indices.clamp(0, z.size(0) - 1);
+  }
+  at::Tensor response = z.clone();
+  activate_(response, activation);
+  const at::Tensor line = windows.slope.index_select(0, indices)
+                              .mul_(z)
+                              .add_(windows.intercept.index_select(0, indices));
+  z.copy_(response.sub_(line));
+}
+
+}  // namespace
+
+at::Tensor TardisFfn::forward(const at::Tensor& rows, StepContext& step) const {
+  if (step.recorder != nullptr) step.recorder->record(step.layer, Tap::kFfnInput, rows, step);
+  if (step.phase == Phase::kPrefill) {
+    return step.cache == nullptr ? masked(rows, step) : many(rows, step, parts_.policy.prefill);
+  }
+  return rows.size(0) == 1 ? gathered(rows, step) : many(rows, step, parts_.policy.batch);
+}
+
+at::Tensor TardisFfn::many(const at::Tensor& rows, const StepContext& step, ManyRows how) const {
+  switch (how) {
+    case ManyRows::kDense:
+      return dense(rows, step);
+    case ManyRows::kFoldOnly:
+      return fold_only(rows, step);
+    case ManyRows::kPerRow:
+      break;
+  }
+  // A prompt's tokens together choose nearly all neurons; a few sequences do not.
+  return step.phase == Phase::kPrefill ? masked(rows, step) : gathered(rows, step);
+}
+
+at::Tensor TardisFfn::masked(const at::Tensor& rows, const StepContext& step) const {
+  const PlainFfn& ffn = parts_.original;
+  const NeuronWindows& w = parts_.windows;
+  const at::Tensor prediction = parts_.predictor(rows);
+  // Negated, so that a NaN is outside.
+  const at::Tensor outside =
+      prediction.ge(w.low).logical_and_(prediction.le(w.high)).logical_not_();
+  const at::Tensor z = ffn.pre_activations(rows).to(at::kFloat);
+  const at::Tensor delta = ffn.activated(z).sub_(z.mul(w.slope).add_(w.intercept));
+  const at::Tensor fixed = at::where(outside, delta, 0.0).to(rows.scalar_type());
+  if (step.observer != nullptr) tell_counts(step, outside.sum(1).to(at::kFloat));
+  return parts_.fold.forward(rows).add_(at::mm(fixed, ffn.down));
+}
+
+at::Tensor TardisFfn::gathered_row(const at::Tensor& row, at::Tensor& count) const {
+  const PlainFfn& ffn = parts_.original;
+  const at::Tensor prediction = parts_.predictor(row).squeeze(0);
+  const Selection chosen = select_outside(prediction, parts_.windows.low, parts_.windows.high);
+  const at::Tensor z = gathered_product(row.squeeze(0), ffn.up, ffn.up_bias, chosen);
+  line_residuals_(z, chosen, parts_.windows, ffn.activation);
+  at::Tensor y = parts_.fold.forward(row).to(at::kFloat).squeeze(0);
+  gathered_accumulate(z, ffn.down, chosen, y);
+  count = chosen.count.to(at::kFloat);
+  return y.unsqueeze(0);
+}
+
+at::Tensor TardisFfn::gathered(const at::Tensor& rows, const StepContext& step) const {
+  std::vector<at::Tensor> outputs, counts;
+  for (std::int64_t i = 0; i < rows.size(0); ++i) {
+    at::Tensor count;
+    outputs.push_back(gathered_row(rows.narrow(0, i, 1), count));
+    counts.push_back(count);
+  }
+  if (step.observer != nullptr) tell_counts(step, at::cat(counts));
+  const at::Tensor together = outputs.size() == 1 ? outputs.front() : at::cat(outputs);
+  return together.to(rows.scalar_type());
+}
+
+at::Tensor TardisFfn::dense(const at::Tensor& rows, const StepContext& step) const {
+  const PlainFfn& ffn = parts_.original;
+  if (step.observer != nullptr) {
+    const Cost all = cost();
+    const double neurons =
+        static_cast<double>(ffn.neurons()) * static_cast<double>(bytes_of_a_neuron());
+    tell_constant(step, rows.size(0), 1, neurons - static_cast<double>(all.touched_bytes));
+  }
+  at::Tensor hidden = ffn.pre_activations(rows);
+  activate_(hidden, ffn.activation);
+  return ffn.project(hidden);
+}
+
+at::Tensor TardisFfn::fold_only(const at::Tensor& rows, const StepContext& step) const {
+  if (step.observer != nullptr) {
+    Cost spared = parts_.predictor.cost();
+    spared += tensor_cost(parts_.windows.low);
+    spared += tensor_cost(parts_.windows.high);
+    tell_constant(step, rows.size(0), 0, -static_cast<double>(spared.touched_bytes));
+  }
+  return parts_.full_fold->forward(rows);
+}
+
+std::int64_t TardisFfn::bytes_of_a_neuron() const {
+  const PlainFfn& ffn = parts_.original;
+  const auto element = static_cast<std::int64_t>(ffn.up.element_size());
+  return (2 * ffn.width() + (ffn.up_bias.defined() ? 1 : 0)) * element;
+}
+
+void TardisFfn::tell_counts(const StepContext& step, const at::Tensor& counts) const {
+  step.observer->observe(step.layer, StepFact::kFallbackShare,
+                         counts.div(static_cast<double>(parts_.original.neurons())));
+  const std::int64_t line = 2 * static_cast<std::int64_t>(sizeof(float));  // slope and intercept
+  step.observer->observe(step.layer, StepFact::kTouchedBytes,
+                         counts.mul(static_cast<double>(bytes_of_a_neuron() + line)));
+}
+
+void TardisFfn::tell_constant(const StepContext& step, std::int64_t rows, double share,
+                              double bytes) const {
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(parts_.original.up.device());
+  step.observer->observe(step.layer, StepFact::kFallbackShare, at::full({rows}, share, options));
+  step.observer->observe(step.layer, StepFact::kTouchedBytes, at::full({rows}, bytes, options));
+}
+
+Cost TardisFfn::cost() const {
+  const PlainFfn& ffn = parts_.original;
+  Cost originals;
+  for (const at::Tensor& part : {ffn.up, ffn.up_bias, ffn.down, ffn.down_bias}) {
+    originals += tensor_cost(part);
+  }
+  for (const at::Tensor& part : {parts_.windows.slope, parts_.windows.intercept}) {
+    originals += tensor_cost(part);
+  }
+  if (parts_.full_fold) originals += parts_.full_fold->cost();
+  originals.touched_bytes = 0;
+  originals.flops_per_token = 0;
+  Cost cost = parts_.fold.cost();
+  cost += parts_.predictor.cost();
+  cost += tensor_cost(parts_.windows.low);
+  cost += tensor_cost(parts_.windows.high);
+  cost.flops_per_token += 2 * ffn.neurons();  // the comparisons
+  cost += originals;
+  return cost;
+}
+
+void TardisFfn::replace_linear(LinearRole role, std::unique_ptr<Linear>) {
+  throw std::logic_error(std::string("a folded FFN has no slot '") + role_name(role) + "'");
+}
+
+std::unique_ptr<Ffn> TardisFfn::clone() const {
+  const PlainFfn& o = parts_.original;
+  PlainFfn original{o.activation, copy_on_large_pages(o.up), copy_of(o.up_bias),
+                    copy_on_large_pages(o.down), copy_of(o.down_bias)};
+  Predictor predictor = parts_.predictor.clone(original);
+  const NeuronWindows& w = parts_.windows;
+  std::optional<DenseLinear> full;
+  if (parts_.full_fold) full = copy_of(*parts_.full_fold);
+  return std::make_unique<TardisFfn>(
+      TardisParts{std::move(original),
+                  copy_of(parts_.fold),
+                  std::move(full),
+                  std::move(predictor),
+                  {copy_of(w.low), copy_of(w.high), copy_of(w.slope), copy_of(w.intercept)},
+                  parts_.policy});
+}
+
+}  // namespace assay
