@@ -12,6 +12,8 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 #include <vector>
 
 #include "harness/model/kernels/gathered.h"
@@ -32,13 +34,24 @@ constexpr std::int64_t kGroup = 128;
 
 at::ScalarType dtype_of(std::int64_t bits) { return bits == 16 ? at::kBFloat16 : at::kFloat; }
 
+/// Keeps what `make` made for a key: repetitions in random order would make it again each time.
+template <typename Key, typename Make>
+const auto& kept(const Key& key, Make make) {
+  static std::map<Key, decltype(make())> made;
+  const auto found = made.find(key);
+  return found != made.end() ? found->second : made.emplace(key, make()).first->second;
+}
+
 /// Enough copies of a random [rows, cols] that each is cold when its turn comes.
-std::vector<at::Tensor> cold_weights(std::int64_t rows, std::int64_t cols, at::ScalarType dtype) {
-  const at::Tensor one = at::randn({rows, cols}).to(dtype);
-  const auto copies = 1 + kColdBytes / static_cast<std::int64_t>(one.nbytes());
-  std::vector<at::Tensor> weights;
-  for (std::int64_t i = 0; i < copies; ++i) weights.push_back(assay::copy_on_large_pages(one));
-  return weights;
+const std::vector<at::Tensor>& cold_weights(std::int64_t rows, std::int64_t cols,
+                                            at::ScalarType dtype) {
+  return kept(std::tuple(rows, cols, dtype), [&] {
+    const at::Tensor one = at::randn({rows, cols}).to(dtype);
+    const auto copies = 1 + kColdBytes / static_cast<std::int64_t>(one.nbytes());
+    std::vector<at::Tensor> weights;
+    for (std::int64_t i = 0; i < copies; ++i) weights.push_back(assay::copy_on_large_pages(one));
+    return weights;
+  });
 }
 
 void count_rates(benchmark::State& state, std::int64_t bytes, std::int64_t weights) {
@@ -56,7 +69,7 @@ void run_products(benchmark::State& state, Product product) {
   const c10::InferenceMode inference;
   const std::int64_t rows = state.range(0), cols = state.range(1), batch = state.range(2);
   const at::ScalarType dtype = dtype_of(state.range(3));
-  const std::vector<at::Tensor> weights = cold_weights(rows, cols, dtype);
+  const std::vector<at::Tensor>& weights = cold_weights(rows, cols, dtype);
   const at::Tensor x = at::randn({batch, cols}).to(dtype);
   std::size_t next = 0;
   for (auto _ : state) {
@@ -78,26 +91,29 @@ void aten_linear(benchmark::State& state) {
 }
 
 /// Random codes; as many copies as it takes for each to be cold.
-std::vector<assay::PackedMatrix> cold_packed(std::int64_t rows, std::int64_t cols,
-                                             std::int64_t bits) {
-  const std::int64_t groups = (cols + kGroup - 1) / kGroup, levels = std::int64_t{1} << bits;
-  const at::Tensor zeros = at::full({rows, groups}, levels / 2, at::kByte);
-  const assay::PackedMatrix one = assay::pack_matrix(at::randint(levels, {rows, cols}, at::kByte),
-                                                     at::rand({rows, groups}), zeros, bits, kGroup);
-  std::vector<assay::PackedMatrix> matrices;
-  for (std::int64_t i = 0; i <= kColdBytes / one.bytes(); ++i) {
-    matrices.push_back(one);
-    matrices.back().codes = assay::copy_on_large_pages(one.codes);
-    matrices.back().scales = assay::copy_on_large_pages(one.scales);
-    matrices.back().zeros = assay::copy_on_large_pages(one.zeros);
-  }
-  return matrices;
+const std::vector<assay::PackedMatrix>& cold_packed(std::int64_t rows, std::int64_t cols,
+                                                    std::int64_t bits) {
+  return kept(std::tuple(rows, cols, bits), [&] {
+    const std::int64_t groups = (cols + kGroup - 1) / kGroup, levels = std::int64_t{1} << bits;
+    const at::Tensor codes = at::randint(levels, {rows, cols}, at::kByte);
+    const at::Tensor zeros = at::full({rows, groups}, levels / 2, at::kByte);
+    const assay::PackedMatrix one =
+        assay::pack_matrix(codes, at::rand({rows, groups}), zeros, bits, kGroup);
+    std::vector<assay::PackedMatrix> matrices;
+    for (std::int64_t i = 0; i <= kColdBytes / one.bytes(); ++i) {
+      matrices.push_back(one);
+      matrices.back().codes = assay::copy_on_large_pages(one.codes);
+      matrices.back().scales = assay::copy_on_large_pages(one.scales);
+      matrices.back().zeros = assay::copy_on_large_pages(one.zeros);
+    }
+    return matrices;
+  });
 }
 
 void packed_product(benchmark::State& state) {
   const c10::InferenceMode inference;
   const std::int64_t rows = state.range(0), cols = state.range(1), batch = state.range(2);
-  const auto weights = cold_packed(rows, cols, state.range(3));
+  const auto& weights = cold_packed(rows, cols, state.range(3));
   const at::Tensor x = at::randn({batch, cols});
   std::size_t next = 0;
   for (auto _ : state) {
@@ -120,7 +136,7 @@ void run_gathered(benchmark::State& state, Product product) {
   const c10::InferenceMode inference;
   const std::int64_t neurons = state.range(0), width = state.range(1);
   const at::ScalarType dtype = dtype_of(state.range(3));
-  const std::vector<at::Tensor> weights = cold_weights(neurons, width, dtype);
+  const std::vector<at::Tensor>& weights = cold_weights(neurons, width, dtype);
   std::vector<assay::Selection> selections;
   for (int i = 0; i < 7; ++i) selections.push_back(random_selection(neurons, state.range(2)));
   std::size_t turn = 0;
@@ -163,8 +179,9 @@ void select_outside(benchmark::State& state) {
 /// product with one row it runs through the same loop, so it is the kernel without its row ends.
 void read_bandwidth(benchmark::State& state) {
   const c10::InferenceMode inference;
-  const at::Tensor memory = assay::copy_on_large_pages(at::randn({kColdBytes / 4 / 65536, 65536}));
-  const at::Tensor x = at::randn({1, 65536});
+  constexpr std::int64_t kWidth = 65536;
+  const at::Tensor& memory = cold_weights(kColdBytes / 4 / kWidth, kWidth, at::kFloat).front();
+  const at::Tensor x = at::randn({1, kWidth});
   for (auto _ : state) benchmark::DoNotOptimize(assay::gemv_linear(x, memory, {}));
   state.counters["bytes/s"] = benchmark::Counter(
       static_cast<double>(state.iterations()) * static_cast<double>(memory.nbytes()),

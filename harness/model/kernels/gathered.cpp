@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/model/kernels/device_kernels.h"
 #include "harness/model/kernels/gathered_cpu.h"
 #include "harness/model/kernels/gemv_cpu.h"
 #include "harness/model/kernels/pieces.h"
@@ -27,19 +28,26 @@ void require(bool condition, const char* what) {
 }
 
 bool is_vector(const at::Tensor& tensor, at::ScalarType dtype, std::int64_t size) {
-  return tensor.defined() && tensor.device().is_cpu() && tensor.dim() == 1 &&
-         tensor.size(0) == size && tensor.scalar_type() == dtype && tensor.is_contiguous();
+  return tensor.defined() && tensor.dim() == 1 && tensor.size(0) == size &&
+         tensor.scalar_type() == dtype && tensor.is_contiguous();
 }
 
 bool is_matrix(const at::Tensor& weight) {
-  return weight.device().is_cpu() && weight.dim() == 2 && weight.stride(1) == 1 &&
+  return weight.dim() == 2 && weight.stride(1) == 1 &&
          (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16);
 }
 
-std::int64_t count_of(const Selection& selection, const at::Tensor& weight) {
+void check_selection(const Selection& selection, const at::Tensor& weight) {
   require(is_vector(selection.indices, at::kInt, weight.size(0)) &&
               is_vector(selection.count, at::kInt, 1),
           "the selection does not fit the weight");
+  require(
+      selection.indices.device() == weight.device() && selection.count.device() == weight.device(),
+      "the selection lies on another device than the weight");
+}
+
+/// Of a selection on the CPU.
+std::int64_t count_of(const Selection& selection, const at::Tensor& weight) {
   const std::int64_t count = *selection.count.const_data_ptr<std::int32_t>();
   require(0 <= count && count <= weight.size(0), "it selects more neurons than there are");
   return count;
@@ -92,6 +100,10 @@ Selection select_outside(const at::Tensor& z, const at::Tensor& low, const at::T
               is_vector(high, at::kFloat, neurons) &&
               neurons <= std::numeric_limits<std::int32_t>::max(),
           "values and ranges must be f32 [neurons]");
+  if (!z.device().is_cpu()) {
+    return has_device_kernels(z.device()) ? device_select_outside(z, low, high)
+                                          : plain_select_outside(z, low, high);
+  }
   const at::TensorOptions options = z.options().dtype(at::kInt);
   Selection selection{at::empty({neurons}, options), at::empty({1}, options)};
   auto* indices = selection.indices.mutable_data_ptr<std::int32_t>();
@@ -117,6 +129,11 @@ at::Tensor gathered_product(const at::Tensor& x, const at::Tensor& weight, const
           "x and weight must be fp32 or bf16, [width] and [neurons, width]");
   require(!bias.defined() || is_vector(bias, weight.scalar_type(), weight.size(0)),
           "the bias does not fit the weight");
+  check_selection(selection, weight);
+  if (!weight.device().is_cpu()) {
+    return has_device_kernels(weight.device()) ? device_gathered_product(x, weight, bias, selection)
+                                               : plain_gathered_product(x, weight, bias, selection);
+  }
   const std::int64_t count = count_of(selection, weight);
   at::Tensor result = at::empty({weight.size(0)}, x.options().dtype(at::kFloat));
   if (count == 0) return result;
@@ -135,6 +152,12 @@ void gathered_accumulate(const at::Tensor& coefficients, const at::Tensor& weigh
   require(is_matrix(weight) && is_vector(coefficients, at::kFloat, weight.size(0)) &&
               is_vector(y, at::kFloat, weight.size(1)),
           "coefficients and sums must be f32, [neurons] and [width]");
+  check_selection(selection, weight);
+  if (!weight.device().is_cpu()) {
+    return has_device_kernels(weight.device())
+               ? device_gathered_accumulate(coefficients, weight, selection, y)
+               : plain_gathered_accumulate(coefficients, weight, selection, y);
+  }
   const std::int64_t count = count_of(selection, weight);
   if (count == 0) return;
   if (weight.scalar_type() == at::kFloat) {

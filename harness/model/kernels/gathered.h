@@ -25,7 +25,8 @@ at::Tensor gathered_product(const at::Tensor& x, const at::Tensor& weight, const
                             const Selection& selection);
 
 /// y[c] += sum_i coefficients[i] * weight[indices[i], c] over the first `count`, in the order of
-/// the indices whatever the number of threads. coefficients f32 [neurons], y f32 [width].
+/// the indices whatever the number of threads; on CUDA in another order that is always the same.
+/// coefficients f32 [neurons], y f32 [width].
 void gathered_accumulate(const at::Tensor& coefficients, const at::Tensor& weight,
                          const Selection& selection, at::Tensor& y);
 

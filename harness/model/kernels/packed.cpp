@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "harness/model/kernels/bf16.h"
+#include "harness/model/kernels/cuda/cuda_table.h"
+#include "harness/model/kernels/device_kernels.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
 #include "harness/model/kernels/packed_cpu.h"
@@ -104,6 +106,7 @@ void unpack_row(const std::uint8_t* row, std::int64_t cols, std::int64_t bits,
 /// Rows of [begin, end) as a plain tensor.
 at::Tensor dequantise_rows(const PackedMatrix& matrix, at::ScalarType dtype, std::int64_t begin,
                            std::int64_t end) {
+  if (!matrix.codes.device().is_cpu()) return plain_dequantise(matrix, dtype, begin, end);
   at::Tensor result = at::empty({end - begin, matrix.cols}, matrix.codes.options().dtype(dtype));
   const PackedView from = view(matrix);
   const std::int64_t piece = std::max<std::int64_t>(1, 4 * kPieceBytes / matrix.cols);
@@ -215,6 +218,7 @@ PackedMatrix pack_matrix(const at::Tensor& codes, const at::Tensor& scales, cons
 
 at::Tensor unpack_codes(const PackedMatrix& matrix) {
   check(matrix);
+  require(matrix.codes.device().is_cpu(), "codes are unpacked on the CPU");
   at::Tensor result = at::empty({matrix.rows, matrix.cols}, matrix.codes.options());
   const auto* from = matrix.codes.const_data_ptr<std::uint8_t>();
   auto* to = result.mutable_data_ptr<std::uint8_t>();
@@ -239,9 +243,15 @@ at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
               (rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16),
           "the activations must be fp32 or bf16 [n, cols]");
   require(!bias.defined() || bias.numel() == matrix.rows, "the bias does not fit its rows");
+  require(rows.device() == matrix.codes.device(), "it lies on another device than the activations");
   const at::Tensor plain = rows.contiguous();
   const bool few = plain_cpu(plain) && plain.size(0) >= 1 && plain.size(0) <= kPackedMaxBatch;
-  return few ? few_rows(plain, matrix, bias) : many_rows(plain, matrix, bias);
+  if (few) return few_rows(plain, matrix, bias);
+  if (plain.size(0) <= kCudaPackedMaxBatch && has_device_kernels(plain.device())) {
+    at::Tensor y = device_packed_product(plain, matrix);
+    return (bias.defined() ? y.add_(bias) : y).to(rows.scalar_type());
+  }
+  return many_rows(plain, matrix, bias);
 }
 
 }  // namespace assay

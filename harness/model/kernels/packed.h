@@ -31,21 +31,21 @@ std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, std::int64_t bit
 PackedMatrix pack_matrix(const at::Tensor& codes, const at::Tensor& scales, const at::Tensor& zeros,
                          std::int64_t bits, std::int64_t group);
 
-/// uint8 [rows, cols]; the inverse.
+/// uint8 [rows, cols]; the inverse, on the CPU.
 at::Tensor unpack_codes(const PackedMatrix& matrix);
 
 /// [rows, cols] in `dtype`: computed in fp32, rounded once.
 at::Tensor dequantise(const PackedMatrix& matrix, at::ScalarType dtype);
 
 /// rows [n, cols] fp32 or bf16, bias [matrix.rows] or undefined -> rows W^T + bias [n, matrix.rows]
-/// in rows' dtype.
+/// in rows' dtype. All on one device.
 ///
 /// Up to 8 rows on a CPU read the packed codes once, with the activations in 16-bit fixed point:
 /// each is off by at most 2^-16 of the largest among its 32 (packed_cpu.h), far below bf16's
 /// rounding, not below fp32's; a row with a value that is not finite becomes NaN throughout. A row
 /// gives the same bits alone as among others. More rows are multiplied with tiles of dequantised
 /// weights in the rows' dtype, so that the whole matrix never stands unpacked. Neither result
-/// depends on the number of threads.
+/// depends on the number of threads. On CUDA up to 8 rows are multiplied in fp32 throughout.
 at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
                           const at::Tensor& bias);
 
