@@ -31,7 +31,10 @@ def medians(results):
 def fields(name):
     """'packed_product/rows:4096/.../real_time' -> ('packed_product', {'rows': 4096, ...})."""
     kernel, *rest = name.split("/")
-    return kernel, {key: int(value) for key, value in (part.split(":") for part in rest if ":" in part)}
+    return kernel, {
+        key: int(value)
+        for key, value in (part.split(":") for part in rest if ":" in part)
+    }
 
 
 def weights_of(kernel, args):
@@ -46,13 +49,22 @@ def row(name, times, bandwidth):
     kernel, args = fields(name)
     seconds, rate, least = times[name]
     shape = f"{args['rows']} x {args['cols']}" if "cols" in args else str(args["rows"])
-    dense = times.get(f"dense_product/rows:{args['rows']}/cols:{args.get('cols')}/batch:1/bits:16/real_time")
+    dense = times.get(
+        f"dense_product/rows:{args['rows']}/cols:{args.get('cols')}/batch:1/bits:16/real_time"
+    )
     comparable = dense and args.get("batch", 1) == 1 and args.get("share") != 0
     speed = f"{dense[0] / seconds:.2f}" if comparable else ""
     reads = rate > 0
     cells = [
-        kernel, shape, weights_of(kernel, args), str(args.get("batch", 1)), f"{seconds * 1e6:.1f}", f"{least * 1e6:.1f}",
-        f"{rate / 1e9:.1f}" if reads else "", f"{100 * rate / bandwidth:.0f} %" if reads else "", speed,
+        kernel,
+        shape,
+        weights_of(kernel, args),
+        str(args.get("batch", 1)),
+        f"{seconds * 1e6:.1f}",
+        f"{least * 1e6:.1f}",
+        f"{rate / 1e9:.1f}" if reads else "",
+        f"{100 * rate / bandwidth:.0f} %" if reads else "",
+        speed,
     ]
     return "| " + " | ".join(cells) + " |\n"
 
@@ -60,9 +72,20 @@ def row(name, times, bandwidth):
 def render(results, commit, repetitions):
     times, context = medians(results), results["context"]
     bandwidth = times["read_bandwidth/real_time"][1]
-    order = ["dense_product", "packed_product", "gathered_product", "gathered_accumulate", "select_outside"]
-    names = sorted((n for n in times if fields(n)[0] in order),
-                   key=lambda n: (order.index(fields(n)[0]), sorted(fields(n)[1].items(), reverse=True)))
+    order = [
+        "dense_product",
+        "packed_product",
+        "gathered_product",
+        "gathered_accumulate",
+        "select_outside",
+    ]
+    names = sorted(
+        (n for n in times if fields(n)[0] in order),
+        key=lambda n: (
+            order.index(fields(n)[0]),
+            sorted(fields(n)[1].items(), reverse=True),
+        ),
+    )
     load = ", ".join(f"{value:.1f}" for value in context["load_avg"])
     return (
         f"Machine: {processor()}, {context['num_cpus']} processors, {platform.system()} {platform.release()}, "
@@ -70,7 +93,9 @@ def render(results, commit, repetitions):
         f"Instruction set: {context['instruction set']}, packed products {context['instruction set of packed products']}. "
         f"Threads: {context['threads']}. assay: commit {commit}.\n"
         f"Medians of {repetitions} repetitions in random order. Read bandwidth by the same program: "
-        f"**{bandwidth / 1e9:.1f} GB/s**.\n\n" + HEAD + "".join(row(name, times, bandwidth) for name in names)
+        f"**{bandwidth / 1e9:.1f} GB/s**.\n\n"
+        + HEAD
+        + "".join(row(name, times, bandwidth) for name in names)
     )
 
 
@@ -90,7 +115,9 @@ def main():
     args = parser.parse_args()
     table = render(json.loads(args.times.read_text()), args.commit, args.repetitions)
     before, rest = args.document.read_text().split(BEGIN, 1)
-    args.document.write_text(before + BEGIN + "\n" + table + "\n" + END + rest.split(END, 1)[1])
+    args.document.write_text(
+        before + BEGIN + "\n" + table + "\n" + END + rest.split(END, 1)[1]
+    )
 
 
 if __name__ == "__main__":
