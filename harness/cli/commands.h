@@ -20,6 +20,7 @@ void add_describe_command(CLI::App& program, CommandResult& result);
 void add_report_command(CLI::App& program, CommandResult& result);
 void add_data_command(CLI::App& program, CommandResult& result);
 void add_model_command(CLI::App& program, CommandResult& result);
+void add_doctor_command(CLI::App& program, CommandResult& result);
 void add_version_command(CLI::App& program, CommandResult& result);
 
 }  // namespace assay

@@ -49,6 +49,7 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_report_command(program, result);
   add_data_command(program, result);
   add_model_command(program, result);
+  add_doctor_command(program, result);
   add_version_command(program, result);
 }
 

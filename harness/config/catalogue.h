@@ -59,6 +59,13 @@ struct ModelEntry {
 };
 
 /// hardware_profiles/<id>.toml
+/// What a machine must reach before anything is timed on it; 0: not asked.
+struct ProfileFloors {
+  double gemm_gflops = 0;     ///< 1024^3 product in the profile's dtype with its threads
+  double bandwidth_gb_s = 0;  ///< reading memory with its threads, 1e9 bytes a second
+  double max_load = 0;        ///< load average of the last minute before a session
+};
+
 struct ProfileEntry {
   std::string id, summary;
   std::string device = "cpu";
@@ -66,7 +73,14 @@ struct ProfileEntry {
   int threads = 0;                      ///< 0: all allowed cores
   std::vector<int> cores;               ///< pin to these
   std::int64_t memory_limit_bytes = 0;  ///< 0: none
+  std::vector<std::string> features;    ///< flags that the processor must have ("avx512_bf16")
+  ProfileFloors floors;
   std::string hash;
+  /// True when the machine has to be measured before it may be timed.
+  [[nodiscard]] bool asks_something() const {
+    return floors.gemm_gflops > 0 || floors.bandwidth_gb_s > 0 || floors.max_load > 0 ||
+           !features.empty();
+  }
   /// The resolved file without comments and names, with threads as they are on this machine.
   [[nodiscard]] Json fingerprint() const;
 };

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <regex>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/config/profile_file.h"
 #include "harness/config/toml_reader.h"
 
 namespace assay {
@@ -28,29 +28,24 @@ std::vector<fs::path> toml_files(const fs::path& folder) {
   return files;
 }
 
-void read_folder(const fs::path& folder, Problems& problems, const Read& read) {
+template <typename Visit>
+void for_each_document(const fs::path& folder, Problems& problems, Visit visit) {
   for (const fs::path& path : toml_files(folder)) {
     try {
-      const TomlDocument document(path);
-      TableReader reader(document.root, document.file, path.filename().string(), problems);
-      read(reader, document);
-      reader.finish();
+      visit(TomlDocument(path));
     } catch (const UserError& error) {
       problems.add_line(path.string(), error.what());
     }
   }
 }
 
-// One name for one thing: `--profile cpu` must not depend on which file says it is "cpu".
-std::string name_of_file(TableReader& reader, std::string_view key, const TomlDocument& document) {
-  std::string name = reader.required_text(key);
-  const std::string stem = fs::path(document.file).stem().string();
-  if (!name.empty() && name != stem) {
-    reader.problem(reader.place(key),
-                   fmt::format("{} = '{}', but the file is {}.toml; give both the same name", key,
-                               name, stem));
-  }
-  return name;
+void read_folder(const fs::path& folder, Problems& problems, const Read& read) {
+  for_each_document(folder, problems, [&](const TomlDocument& document) {
+    TableReader reader(document.root, document.file, fs::path(document.file).filename().string(),
+                       problems);
+    read(reader, document);
+    reader.finish();
+  });
 }
 
 void read_fetch(TableReader& split) {
@@ -193,41 +188,6 @@ void read_model(TableReader& reader, const TomlDocument& document, Catalogue& ca
   catalogue.models.push_back(std::move(entry));
 }
 
-std::optional<std::int64_t> bytes_from(const std::string& text) {
-  static const std::regex kForm(R"(([0-9]{1,9}) *(KiB|MiB|GiB|TiB))");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
-  static const std::map<std::string, int> kShift = {
-      {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
-  const std::int64_t bytes = std::stoll(parts[1].str()) << kShift.at(parts[2].str());
-  return bytes > 0 ? std::optional<std::int64_t>(bytes) : std::nullopt;
-}
-
-void read_profile(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
-  static const std::regex kDevice("cpu|cuda(:[0-9]+)?");
-  ProfileEntry entry;
-  entry.id = name_of_file(reader, "id", document);
-  entry.summary = reader.required_text("summary");
-  entry.device = reader.text("device").value_or(entry.device);
-  if (!std::regex_match(entry.device, kDevice)) {
-    reader.refuse("device", *document.root.get("device"), "cpu, cuda or cuda:N");
-  }
-  entry.dtype = reader.word("dtype", {"fp32", "bf16"}).value_or(entry.dtype);
-  entry.threads = static_cast<int>(reader.integer("threads", 0, 4096).value_or(0));
-  for (const std::int64_t core :
-       reader.integers("cores", 0).value_or(std::vector<std::int64_t>{})) {
-    entry.cores.push_back(static_cast<int>(core));
-  }
-  if (const auto limit = reader.text("memory_limit")) {
-    const auto bytes = bytes_from(*limit);
-    if (!bytes)
-      reader.refuse("memory_limit", *document.root.get("memory_limit"), "a size such as \"8 GiB\"");
-    entry.memory_limit_bytes = bytes.value_or(0);
-  }
-  entry.hash = sha256_of_toml(document.root);
-  catalogue.profiles.push_back(std::move(entry));
-}
-
 // Folders of models that are already there; a manifest of the same name gets its folder.
 void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
   std::error_code error;
@@ -261,7 +221,9 @@ void read_catalogue_files(const fs::path& share, Catalogue& catalogue) {
   read_folder(share / "datasets", problems, reading(read_dataset));
   read_folder(share / "datasets" / "suites", problems, reading(read_suite));
   read_folder(share / "models", problems, reading(read_model));
-  read_folder(share / "hardware_profiles", problems, reading(read_profile));
+  for_each_document(share / "hardware_profiles", problems, [&](TomlDocument document) {
+    read_profile(std::move(document), problems, catalogue);
+  });
   problems.throw_if_any();
   const std::string own_models = environment_or("ASSAY_MODELS", "");
   if (!own_models.empty()) find_model_folders(own_models, catalogue);

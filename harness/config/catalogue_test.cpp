@@ -115,6 +115,43 @@ TEST(Profile, MemoryLimitAndThreadsEnterTheFingerprint) {
   EXPECT_GE(renamed.fingerprint().at("threads"), 1);
 }
 
+TEST(Profile, ExtendsAnotherAndChangesWhatItSays) {
+  const Share share;
+  share.write("hardware_profiles/base.toml",
+              "id = \"base\"\nsummary = \"s\"\nthreads = 1\ndtype = \"bf16\"\n"
+              "features = [\"avx2\"]\n[floors]\ngemm_gflops = 100\nbandwidth_gb_s = 20\n");
+  share.write("hardware_profiles/child.toml",
+              "id = \"child\"\nsummary = \"t\"\nextends = \"base\"\nthreads = 2\n"
+              "[floors]\ngemm_gflops = 150\n");
+  const Catalogue catalogue = share.catalogue();
+  const ProfileEntry& child = catalogue.profile("child");
+  EXPECT_EQ(child.summary, "t");
+  EXPECT_EQ(child.threads, 2);
+  EXPECT_EQ(child.dtype, "bf16");
+  EXPECT_EQ(child.features, std::vector<std::string>{"avx2"});
+  EXPECT_EQ(child.floors.gemm_gflops, 150);
+  EXPECT_EQ(child.floors.bandwidth_gb_s, 20);
+  EXPECT_TRUE(child.asks_something());
+  EXPECT_FALSE(catalogue.profile("cpu").asks_something());
+}
+
+TEST(Profile, BadParentsAndFloorsAreNamed) {
+  const Share share;
+  share.write("hardware_profiles/a.toml", "id = \"a\"\nsummary = \"s\"\nextends = \"b\"\n");
+  share.write("hardware_profiles/b.toml", "id = \"b\"\nsummary = \"s\"\nextends = \"a\"\n");
+  share.write("hardware_profiles/c.toml",
+              "id = \"c\"\nsummary = \"s\"\nextends = \"none\"\n[floors]\ngemm_gflops = -1\n");
+  try {
+    (void)share.catalogue();
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("a.toml:3:11: extends = "));
+    EXPECT_THAT(error.what(), HasSubstr("circle"));
+    EXPECT_THAT(error.what(), HasSubstr("c.toml:3:11: extends = 'none': no profile of that name"));
+    EXPECT_THAT(error.what(), HasSubstr("c.toml:5:15: gemm_gflops = -1"));
+  }
+}
+
 TEST(Profile, MoreThanTheMachineHasFailsWhenUsedOnly) {
   const Share share;
   share.write("hardware_profiles/huge.toml", "id = \"huge\"\nsummary = \"s\"\nthreads = 4096\n");

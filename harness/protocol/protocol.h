@@ -91,7 +91,7 @@ struct CalibrationRequest {
 };
 
 struct WorkerRequest {
-  std::string op;  ///< "fit", "score", "time"
+  std::string op;  ///< "fit", "score", "time"; "machine": no model, measures where it runs
   std::string model_folder;
   std::string model_hash;
   bool random_weights = false;

@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr std::array kOps = {"fit", "score", "time"};
+constexpr std::array kOps = {"fit", "score", "time", "machine"};
 
 Json to_json(const CalibrationRequest& calibration) {
   return {{"data", calibration.data},
@@ -54,7 +54,7 @@ std::vector<int> cores_from_json(const Fields& fields) {
 std::string op_from_json(const Fields& fields) {
   std::string op = fields.text("op");
   if (std::find(kOps.begin(), kOps.end(), op) == kOps.end()) {
-    fields.fail("op", "is '" + op + "'; allowed: fit, score, time");
+    fields.fail("op", "is '" + op + "'; allowed: fit, score, time, machine");
   }
   return op;
 }

@@ -94,9 +94,9 @@ void CellRunner::report(const Attempt& attempt, const OutcomeReason& outcome,
   progress_.step(text);
 }
 
-OutcomeReason CellRunner::record_unmet(const Cell& cell) {
+OutcomeReason CellRunner::record(const Cell& cell, const OutcomeReason& outcome) {
   Attempt attempt = begin(cell);
-  attempt.ended = cell.unmet;
+  attempt.ended = outcome;
   return finish(attempt, {});
 }
 

@@ -22,8 +22,8 @@ class CellRunner {
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
              Progress& progress, std::int64_t experiment);
 
-  /// Stores the outcome that the planner already knew.
-  OutcomeReason record_unmet(const Cell& cell);
+  /// Stores an outcome that is known without running anything.
+  OutcomeReason record(const Cell& cell, const OutcomeReason& outcome);
   /// Fits if needed, then scores in one worker.
   OutcomeReason score(const Cell& cell);
   /// Fits what is missing, then times the cells in short processes, A B B A. All cells share model,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/runner/cell_runner.h"
+#include "harness/runner/machine_check.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/schedule.h"
 #include "harness/runner/scratch.h"
@@ -56,6 +57,10 @@ void CellRunner::time_once(Attempt& arm, std::int64_t round) {
       launch(arm, request,
              fmt::format("time, process {} of {}", round, plan_.experiment.processes_per_arm));
   compare_fingerprints(*arm.cell, request.expected, run);
+  const std::string unfit = unfit_build(run.reply.environment);
+  if (run.outcome.outcome == Outcome::kOk && !unfit.empty()) {
+    run.outcome = {Outcome::kInvalid, "unfit_build", unfit};
+  }
   add_process(arm, run, "time");
   if (run.outcome.outcome != Outcome::kOk) {
     arm.ended = run.outcome;

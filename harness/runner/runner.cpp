@@ -5,7 +5,10 @@
 #include <tuple>
 #include <utility>
 
+#include "harness/base/text.h"
+#include "harness/measure/machine.h"
 #include "harness/runner/cell_runner.h"
+#include "harness/runner/machine_check.h"
 #include "harness/runner/schedule.h"
 
 namespace assay {
@@ -21,6 +24,7 @@ class PlanRun {
       : plan_(plan),
         catalogue_(catalogue),
         store_(store),
+        launcher_(launcher),
         options_(options),
         experiment_(freeze()),
         cells_(plan, catalogue, store, launcher, progress, experiment_) {}
@@ -89,7 +93,7 @@ class PlanRun {
     } else if (done) {
       reuse(cell, *stored);
     } else if (cell.unmet) {
-      count(cells_.record_unmet(cell));
+      count(cells_.record(cell, *cell.unmet));
     } else if (group != nullptr) {
       group->missing.push_back(&cell);
     } else {
@@ -106,6 +110,29 @@ class PlanRun {
     }
   }
 
+  /// Asked once a session, before the first time is taken.
+  const std::vector<std::string>& unfit_here(const std::string& id) {
+    const auto known = unfit_.find(id);
+    if (known != unfit_.end()) return known->second;
+    const ProfileEntry& profile = catalogue_.profile(id);
+    std::vector<std::string>& reasons = unfit_[id];
+    if (profile.asks_something()) {
+      const std::optional<double> load = load_average();
+      reasons = unfit_reasons(profile, measure_machine_speed(profile, launcher_), load);
+    }
+    return reasons;
+  }
+
+  /// What was timed before stands; what is missing says why it was not.
+  void refuse(const Group& group, const std::vector<std::string>& reasons) {
+    for (const auto& [cell, outcome] : group.stored) {
+      if (outcome.outcome == Outcome::kOk) reuse(*cell, outcome);
+    }
+    for (const Cell* cell : group.missing) {
+      count(cells_.record(*cell, {Outcome::kInvalid, "unfit_machine", join(reasons, "; ")}));
+    }
+  }
+
   /// A group is timed as a whole: a time of this hour is no twin for one of another hour.
   void time_group(const Group& group) {
     const bool run = !group.missing.empty() && !stopping();
@@ -119,6 +146,11 @@ class PlanRun {
     }
     if (!run) return;
     arms.insert(arms.end(), group.missing.begin(), group.missing.end());
+    const std::vector<std::string>& unfit = unfit_here(arms.front()->profile);
+    if (!unfit.empty()) {
+      refuse(group, unfit);
+      return;
+    }
     std::sort(arms.begin(), arms.end(),
               [](const Cell* a, const Cell* b) { return a->ordinal < b->ordinal; });
     for (const OutcomeReason& outcome : cells_.time(arms)) count(outcome);
@@ -127,10 +159,12 @@ class PlanRun {
   const Plan& plan_;
   const Catalogue& catalogue_;
   Store& store_;
+  WorkerLauncher& launcher_;
   RunOptions options_;
   std::int64_t experiment_;
   CellRunner cells_;
   RunSummary summary_;
+  std::map<std::string, std::vector<std::string>> unfit_;  ///< by profile, once asked
 };
 
 Json params_with_calibration(const MethodChoice& method) {

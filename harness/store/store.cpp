@@ -168,4 +168,13 @@ void Store::set_fingerprint(const std::string& subject_key, const Fingerprint& f
   });
 }
 
+void Store::add_machine_check(const std::string& profile, const Json& document) {
+  impl_->connection.transaction([&] {
+    impl_->connection
+        .query("INSERT INTO machine_check(profile_id, created_utc, body) VALUES (?, ?, ?)")
+        .with(profile, utc_now(), canonical_json(document))
+        .run();
+  });
+}
+
 }  // namespace assay

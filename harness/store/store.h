@@ -93,6 +93,10 @@ class Store {
   /// RUNNING attempts whose process is gone become INTERRUPTED. Returns how many.
   int close_stale_attempts();
 
+  /// What an examination of the machine under a profile found; kept for good, newest first.
+  void add_machine_check(const std::string& profile, const Json& document);
+  [[nodiscard]] std::vector<Json> machine_checks(const std::string& profile) const;
+
   /// Fingerprint seen by the scoring pass of (artefact or model, dtype), if any.
   [[nodiscard]] std::optional<Fingerprint> fingerprint(const std::string& subject_key) const;
   void set_fingerprint(const std::string& subject_key, const Fingerprint& fingerprint);

@@ -123,4 +123,15 @@ std::vector<Json> Store::measured_keys(const std::string& method, const std::str
   });
 }
 
+std::vector<Json> Store::machine_checks(const std::string& profile) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT body FROM machine_check WHERE profile_id = ? ORDER BY check_id DESC");
+    rows.with(profile);
+    std::vector<Json> documents;
+    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    return documents;
+  });
+}
+
 }  // namespace assay

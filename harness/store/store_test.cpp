@@ -166,6 +166,15 @@ TEST_F(StoreTest, FingerprintsComeBackExactly) {
   EXPECT_THAT(store_.fingerprint("subject")->values, ElementsAre(0.1, 1.0 / 3));
 }
 
+TEST_F(StoreTest, MachineChecksAreKeptByProfileNewestFirst) {
+  EXPECT_TRUE(store_.machine_checks("cpu").empty());
+  store_.add_machine_check("cpu", {{"noise", 0.1}});
+  store_.add_machine_check("other", {{"noise", 0.2}});
+  store_.add_machine_check("cpu", {{"noise", 0.3}});
+  EXPECT_THAT(store_.machine_checks("cpu"),
+              ElementsAre(Json{{"noise", 0.3}}, Json{{"noise", 0.1}}));
+}
+
 TEST_F(StoreTest, EnvironmentsAreListedOnce) {
   const std::int64_t experiment = add_plan();
   run_cell(store_, experiment, dense_, "s", "score", reply_with("token_ppl", 20));

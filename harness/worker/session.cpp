@@ -35,6 +35,8 @@ Json environment() {
 void do_operation(const WorkerRequest& request, const SessionServices& services) {
   if (request.op == "fit") {
     fit(request, services);
+  } else if (request.op == "machine") {
+    measure_machine(request, services);
   } else {
     run_suite(request, services);
   }

@@ -37,6 +37,12 @@ class ProgressReporter {
 /// Operation "fit": writes the artefact. Throws as the method does.
 void fit(const WorkerRequest& request, const SessionServices& services);
 
+/// Operation "machine": what this processor and memory give, in the request's dtype and threads.
+/// suite_params {"work": "speed"}: metrics machine/gemm (FLOP/s), machine/bandwidth (B/s) and
+/// machine/timer (s). {"work": "gemv" or "gemm"}: samples machine/latency of one small piece of
+/// such work, for comparing a machine with itself.
+void measure_machine(const WorkerRequest& request, const SessionServices& services);
+
 /// Operations "score" and "time".
 void run_suite(const WorkerRequest& request, const SessionServices& services);
 

@@ -1,0 +1,190 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/base/text.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/help.h"
+#include "harness/config/profile.h"
+#include "harness/measure/machine.h"
+#include "harness/runner/machine_check.h"
+#include "harness/runner/process_launcher.h"
+#include "harness/runner/progress.h"
+#include "harness/runner/self_comparison.h"
+#include "harness/runner/stop.h"
+#include "harness/store/store.h"
+
+namespace assay {
+namespace {
+
+struct DoctorArguments {
+  std::string profile = "cpu", database;
+  std::size_t comparisons = 1;
+  std::vector<std::string> work = {"gemv", "gemm"};
+  bool json = false;
+};
+
+/// All that one examination found.
+struct Examination {
+  MachineSpeed speed;
+  std::optional<double> load;
+  std::vector<std::string> unfit;
+  std::vector<SelfComparison> comparisons;
+};
+
+Examination examine(const ProfileEntry& profile, const DoctorArguments& arguments,
+                    WorkerLauncher& launcher, Progress& progress) {
+  Examination found;
+  found.load = load_average();
+  progress.live("measuring products and memory");
+  found.speed = measure_machine_speed(profile, launcher);
+  found.unfit = unfit_reasons(profile, found.speed, found.load);
+  for (const std::string& work : arguments.work) {
+    if (arguments.comparisons == 0) break;
+    SelfComparisonPlan plan;
+    plan.comparisons = arguments.comparisons;
+    const std::size_t total = plan.comparisons * plan.processes_per_arm * 2;
+    std::size_t done = 0;
+    const auto runs = run_identical_arms(plan, [&] {
+      progress.live(fmt::format("{} against itself, process {} of {}", work, ++done, total));
+      return one_process(profile, work, launcher);
+    });
+    found.comparisons.push_back(judge_identical_arms(work, runs));
+  }
+  return found;
+}
+
+Json document_of(const ProfileEntry& profile, const Examination& found) {
+  Json comparisons = Json::array();
+  for (const SelfComparison& comparison : found.comparisons) {
+    comparisons.push_back(to_json(comparison));
+  }
+  return {{"profile", profile.id},
+          {"profile_on_this_machine", profile.fingerprint()},
+          {"gemm_flops", found.speed.gemm_flops},
+          {"bandwidth_bytes_per_s", found.speed.bandwidth},
+          {"timer_step_s", found.speed.timer_seconds},
+          {"load_average", found.load ? Json(*found.load) : Json()},
+          {"unfit", found.unfit},
+          {"against_itself", comparisons},
+          {"environment", found.speed.environment}};
+}
+
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  std::string text;
+  if (value.is_array()) {
+    for (const Json& item : value) text += (text.empty() ? "" : " ") + text_of(item);
+    return text;
+  }
+  if (!value.is_object()) return value.dump();
+  for (const auto& [key, item] : value.items()) {
+    text += (text.empty() ? "" : ", ") + key + " " + text_of(item);
+  }
+  return text;
+}
+
+/// Sections of the environment document, one line each.
+Rows environment_rows(const Json& environment) {
+  Rows rows;
+  for (const auto& [section, content] : environment.items()) {
+    if (!content.is_object()) {
+      rows.emplace_back(section, text_of(content));
+      continue;
+    }
+    for (const auto& [key, value] : content.items()) {
+      const std::string text = text_of(value);
+      if (!text.empty()) rows.emplace_back(section + " " + key, text);
+    }
+  }
+  return rows;
+}
+
+std::string floor_text(double floor, const char* unit) {
+  return floor > 0 ? fmt::format(" (the profile asks for {:g} {})", floor, unit) : "";
+}
+
+Rows speed_rows(const ProfileEntry& profile, const Examination& found) {
+  return {
+      {"product of 1024^3, " + profile.dtype,
+       fmt::format("{:.1f} GFLOP/s{}", found.speed.gemm_flops / 1e9,
+                   floor_text(profile.floors.gemm_gflops, "GFLOP/s"))},
+      {"reading memory", fmt::format("{:.1f} GB/s{}", found.speed.bandwidth / 1e9,
+                                     floor_text(profile.floors.bandwidth_gb_s, "GB/s"))},
+      {"step of the clock", fmt::format("{:.0f} ns", found.speed.timer_seconds * 1e9)},
+      {"load average, 1 minute", found.load ? fmt::format("{:.1f}", *found.load) : "not told"},
+  };
+}
+
+void print_comparison(const SelfComparison& c) {
+  fmt::print(
+      "\n{} against itself, {} x {} processes an arm, A B B A\n"
+      "  false alarms at p < 0.05: {} of {} (rate at most {:.1f} %, 95 % one-sided)\n"
+      "  spread between processes: {:.1f} %; noise floor (90 % of ratios): {:.1f} %\n"
+      "  smallest slowdown found with 80 % power at p < 0.01: {:.1f} %\n",
+      c.work, c.comparisons, c.processes_per_arm, c.false_alarms, c.comparisons,
+      100 * c.alarm_bound, 100 * c.between_processes, 100 * c.noise_floor, 100 * c.detectable);
+}
+
+void print_text(const ProfileEntry& profile, const Examination& found) {
+  fmt::print("Profile {}: {}\n\n", profile.id, profile.summary);
+  fmt::print("{}\n", two_columns(environment_rows(found.speed.environment)));
+  fmt::print("{}", two_columns(speed_rows(profile, found)));
+  for (const SelfComparison& comparison : found.comparisons) print_comparison(comparison);
+  if (found.unfit.empty()) {
+    fmt::print("\nFit for timing.\n");
+    return;
+  }
+  fmt::print("\nNot fit for timing:\n");
+  for (const std::string& reason : found.unfit) fmt::print("  * {}\n", reason);
+}
+
+void run_doctor(const DoctorArguments& arguments, CommandResult& result) {
+  const StopHandlers handlers;
+  StderrProgress progress;
+  const Catalogue catalogue = load_catalogue();
+  const ProfileEntry& profile = catalogue.profile(arguments.profile);
+  check_profile_fits(profile);
+  ProcessLauncher launcher(handlers.stop(), handlers.kill());
+  const Examination found = examine(profile, arguments, launcher, progress);
+  const Json document = document_of(profile, found);
+  if (!arguments.database.empty()) {
+    Store::open(arguments.database).add_machine_check(profile.id, document);
+  }
+  if (arguments.json) {
+    print_json(document);
+  } else {
+    print_text(profile, found);
+  }
+  if (!found.unfit.empty()) result.code = ExitCode::kNotMeasured;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& program, CommandResult& result) {
+  CLI::App* command = add_command(
+      program, "doctor",
+      "Examine this machine: what it is, how fast it computes and reads, how noisy its times are",
+      "assay doctor --profile cpu --comparisons 20 --db results.db\n\n"
+      "Exit code: 0 fit for timing; 2 bad input; 3 unfit, or the device is missing.");
+  const auto arguments = std::make_shared<DoctorArguments>();
+  command->add_option("--profile", arguments->profile, "A name of `assay list profiles`")
+      ->capture_default_str();
+  command
+      ->add_option("--comparisons", arguments->comparisons,
+                   "Pairs of identical arms, 24 processes each (some ten seconds); 0: none")
+      ->capture_default_str();
+  command->add_option("--work", arguments->work, "What the arms do: gemv, gemm, or both")
+      ->check(CLI::IsMember({"gemv", "gemm"}))
+      ->capture_default_str();
+  command->add_option("--db", arguments->database, "Keep the result in this database");
+  command->add_flag("--json", arguments->json, "As JSON");
+  command->callback([arguments, &result] { run_doctor(*arguments, result); });
+}
+
+}  // namespace assay
