@@ -47,6 +47,9 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_list_command(program, result);
   add_describe_command(program, result);
   add_report_command(program, result);
+  add_compare_command(program, result);
+  add_check_command(program, result);
+  add_baseline_command(program, result);
   add_data_command(program, result);
   add_model_command(program, result);
   add_doctor_command(program, result);

@@ -85,8 +85,9 @@ class PlanRun {
                 std::map<GroupKey, Group>& groups) {
     const auto stored = store_.final_outcome(cell.key);
     const bool timed = catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
-    const bool done =
-        stored && is_final(stored->outcome) && (!options_.retry || stored->outcome == Outcome::kOk);
+    const bool done = stored && is_final(stored->outcome) &&
+                      (!options_.retry || stored->outcome == Outcome::kOk) &&
+                      !(timed && options_.again.contains(cell.key));
     Group* group = timed && !cell.unmet ? &groups[{cell.model, cell.suite, cell.profile}] : nullptr;
     if (done && group != nullptr) {
       group->stored.emplace_back(&cell, *stored);

@@ -2,6 +2,7 @@
 // Executes a plan: reuse what is stored, fit what is missing, score, time, store.
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "harness/base/errors.h"
@@ -13,8 +14,9 @@
 namespace assay {
 
 struct RunOptions {
-  bool retry = false;      ///< run cells again that ended in anything but OK
-  bool fail_fast = false;  ///< stop at the first cell that ends in neither OK nor UNMET
+  bool retry = false;           ///< run cells again that ended in anything but OK
+  bool fail_fast = false;       ///< stop at the first cell that ends in neither OK nor UNMET
+  std::set<std::string> again;  ///< keys of timed cells that are run again although they are stored
 };
 
 struct RunSummary {

@@ -52,6 +52,9 @@ struct ResultRow {
   bool random_weights = false, limited = false;
 };
 
+struct CellRecord;
+struct Baseline;
+
 /// One connection to a results database. Used by one thread at a time; a second thread or program
 /// opens its own. Every function may throw MachineError (locked, full, unreadable).
 class Store {
@@ -107,6 +110,16 @@ class Store {
   [[nodiscard]] std::vector<ResultRow> results(const std::string& experiment) const;
   /// title and resolved config of the newest experiment of that name.
   [[nodiscard]] Json experiment_config(const std::string& name) const;
+  /// Cells of the newest plan of that name, in plan order, with all that was measured; include
+  /// harness/store/records.h. Throws UserError for a name that is not there.
+  [[nodiscard]] std::vector<CellRecord> cell_records(const std::string& experiment) const;
+  /// Copies the newest plan of `experiment` with what was measured out of the database `from` into
+  /// this one, as experiment "NAME@COMMIT". Throws UserError when that is there already and not to
+  /// be replaced, or a metric means something else there.
+  void save_baseline(const std::filesystem::path& from, const std::string& experiment,
+                     const std::string& name, const std::string& commit, bool replace);
+  /// Saved baselines, newest last; include harness/store/records.h.
+  [[nodiscard]] std::vector<Baseline> baselines() const;
   /// Key documents of cells of this method and suite that were measured, newest first; what
   /// nearest_document() of the planner compares with.
   [[nodiscard]] std::vector<Json> measured_keys(const std::string& method,

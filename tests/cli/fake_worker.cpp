@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -96,6 +97,19 @@ void end_as_asked(const assay::WorkerRequest& request) {
   }
 }
 
+/// How much longer a time is: the file home/slowdown holds a factor and for how many more
+/// processes.
+double slowdown(const assay::WorkerRequest& request) {
+  const auto file = std::filesystem::path(request.scratch).parent_path().parent_path() / "slowdown";
+  if (!std::filesystem::exists(file)) return 1;
+  double factor = 1;
+  int processes = 0;
+  std::istringstream(assay::read_text_file(file)) >> factor >> processes;
+  if (processes < 1) return 1;
+  assay::write_file_atomically(file, std::to_string(factor) + " " + std::to_string(processes - 1));
+  return factor;
+}
+
 void answer(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
   const double factor = request.method == "dense" ? 1 : 1.5;
   if (request.op == "fit") {
@@ -104,7 +118,7 @@ void answer(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
   }
   writer.fingerprint({{1, 2, factor}});
   if (request.op == "time") {
-    writer.samples({{"decode/token_latency", 0, 0.01 * factor, false}});
+    writer.samples({{"decode/token_latency", 0, 0.01 * factor * slowdown(request), false}});
     return;
   }
   assay::MetricValue value;

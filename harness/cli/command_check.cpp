@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "harness/base/text.h"
+#include "harness/cli/commands.h"
+#include "harness/cli/comparing.h"
+#include "harness/cli/help.h"
+#include "harness/runner/calibration_check.h"
+#include "harness/runner/disk_resolver.h"
+#include "harness/runner/process_launcher.h"
+#include "harness/runner/runner.h"
+#include "harness/runner/stop.h"
+
+namespace assay {
+namespace {
+
+struct Arguments : CompareArguments {
+  std::string file, baseline, name, database = "results.db";
+  bool no_run = false, no_confirm = false;
+};
+
+/// What the results are held against; nothing when there is no such baseline.
+struct Base {
+  std::string shown;
+  std::vector<CellRecord> cells;
+};
+
+/// The newest baseline of that name, or NAME@COMMIT, or an experiment of that name.
+std::optional<Base> find_base(const Arguments& arguments, const std::string& experiment) {
+  std::error_code missing;
+  if (!std::filesystem::exists(arguments.baseline, missing)) return std::nullopt;
+  const Store store = Store::open_read_only(arguments.baseline);
+  const std::string wanted = arguments.name.empty() ? experiment : arguments.name;
+  std::string found;
+  for (const std::string& name : store.experiments()) {
+    if (name == wanted) found = name;
+  }
+  for (const Baseline& baseline : store.baselines()) {
+    const bool named = baseline.name == wanted || baseline.stored_as() == wanted;
+    if (named) found = baseline.stored_as();
+  }
+  if (found.empty()) return std::nullopt;
+  return Base{arguments.baseline + " " + found, store.cell_records(found)};
+}
+
+/// Runs the experiment's cells, and again where asked.
+class Candidate {
+ public:
+  Candidate(const Arguments& arguments, const Experiment& experiment, const Catalogue& catalogue)
+      : experiment_(experiment),
+        catalogue_(catalogue),
+        store_(Store::open(arguments.database)),
+        resolver_(
+            catalogue, [this](const std::string& text) { progress_.step(text); }, handlers_.stop()),
+        plan_(make_plan(experiment, catalogue, resolver_)) {
+    check_calibration_texts(plan_);
+  }
+
+  RunSummary run(const RunOptions& options) {
+    ProcessLauncher launcher(handlers_.stop(), handlers_.kill());
+    return run_plan(plan_, catalogue_, store_, launcher, progress_, options);
+  }
+  [[nodiscard]] std::vector<CellRecord> records() const {
+    return store_.cell_records(experiment_.name);
+  }
+  void say(const std::string& text) { progress_.step(text); }
+
+ private:
+  const Experiment& experiment_;
+  const Catalogue& catalogue_;
+  const StopHandlers handlers_;
+  StderrProgress progress_;
+  Store store_;
+  DiskResolver resolver_;
+  Plan plan_;
+};
+
+std::set<std::string> to_confirm(const Comparison& comparison) {
+  std::set<std::string> keys;
+  for (const ComparedRow& row : comparison.rows) {
+    if (wants_confirmation(row)) keys.insert(row.cell_key);
+  }
+  return keys;
+}
+
+/// Measures, compares, and lets fresh processes confirm; nothing when it was interrupted.
+std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base& base,
+                                          const Experiment& experiment, const Catalogue& catalogue,
+                                          const Rules& rules) {
+  Candidate candidate(arguments, experiment, catalogue);
+  if (candidate.run({}).interrupted) return std::nullopt;
+  const std::vector<CellRecord> first = candidate.records();
+  Comparison comparison =
+      compare_cells(base.cells, first, rules, {.only_common = arguments.only_common});
+  const std::set<std::string> again = to_confirm(comparison);
+  if (again.empty() || arguments.no_confirm) return comparison;
+  candidate.say(fmt::format("{} cells look worse; timing them again", again.size()));
+  RunOptions options;
+  options.again = again;
+  if (candidate.run(options).interrupted) return std::nullopt;
+  return confirm(comparison, base.cells, first, candidate.records());
+}
+
+Comparison compare_stored(const Arguments& arguments, const Base& base,
+                          const Experiment& experiment, const Rules& rules) {
+  const Store store = Store::open_read_only(arguments.database);
+  return compare_cells(base.cells, store.cell_records(experiment.name), rules,
+                       {.only_common = arguments.only_common});
+}
+
+void check(const Arguments& arguments, CommandResult& result) {
+  const Rules rules = rules_of(arguments);
+  const Catalogue catalogue = load_catalogue();
+  const Experiment experiment = read_experiment(arguments.file, catalogue);
+  const auto base = find_base(arguments, experiment.name);
+  if (!base) {
+    fmt::print(stderr,
+               "assay: {}: no baseline '{}'; save one with: assay baseline save NAME --db "
+               "RESULTS --baselines {}\n",
+               arguments.baseline, arguments.name.empty() ? experiment.name : arguments.name,
+               arguments.baseline);
+    result.code = ExitCode::kNotMeasured;
+    return;
+  }
+  auto comparison = arguments.no_run
+                        ? compare_stored(arguments, *base, experiment, rules)
+                        : run_and_compare(arguments, *base, experiment, catalogue, rules);
+  if (!comparison) {
+    result.code = ExitCode::kInterrupted;
+    return;
+  }
+  comparison->base = base->shown;
+  comparison->candidate = arguments.database + " " + experiment.name;
+  note_unconfirmed(*comparison);
+  finish_comparison(*comparison, arguments, result);
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& program, CommandResult& result) {
+  CLI::App* command = add_command(
+      program, "check",
+      "Run an experiment and hold it against a baseline; what looks slower is timed a second time",
+      "assay check experiments/quickstart.toml --baseline baselines.db --markdown summary.md\n\n"
+      "Exit code: 0 nothing got worse; 1 something did; 2 bad input; 3 something could not be\n"
+      "measured, or there is no baseline; 4 something could not be decided; 130 interrupted.");
+  const auto arguments = std::make_shared<Arguments>();
+  command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
+  command
+      ->add_option("--baseline", arguments->baseline,
+                   "Database with the baseline: saved ones, or results of an earlier run")
+      ->required();
+  command->add_option("--name", arguments->name,
+                      "Baseline, as NAME (the newest) or NAME@COMMIT; default: the experiment's "
+                      "name");
+  command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->capture_default_str();
+  command->add_flag("--no-run", arguments->no_run, "Judge what the database holds already");
+  command->add_flag("--no-confirm", arguments->no_confirm,
+                    "Do not time a second time what looks slower");
+  add_compare_options(*command, *arguments);
+  command->callback([arguments, &result] { check(*arguments, result); });
+}
+
+}  // namespace assay

@@ -1,0 +1,55 @@
+#pragma once
+// Two sets of cells, metric by metric.
+
+#include <string>
+#include <vector>
+
+#include "harness/base/errors.h"
+#include "harness/judge/verdict.h"
+#include "harness/store/records.h"
+
+namespace assay {
+
+struct ComparedRow {
+  std::string model, suite, method, profile;  ///< labels; method "a -> b" across methods
+  std::string cell_key;                       ///< of the candidate, of the base where it is missing
+  bool limited = false;                       ///< a side looked at a part of its data only
+  bool counts = true;  ///< false: both sides are UNMET, nothing was to be measured
+  Judgement judgement;
+};
+
+struct Comparison {
+  std::string base, candidate;  ///< what was compared, in words
+  Rules rules;
+  std::vector<ComparedRow> rows;
+};
+
+struct CompareOptions {
+  bool across_methods = false;
+  bool only_common = false;  ///< leave out cells that one side lacks
+};
+
+/// Pairs the cells and judges every metric that the rules ask for. Pure: equal records, equal
+/// comparison. Rows of cells that cannot be compared have an empty metric and say why.
+Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<CellRecord>& b,
+                         const Rules& rules, const CompareOptions& options = {});
+
+/// Metrics of two cells that both are OK and answer the same question.
+std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules);
+
+/// True when a row measured in processes is worse: what fresh processes should confirm.
+bool wants_confirmation(const ComparedRow& row);
+
+/// Judges again with a second round of the candidate's timed cells (`second`, the same plan as
+/// `first`); see `confirmed` of times.h. Rows that did not want it stay as they are.
+Comparison confirm(const Comparison& comparison, const std::vector<CellRecord>& a,
+                   const std::vector<CellRecord>& first, const std::vector<CellRecord>& second);
+
+/// How many rows have a verdict; rows that do not count are left out.
+std::size_t count_of(const Comparison& comparison, Verdict verdict);
+
+/// 1 worse; else 3 something could not be measured, or nothing was; else 4 ambiguous, unless that
+/// is allowed; else 0.
+ExitCode exit_code_of(const Comparison& comparison, bool allow_ambiguous);
+
+}  // namespace assay

@@ -1,0 +1,171 @@
+// Text for people: Markdown and the terminal.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "harness/base/text.h"
+#include "harness/judge/render.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kColumns = 7;
+using Line = std::array<std::string, kColumns>;
+const Line kTitles = {"verdict", "model", "suite", "method", "metric", "change", "evidence"};
+
+std::string percent(double share) { return fmt::format("{:+.1f}", 100 * share); }
+
+Line line_of(const ComparedRow& row) {
+  const Judgement& judgement = row.judgement;
+  std::string evidence = evidence_text(judgement);
+  const std::string reasons = reasons_text(judgement);
+  if (!reasons.empty()) evidence += (evidence.empty() ? "" : "; ") + reasons;
+  return {verdict_name(judgement.verdict),
+          row.model,
+          row.limited ? row.suite + " (part)" : row.suite,
+          row.method,
+          judgement.metric.empty() ? "-" : judgement.metric,
+          effect_text(judgement),
+          evidence};
+}
+
+std::string without_pipes(std::string text) {
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
+    text.insert(at, "\\");
+  }
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+std::string table(const std::vector<Line>& lines) {
+  std::string text = "|";
+  for (const std::string& title : kTitles) text += " " + title + " |";
+  text += "\n|";
+  for (std::size_t i = 0; i < kColumns; ++i) text += " --- |";
+  text += "\n";
+  for (const Line& line : lines) {
+    text += "|";
+    for (const std::string& cell : line) text += " " + without_pipes(cell) + " |";
+    text += "\n";
+  }
+  return text;
+}
+
+std::string headline(ExitCode code) {
+  switch (code) {
+    case ExitCode::kOk:
+      return "nothing got worse";
+    case ExitCode::kWorse:
+      return "something got worse";
+    case ExitCode::kNotMeasured:
+      return "something could not be measured";
+    case ExitCode::kAmbiguous:
+      return "some differences cannot be decided";
+    default:
+      return "not finished";
+  }
+}
+
+std::string rules_text(const Rules& rules) {
+  return fmt::format(
+      "Allowed: {:.3g} % more time (asked {:.3g} %, noise floor {:.3g} %{}), {:.3g} points of "
+      "accuracy, {:.3g} % of other scores, {:.3g} % of sizes. Times: process medians, one-sided p "
+      "< "
+      "{:g}; items: paired, p < {:g}.",
+      100 * time_limit(rules), 100 * rules.time_threshold, 100 * floor_of(rules),
+      rules.noise_floor ? "" : ", not measured: a shared machine's is assumed",
+      100 * rules.points_threshold, 100 * rules.quality_threshold, 100 * rules.size_threshold,
+      rules.alpha, rules.alpha_items);
+}
+
+bool worth_a_look(const ComparedRow& row) {
+  return row.counts && row.judgement.verdict != Verdict::kSame;
+}
+
+}  // namespace
+
+std::string effect_text(const Judgement& judgement) {
+  if (!judgement.effect) return "";
+  const double shift = judgement.difference ? 0 : 1;
+  std::string text = percent(*judgement.effect - shift) + (judgement.difference ? " points" : " %");
+  if (judgement.interval) {
+    text += fmt::format(" [{}, {}]", percent(judgement.interval->lo - shift),
+                        percent(judgement.interval->hi - shift));
+  }
+  return text;
+}
+
+std::string evidence_text(const Judgement& judgement) {
+  std::vector<std::string> parts;
+  if (judgement.test) {
+    const std::string n = judgement.n_a == judgement.n_b
+                              ? fmt::format("n = {}", judgement.n_a)
+                              : fmt::format("n = {}, {}", judgement.n_a, judgement.n_b);
+    parts.push_back(
+        fmt::format("{} p = {:.2g}, {}", judgement.test->variant, judgement.test->p, n));
+  }
+  if (judgement.mde) {
+    parts.push_back(fmt::format("detectable {:.1f} {}", 100 * *judgement.mde,
+                                judgement.difference ? "points" : "%"));
+  }
+  if (judgement.confirmed) parts.emplace_back("confirmed by fresh processes");
+  return join(parts, ", ");
+}
+
+std::string reasons_text(const Judgement& judgement) {
+  std::vector<std::string> parts;
+  for (const Reason& reason : judgement.reasons) {
+    parts.push_back(reason.text.empty() ? reason.code : reason.code + " (" + reason.text + ")");
+  }
+  return join(parts, "; ");
+}
+
+std::string counts_text(const Comparison& comparison) {
+  std::vector<std::string> parts;
+  for (const Verdict verdict : {Verdict::kWorse, Verdict::kNotMeasured, Verdict::kAmbiguous,
+                                Verdict::kBetter, Verdict::kSame}) {
+    const std::size_t count = count_of(comparison, verdict);
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, verdict_name(verdict)));
+  }
+  return parts.empty() ? "nothing to compare" : join(parts, ", ");
+}
+
+std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
+  std::vector<Line> look, all;
+  for (const ComparedRow& row : comparison.rows) {
+    all.push_back(line_of(row));
+    if (worth_a_look(row)) look.push_back(all.back());
+  }
+  std::string text = fmt::format("## assay: {}\n\n`{}` against `{}`: {}.\n", headline(code),
+                                 comparison.candidate, comparison.base, counts_text(comparison));
+  if (!look.empty()) text += "\n" + table(look);
+  text += "\n" + rules_text(comparison.rules) + "\n";
+  if (all.size() > look.size()) {
+    text += fmt::format("\n<details><summary>All {} rows</summary>\n\n{}\n</details>\n", all.size(),
+                        table(all));
+  }
+  return text;
+}
+
+std::string comparison_text(const Comparison& comparison) {
+  std::vector<Line> lines{kTitles};
+  for (const ComparedRow& row : comparison.rows) lines.push_back(line_of(row));
+  std::array<std::size_t, kColumns> widths{};
+  for (const Line& line : lines) {
+    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string text;
+  for (const Line& line : lines) {
+    for (std::size_t i = 0; i + 1 < kColumns; ++i) {
+      text += fmt::format("{:<{}}  ", line[i], widths[i]);
+    }
+    text += line.back() + "\n";
+  }
+  return text + rules_text(comparison.rules) + "\n" + comparison.candidate + " against " +
+         comparison.base + ": " + counts_text(comparison) + "\n";
+}
+
+}  // namespace assay

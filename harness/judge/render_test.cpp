@@ -1,0 +1,84 @@
+#include "harness/judge/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/judge/judge_fixture.h"
+
+namespace assay {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+Comparison example() {
+  std::mt19937 random(1);
+  const Arms slow = simulate(1.5, 12, random, {.drift = 0, .correlation = 0, .noise = 0.005});
+  std::vector<CellRecord> base{timed_cell("dense", slow.a), make_record("wa|nda<&\"")};
+  std::vector<CellRecord> candidate{timed_cell("dense", slow.b), make_record("wa|nda<&\"")};
+  base[0].metrics.push_back(value_metric("model/resident_bytes", 5, "B"));
+  candidate[0].metrics.push_back(value_metric("model/resident_bytes", 5, "B"));
+  candidate[1].status = "CRASHED";
+  candidate[1].reason = "line\nbreak \x01";
+  Comparison comparison = compare_cells(base, candidate, {});
+  comparison.base = "old.db";
+  comparison.candidate = "new.db";
+  return comparison;
+}
+
+TEST(Render, JsonHoldsEverything) {
+  const Json document = comparison_json(example(), ExitCode::kWorse);
+  EXPECT_EQ(document.at("exit_code"), 1);
+  EXPECT_EQ(document.at("counts").at("worse"), 1);
+  EXPECT_EQ(document.at("counts").at("not measured"), 1);
+  const Json& row = document.at("rows").at(0);
+  EXPECT_EQ(row.at("verdict"), "worse");
+  EXPECT_EQ(row.at("test").at("variant"), "signflip_exact");
+  EXPECT_NEAR(row.at("effect").get<double>(), 1.5, 0.05);
+  EXPECT_TRUE(document.at("rows").at(2).at("base").is_null());
+  EXPECT_NO_THROW(static_cast<void>(canonical_json(document.at("rows").at(0))));
+}
+
+TEST(Render, MarkdownShowsFirstWhatNeedsALook) {
+  const std::string text = comparison_markdown(example(), ExitCode::kWorse);
+  EXPECT_THAT(text, AllOf(HasSubstr("something got worse"), HasSubstr("wa\\|nda"),
+                          HasSubstr("1 worse, 1 not measured, 1 same"), HasSubstr("<details>"),
+                          HasSubstr("line break")));
+  EXPECT_LT(text.find("| worse |"), text.find("<details>"));
+}
+
+TEST(Render, JunitIsEscaped) {
+  const std::string text = comparison_junit(example(), false);
+  EXPECT_THAT(text, AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"1\" skipped=\"0\""),
+                          HasSubstr("wa|nda&lt;&amp;&quot;"), HasSubstr("line&#10;break ?"),
+                          HasSubstr("<failure type=\"worse\""), Not(HasSubstr("\x01"))));
+}
+
+TEST(Render, AmbiguousFailsUnlessAllowed) {
+  Comparison comparison = example();
+  comparison.rows[0].judgement.verdict = Verdict::kAmbiguous;
+  EXPECT_THAT(comparison_junit(comparison, false), HasSubstr("failures=\"1\""));
+  EXPECT_THAT(comparison_junit(comparison, true), HasSubstr("failures=\"0\""));
+}
+
+TEST(Render, TextEndsWithTheCounts) {
+  const std::string text = comparison_text(example());
+  EXPECT_THAT(text, HasSubstr("new.db against old.db: 1 worse, 1 not measured, 1 same\n"));
+  EXPECT_THAT(comparison_text({}), HasSubstr("nothing to compare"));
+}
+
+TEST(Render, Effects) {
+  Judgement judgement;
+  EXPECT_EQ(effect_text(judgement), "");
+  judgement.effect = 1.123;
+  judgement.interval = Interval{1.098, 1.14};
+  EXPECT_EQ(effect_text(judgement), "+12.3 % [+9.8, +14.0]");
+  judgement.difference = true;
+  judgement.effect = -0.031;
+  judgement.interval = Interval{-0.042, -0.02};
+  EXPECT_EQ(effect_text(judgement), "-3.1 points [-4.2, -2.0]");
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,196 @@
+// Verdicts about times, mostly on simulated machines: rates, not single outcomes, are what counts.
+
+#include "harness/judge/times.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "harness/judge/judge_fixture.h"
+
+namespace assay {
+namespace {
+
+using Values = std::vector<double>;
+
+struct Rates {
+  int worse = 0, better = 0, same = 0, ambiguous = 0;
+};
+
+Rates rates(double slowdown, const Rules& rules, int trials, bool paired = true,
+            const Machine& machine = {}) {
+  std::mt19937 random(20260101);
+  Rates counted;
+  for (int i = 0; i < trials; ++i) {
+    const Arms arms = simulate(slowdown, 12, random, machine);
+    switch (judge_arms(arms, rules, paired).verdict) {
+      case Verdict::kWorse:
+        ++counted.worse;
+        break;
+      case Verdict::kBetter:
+        ++counted.better;
+        break;
+      case Verdict::kSame:
+        ++counted.same;
+        break;
+      default:
+        ++counted.ambiguous;
+    }
+  }
+  return counted;
+}
+
+Rules quick(double threshold) {
+  Rules rules;
+  rules.time_threshold = threshold;
+  rules.resamples = 200;
+  return rules;
+}
+
+constexpr int kTrials = 500;
+
+TEST(TimesOnADriftingMachine, IdenticalArmsAreHardlyEverDifferent) {
+  const Rates strict = rates(1.0, quick(0.05), 2000);
+  RecordProperty("worse_of_2000", strict.worse);
+  RecordProperty("same_of_2000", strict.same);
+  EXPECT_LE(strict.worse + strict.better, 100);  // 5 %
+  const Rates usual = rates(1.0, quick(0.10), 2000);
+  EXPECT_EQ(usual.worse, 0);
+  EXPECT_EQ(usual.better, 0);
+}
+
+TEST(TimesOnADriftingMachine, TwoPercentIsNeverWorseAtTen) {
+  EXPECT_EQ(rates(1.02, quick(0.10), 2000).worse, 0);
+}
+
+TEST(TimesOnADriftingMachine, TenPercentIsFoundWhenFiveAreAllowed) {
+  const Rates found = rates(1.10, quick(0.05), kTrials);
+  RecordProperty("worse_of_500", found.worse);
+  EXPECT_GE(found.worse, kTrials * 80 / 100);
+  EXPECT_EQ(found.better, 0);
+}
+
+TEST(TimesOnADriftingMachine, TwentyFivePercentIsFoundWhenTenAreAllowed) {
+  const Rates found = rates(1.25, quick(0.10), kTrials);
+  RecordProperty("worse_of_500", found.worse);
+  EXPECT_GE(found.worse, kTrials * 95 / 100);
+}
+
+TEST(TimesOnADriftingMachine, TwiceTheTimeIsAlwaysFound) {
+  EXPECT_EQ(rates(2.0, quick(0.10), kTrials).worse, kTrials);
+  EXPECT_EQ(rates(2.0, quick(0.10), kTrials, false).worse, kTrials);
+}
+
+TEST(TimesOnADriftingMachine, HalfTheTimeIsBetter) {
+  EXPECT_EQ(rates(0.5, quick(0.10), kTrials).better, kTrials);
+}
+
+TEST(TimesOnAQuietMachine, EqualArmsAreTheSame) {
+  const Machine quiet{.drift = 0, .correlation = 0, .noise = 0.005};
+  const Rates found = rates(1.0, quick(0.10), kTrials, true, quiet);
+  EXPECT_EQ(found.same, kTrials);
+  EXPECT_EQ(rates(1.0, quick(0.10), kTrials, false, quiet).same, kTrials);
+}
+
+TEST(Times, ThroughputsAreReadTheOtherWay) {
+  std::mt19937 random(3);
+  const Arms arms = simulate(1.5, 12, random, {.drift = 0, .correlation = 0, .noise = 0.01});
+  Judgement lower, higher;
+  lower.direction = -1;
+  higher.direction = 1;
+  judge_times(lower, arms.a, arms.b, true, -1, quick(0.1));
+  judge_times(higher, arms.a, arms.b, true, 1, quick(0.1));
+  EXPECT_EQ(lower.verdict, Verdict::kWorse);
+  EXPECT_EQ(higher.verdict, Verdict::kBetter);
+  judge_times(higher, arms.b, arms.a, true, 1, quick(0.1));
+  EXPECT_EQ(higher.verdict, Verdict::kWorse);
+}
+
+TEST(Times, StatesWhatDecided) {
+  std::mt19937 random(4);
+  const Arms arms = simulate(1.3, 12, random);
+  const Judgement paired = judge_arms(arms, quick(0.1));
+  ASSERT_TRUE(paired.test && paired.second && paired.mde && paired.interval);
+  EXPECT_EQ(paired.test->variant, "signflip_exact");
+  EXPECT_EQ(paired.test->alternative, Alternative::kGreater);
+  EXPECT_EQ(paired.second->variant, "u_exact");
+  EXPECT_EQ(paired.n_a, 12U);
+  EXPECT_GT(*paired.mde, 0);
+  EXPECT_TRUE(has_reason(paired, "floor_not_measured"));
+  const Judgement apart = judge_arms(arms, quick(0.1), false);
+  EXPECT_EQ(apart.test->variant, "u_exact");
+  EXPECT_TRUE(has_reason(apart, "unpaired"));
+}
+
+TEST(Times, TheNoiseFloorRaisesTheThreshold) {
+  Rules rules = quick(0.10);
+  EXPECT_DOUBLE_EQ(time_limit(rules), 0.10);
+  rules.noise_floor = 0.2;
+  EXPECT_DOUBLE_EQ(time_limit(rules), 0.40);
+  rules.noise_floor = 0.005;
+  rules.time_threshold = 0.03;
+  EXPECT_DOUBLE_EQ(time_limit(rules), 0.03);
+  EXPECT_DOUBLE_EQ(time_margin(rules), 0.01);
+}
+
+TEST(Times, TooFewProcessesDecideNothing) {
+  std::mt19937 random(5);
+  const Arms arms = simulate(2.0, 12, random);
+  const auto first = [](const Values& values, std::size_t n) {
+    return Values(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n));
+  };
+  const Judgement one = judge_arms({first(arms.a, 1), first(arms.b, 1)}, quick(0.1));
+  EXPECT_EQ(one.verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(one, "one_process"));
+  const Judgement six = judge_arms({first(arms.a, 6), first(arms.b, 6)}, quick(0.1));
+  EXPECT_EQ(six.verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(six, "p_not_attainable"));
+  const Judgement seven = judge_arms({first(arms.a, 7), first(arms.b, 7)}, quick(0.1));
+  EXPECT_EQ(seven.verdict, Verdict::kWorse);
+  EXPECT_FALSE(has_reason(seven, "p_not_attainable"));
+}
+
+TEST(Times, EstimatorsThatDisagreeDecideNothing) {
+  // Twelve pairs say 11 %, and the two values in the middle of each arm say nothing.
+  const Values a{0.8, 0.82, 0.84, 0.86, 0.88, 1, 1, 1.1, 1.12, 1.14, 1.16, 1.18};
+  Values b;
+  for (const double value : a) b.push_back(value == 1 ? 1.0 : value * 1.13);
+  Judgement judgement;
+  judgement.direction = -1;
+  judge_times(judgement, a, b, true, -1, quick(0.1));
+  EXPECT_EQ(judgement.verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(judgement, "estimators_disagree"));
+}
+
+TEST(Times, BadSamplesAreNotMeasured) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const double bad : {nan, 0.0, -1.0, std::numeric_limits<double>::infinity()}) {
+    Judgement judgement;
+    judge_times(judgement, Values{1, 1, 1}, Values{1, bad, 1}, true, -1, quick(0.1));
+    EXPECT_EQ(judgement.verdict, Verdict::kNotMeasured);
+    EXPECT_TRUE(has_reason(judgement, "bad_samples"));
+  }
+  Judgement none;
+  judge_times(none, Values{}, Values{1}, false, -1, quick(0.1));
+  EXPECT_EQ(none.verdict, Verdict::kNotMeasured);
+}
+
+TEST(Times, AConfirmationMustAgree) {
+  std::mt19937 random(6);
+  const Machine quiet{.drift = 0, .correlation = 0, .noise = 0.01};
+  const Judgement slow = judge_arms(simulate(1.3, 12, random, quiet), quick(0.1), false);
+  const Judgement usual = judge_arms(simulate(1.0, 12, random, quiet), quick(0.1), false);
+  ASSERT_EQ(slow.verdict, Verdict::kWorse);
+  const Judgement agreed = confirmed(slow, slow, slow);
+  EXPECT_EQ(agreed.verdict, Verdict::kWorse);
+  EXPECT_TRUE(agreed.confirmed);
+  const Judgement alone = confirmed(slow, usual, slow);
+  EXPECT_EQ(alone.verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(alone, "confirmation_failed"));
+  EXPECT_EQ(confirmed(slow, slow, usual).verdict, Verdict::kAmbiguous);
+}
+
+}  // namespace
+}  // namespace assay

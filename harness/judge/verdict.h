@@ -1,0 +1,91 @@
+#pragma once
+// What a comparison of one metric says.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/stats/intervals.h"
+#include "harness/stats/test_result.h"
+
+namespace assay {
+
+enum class Verdict { kBetter, kSame, kWorse, kAmbiguous, kNotMeasured };
+
+/// "better", "same", "worse", "ambiguous", "not measured".
+std::string verdict_name(Verdict verdict);
+
+/// Why a verdict is what it is, or what a reader must know beside it. Codes: below_threshold,
+/// not_significant, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
+/// floor_not_measured, not_confirmed, confirmation_failed, missing_base, missing_candidate, not_ok,
+/// no_value, key_differs, convention_differs, items_differ, bad_samples.
+struct Reason {
+  std::string code, text;
+};
+
+/// When a difference counts. Shares are relative: 0.1 allows 10 % more cost.
+struct Rules {
+  double time_threshold = 0.10;     ///< of what is measured in processes
+  double points_threshold = 0.01;   ///< of accuracies, absolute: one point
+  double quality_threshold = 0.01;  ///< of other scores of items: perplexity, divergence
+  double size_threshold = 0.01;     ///< of counts and bytes, which do not vary
+  double alpha = 0.01;              ///< one-sided, of process medians
+  double alpha_items = 0.05;        ///< two-sided, of items
+  /// 90th percentile of |ratio - 1| of identical arms on this profile; the shared machine's
+  /// default (kSharedFloor) is taken, and said, when it was not measured.
+  std::optional<double> noise_floor;
+  double floor_factor = 2;
+  /// Globs ("decode/*") of the metrics to judge. Empty: all that have a better direction, but for
+  /// those of one process ("fit/*", "process/*").
+  std::vector<std::string> metrics;
+  std::uint64_t seed = 1;  ///< of resampling and of random permutations
+  int resamples = 10'000;
+};
+
+inline constexpr double kSharedFloor = 0.035;
+double floor_of(const Rules& rules);
+/// max(time_threshold, floor_factor x floor).
+double time_limit(const Rules& rules);
+/// What is called equal: min(time_limit, 2 x floor).
+double time_margin(const Rules& rules);
+
+struct Judgement {
+  Verdict verdict = Verdict::kNotMeasured;
+  std::vector<Reason> reasons;
+  std::string metric, unit, convention;
+  int direction = 0;                 ///< +1 higher is better, -1 lower is better
+  std::optional<double> a, b;        ///< values of base and candidate
+  std::optional<double> effect;      ///< candidate / base, or candidate - base
+  std::optional<Interval> interval;  ///< 95 %, of the effect
+  bool difference = false;           ///< the effect is a difference (accuracies), not a ratio
+  /// exp of the mean of the pairs' log-ratios, beside the ratio of medians.
+  std::optional<double> paired_effect;
+  std::optional<TestResult> test;    ///< what decided
+  std::optional<TestResult> second;  ///< the rank test beside a paired one
+  std::optional<double> p_holm;      ///< the test's p, corrected for all tests of the comparison
+  double threshold = 0;              ///< allowed change for the worse, in the effect's terms
+  std::optional<double> mde;         ///< what would have been found with 80 % power, likewise
+  std::size_t n_a = 0, n_b = 0;      ///< processes or items
+  bool timed = false;                ///< judged by process medians
+  bool confirmed = false;            ///< a second round of fresh processes agreed
+};
+
+/// Adds a reason; returns the judgement for chaining.
+Judgement& because(Judgement& judgement, const std::string& code, const std::string& text);
+[[nodiscard]] bool has_reason(const Judgement& judgement, const std::string& code);
+
+/// The common end of all judgements. `cost` is the effect for the worse: above 0 is worse, `lo` and
+/// `hi` its interval; `p_worse` and `p_better` are one-sided or two-sided as the caller's level is.
+struct Finding {
+  double cost = 0, lo = 0, hi = 0;
+  double p_worse = 1, p_better = 1;
+  double limit = 0;         ///< worse beyond it
+  double limit_better = 0;  ///< better below minus this
+  double margin = 0;        ///< same when the interval lies inside +- this
+  double margin_better = 0;
+  double alpha = 0.01;
+};
+void decide(Judgement& judgement, const Finding& finding);
+
+}  // namespace assay

@@ -1,0 +1,210 @@
+// Baselines: experiments copied out of another database, kept by name and commit.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/store/records.h"
+#include "harness/store/store_impl.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kPrefix = "baseline:";
+
+/// Cells of the wanted experiment with the attempts that speak for them, and the old and new ids of
+/// attempts.
+constexpr const char* kTemporaryTables =
+    "CREATE TEMP TABLE IF NOT EXISTS wanted(cell_id INTEGER, cell_key TEXT, attempt_id INTEGER);"
+    "CREATE TEMP TABLE IF NOT EXISTS moved(old_id INTEGER PRIMARY KEY, new_id INTEGER);"
+    "DELETE FROM temp.wanted; DELETE FROM temp.moved;";
+
+void choose_cells(Connection& connection, const std::string& experiment) {
+  connection.execute(kTemporaryTables);
+  connection
+      .query(
+          "INSERT INTO temp.wanted SELECT c.cell_id, c.cell_key, a.attempt_id "
+          "FROM source.current_experiment e "
+          "JOIN source.plan_cell c ON c.experiment_id = e.experiment_id "
+          "LEFT JOIN source.cell_choice h ON h.cell_id = c.cell_id "
+          "LEFT JOIN source.attempt a ON a.attempt_id = h.attempt_id "
+          "AND a.status NOT IN ('QUEUED', 'RUNNING') WHERE e.name = ?")
+      .with(experiment)
+      .run();
+}
+
+void copy_documents(Connection& connection, const std::string& experiment) {
+  connection
+      .query(
+          "INSERT OR IGNORE INTO main.blob_doc(hash, kind, body) "
+          "SELECT hash, kind, body FROM source.blob_doc WHERE "
+          "hash IN (SELECT cell_key FROM temp.wanted) OR "
+          "hash IN (SELECT config_hash FROM source.current_experiment WHERE name = ?) OR "
+          "hash IN (SELECT env_hash FROM source.process_run "
+          "WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted))")
+      .with(experiment)
+      .run();
+}
+
+std::int64_t copy_plan(Connection& connection, const std::string& experiment,
+                       const std::string& as) {
+  Query added = connection.query(
+      "INSERT INTO main.experiment(experiment_uuid, name, config_hash, plan_hash, plan_seed, "
+      "plan_order, created_utc, limited) SELECT ?, ?, config_hash, plan_hash, plan_seed, "
+      "(SELECT coalesce(max(plan_order), 0) + 1 FROM main.experiment), created_utc, limited "
+      "FROM source.current_experiment WHERE name = ? RETURNING experiment_id");
+  added.with(new_uuid(), as, experiment);
+  if (!added.next()) throw std::logic_error("no experiment " + experiment + " to copy");
+  const std::int64_t id = added.integer(0);
+  added.next();
+  connection
+      .query(
+          "INSERT INTO main.plan_cell(experiment_id, ordinal, cell_key, twin_key, model_name, "
+          "model_hash, method, params, suite_id, suite_params, profile_id, seed, random_weights, "
+          "limited) SELECT ?, ordinal, cell_key, twin_key, model_name, model_hash, method, params, "
+          "suite_id, suite_params, profile_id, seed, random_weights, limited "
+          "FROM source.plan_cell WHERE cell_id IN (SELECT cell_id FROM temp.wanted)")
+      .with(id)
+      .run();
+  return id;
+}
+
+void copy_attempts(Connection& connection, std::int64_t experiment) {
+  connection.execute(
+      "INSERT OR IGNORE INTO main.attempt(attempt_uuid, cell_key, status, reason_code, "
+      "reason_text, session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, "
+      "owner_boot_id) SELECT attempt_uuid, cell_key, status, reason_code, reason_text, "
+      "session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, owner_boot_id "
+      "FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted);"
+      "INSERT INTO temp.moved SELECT s.attempt_id, m.attempt_id FROM source.attempt s "
+      "JOIN main.attempt m ON m.attempt_uuid = s.attempt_uuid "
+      "WHERE s.attempt_id IN (SELECT attempt_id FROM temp.wanted)");
+  connection
+      .query(
+          "INSERT OR IGNORE INTO main.cell_attempt(cell_id, attempt_id) SELECT c.cell_id, m.new_id "
+          "FROM main.plan_cell c JOIN temp.wanted w ON w.cell_key = c.cell_key "
+          "JOIN temp.moved m ON m.old_id = w.attempt_id WHERE c.experiment_id = ?")
+      .with(experiment)
+      .run();
+}
+
+/// What is there already (an attempt copied with another baseline) is left as it is.
+void copy_measurements(Connection& connection) {
+  connection.execute(
+      "INSERT OR IGNORE INTO main.metric_def(tag, unit, direction, convention, help) "
+      "SELECT tag, unit, direction, convention, help FROM source.metric_def;"
+      "INSERT OR IGNORE INTO main.process_run(attempt_id, process_no, pass, order_pos, pid, "
+      "boot_id, started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, "
+      "stderr_tail, env_hash) SELECT m.new_id, process_no, pass, order_pos, pid, boot_id, "
+      "started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, "
+      "env_hash FROM source.process_run p JOIN temp.moved m ON m.old_id = p.attempt_id;"
+      "INSERT OR IGNORE INTO main.metric_value(attempt_id, metric_id, value, std_error, lo, hi, n, "
+      "interval_method, null_reason) SELECT m.new_id, n.metric_id, v.value, v.std_error, v.lo, "
+      "v.hi, v.n, v.interval_method, v.null_reason FROM source.metric_value v "
+      "JOIN temp.moved m ON m.old_id = v.attempt_id "
+      "JOIN source.metric_def o ON o.metric_id = v.metric_id "
+      "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
+      "INSERT OR IGNORE INTO main.sample(attempt_id, process_no, metric_id, idx, value, warmup) "
+      "SELECT m.new_id, s.process_no, n.metric_id, s.idx, s.value, s.warmup FROM source.sample s "
+      "JOIN temp.moved m ON m.old_id = s.attempt_id "
+      "JOIN source.metric_def o ON o.metric_id = s.metric_id "
+      "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
+      "INSERT OR IGNORE INTO main.per_item(attempt_id, item_no, item_hash, correct, score, nll, "
+      "kld, n_tokens, output_hash) SELECT m.new_id, item_no, item_hash, correct, score, nll, kld, "
+      "n_tokens, output_hash FROM source.per_item i JOIN temp.moved m ON m.old_id = i.attempt_id");
+}
+
+void refuse_other_meanings(Connection& connection) {
+  Query rows = connection.query(
+      "SELECT o.tag FROM source.metric_def o JOIN main.metric_def n ON n.tag = o.tag "
+      "AND n.convention = o.convention WHERE n.unit <> o.unit OR n.direction <> o.direction");
+  rows.with();
+  if (!rows.next()) return;
+  throw UserError(
+      fmt::format("{}: metric '{}' has another unit or direction here than in the results to "
+                  "save; save them to another file",
+                  connection.path().string(), rows.text(0)));
+}
+
+void remove_baseline(Connection& connection, const std::string& experiment) {
+  for (const char* statement :
+       {"DELETE FROM main.cell_attempt WHERE cell_id IN (SELECT c.cell_id FROM main.plan_cell c "
+        "JOIN main.experiment e ON e.experiment_id = c.experiment_id WHERE e.name = ?)",
+        "DELETE FROM main.plan_cell WHERE experiment_id IN "
+        "(SELECT experiment_id FROM main.experiment WHERE name = ?)",
+        "DELETE FROM main.experiment WHERE name = ?"}) {
+    connection.query(statement).with(experiment).run();
+  }
+  connection.execute(
+      "DELETE FROM main.attempt WHERE attempt_id NOT IN "
+      "(SELECT attempt_id FROM main.cell_attempt)");
+}
+
+/// Detaches the source again, whatever happens.
+class Attached {
+ public:
+  Attached(Connection& connection, const std::filesystem::path& path) : connection_(connection) {
+    connection_.guarded([&] { connection_.query("ATTACH ? AS source").with(path.string()).run(); });
+  }
+  ~Attached() {
+    try {
+      connection_.execute("DETACH source");
+    } catch (const std::exception&) {
+      // The connection closes soon, and with it all that is attached.
+    }
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
+}  // namespace
+
+void Store::save_baseline(const std::filesystem::path& from, const std::string& experiment,
+                          const std::string& name, const std::string& commit, bool replace) {
+  Connection& connection = impl_->connection;
+  const std::string as = name + "@" + commit;
+  const std::vector<std::string> known = experiments();
+  const bool there = std::find(known.begin(), known.end(), as) != known.end();
+  if (there && !replace) {
+    throw UserError(fmt::format("{}: baseline '{}' is there already; --replace overwrites it",
+                                connection.path().string(), as));
+  }
+  const Attached source(connection, from);
+  connection.transaction([&] {
+    refuse_other_meanings(connection);
+    if (there) remove_baseline(connection, as);
+    choose_cells(connection, experiment);
+    copy_documents(connection, experiment);
+    copy_attempts(connection, copy_plan(connection, experiment, as));
+    copy_measurements(connection);
+    const Json entry = {
+        {"name", name}, {"commit", commit}, {"experiment", experiment}, {"saved_utc", utc_now()}};
+    connection.query("INSERT OR REPLACE INTO main.store_meta(key, value) VALUES (?, ?)")
+        .with(kPrefix + as, entry.dump())
+        .run();
+  });
+}
+
+std::vector<Baseline> Store::baselines() const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT m.value FROM store_meta m JOIN current_experiment e ON m.key = 'baseline:' || "
+        "e.name "
+        "ORDER BY e.plan_order");
+    rows.with();
+    std::vector<Baseline> found;
+    while (rows.next()) {
+      const Json entry = Json::parse(rows.text(0));
+      found.push_back(
+          {entry.at("name"), entry.at("commit"), entry.at("experiment"), entry.at("saved_utc")});
+    }
+    return found;
+  });
+}
+
+}  // namespace assay

@@ -1,0 +1,141 @@
+// Reading whole cells.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/base/text.h"
+#include "harness/store/records.h"
+#include "harness/store/store_impl.h"
+
+namespace assay {
+namespace {
+
+CellRecord cell_from(const Query& rows) {
+  CellRecord cell;
+  cell.experiment = rows.text(1);
+  cell.model = rows.text(2);
+  cell.method = rows.text(3);
+  cell.params = rows.text(4);
+  cell.suite = rows.text(5);
+  cell.suite_params = rows.text(6);
+  cell.profile = rows.text(7);
+  cell.seed = rows.integer(8);
+  cell.random_weights = rows.integer(9) != 0;
+  cell.limited = rows.integer(10) != 0;
+  cell.cell_key = rows.text(11);
+  cell.key_doc = Json::parse(rows.text(12));
+  cell.status = rows.text(13);
+  cell.reason = rows.text(14);
+  cell.attempt = rows.text(15);
+  cell.session = rows.text(16);
+  return cell;
+}
+
+MetricRecord metric_from(const Query& rows) {
+  MetricRecord metric;
+  metric.def = {rows.text(1), rows.text(2), static_cast<int>(rows.integer(3)), rows.text(4),
+                rows.text(5)};
+  metric.summary.tag = metric.def.tag;
+  metric.summary.value = rows.real(6);
+  metric.summary.std_error = rows.real(7);
+  metric.summary.lo = rows.real(8);
+  metric.summary.hi = rows.real(9);
+  metric.summary.n = rows.integer(10);
+  metric.summary.interval_method = rows.text(11);
+  metric.summary.null_reason = rows.text(12);
+  return metric;
+}
+
+std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t attempt) {
+  std::vector<MetricRecord> metrics;
+  std::map<std::int64_t, std::size_t> places;
+  Query rows = connection.query(
+      "SELECT d.metric_id, d.tag, d.unit, d.direction, d.convention, d.help, v.value, v.std_error, "
+      "v.lo, v.hi, v.n, v.interval_method, coalesce(v.null_reason, '') FROM metric_value v "
+      "JOIN metric_def d ON d.metric_id = v.metric_id WHERE v.attempt_id = ? ORDER BY d.metric_id");
+  rows.with(attempt);
+  while (rows.next()) {
+    places[rows.integer(0)] = metrics.size();
+    metrics.push_back(metric_from(rows));
+  }
+  Query samples = connection.query(
+      "SELECT s.metric_id, p.order_pos, s.process_no, s.value FROM sample s JOIN process_run p "
+      "ON p.attempt_id = s.attempt_id AND p.process_no = s.process_no WHERE s.attempt_id = ? "
+      "AND s.warmup = 0 ORDER BY s.metric_id, p.order_pos, s.process_no, s.idx");
+  samples.with(attempt);
+  std::int64_t metric = -1;
+  std::int64_t process = -1;
+  while (samples.next()) {
+    const auto place = places.find(samples.integer(0));
+    if (place == places.end()) continue;
+    auto& processes = metrics[place->second].processes;
+    if (samples.integer(0) != metric || samples.integer(2) != process) {
+      metric = samples.integer(0);
+      process = samples.integer(2);
+      processes.push_back({static_cast<int>(samples.integer(1)), {}});
+    }
+    processes.back().values.push_back(*samples.real(3));
+  }
+  return metrics;
+}
+
+std::vector<ItemScore> read_items(Connection& connection, std::int64_t attempt) {
+  Query rows = connection.query(
+      "SELECT item_no, item_hash, correct, score, nll, kld, n_tokens, output_hash FROM per_item "
+      "WHERE attempt_id = ? ORDER BY item_no");
+  rows.with(attempt);
+  std::vector<ItemScore> items;
+  while (rows.next()) {
+    ItemScore item;
+    item.item = rows.integer(0);
+    item.item_hash = rows.text(1);
+    const std::optional<double> correct = rows.real(2);
+    if (correct) item.correct = *correct != 0;
+    item.score = rows.real(3);
+    item.nll = rows.real(4);
+    item.kld = rows.real(5);
+    item.tokens = rows.integer(6);
+    item.output_hash = rows.text(7);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+}  // namespace
+
+std::vector<CellRecord> Store::cell_records(const std::string& experiment) const {
+  Connection& connection = impl_->connection;
+  const std::vector<std::string> known = experiments();
+  if (std::find(known.begin(), known.end(), experiment) == known.end()) {
+    throw UserError(fmt::format("{}: {}", connection.path().string(),
+                                unknown_name_message("experiment", experiment, known)));
+  }
+  return connection.guarded([&] {
+    std::vector<CellRecord> cells;
+    std::vector<std::int64_t> attempts;
+    Query rows = connection.query(
+        "SELECT coalesce(a.attempt_id, 0), e.name, c.model_name, c.method, c.params, c.suite_id, "
+        "c.suite_params, c.profile_id, c.seed, c.random_weights, c.limited, c.cell_key, k.body, "
+        "coalesce(a.status, 'QUEUED'), coalesce(a.reason_text, a.reason_code, ''), "
+        "coalesce(a.attempt_uuid, ''), coalesce(a.session_uuid, '') FROM current_experiment e "
+        "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
+        "JOIN blob_doc k ON k.hash = c.cell_key LEFT JOIN cell_choice h ON h.cell_id = c.cell_id "
+        "LEFT JOIN attempt a ON a.attempt_id = h.attempt_id WHERE e.name = ? ORDER BY c.ordinal");
+    rows.with(experiment);
+    while (rows.next()) {
+      attempts.push_back(rows.integer(0));
+      cells.push_back(cell_from(rows));
+    }
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i].status != "OK") continue;
+      cells[i].metrics = read_metrics(connection, attempts[i]);
+      cells[i].items = read_items(connection, attempts[i]);
+    }
+    return cells;
+  });
+}
+
+}  // namespace assay
