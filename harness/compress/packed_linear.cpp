@@ -5,6 +5,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/compress/quantize.h"
+#include "harness/model/kernels/large_pages.h"
 #include "harness/model/tensor_cost.h"
 
 namespace assay {
@@ -109,7 +110,9 @@ PackedMatrix load_packed(const Json& plan, const std::map<std::string, at::Tenso
 }
 
 PackedMatrix on_device(PackedMatrix matrix, at::Device device) {
-  matrix.codes = matrix.codes.to(device);
+  // Every decoded token reads the codes once: on a CPU they stand on large pages, as dense weights
+  // do.
+  matrix.codes = copy_on_large_pages(matrix.codes).to(device);
   matrix.scales = matrix.scales.to(device);
   matrix.zeros = matrix.zeros.to(device);
   return matrix;
