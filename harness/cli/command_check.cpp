@@ -71,6 +71,7 @@ class Candidate {
   [[nodiscard]] std::vector<CellRecord> records() const {
     return store_.cell_records(experiment_.name);
   }
+  [[nodiscard]] const Store& store() const { return store_; }
   void say(const std::string& text) { progress_.step(text); }
 
  private:
@@ -94,10 +95,11 @@ std::set<std::string> to_confirm(const Comparison& comparison) {
 /// Measures, compares, and lets fresh processes confirm; nothing when it was interrupted.
 std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base& base,
                                           const Experiment& experiment, const Catalogue& catalogue,
-                                          const Rules& rules) {
+                                          Rules rules) {
   Candidate candidate(arguments, experiment, catalogue);
   if (candidate.run({}).interrupted) return std::nullopt;
   const std::vector<CellRecord> first = candidate.records();
+  use_measured_floor(rules, candidate.store(), first);
   Comparison comparison =
       compare_cells(base.cells, first, rules, {.only_common = arguments.only_common});
   const std::set<std::string> again = to_confirm(comparison);
@@ -110,10 +112,11 @@ std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base
 }
 
 Comparison compare_stored(const Arguments& arguments, const Base& base,
-                          const Experiment& experiment, const Rules& rules) {
+                          const Experiment& experiment, Rules rules) {
   const Store store = Store::open_read_only(arguments.database);
-  return compare_cells(base.cells, store.cell_records(experiment.name), rules,
-                       {.only_common = arguments.only_common});
+  const std::vector<CellRecord> cells = store.cell_records(experiment.name);
+  use_measured_floor(rules, store, cells);
+  return compare_cells(base.cells, cells, rules, {.only_common = arguments.only_common});
 }
 
 void check(const Arguments& arguments, CommandResult& result) {

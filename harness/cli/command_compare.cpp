@@ -54,16 +54,22 @@ Comparison compare_databases(const Arguments& arguments) {
   const Store a = Store::open_read_only(arguments.a);
   const Store b = Store::open_read_only(arguments.b);
   const auto [left, right] = experiments_of(a, b, arguments);
-  return compare_cells(a.cell_records(left), b.cell_records(right), rules_of(arguments),
+  const std::vector<CellRecord> candidates = b.cell_records(right);
+  Rules rules = rules_of(arguments);
+  use_measured_floor(rules, b, candidates);
+  return compare_cells(a.cell_records(left), candidates, rules,
                        {.only_common = arguments.only_common});
 }
 
 Comparison compare_within(const Arguments& arguments) {
   const Store store = Store::open_read_only(arguments.database);
   const std::vector<std::string> names = store.experiments();
+  Rules rules = rules_of(arguments);
   if (contains(names, arguments.a) && contains(names, arguments.b)) {
-    return compare_cells(store.cell_records(arguments.a), store.cell_records(arguments.b),
-                         rules_of(arguments), {.only_common = arguments.only_common});
+    const std::vector<CellRecord> candidates = store.cell_records(arguments.b);
+    use_measured_floor(rules, store, candidates);
+    return compare_cells(store.cell_records(arguments.a), candidates, rules,
+                         {.only_common = arguments.only_common});
   }
   for (const std::string& side : {arguments.a, arguments.b}) {
     if (side.find('@') != std::string::npos && !contains(names, side)) {
@@ -73,9 +79,9 @@ Comparison compare_within(const Arguments& arguments) {
   }
   const std::string experiment = only_experiment(store, arguments.experiment, arguments.database);
   const std::vector<CellRecord> cells = store.cell_records(experiment);
+  use_measured_floor(rules, store, cells);
   return compare_cells(cells_of_method(cells, arguments.a), cells_of_method(cells, arguments.b),
-                       rules_of(arguments),
-                       {.across_methods = true, .only_common = arguments.only_common});
+                       rules, {.across_methods = true, .only_common = arguments.only_common});
 }
 
 void compare(const Arguments& arguments, CommandResult& result) {

@@ -70,9 +70,9 @@ void add_compare_options(CLI::App& command, CompareArguments& arguments) {
   number("--size", arguments.size, "Percent that bytes and counts may grow");
   number("--alpha", arguments.alpha, "Level of the tests on process medians, one-sided");
   number("--alpha-items", arguments.alpha_items, "Level of the tests on items, two-sided");
-  command.add_option(
-      "--floor", arguments.floor,
-      "Noise floor of the machine in percent; a shared machine's 3.5 when not given");
+  command.add_option("--floor", arguments.floor,
+                     "Noise floor of the machine in percent; default: what doctor kept, else a "
+                     "shared machine's 3.5");
   command.add_option("--metrics", arguments.metrics,
                      "Metrics to judge, with * and ?; default: all that have a better direction, "
                      "but for fit/* and process/*");
@@ -95,6 +95,20 @@ Rules rules_of(const CompareArguments& arguments) {
   if (arguments.floor != -1) rules.noise_floor = share("--floor", arguments.floor);
   rules.metrics = arguments.metrics;
   return rules;
+}
+
+void use_measured_floor(Rules& rules, const Store& store, const std::vector<CellRecord>& cells) {
+  if (rules.noise_floor) return;
+  std::set<std::string> profiles;
+  for (const CellRecord& cell : cells) profiles.insert(cell.profile);
+  for (const std::string& profile : profiles) {
+    const std::vector<Json> checks = store.machine_checks(profile);
+    if (checks.empty()) continue;
+    for (const Json& comparison : checks.front().value("against_itself", Json::array())) {
+      const double floor = comparison.value("noise_floor", 0.0);
+      if (floor > rules.noise_floor.value_or(0.0)) rules.noise_floor = floor;
+    }
+  }
 }
 
 void note_unconfirmed(Comparison& comparison) {

@@ -25,6 +25,10 @@ void add_compare_options(CLI::App& command, CompareArguments& arguments);
 /// Throws UserError for negative or impossible values.
 Rules rules_of(const CompareArguments& arguments);
 
+/// Without --floor: the largest noise floor that `assay doctor --db` kept in this database for a
+/// profile of these cells (the newest examination of each), if any.
+void use_measured_floor(Rules& rules, const Store& store, const std::vector<CellRecord>& cells);
+
 /// Says of rows that fresh processes did not confirm that they are not confirmed.
 void note_unconfirmed(Comparison& comparison);
 

@@ -14,9 +14,10 @@
 namespace assay {
 
 struct RunOptions {
-  bool retry = false;           ///< run cells again that ended in anything but OK
-  bool fail_fast = false;       ///< stop at the first cell that ends in neither OK nor UNMET
-  std::set<std::string> again;  ///< keys of timed cells that are run again although they are stored
+  bool retry = false;      ///< run cells again that ended in anything but OK
+  bool fail_fast = false;  ///< stop at the first cell that ends in neither OK nor UNMET
+  std::set<std::string> again =
+      {};  ///< keys of timed cells that are run again although they are stored
 };
 
 struct RunSummary {

@@ -1,6 +1,7 @@
 // `assay compare`, `check` and `baseline` from end to end, with a worker that pretends: its times
 // are what the file home/slowdown says.
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -142,6 +143,21 @@ TEST_F(Compare, BadInputIsTwo) {
   EXPECT_EQ(world_.run({"compare", "nowhere.db", "base.db"}).code, 2);
   EXPECT_EQ(world_.run({"compare", "dense", "wnada", "--db", "base.db"}).code, 2);
   EXPECT_EQ(world_.run({"compare", "main@1", "main@2", "--db", "base.db"}).code, 2);
+}
+
+TEST_F(Compare, TheFloorThatDoctorKeptRaisesTheThreshold) {
+  measure("base.db");
+  slow_down(1.5, 1000);
+  measure("results.db");
+  EXPECT_EQ(world_.run({"compare", "base.db", "results.db"}).code, 1);
+  {
+    SQLite::Database database((world_ / "results.db").string(), SQLite::OPEN_READWRITE);
+    database.exec(
+        "INSERT INTO machine_check(profile_id, created_utc, body) SELECT DISTINCT profile_id, '', "
+        "'{\"against_itself\": [{\"noise_floor\": 0.4}]}' FROM plan_cell");
+  }
+  EXPECT_NE(world_.run({"compare", "base.db", "results.db"}).code, 1) << "2 x 40 % is allowed";
+  EXPECT_EQ(world_.run({"compare", "base.db", "results.db", "--floor", "1"}).code, 1);
 }
 
 TEST_F(Compare, MethodsOfOneExperiment) {
