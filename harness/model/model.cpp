@@ -101,6 +101,8 @@ at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
   }
   StepContext step = uniform_step(tokens.size(0), cache.length(), tokens.size(1));
   step.cache = &cache;
+  // A prompt of one token is a step like any other: there is nothing for a prompt's policy to gain.
+  if (tokens.size(1) == 1) step.phase = Phase::kDecode;
   at::Tensor rows = run(embed_at(tokens.reshape(-1), step.positions), step);
   cache.advance(tokens.size(1));
   return rows;
