@@ -1,6 +1,7 @@
 #include "harness/worker/session.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
@@ -250,6 +251,37 @@ TEST_F(Session, ProbeAgreesBetweenPassAndDecodeForBothFamilies) {
     EXPECT_LE(fingerprint_distance(pass, decode), fingerprint_tolerance("fp32"));
     EXPECT_GT(fingerprint_distance(pass, {std::vector<double>(64, 0.0)}), 0.5);
   }
+}
+
+/// What a prompt gets is another computation, on purpose; steps and scoring passes get the block.
+class PromptPolicyFfn final : public Ffn {
+ public:
+  explicit PromptPolicyFfn(std::unique_ptr<Ffn> inner) : inner_(std::move(inner)) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    const bool prompt = step.phase == Phase::kPrefill && step.cache != nullptr;
+    return prompt ? at::zeros_like(rows) : inner_->forward(rows, step);
+  }
+  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
+    inner_->replace_linear(role, std::move(block));
+  }
+  Cost cost() const override { return inner_->cost(); }
+  std::unique_ptr<Ffn> clone() const override {
+    return std::make_unique<PromptPolicyFfn>(inner_->clone());
+  }
+  bool prefill_equals_decode() const override { return false; }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+};
+
+TEST_F(Session, ProbeOfAMethodWithAPolicyForPromptsGoesTokenByToken) {
+  Model model = Model::load(request_.model_folder, {});
+  for (Layer& layer : model.layers()) {
+    layer.ffn = std::make_unique<PromptPolicyFfn>(std::move(layer.ffn));
+  }
+  EXPECT_LE(fingerprint_distance(fingerprint_of_pass(model), fingerprint_of_decode(model)),
+            fingerprint_tolerance("fp32"));
 }
 
 TEST_F(Session, DescriptionNamesEverythingRegistered) {

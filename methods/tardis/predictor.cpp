@@ -1,11 +1,15 @@
 #include "methods/tardis/predictor.h"
 
+#include <ATen/ops/cat.h>
+
 #include <algorithm>
+#include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/compress/low_rank.h"
 #include "harness/compress/packed_linear.h"
 #include "harness/compress/quantize.h"
+#include "harness/model/kernels/gemv_cpu.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
 #include "harness/model/tensor_cost.h"
@@ -110,6 +114,17 @@ Predictor::Predictor(const Artefact& artefact, const std::string& name, Predicto
 }
 
 at::Tensor Predictor::operator()(const at::Tensor& rows) const {
+  // Many rows at once go through another product, whose rounding moves neurons over the edges of
+  // their windows: what is chosen for a token must not depend on how many come together.
+  if (rows.device().is_cpu() && rows.size(0) > kGemvMaxBatch) {
+    std::vector<at::Tensor> pieces;
+    for (const at::Tensor& piece : rows.split(kGemvMaxBatch)) pieces.push_back(predict(piece));
+    return at::cat(pieces);
+  }
+  return predict(rows);
+}
+
+at::Tensor Predictor::predict(const at::Tensor& rows) const {
   const at::Tensor x = rows.to(dtype_);
   if (!first_) return dense_product(x, up_, up_bias_).to(at::kFloat);
   const at::Tensor z = first_->forward(x);

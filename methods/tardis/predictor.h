@@ -50,7 +50,8 @@ class Predictor {
   /// Reads what store_predictor() stored; low-rank factors are cast to the type of ffn.up.
   Predictor(const Artefact& artefact, const std::string& name, PredictorKind kind,
             const PlainFfn& ffn);
-  /// rows [n, width] in the model's dtype -> f32 [n, neurons]
+  /// rows [n, width] in the model's dtype -> f32 [n, neurons]. On a CPU a packed prediction of a
+  /// row has the same bits whatever rows come with it.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& rows) const;
   /// Of what it holds; the oracle reads the first matrix and holds nothing.
   [[nodiscard]] Cost cost() const;
@@ -58,6 +59,7 @@ class Predictor {
   [[nodiscard]] Predictor clone(const PlainFfn& ffn) const;
 
  private:
+  [[nodiscard]] at::Tensor predict(const at::Tensor& rows) const;
   Predictor() = default;
   at::Tensor up_, up_bias_;                 ///< of the oracle
   std::unique_ptr<Linear> first_, second_;  ///< second only for low rank

@@ -190,5 +190,20 @@ TEST(UnionShare, OfIndependentTokensIsTheKnownRule) {
   EXPECT_EQ(union_share(at::rand({4, 3}).lt(0.5), 8), 0);
 }
 
+TEST(PackedPredictor, SaysTheSameOfATokenAloneAndAmongMany) {
+  const PlainFfn ffn = random_ffn(kWidth, kNeurons, ActivationKind::kGelu, at::kFloat, 3);
+  const at::Tensor x = normal_tensor({37, kWidth}, 1.0, 9).to(at::kFloat);
+  PredictorOptions options;
+  options.kind = PredictorKind::kRtn4;
+  options.group = 32;
+  Artefact artefact;
+  store_predictor(artefact, "p", options, ffn.up, at::mm(x.t(), x), [](double, double) {});
+  const Predictor predictor(artefact, "p", options.kind, ffn);
+  const at::Tensor together = predictor(x);
+  for (std::int64_t row = 0; row < x.size(0); ++row) {
+    EXPECT_TRUE(together.narrow(0, row, 1).equal(predictor(x.narrow(0, row, 1)))) << row;
+  }
+}
+
 }  // namespace
 }  // namespace assay
