@@ -8,12 +8,13 @@
 #include <utility>
 
 #include "harness/base/errors.h"
+#include "harness/base/pattern.h"
 #include "harness/base/text.h"
 
 namespace assay {
 namespace {
 
-constexpr std::array<std::pair<ParamType, std::string_view>, 7> kTypeNames = {{
+constexpr std::array<std::pair<ParamType, std::string_view>, 8> kTypeNames = {{
     {ParamType::kInt, "integer"},
     {ParamType::kReal, "real"},
     {ParamType::kBool, "boolean"},
@@ -21,6 +22,7 @@ constexpr std::array<std::pair<ParamType, std::string_view>, 7> kTypeNames = {{
     {ParamType::kChoice, "choice"},
     {ParamType::kIntList, "integers"},
     {ParamType::kTextList, "texts"},
+    {ParamType::kPattern, "pattern"},
 }};
 
 std::string_view type_name(ParamType type) {
@@ -65,6 +67,7 @@ bool has_type(ParamType type, const Json& value) {
       return value.is_boolean();
     case ParamType::kText:
     case ParamType::kChoice:
+    case ParamType::kPattern:
       return value.is_string();
     case ParamType::kIntList:
       return all([](const Json& item) { return item.is_number_integer(); });
@@ -119,6 +122,8 @@ std::string allowed_values(const ParamSpec& spec) {
       return "an array of integers" + (range.empty() ? "" : ", each " + range);
     case ParamType::kTextList:
       return "an array of texts";
+    case ParamType::kPattern:
+      return "'unstructured' or 'N:M' (prune N of every M, 1 <= N < M)";
     default:
       return "a text";
   }
@@ -138,6 +143,9 @@ std::optional<std::string> value_problem(const ParamSpec& spec, const Json& valu
         return fmt::format("{} is outside {}", item.dump(), range_text(spec));
       }
     }
+  }
+  if (spec.type == ParamType::kPattern && !pattern_from_text(value.get<std::string>())) {
+    return shown + " is neither 'unstructured' nor 'N:M' (prune N of every M, 1 <= N < M)";
   }
   const bool chosen = spec.choices.empty() || std::find(spec.choices.begin(), spec.choices.end(),
                                                         value) != spec.choices.end();

@@ -21,6 +21,7 @@ enum class ParamType {
   kIntList,   ///< a JSON array of integers; in an experiment file always written as an array,
               ///< so it makes no axis
   kTextList,  ///< likewise, of strings
+  kPattern,   ///< "unstructured" or "N:M" (harness/base/pattern.h)
 };
 
 /// One parameter. Ranges are inclusive unless marked open.
@@ -57,7 +58,7 @@ class Params {
   [[nodiscard]] std::int64_t get_int(std::string_view name) const;
   [[nodiscard]] double get_real(std::string_view name) const;
   [[nodiscard]] bool get_bool(std::string_view name) const;
-  [[nodiscard]] std::string get_text(std::string_view name) const;  ///< kText and kChoice
+  [[nodiscard]] std::string get_text(std::string_view name) const;  ///< kText, kChoice and kPattern
   [[nodiscard]] std::vector<std::int64_t> get_int_list(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> get_text_list(std::string_view name) const;
   /// All values, defaults written out, sorted by name.

@@ -51,6 +51,20 @@ TEST(Params, SpecsSurviveJson) {
   }
 }
 
+TEST(Params, PatternsAreReadWhenTheFileIs) {
+  ParamSpec spec = specs()[1];
+  spec.type = ParamType::kPattern;
+  spec.choices.clear();
+  for (const char* text : {"unstructured", "2:4", "1:512"}) {
+    EXPECT_FALSE(value_problem(spec, Json(text))) << text;
+  }
+  for (const Json& value : {Json("4:2"), Json("2-4"), Json("0:4"), Json("")}) {
+    EXPECT_THAT(*value_problem(spec, value), HasSubstr("1 <= N < M")) << value;
+  }
+  EXPECT_THAT(*value_problem(spec, Json(2)), HasSubstr("give 'unstructured' or 'N:M'"));
+  EXPECT_EQ(param_spec_from_json(to_json(spec)).type, ParamType::kPattern);
+}
+
 TEST(Params, WrongTypeNamesWhatIsAllowed) {
   EXPECT_EQ(value_problem(specs()[1], Json("4:9")), R"("4:9" is not one of unstructured, 2:4)");
   EXPECT_THAT(*value_problem(specs()[0], Json("half")), HasSubstr("give a number in [0, 1)"));

@@ -62,7 +62,7 @@ inline Json kind_json(const std::string& name, const std::string& stage, const s
 inline Json worker_description() {
   ParamSpec sparsity = make_param("sparsity", ParamType::kReal, 0.5, 0, 1);
   sparsity.max_open = true;
-  const ParamSpec pattern = make_param("pattern", ParamType::kText, "unstructured");
+  const ParamSpec pattern = make_param("pattern", ParamType::kPattern, "unstructured");
   const ParamSpec layers = make_param("layers", ParamType::kIntList, Json::array(), 0);
   const Json ungated = Json::array({{{"trait", "ffn.gated"}, {"op", "=="}, {"value", false}}});
   Json methods = Json::array();

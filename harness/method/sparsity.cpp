@@ -8,9 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <string_view>
 #include <utility>
 
 #include "harness/base/errors.h"
@@ -21,27 +19,6 @@ namespace {
 
 constexpr double kDefaultSparsity = 0.5;
 constexpr std::int64_t kRowsPerTask = 16;
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// The problem of `pattern` and `sparsity` together, or "".
-std::string target_problem(const std::string& text, double ratio) {
-  const auto pattern = pattern_from_text(text);
-  if (!pattern) {
-    return fmt::format(
-        "pattern '{}' is neither 'unstructured' nor 'N:M' (prune N of every M, 1 <= N < M)", text);
-  }
-  if (!pattern->structured() || ratio == kDefaultSparsity) return {};
-  const double own = static_cast<double>(pattern->prune) / static_cast<double>(pattern->group);
-  if (std::abs(own - ratio) < 1e-9) return {};
-  return fmt::format("sparsity {} contradicts pattern {}, which removes {}; leave sparsity out",
-                     ratio, text, own);
-}
 
 struct RowWidth {
   std::string matrices;
@@ -77,16 +54,6 @@ at::Tensor mask_by_row(const at::Tensor& scores, const Row& row) {
 
 }  // namespace
 
-std::optional<Pattern> pattern_from_text(const std::string& text) {
-  if (text == "unstructured") return Pattern{};
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const auto prune = whole_number(std::string_view(text).substr(0, colon));
-  const auto group = whole_number(std::string_view(text).substr(colon + 1));
-  if (!prune || !group || *prune < 1 || *prune >= *group) return std::nullopt;
-  return Pattern{*prune, *group};
-}
-
 std::vector<ParamSpec> sparsity_params() {
   ParamSpec sparsity;
   sparsity.name = "sparsity";
@@ -97,7 +64,7 @@ std::vector<ParamSpec> sparsity_params() {
   sparsity.max_open = true;
   ParamSpec pattern;
   pattern.name = "pattern";
-  pattern.type = ParamType::kText;
+  pattern.type = ParamType::kPattern;
   pattern.default_value = "unstructured";
   pattern.help = "'unstructured', or 'N:M' to prune N of every M consecutive weights of a row";
   return {sparsity, pattern};
@@ -107,19 +74,17 @@ SparsityTarget sparsity_target(const Params& params) {
   const std::string text = params.get_text("pattern");
   SparsityTarget target;
   target.ratio = params.get_real("sparsity");
-  const std::string problem = target_problem(text, target.ratio);
+  const std::string problem = pattern_contradiction(text, target.ratio, kDefaultSparsity);
   if (!problem.empty()) throw UserError(problem);
   target.pattern = *pattern_from_text(text);
-  if (target.pattern.structured()) {
-    target.ratio =
-        static_cast<double>(target.pattern.prune) / static_cast<double>(target.pattern.group);
-  }
+  if (target.pattern.structured()) target.ratio = target.pattern.ratio();
   return target;
 }
 
 std::vector<std::string> unmet_sparsity(const ModelSpec& spec, const Params& params) {
   const std::string text = params.get_text("pattern");
-  const std::string problem = target_problem(text, params.get_real("sparsity"));
+  const std::string problem =
+      pattern_contradiction(text, params.get_real("sparsity"), kDefaultSparsity);
   if (!problem.empty()) return {problem};
   std::vector<std::string> problems;
   const Pattern pattern = *pattern_from_text(text);

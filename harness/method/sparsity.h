@@ -8,21 +8,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/params.h"
+#include "harness/base/pattern.h"
 #include "harness/checkpoint/spec.h"
 
 namespace assay {
-
-/// "N:M": prune N of every M consecutive inputs of a row. group == 0: unstructured.
-struct Pattern {
-  std::int64_t prune = 0;
-  std::int64_t group = 0;
-  [[nodiscard]] bool structured() const { return group > 0; }
-};
 
 /// How much of each matrix to remove. With a structured pattern ratio == prune / group.
 struct SparsityTarget {
@@ -30,14 +23,11 @@ struct SparsityTarget {
   Pattern pattern;
 };
 
-/// "unstructured" or "N:M" with 1 <= N < M; nothing for any other text.
-std::optional<Pattern> pattern_from_text(const std::string& text);
-
 /// The parameters `sparsity` and `pattern`.
 std::vector<ParamSpec> sparsity_params();
 /// Reads them. With N:M, `sparsity` must be N/M or keep its default. Throws UserError otherwise.
 SparsityTarget sparsity_target(const Params& params);
-/// What of them does not fit this model, one text a problem: a malformed or contradictory pattern,
+/// What of them does not fit this model, one text a problem: a contradictory pattern,
 /// or an N:M whose M does not divide a matrix's row (with the matrix and its width).
 std::vector<std::string> unmet_sparsity(const ModelSpec& spec, const Params& params);
 

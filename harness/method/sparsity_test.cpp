@@ -175,7 +175,7 @@ TEST(SparsityTarget, TakesThePatternsRatioAndRefusesContradictions) {
       [] {
         sparsity_target(params({{"pattern", "2-4"}}));
       },
-      ThrowsMessage<UserError>(HasSubstr("'2-4' is neither")));
+      ThrowsMessage<UserError>(HasSubstr("\"2-4\" is neither")));
 }
 
 TEST(SparsityTarget, UnmetNamesTheMatricesAndTheirWidth) {
@@ -189,7 +189,8 @@ TEST(SparsityTarget, UnmetNamesTheMatricesAndTheirWidth) {
               ::testing::ElementsAre(HasSubstr("q, k, v, gate, up have 36 weights")));
   EXPECT_THAT(unmet_sparsity(spec, params({{"pattern", "1:5"}})), ::testing::SizeIs(3));
   EXPECT_THAT(unmet_sparsity(spec, params({{"pattern", "2:4"}})), ::testing::IsEmpty());
-  EXPECT_THAT(unmet_sparsity(spec, params({{"pattern", "4"}})), ::testing::SizeIs(1));
+  EXPECT_THAT(unmet_sparsity(spec, params({{"pattern", "2:4"}, {"sparsity", 0.3}})),
+              ::testing::SizeIs(1));
 }
 
 }  // namespace

@@ -99,7 +99,8 @@ class Planner {
     if (cell.unmet) return;
     check_suite_lengths(suite, kind, model, problems_);
     check_calibration_length(method, model, problems_);
-    check_pattern(method, model, problems_);
+    check_pattern(method, entry, model, problems_);
+    check_sparsity(method, entry, problems_);
     if (method.id != kDense) add_fit(cell, calibration);
   }
 

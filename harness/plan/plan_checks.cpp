@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 #include <utility>
+
+#include "harness/base/pattern.h"
 
 namespace assay {
 namespace {
@@ -67,26 +68,41 @@ void check_calibration_length(const MethodChoice& method, const ResolvedModel& m
                   model.choice.id, positions));
 }
 
-void check_pattern(const MethodChoice& method, const ResolvedModel& model,
+void check_pattern(const MethodChoice& method, const MethodEntry& entry, const ResolvedModel& model,
                    std::vector<std::string>& problems) {
-  static const std::regex kPattern("([0-9]{1,6}):([0-9]{1,6})");
-  const auto pattern = method.params.find("pattern");
-  std::smatch parts;
-  if (pattern == method.params.end() || !pattern->is_string()) return;
-  const auto text = pattern->get<std::string>();
-  if (!std::regex_match(text, parts, kPattern)) return;
-  const std::int64_t group = std::stoll(parts[2].str());
-  const std::pair<const char*, std::int64_t> rows[] = {
-      {"width", trait(model, "width")},
-      {"FFN width", trait(model, "ffn.width")},
-      {"attention width", trait(model, "heads") * trait(model, "attention.head_dim")}};
-  for (const auto& [name, size] : rows) {
-    if (size == 0 || (group > 0 && size % group == 0)) continue;
-    problems.push_back(
-        fmt::format("{}: method '{}': pattern = \"{}\" does not divide rows of {} elements ({} of "
-                    "model '{}'); choose N:M with M a divisor of it",
-                    method.place.text(), method.id, text, size, name, model.choice.id));
+  for (const ParamSpec& spec : entry.params) {
+    if (spec.type != ParamType::kPattern) continue;
+    const auto text = method.params.at(spec.name).get<std::string>();
+    const std::int64_t group = pattern_from_text(text).value().group;
+    if (group == 0) continue;
+    const std::pair<const char*, std::int64_t> rows[] = {
+        {"width", trait(model, "width")},
+        {"FFN width", trait(model, "ffn.width")},
+        {"attention width", trait(model, "heads") * trait(model, "attention.head_dim")}};
+    for (const auto& [name, size] : rows) {
+      if (size % group == 0) continue;
+      problems.push_back(fmt::format(
+          "{}: method '{}': {} = \"{}\" does not divide rows of {} elements ({} of "
+          "model '{}'); choose N:M with M a divisor of it",
+          method.place.text(), method.id, spec.name, text, size, name, model.choice.id));
+    }
   }
+}
+
+void check_sparsity(const MethodChoice& method, const MethodEntry& entry,
+                    std::vector<std::string>& problems) {
+  const auto spec_of = [&](const char* name) {
+    return std::find_if(entry.params.begin(), entry.params.end(),
+                        [&](const ParamSpec& spec) { return spec.name == name; });
+  };
+  const auto pattern = spec_of("pattern"), sparsity = spec_of("sparsity");
+  if (pattern == entry.params.end() || pattern->type != ParamType::kPattern) return;
+  if (sparsity == entry.params.end()) return;
+  const std::string problem = pattern_contradiction(method.params.at("pattern").get<std::string>(),
+                                                    method.params.at("sparsity").get<double>(),
+                                                    sparsity->default_value.get<double>());
+  if (problem.empty()) return;
+  problems.push_back(fmt::format("{}: method '{}': {}", method.place.text(), method.id, problem));
 }
 
 }  // namespace assay

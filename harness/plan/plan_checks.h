@@ -22,7 +22,10 @@ void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
 void check_calibration_length(const MethodChoice& method, const ResolvedModel& model,
                               std::vector<std::string>& problems);
 /// A pattern "N:M" must divide every row that it cuts into groups.
-void check_pattern(const MethodChoice& method, const ResolvedModel& model,
+void check_pattern(const MethodChoice& method, const MethodEntry& entry, const ResolvedModel& model,
                    std::vector<std::string>& problems);
+/// A `sparsity` must not say otherwise than a structured `pattern` beside it.
+void check_sparsity(const MethodChoice& method, const MethodEntry& entry,
+                    std::vector<std::string>& problems);
 
 }  // namespace assay

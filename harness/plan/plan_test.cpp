@@ -201,7 +201,10 @@ TEST_F(PlanTest, PatternsMustDivideTheRows) {
             "elements (width of model 'tiny'); choose N:M with M a divisor of it\n"
             "x.toml:12:1: method 'wanda': pattern = \"100:512\" does not divide rows of 256 "
             "elements (attention width of model 'tiny'); choose N:M with M a divisor of it");
-  EXPECT_THAT(problems(head + "pattern = \"0:0\"\n"), HasSubstr("does not divide"));
+  EXPECT_EQ(
+      problems(head + "pattern = \"2:4\"\nsparsity = 0.25\n"),
+      "x.toml:12:1: method 'wanda': sparsity 0.25 contradicts pattern 2:4, which removes 0.5; "
+      "leave sparsity out");
 }
 
 TEST_F(PlanTest, ModelsThatCannotBeUsedAreNamedTogether) {

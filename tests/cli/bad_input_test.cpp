@@ -85,6 +85,13 @@ TEST_F(BadInput, PatternThatDoesNotDivideTheRow) {
   EXPECT_THAT(result.err, HasSubstr("40"));
 }
 
+TEST_F(BadInput, MalformedPattern) {
+  const CommandOutput result =
+      run(experiment_text("[[method]]\nid = \"pretend\"\npattern = \"4:2\"\n", kPpl));
+  expect_refused(result, "e.toml:12:");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("4:2"), HasSubstr("1 <= N < M")));
+}
+
 TEST_F(BadInput, WindowLongerThanThePositions) {
   const CommandOutput result = run(experiment_text("", std::string(kPpl) + "window = 64\n"));
   expect_refused(result, "e.toml:");

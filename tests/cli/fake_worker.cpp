@@ -34,11 +34,11 @@ Json parameter(const std::string& name, const std::string& type, const Json& fal
     spec.type = assay::ParamType::kInt;
     spec.unit = "tokens";
     spec.min = 1;
-  } else if (type == "text") {
-    spec.type = assay::ParamType::kText;
+  } else if (type == "pattern") {
+    spec.type = assay::ParamType::kPattern;
   } else {
     spec.type = assay::ParamType::kChoice;
-    spec.choices = {"well", "segv", "hang", "error"};
+    spec.choices = {"well", "segv", "hang", "deaf", "error"};
   }
   return to_json(spec);
 }
@@ -64,7 +64,7 @@ Json suite(const std::string& name, const std::string& stage, const std::string&
 
 Json describe() {
   const Json pretend = Json::array({parameter("sparsity", "share", 0.5),
-                                    parameter("pattern", "text", "unstructured"),
+                                    parameter("pattern", "pattern", "unstructured"),
                                     parameter("ends", "choice", "well")});
   const Json gated = Json::array({{{"trait", "ffn.gated"}, {"op", "=="}, {"value", true}}});
   return {{"version", 1},
@@ -90,7 +90,8 @@ void hang_once(const assay::WorkerRequest& request) {
 void end_as_asked(const assay::WorkerRequest& request) {
   const std::string ends = request.params.value("ends", "well");
   if (ends == "segv") raise(SIGSEGV);
-  if (ends == "hang") hang_once(request);
+  if (ends == "deaf") ::signal(SIGTERM, SIG_IGN);
+  if (ends == "hang" || ends == "deaf") hang_once(request);
   if (ends == "error") {
     std::cerr << "this worker was asked to fail\n";
     std::exit(1);

@@ -83,6 +83,20 @@ TEST(Run, AnInterruptEndsWith130AndTheNextRunFinishes) {
   EXPECT_THAT(resumed.err, HasSubstr("2 cells OK, 0 UNMET, 0 failed; 1 of them stored before"));
 }
 
+TEST(Run, ASecondInterruptKillsAWorkerThatDoesNotListen) {
+  const CliWorld world;
+  world.write("e.toml", experiment_text(pretend("deaf"), kPpl));
+  int interrupts = 0;
+  const CommandOutput stopped = world.run({"run", "e.toml"}, [&](long pid) {
+    if (interrupts == 2 || !fs::exists(world / "home/hangs")) return;
+    ::kill(static_cast<pid_t>(pid), SIGINT);
+    ++interrupts;
+  });
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_EQ(interrupts, 2) << "one interrupt was enough";
+  EXPECT_EQ(world.run({"run", "e.toml"}).code, 0);
+}
+
 TEST(Run, ADamagedPreparedFolderIsMadeAgain) {
   const CliWorld world;
   world.write("e.toml", experiment_text("", kPpl));
