@@ -61,6 +61,7 @@ at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContex
 
 at::Tensor Model::run(at::Tensor rows, StepContext& step) const {
   step.observer = observer_;
+  step.decisions = decisions_;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     rows = run_one(layers_[i], rows, step);

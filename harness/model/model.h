@@ -115,6 +115,9 @@ class Model {
 
   /// Every pass from now on tells `observer` what its blocks did; null ends it. Not owned.
   void watch(StepObserver* observer) { observer_ = observer; }
+  /// Every pass from now on lets `decisions` settle what its blocks decide; null ends it. Not
+  /// owned.
+  void settle_with(Decisions* decisions) { decisions_ = decisions; }
   /// False when a block computes a prompt otherwise than the same tokens one by one.
   [[nodiscard]] bool prefill_equals_decode() const;
 
@@ -149,6 +152,7 @@ class Model {
   at::Tensor alibi_;                 ///< f32 [1, heads, 1, max_positions] or undefined
   std::vector<Layer> layers_;
   StepObserver* observer_ = nullptr;
+  Decisions* decisions_ = nullptr;
 };
 
 /// Loads libtorch_cuda into the process and checks that the device exists; no-op for "cpu".

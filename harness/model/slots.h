@@ -42,6 +42,18 @@ class StepObserver {
   virtual void observe(std::int64_t layer, StepFact fact, const at::Tensor& values) = 0;
 };
 
+struct StepContext;
+
+/// Sees, and may settle, what blocks decide for each row from its input (which neurons a token
+/// takes, say). A decision is a comparison with an edge: two equally right paths whose rounding
+/// differs can fall on different sides of it. Settled decisions let the paths be compared.
+class Decisions {
+ public:
+  virtual ~Decisions() = default;
+  /// What the block found, bool [rows, choices] on its device -> what it shall do, likewise.
+  [[nodiscard]] virtual at::Tensor settle(const StepContext& step, const at::Tensor& found) = 0;
+};
+
 /// What a block may know about the step it runs in. Owned by the decoder, alive for one forward.
 struct StepContext {
   Phase phase = Phase::kPrefill;
@@ -53,6 +65,7 @@ struct StepContext {
   KvCache* cache = nullptr;                        ///< appended to when set
   ActivationRecorder* recorder = nullptr;          ///< fed when set
   StepObserver* observer = nullptr;                ///< told when set
+  Decisions* decisions = nullptr;                  ///< asked when set
   at::Tensor rope_cos, rope_sin;  ///< f32 [rows, rotary_dim / 2] when positions are rotary
   /// What the scaled scores get before the softmax: bool [tokens, keys] (true = may attend) or f32
   /// [1, heads, tokens or 1, keys] with ALiBi; undefined = causal over all keys.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <utility>
 
 #include "harness/base/python_random.h"
 #include "harness/worker/failure.h"
@@ -47,19 +49,68 @@ Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
   return fingerprint;
 }
 
+/// Ends the settling when the probe ends, however it ends.
+class Settling {
+ public:
+  Settling(Model& model, Decisions& decisions) : model_(model) { model_.settle_with(&decisions); }
+  ~Settling() { model_.settle_with(nullptr); }
+  Settling(const Settling&) = delete;
+  Settling& operator=(const Settling&) = delete;
+
+ private:
+  Model& model_;
+};
+
+class DecisionKeeper final : public Decisions {
+ public:
+  explicit DecisionKeeper(const Model& model) : kept(model.layers().size()) {}
+  at::Tensor settle(const StepContext& step, const at::Tensor& found) override {
+    at::Tensor& layer = kept[static_cast<std::size_t>(step.layer)];
+    if (layer.defined()) throw std::logic_error("a layer decided twice about one token");
+    layer = found.clone().view({step.batch, step.tokens, -1});
+    return found;
+  }
+  ProbeDecisions kept;
+};
+
+class DecisionPlayer final : public Decisions {
+ public:
+  explicit DecisionPlayer(const ProbeDecisions& kept) : kept_(kept) {}
+  at::Tensor settle(const StepContext& step, const at::Tensor& found) override {
+    const at::Tensor& layer = kept_[static_cast<std::size_t>(step.layer)];
+    if (!layer.defined()) throw std::logic_error("a layer decided only while decoding");
+    const auto first = step.positions[0].item<std::int64_t>();
+    const at::Tensor wanted = layer.narrow(1, first, step.tokens).reshape(found.sizes());
+    changed_ += wanted.ne(found).sum().item<std::int64_t>();
+    all_ += found.numel();
+    return wanted;
+  }
+  [[nodiscard]] double changed_share() const {
+    return all_ == 0 ? 0 : static_cast<double>(changed_) / static_cast<double>(all_);
+  }
+
+ private:
+  const ProbeDecisions& kept_;
+  std::int64_t changed_ = 0, all_ = 0;
+};
+
 }  // namespace
 
-Fingerprint fingerprint_of_pass(const Model& model) {
+PassProbe probe_pass(Model& model) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
+  DecisionKeeper keeper(model);
+  const Settling settling(model, keeper);
   const at::Tensor hidden = model.hidden(tokens);
-  return fingerprint_of_rows(model,
-                             hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous());
+  const at::Tensor last = hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous();
+  return {fingerprint_of_rows(model, last), std::move(keeper.kept)};
 }
 
-Fingerprint fingerprint_of_decode(const Model& model) {
+DecodeProbe probe_decode(Model& model, const ProbeDecisions& decisions) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
+  DecisionPlayer player(decisions);
+  const Settling settling(model, player);
   KvCache cache(model.spec(), kBatch, length, model.dtype(), model.device());
   // A policy for prompts is another computation on purpose: then all tokens go one by one.
   const std::int64_t stride =
@@ -68,8 +119,8 @@ Fingerprint fingerprint_of_decode(const Model& model) {
     static_cast<void>(
         model.hidden_step(tokens.slice(1, begin, begin + stride).contiguous(), cache));
   }
-  return fingerprint_of_rows(model,
-                             model.hidden_step(tokens.slice(1, length - 1).contiguous(), cache));
+  const at::Tensor last = model.hidden_step(tokens.slice(1, length - 1).contiguous(), cache);
+  return {fingerprint_of_rows(model, last), player.changed_share()};
 }
 
 }  // namespace assay

@@ -1,18 +1,42 @@
 #pragma once
 // The fingerprint: what a model answers to a fixed question.
 
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
 #include "harness/model/model.h"
 #include "harness/protocol/protocol.h"
 
 namespace assay {
 
+/// What blocks decided in the probe's whole pass, by layer: bool [2, length, choices]; undefined
+/// for a layer that decides nothing.
+using ProbeDecisions = std::vector<at::Tensor>;
+
+struct PassProbe {
+  Fingerprint fingerprint;
+  ProbeDecisions decisions;
+};
+
+struct DecodeProbe {
+  Fingerprint fingerprint;
+  /// Share of all decisions that decoding took otherwise than the pass, before they were settled.
+  double changed_decisions = 0;
+};
+
 /// Logits after the last token of a fixed probe batch (2 sequences of 16 tokens, fewer when the
 /// model sees fewer) at 32 vocabulary entries each, evenly spread. Through one whole pass.
 /// Throws NonFiniteResult when one of them is NaN or infinite.
-Fingerprint fingerprint_of_pass(const Model& model);
+PassProbe probe_pass(Model& model);
 
 /// The same through the path that decoding takes: prefill of all but the last token into a cache,
 /// then one step. Token by token where a prompt is computed by a policy of its own.
-Fingerprint fingerprint_of_decode(const Model& model);
+///
+/// Blocks that decide do as the pass did, so that the logits can be held to the same tolerance as
+/// those of any other model; how often they would have decided otherwise is counted. Rounding alone
+/// changes few decisions, another model or a cheat many.
+DecodeProbe probe_decode(Model& model, const ProbeDecisions& decisions);
 
 }  // namespace assay

@@ -108,13 +108,27 @@ void require_same(const Fingerprint& expected, const Fingerprint& seen, const st
                            what, distance, tolerance)});
 }
 
+void require_same_decisions(double changed, const std::string& dtype) {
+  const double tolerance = fingerprint_tolerance(dtype);
+  if (changed <= tolerance) return;
+  throw OutcomeFound(
+      {.outcome = Outcome::kInvalid,
+       .code = "fingerprint_mismatch",
+       .text = fmt::format("decoding step by step decides otherwise than one whole pass in {:.3g} "
+                           "of the cases (allowed {:g})",
+                           changed, tolerance)});
+}
+
 /// What is timed must be what was scored, on the path that is timed.
-void check_fingerprints(const Model& model, const Fingerprint& pass, const WorkerRequest& request) {
+void check_fingerprints(Model& model, const PassProbe& pass, const WorkerRequest& request) {
   if (request.expected) {
-    require_same(*request.expected, pass, request.dtype, "not the model that was scored");
+    require_same(*request.expected, pass.fingerprint, request.dtype,
+                 "not the model that was scored");
   }
-  require_same(pass, fingerprint_of_decode(model), request.dtype,
+  const DecodeProbe decode = probe_decode(model, pass.decisions);
+  require_same(pass.fingerprint, decode.fingerprint, request.dtype,
                "decoding step by step answers otherwise than one whole pass");
+  require_same_decisions(decode.changed_decisions, request.dtype);
 }
 
 const SuiteKind& suite_of(const WorkerRequest& request, const SuiteRegistry& suites) {
@@ -153,8 +167,8 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   Model model = load_dense(request);
   apply_artefact(model, request, services.methods);
   const bool timed = request.op == "time";
-  const Fingerprint pass = fingerprint_of_pass(model);
-  services.writer.fingerprint(pass);
+  const PassProbe pass = probe_pass(model);
+  services.writer.fingerprint(pass.fingerprint);
   if (timed) {
     check_fingerprints(model, pass, request);
   } else {

@@ -26,8 +26,10 @@ void prepare_threads(const WorkerRequest& request) {
   use_threads(request.threads);
 }
 
-Json environment() {
+Json environment(const WorkerRequest& request) {
   Json document = machine_environment();
+  if (!request.dtype.empty()) document["dtype"] = request.dtype;
+  if (!request.device.empty()) document["device"] = request.device;
   document["torch"] = torch_environment();
   return document;
 }
@@ -56,7 +58,7 @@ OutcomeReason outcome_of(Work work) {
 
 void serve(const WorkerRequest& request, const SessionServices& services) {
   OutcomeReason outcome = outcome_of([&] { prepare_threads(request); });
-  services.writer.hello(environment());
+  services.writer.hello(environment(request));
   if (outcome.outcome == Outcome::kOk) {
     const Heartbeat heartbeat(services.writer, kHeartbeat);
     outcome = outcome_of([&] { do_operation(request, services); });

@@ -113,6 +113,8 @@ TEST_F(Session, ScoreSaysAccountingFingerprintAndEnvironment) {
   EXPECT_GT(value_of(reply, "process/peak_rss"), 1e7);
   EXPECT_EQ(reply.fingerprint->values.size(), 64U);
   EXPECT_EQ(reply.environment.at("torch").at("threads"), 1);
+  EXPECT_EQ(reply.environment.at("dtype"), "fp32");
+  EXPECT_EQ(reply.environment.at("device"), "cpu");
 }
 
 TEST_F(Session, FailuresBecomeTypedOutcomes) {
@@ -246,10 +248,63 @@ TEST_F(Session, ProbeAgreesBetweenPassAndDecodeForBothFamilies) {
     const fs::path folder = folder_ / "other";
     fs::remove_all(folder);
     write_tiny_model(folder, family, 3);
-    const Model model = Model::load(folder, {});
-    const Fingerprint pass = fingerprint_of_pass(model), decode = fingerprint_of_decode(model);
-    EXPECT_LE(fingerprint_distance(pass, decode), fingerprint_tolerance("fp32"));
-    EXPECT_GT(fingerprint_distance(pass, {std::vector<double>(64, 0.0)}), 0.5);
+    Model model = Model::load(folder, {});
+    const PassProbe pass = probe_pass(model);
+    const DecodeProbe decode = probe_decode(model, pass.decisions);
+    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
+              fingerprint_tolerance("fp32"));
+    EXPECT_EQ(decode.changed_decisions, 0);
+    EXPECT_GT(fingerprint_distance(pass.fingerprint, {std::vector<double>(64, 0.0)}), 0.5);
+  }
+}
+
+/// Doubles the rows that it decides to double: those whose mean lies above an edge. Decoding sees
+/// the edge moved by `tilt`, as rounding would move it.
+class DecidingFfn final : public Ffn {
+ public:
+  DecidingFfn(std::unique_ptr<Ffn> inner, double tilt) : inner_(std::move(inner)), tilt_(tilt) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    const double edge = step.cache != nullptr ? tilt_ : 0.0;
+    at::Tensor above = rows.gt(edge).select(1, 0).unsqueeze(1);
+    if (step.decisions != nullptr) above = step.decisions->settle(step, above);
+    return inner_->forward(rows, step).mul(above.add(1));
+  }
+  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
+    inner_->replace_linear(role, std::move(block));
+  }
+  Cost cost() const override { return inner_->cost(); }
+  std::unique_ptr<Ffn> clone() const override {
+    return std::make_unique<DecidingFfn>(inner_->clone(), tilt_);
+  }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+  double tilt_;
+};
+
+TEST_F(Session, DecisionsAreSettledForTheComparisonAndTheirChangesCounted) {
+  for (const double tilt : {0.0, 0.5, 1000.0}) {
+    Model model = Model::load(request_.model_folder, {});
+    for (Layer& layer : model.layers()) {
+      layer.ffn = std::make_unique<DecidingFfn>(std::move(layer.ffn), tilt);
+    }
+    const PassProbe pass = probe_pass(model);
+    const DecodeProbe decode = probe_decode(model, pass.decisions);
+    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
+              fingerprint_tolerance("fp32"))
+        << tilt;
+    double chosen = 0;
+    for (const at::Tensor& layer : pass.decisions) {
+      chosen +=
+          layer.to(at::kFloat).mean().item<double>() / static_cast<double>(pass.decisions.size());
+    }
+    if (tilt == 0.5) {
+      EXPECT_GT(decode.changed_decisions, fingerprint_tolerance("fp32"));
+    } else {
+      // Nothing is above the highest edge.
+      EXPECT_NEAR(decode.changed_decisions, tilt == 0 ? 0 : chosen, 1e-6);
+    }
   }
 }
 
@@ -280,7 +335,8 @@ TEST_F(Session, ProbeOfAMethodWithAPolicyForPromptsGoesTokenByToken) {
   for (Layer& layer : model.layers()) {
     layer.ffn = std::make_unique<PromptPolicyFfn>(std::move(layer.ffn));
   }
-  EXPECT_LE(fingerprint_distance(fingerprint_of_pass(model), fingerprint_of_decode(model)),
+  const PassProbe pass = probe_pass(model);
+  EXPECT_LE(fingerprint_distance(pass.fingerprint, probe_decode(model, pass.decisions).fingerprint),
             fingerprint_tolerance("fp32"));
 }
 

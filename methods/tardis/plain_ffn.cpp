@@ -9,6 +9,11 @@
 
 namespace assay {
 
+PlainFfn PlainFfn::to(at::ScalarType dtype) const {
+  const auto cast = [dtype](const at::Tensor& t) { return t.defined() ? t.to(dtype) : t; };
+  return {activation, cast(up), cast(up_bias), cast(down), cast(down_bias)};
+}
+
 at::Tensor PlainFfn::pre_activations(const at::Tensor& x) const {
   return dense_product(x, up, up_bias);
 }

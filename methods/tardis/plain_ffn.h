@@ -18,6 +18,8 @@ struct PlainFfn {
 
   [[nodiscard]] std::int64_t neurons() const { return up.size(0); }
   [[nodiscard]] std::int64_t width() const { return up.size(1); }
+  /// The same block in another type; shares what has it already.
+  [[nodiscard]] PlainFfn to(at::ScalarType dtype) const;
   /// x [n, width] -> z [n, neurons]
   [[nodiscard]] at::Tensor pre_activations(const at::Tensor& x) const;
   /// A new tensor.

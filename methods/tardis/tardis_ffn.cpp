@@ -4,13 +4,13 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "harness/model/ffn.h"
-#include "harness/model/kernels/gathered.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/tensor_cost.h"
 
@@ -66,38 +66,61 @@ at::Tensor TardisFfn::many(const at::Tensor& rows, const StepContext& step, Many
   return step.phase == Phase::kPrefill ? masked(rows, step) : gathered(rows, step);
 }
 
-at::Tensor TardisFfn::masked(const at::Tensor& rows, const StepContext& step) const {
-  const PlainFfn& ffn = parts_.original;
-  const NeuronWindows& w = parts_.windows;
+at::Tensor TardisFfn::outside(const at::Tensor& rows, const StepContext& step) const {
   const at::Tensor prediction = parts_.predictor(rows);
+  const NeuronWindows& w = parts_.windows;
   // Negated, so that a NaN is outside.
-  const at::Tensor outside =
-      prediction.ge(w.low).logical_and_(prediction.le(w.high)).logical_not_();
-  const at::Tensor z = ffn.pre_activations(rows).to(at::kFloat);
-  const at::Tensor delta = ffn.activated(z).sub_(z.mul(w.slope).add_(w.intercept));
-  const at::Tensor fixed = at::where(outside, delta, 0.0).to(rows.scalar_type());
-  if (step.observer != nullptr) tell_counts(step, outside.sum(1).to(at::kFloat));
-  return parts_.fold.forward(rows).add_(at::mm(fixed, ffn.down));
+  const at::Tensor found = prediction.ge(w.low).logical_and_(prediction.le(w.high)).logical_not_();
+  return step.decisions == nullptr ? found : step.decisions->settle(step, found);
 }
 
-at::Tensor TardisFfn::gathered_row(const at::Tensor& row, at::Tensor& count) const {
+/// Sums in fp32 throughout, as the gathered form does: the residual of a line is a small difference
+/// of large terms, of which a rounded z would leave little.
+at::Tensor TardisFfn::masked(const at::Tensor& rows, const StepContext& step) const {
+  const PlainFfn ffn = parts_.original.to(at::kFloat);
+  const NeuronWindows& w = parts_.windows;
+  const at::Tensor chosen = outside(rows, step);
+  if (step.observer != nullptr) tell_counts(step, chosen.sum(1).to(at::kFloat));
+  const at::Tensor z = ffn.pre_activations(rows.to(at::kFloat));
+  const at::Tensor line = z.mul(w.slope).add_(w.intercept);
+  const at::Tensor fixed = at::where(chosen, ffn.activated(z).sub_(line), 0.0);
+  const at::Tensor y = parts_.fold.forward(rows).to(at::kFloat);
+  return y.add(at::mm(fixed, ffn.down)).to(rows.scalar_type());
+}
+
+std::vector<Selection> TardisFfn::choose(const at::Tensor& rows, const StepContext& step) const {
+  std::vector<Selection> selections;
+  const NeuronWindows& w = parts_.windows;
+  if (step.decisions != nullptr) {
+    // As numbers with the window [0, 0]: what is chosen lies outside.
+    const at::Tensor chosen = outside(rows, step).to(at::kFloat);
+    const at::Tensor zero = at::zeros_like(w.low);
+    for (const at::Tensor& row : chosen.unbind(0)) {
+      selections.push_back(select_outside(row.contiguous(), zero, zero));
+    }
+    return selections;
+  }
+  for (const at::Tensor& row : rows.split(1)) {
+    selections.push_back(select_outside(parts_.predictor(row).squeeze(0), w.low, w.high));
+  }
+  return selections;
+}
+
+at::Tensor TardisFfn::gathered_row(const at::Tensor& row, const Selection& chosen) const {
   const PlainFfn& ffn = parts_.original;
-  const at::Tensor prediction = parts_.predictor(row).squeeze(0);
-  const Selection chosen = select_outside(prediction, parts_.windows.low, parts_.windows.high);
   const at::Tensor z = gathered_product(row.squeeze(0), ffn.up, ffn.up_bias, chosen);
   line_residuals_(z, chosen, parts_.windows, ffn.activation);
   at::Tensor y = parts_.fold.forward(row).to(at::kFloat).squeeze(0);
   gathered_accumulate(z, ffn.down, chosen, y);
-  count = chosen.count.to(at::kFloat);
   return y.unsqueeze(0);
 }
 
 at::Tensor TardisFfn::gathered(const at::Tensor& rows, const StepContext& step) const {
   std::vector<at::Tensor> outputs, counts;
-  for (std::int64_t i = 0; i < rows.size(0); ++i) {
-    at::Tensor count;
-    outputs.push_back(gathered_row(rows.narrow(0, i, 1), count));
-    counts.push_back(count);
+  const std::vector<Selection> chosen = choose(rows, step);
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    outputs.push_back(gathered_row(rows.narrow(0, static_cast<std::int64_t>(i), 1), chosen[i]));
+    counts.push_back(chosen[i].count.to(at::kFloat));
   }
   if (step.observer != nullptr) tell_counts(step, at::cat(counts));
   const at::Tensor together = outputs.size() == 1 ? outputs.front() : at::cat(outputs);

@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "harness/model/kernels/gathered.h"
 #include "harness/model/slots.h"
 #include "methods/tardis/plain_ffn.h"
 #include "methods/tardis/predictor.h"
@@ -74,8 +76,13 @@ class TardisFfn final : public Ffn {
                                 ManyRows how) const;
   [[nodiscard]] at::Tensor dense(const at::Tensor& rows, const StepContext& step) const;
   [[nodiscard]] at::Tensor fold_only(const at::Tensor& rows, const StepContext& step) const;
-  /// f32 [1, width]; `count` f32 [1] gets the neurons that were fixed.
-  at::Tensor gathered_row(const at::Tensor& row, at::Tensor& count) const;
+  /// f32 [1, width] from row [1, width] and the neurons to fix.
+  [[nodiscard]] at::Tensor gathered_row(const at::Tensor& row, const Selection& chosen) const;
+  /// One for each row, settled by others where the step asks for that.
+  [[nodiscard]] std::vector<Selection> choose(const at::Tensor& rows,
+                                              const StepContext& step) const;
+  /// bool [n, neurons]: the neurons to fix, settled likewise.
+  [[nodiscard]] at::Tensor outside(const at::Tensor& rows, const StepContext& step) const;
   void tell_counts(const StepContext& step, const at::Tensor& counts) const;
   void tell_constant(const StepContext& step, std::int64_t rows, double share, double bytes) const;
   [[nodiscard]] std::int64_t bytes_of_a_neuron() const;
