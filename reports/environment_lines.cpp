@@ -18,6 +18,7 @@ constexpr std::array kFields = {Field{"/cpu/model", ""},
                                 Field{"/torch/version", "torch "},
                                 Field{"/torch/cpu_capability", ""},
                                 Field{"/build/version", "assay "},
+                                Field{"/build/commit", "commit "},
                                 Field{"/build/compiler", ""},
                                 Field{"/build/build_type", ""}};
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "harness/measure/affinity.h"
+#include "harness/measure/code_version.h"
 #include "harness/measure/proc_file.h"
 
 namespace assay {
@@ -100,6 +101,8 @@ Json build_environment() {
   Json document = {
       {"compiler", ASSAY_COMPILER}, {"build_type", ASSAY_BUILD_TYPE}, {"version", ASSAY_VERSION}};
   put(document, "sanitize", ASSAY_SANITIZERS);
+  put(document, "commit", code_commit());
+  if (code_dirty()) document["dirty"] = true;
 #ifndef NDEBUG
   document["assertions"] = true;
 #endif

@@ -8,6 +8,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/measure/affinity.h"
+#include "harness/measure/code_version.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/proc_file.h"
@@ -62,6 +63,14 @@ TEST(Machine, DescribesItself) {
   EXPECT_GE(load_average().value(), 0);
   EXPECT_TRUE(environment.at("kernel").get<std::string>().starts_with("Linux"));
   EXPECT_FALSE(environment.at("build").at("compiler").get<std::string>().empty());
+}
+
+TEST(CodeVersion, IsTheCommitOfTheSources) {
+  const std::string commit = code_commit();
+  EXPECT_TRUE(commit.empty() || commit.size() >= 7);
+  EXPECT_TRUE(commit.find_first_not_of("0123456789abcdef") == std::string::npos) << commit;
+  EXPECT_EQ(build_environment().value("commit", ""), commit);
+  EXPECT_EQ(build_environment().value("dirty", false), code_dirty());
 }
 
 TEST(ProcFile, ReadsValues) {
