@@ -12,6 +12,7 @@
 #include "harness/runner/raw_data.h"
 #include "harness/runner/runner_test_world.h"
 #include "harness/runner/schedule.h"
+#include "harness/runner/scratch.h"
 #include "harness/runner/summaries.h"
 
 namespace assay {
@@ -33,6 +34,18 @@ TEST(Schedule, OrderOfGroupsIsAPermutationThatTheSeedDecides) {
   EXPECT_NE(order, seeded_order(20, 2));
   std::sort(order.begin(), order.end());
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+}
+
+TEST(Scratch, FoldersOfKilledProgramsGoAndThoseInUseStay) {
+  const Home home;
+  const ScratchFolder used;
+  const std::filesystem::path left = home.path() / "scratch" / "left";
+  std::filesystem::create_directories(left / "inner");
+  remove_abandoned_scratch();
+  EXPECT_TRUE(exists(left)) << "it may have been made this moment";
+  remove_abandoned_scratch(std::chrono::seconds(0));
+  EXPECT_FALSE(exists(left));
+  EXPECT_TRUE(exists(used.path()));
 }
 
 WorkerReply timed(double value) {

@@ -10,6 +10,7 @@
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/machine_check.h"
 #include "harness/runner/schedule.h"
+#include "harness/runner/scratch.h"
 
 namespace assay {
 namespace {
@@ -31,6 +32,7 @@ class PlanRun {
 
   RunSummary run() {
     store_.close_stale_attempts();
+    remove_abandoned_scratch();
     std::vector<const Cell*> to_score;
     std::map<GroupKey, Group> groups;
     for (const Cell& cell : plan_.cells) sort_out(cell, to_score, groups);

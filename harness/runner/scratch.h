@@ -1,6 +1,7 @@
 #pragma once
 // A folder that goes away.
 
+#include <chrono>
 #include <filesystem>
 
 namespace assay {
@@ -17,6 +18,11 @@ class ScratchFolder {
 
  private:
   std::filesystem::path path_;
+  int descriptor_ = -1;  ///< of the folder; its lock says that somebody still uses it
 };
+
+/// Removes scratch folders whose program was killed: those over `age` old that nobody holds. What
+/// cannot be removed stays, without a word.
+void remove_abandoned_scratch(std::chrono::seconds age = std::chrono::minutes(1));
 
 }  // namespace assay
