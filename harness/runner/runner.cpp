@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -87,7 +88,7 @@ class PlanRun {
                 std::map<GroupKey, Group>& groups) {
     const auto stored = store_.final_outcome(cell.key);
     const bool timed = catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
-    const bool done = stored && is_final(stored->outcome) &&
+    const bool done = stored && stands(*stored) &&
                       (!options_.retry || stored->outcome == Outcome::kOk) &&
                       !(timed && options_.again.contains(cell.key));
     Group* group = timed && !cell.unmet ? &groups[{cell.model, cell.suite, cell.profile}] : nullptr;
@@ -183,9 +184,10 @@ ExitCode RunSummary::exit_code() const {
   return failed > 0 || not_run > 0 || lacking > 0 ? ExitCode::kNotMeasured : ExitCode::kOk;
 }
 
-bool is_final(Outcome outcome) {
-  return outcome != Outcome::kQueued && outcome != Outcome::kRunning &&
-         outcome != Outcome::kInterrupted;
+bool stands(const OutcomeReason& outcome) {
+  static const std::set<std::string> kOfTheMachine = {"machine", "unfit_machine", "unfit_build"};
+  return outcome.outcome != Outcome::kQueued && outcome.outcome != Outcome::kRunning &&
+         outcome.outcome != Outcome::kInterrupted && !kOfTheMachine.contains(outcome.code);
 }
 
 std::vector<PlannedCell> planned_cells(const Plan& plan) {

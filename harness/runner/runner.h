@@ -32,8 +32,9 @@ struct RunSummary {
   [[nodiscard]] ExitCode exit_code() const;
 };
 
-/// True for outcomes that stand until `--retry`: everything but queued, running and interrupted.
-bool is_final(Outcome outcome);
+/// True for outcomes that stand until `--retry`: everything but queued, running, interrupted, and
+/// what was the machine's fault at that hour (a full disk, no such device, load, a debug build).
+bool stands(const OutcomeReason& outcome);
 
 /// The plan's cells as the store keeps them, in the same order.
 std::vector<PlannedCell> planned_cells(const Plan& plan);
