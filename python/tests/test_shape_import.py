@@ -5,10 +5,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from assay_tools.errors import InputError
 from assay_tools.import_model import import_model
+from tokenizers import Tokenizer
 
 MANIFEST = """
 name = "shape"
