@@ -133,4 +133,24 @@ Estimate paired_difference(std::span<const double> a, std::span<const double> b,
   return mean_estimate(differences, confidence);
 }
 
+Estimate mean_difference(std::span<const double> a, std::span<const double> b, double confidence) {
+  const double error_a = mean_error(a), error_b = mean_error(b);
+  const double variance = error_a * error_a + error_b * error_b;
+  Estimate result;
+  result.value = mean(a) - mean(b);
+  result.std_error = std::sqrt(variance);
+  result.n = static_cast<std::int64_t>(a.size() + b.size());
+  result.interval = {result.value, result.value};
+  const double tail = upper_tail(confidence);
+  if (variance == 0) return result;
+  // Welch and Satterthwaite's degrees of freedom.
+  const double freedom = variance * variance /
+                         (std::pow(error_a, 4) / static_cast<double>(a.size() - 1) +
+                          std::pow(error_b, 4) / static_cast<double>(b.size() - 1));
+  const boost::math::students_t law(freedom);
+  const double half = result.std_error * boost::math::quantile(boost::math::complement(law, tail));
+  result.interval = {result.value - half, result.value + half};
+  return result;
+}
+
 }  // namespace assay

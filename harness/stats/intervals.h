@@ -54,4 +54,9 @@ Estimate exp_mean_estimate(std::span<const double> values, double confidence = 0
 Estimate paired_difference(std::span<const double> a, std::span<const double> b,
                            double confidence = 0.95);
 
+/// mean(a) - mean(b) of two independent samples with Welch's t interval (variances may differ); `n`
+/// counts both. Needs two values a side.
+Estimate mean_difference(std::span<const double> a, std::span<const double> b,
+                         double confidence = 0.95);
+
 }  // namespace assay

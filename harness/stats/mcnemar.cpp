@@ -19,7 +19,7 @@ McNemar mcnemar(std::int64_t b, std::int64_t c) {
   const boost::math::binomial law(n, 0.5);
   const double tail = boost::math::cdf(law, fewer);
   result.exact = std::min(1.0, 2 * tail);
-  result.mid_p = std::min(1.0, 2 * tail - boost::math::pdf(law, fewer));
+  result.mid_p = result.exact - boost::math::pdf(law, fewer);
   const double excess = std::max(0.0, std::abs(static_cast<double>(b - c)) - 1);
   result.chi_square = excess * excess / n;
   result.chi_square_p =

@@ -10,6 +10,7 @@
 #include "harness/base/json.h"
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/intervals.h"
+#include "harness/stats/power.h"
 
 namespace assay {
 namespace {
@@ -85,6 +86,32 @@ TEST(Stats, NormalDeltaAndPairedAgreeWithSciPy) {
   expect_interval(difference.interval, goldens().at("paired").at("interval"), "paired");
 }
 
+TEST(Stats, WelchAgreesWithSciPy) {
+  for (const Json& row : goldens().at("welch")) {
+    const Estimate got = mean_difference(row.at("a").get<Values>(), row.at("b").get<Values>(),
+                                         row.at("confidence").get<double>());
+    expect_close(got.value, row.at("value"), "welch value");
+    EXPECT_NEAR(got.std_error, row.at("std_error").get<double>(), 1e-9);
+    EXPECT_NEAR(got.interval.lo, row.at("interval").at(0).get<double>(), 1e-9);
+    EXPECT_NEAR(got.interval.hi, row.at("interval").at(1).get<double>(), 1e-9);
+  }
+  const Estimate constant = mean_difference(Values{2, 2}, Values{1, 1, 1});
+  EXPECT_EQ(constant.interval.lo, 1);
+  EXPECT_EQ(constant.interval.hi, 1);
+}
+
+TEST(Stats, APercentileNeedsEnoughSamples) {
+  for (const Json& row : goldens().at("samples_for_percentile")) {
+    EXPECT_EQ(samples_for_percentile(row.at(0), row.at(1), row.at(2)),
+              row.at(3).get<std::int64_t>())
+        << row.dump();
+  }
+  // Published values of LoadGen's early stopping at 99 %.
+  EXPECT_EQ(samples_for_percentile(0.99), 459);
+  EXPECT_EQ(samples_for_percentile(0.999), 4603);
+  EXPECT_EQ(samples_for_percentile(0.99, 100), 12571);
+}
+
 TEST(Stats, BootstrapDrawsAsPythonDoes) {
   const Json& golden = goldens().at("bootstrap_median");
   const auto values = goldens().at("samples").at("times").at("values").get<Values>();
@@ -120,6 +147,10 @@ TEST(Stats, RefusesWhatIsOutsideItsDomain) {
   EXPECT_THROW(normal_interval(0.0, -1.0), std::invalid_argument);
   EXPECT_THROW(paired_difference(Values{1.0, 2.0}, Values{1.0}), std::invalid_argument);
   EXPECT_THROW(bootstrap_interval(Values{}, median, 10, 0), std::invalid_argument);
+  EXPECT_THROW(mean_difference(Values{1.0}, Values{1.0, 2.0}), std::invalid_argument);
+  EXPECT_THROW(samples_for_percentile(1.0), std::invalid_argument);
+  EXPECT_THROW(samples_for_percentile(0.0), std::invalid_argument);
+  EXPECT_THROW(samples_for_percentile(0.9, -1), std::invalid_argument);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "harness/base/json.h"
@@ -48,6 +49,78 @@ TEST(RankTest, AgreesWithSciPy) {
       EXPECT_NEAR(got.p, double_of(row.at("p").at(alternative_name(alternative))), kTolerance)
           << row.dump();
     }
+  }
+}
+
+// What others publish, written out here so that it does not depend on the script of the goldens:
+// the cases of Google Benchmark's own comparer, and what tells the variants apart.
+TEST(RankTest, GivesPublishedValues) {
+  struct Case {
+    Values x, y;
+    double u, two_sided;
+    const char* variant;
+  };
+  const std::vector<Case> cases = {
+      {{90, 86}, {89, 72}, 3, 0.666667, "u_exact"},
+      {{9, 8}, {10, 7}, 2, 1.0, "u_exact"},
+      {{80, 77}, {75, 66.6, 1}, 6, 0.2, "u_exact"},
+      {{8, 8}, {7, 4.54, 800}, 4, 0.767097, "u_asymptotic_tie_cc"},
+      {{1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, 0, 0.007937, "u_exact"},
+      {{1.0, 1.1, 1.2, 1.3, 1.4, 1.5},
+       {1.25, 1.35, 1.45, 1.55, 1.65, 1.75},
+       6,
+       0.064935,
+       "u_exact"},
+      {{1, 1, 2, 2, 3}, {2, 3, 3, 4, 4}, 3, 0.052412, "u_asymptotic_tie_cc"},
+  };
+  for (const Case& one : cases) {
+    const TestResult got = rank_test(one.x, one.y, Alternative::kTwoSided);
+    EXPECT_EQ(got.statistic, one.u);
+    EXPECT_EQ(got.variant, one.variant);
+    EXPECT_NEAR(got.p, one.two_sided, 1e-6) << one.two_sided;
+  }
+}
+
+// 1 / C(2n, n) unpaired, 2^-n in pairs.
+TEST(Permutation, StatesWhichLevelsCanBeReached) {
+  const std::vector<std::tuple<int, double, double>> rows = {
+      {2, 0.1667, 0.25},      {3, 0.05, 0.125},        {4, 0.01429, 0.0625},
+      {5, 0.003968, 0.03125}, {6, 0.001082, 0.015625}, {7, 0.0002914, 0.0078125},
+      {8, 7.77e-5, 0.003906}, {10, 5.41e-6, 9.77e-4},  {12, 3.70e-7, 2.44e-4}};
+  for (const auto& [n, unpaired, paired] : rows) {
+    Values low, high, differences;
+    for (int i = 0; i < n; ++i) {
+      low.push_back(i);
+      high.push_back(100 + i);
+      differences.push_back(100);
+    }
+    EXPECT_NEAR(rank_test(high, low, Alternative::kGreater).least_p, unpaired, unpaired * 2e-3);
+    EXPECT_NEAR(sign_flip_test(differences, Alternative::kGreater).least_p, paired, paired * 2e-3);
+  }
+}
+
+// With drift only the pairs see the difference: p = 2 / 64 against 0.39.
+TEST(Permutation, PairingMattersWhereTheMachineDrifts) {
+  const Values a{10, 11, 12, 13, 14, 15}, b{10.4, 11.3, 11.9, 13.6, 14.5, 15.2};
+  const TestResult free = permutation_test(b, a, mean, Alternative::kGreater);
+  EXPECT_NEAR(free.statistic, 0.316667, 1e-6);
+  EXPECT_NEAR(free.p, 0.390693, 1e-6);
+  Values logs;
+  for (std::size_t i = 0; i < a.size(); ++i) logs.push_back(std::log(b[i] / a[i]));
+  const TestResult pairs = sign_flip_test(logs, Alternative::kGreater);
+  EXPECT_NEAR(pairs.statistic, 0.025203, 1e-6);
+  EXPECT_EQ(pairs.p, 2.0 / 64);
+}
+
+TEST(McNemarTest, GivesPublishedValues) {
+  const std::vector<std::tuple<int, int, double, double>> rows = {
+      {10, 2, 0.038574, 0.022461},  {0, 0, 1, 1},
+      {5, 5, 1, 0.753906},          {1, 0, 1, 0.5},
+      {6, 0, 0.03125, 0.015625},    {25, 12, 0.047031, 0.033552},
+      {120, 95, 0.101452, 0.088703}};
+  for (const auto& [b, c, exact, mid] : rows) {
+    EXPECT_NEAR(mcnemar(b, c).exact, exact, 1e-6);
+    EXPECT_NEAR(mcnemar(b, c).mid_p, mid, 1e-6);
   }
 }
 

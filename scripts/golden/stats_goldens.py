@@ -67,6 +67,22 @@ def wilson(successes: int, trials: int, confidence: float) -> list:
     return [successes, trials, confidence, float(result.low), float(result.high)]
 
 
+def welch(a: list[float], b: list[float], confidence: float) -> dict:
+    test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval(confidence)
+    return {"a": a, "b": b, "confidence": confidence, "value": float(np.mean(a) - np.mean(b)),
+            "std_error": float((np.mean(a) - np.mean(b)) / test.statistic),
+            "interval": [float(interval.low), float(interval.high)]}
+
+
+def samples_for_percentile(percentile: float, slower: int, confidence: float) -> list:
+    """Least n for which P(Binomial(n, 1 - percentile) <= slower) <= 1 - confidence."""
+    n = slower + 1
+    while stats.binom.cdf(slower, n, 1 - percentile) > 1 - confidence:
+        n += 1
+    return [percentile, slower, confidence, n]
+
+
 def main() -> None:
     data = samples()
     document = {
@@ -78,6 +94,11 @@ def main() -> None:
                    [(0, 10, 0.95), (10, 10, 0.95), (3, 7, 0.9), (61, 200, 0.95), (1, 2, 0.99)]],
         "normal": [[1.5, 0.25, 0.9, *map(float, stats.norm.interval(0.9, 1.5, 0.25))]],
     }
+    document["welch"] = [welch(data["times"], data["windows"], 0.95),
+                         welch(data["five"], data["six"], 0.9), welch([1.0, 2.0], data["six"], 0.95)]
+    document["samples_for_percentile"] = [
+        samples_for_percentile(p, t, 0.99)
+        for p in (0.5, 0.9, 0.95, 0.99) for t in (0, 1, 2, 5, 10)]
     difference = np.array(data["times"][:30]) - np.array(data["windows"])
     document["paired"] = {
         "mean": float(difference.mean()),

@@ -90,8 +90,7 @@ def mcnemar_case(b: int, c: int) -> dict:
     if n == 0:
         return {"b": b, "c": c, "exact": 1.0, "mid_p": 1.0, "chi_square_p": 1.0}
     exact = stats.binomtest(min(b, c), n, 0.5).pvalue
-    tail = 2 * stats.binom.cdf(min(b, c), n, 0.5)
-    mid = min(1.0, tail - stats.binom.pmf(min(b, c), n, 0.5))
+    mid = exact - stats.binom.pmf(min(b, c), n, 0.5)
     corrected = max(0, abs(b - c) - 1) ** 2 / n
     return {"b": b, "c": c, "exact": float(exact), "mid_p": float(mid),
             "chi_square_p": float(stats.chi2.sf(corrected, 1))}
