@@ -73,21 +73,42 @@ bool same_session(const CellRecord& a, const CellRecord& b) {
   return !a.session.empty() && a.session == b.session;
 }
 
+/// Medians of the twin, when each process of the cell has a neighbour there.
+std::vector<double> twin_medians(const CellRecord& cell, const CellRecord* twin,
+                                 const MetricRecord& metric) {
+  if (twin == nullptr || twin->cell_key == cell.cell_key) return {};
+  const MetricRecord* same = find_metric(*twin, metric.def.tag);
+  if (same == nullptr || same->processes.size() != metric.processes.size() || !clean(*same)) {
+    return {};
+  }
+  return medians_of(*same);
+}
+
 void judge_samples(Judgement& judgement, const CellRecord& cell_a, const MetricRecord& a,
-                   const CellRecord& cell_b, const MetricRecord& b, const Rules& rules) {
+                   const CellRecord& cell_b, const MetricRecord& b, const Rules& rules,
+                   const Twins& twins) {
   if (!clean(a) || !clean(b)) {
     because(judgement, "bad_samples", "samples hold NaN");
     return;
   }
   const std::vector<double> left = medians_of(a);
   const std::vector<double> right = medians_of(b);
-  const bool paired = same_session(cell_a, cell_b) && left.size() == right.size();
-  judge_times(judgement, left, right, paired, judgement.direction, rules);
+  const bool together = same_session(cell_a, cell_b);
+  const std::vector<double> twin_left = twin_medians(cell_a, twins.a, a);
+  const std::vector<double> twin_right = twin_medians(cell_b, twins.b, b);
+  if (!together && rules.relative_to_twins && !twin_left.empty() && !twin_right.empty()) {
+    judge_relative_times(judgement, {left, twin_left}, {right, twin_right}, judgement.direction,
+                         rules);
+    return;
+  }
+  judge_times(judgement, left, right, together && left.size() == right.size(), judgement.direction,
+              rules);
 }
 
 /// Both sides have the metric, with one convention.
 void judge_metric(Judgement& judgement, const CellRecord& cell_a, const MetricRecord& a,
-                  const CellRecord& cell_b, const MetricRecord& b, const Rules& rules) {
+                  const CellRecord& cell_b, const MetricRecord& b, const Rules& rules,
+                  const Twins& twins) {
   judgement.a = a.summary.value;
   judgement.b = b.summary.value;
   if (!a.summary.value || !b.summary.value) {
@@ -99,17 +120,20 @@ void judge_metric(Judgement& judgement, const CellRecord& cell_a, const MetricRe
   }
   const auto scale = scale_of(a, cell_a.items);
   if (!a.processes.empty() && !b.processes.empty()) {
-    judge_samples(judgement, cell_a, a, cell_b, b, rules);
+    judge_samples(judgement, cell_a, a, cell_b, b, rules, twins);
   } else if (scale && scale == scale_of(b, cell_b.items)) {
     judge_items(judgement, pair_items(cell_a.items, cell_b.items, *scale), *scale,
                 judgement.direction, rules);
+    if (scale == ItemScale::kCorrect && judgement.effect) {
+      judgement.flips = flips_of(cell_a.items, cell_b.items);
+    }
   } else {
     judge_values(judgement, a, b, rules);
   }
 }
 
 Judgement judge_tag(const std::string& tag, const CellRecord& cell_a, const CellRecord& cell_b,
-                    const Rules& rules) {
+                    const Rules& rules, const Twins& twins) {
   const MetricRecord* a = find_metric(cell_a, tag);
   const MetricRecord* b = find_metric(cell_b, tag);
   Judgement judgement = start((a != nullptr ? a : b)->def);
@@ -123,7 +147,7 @@ Judgement judge_tag(const std::string& tag, const CellRecord& cell_a, const Cell
                    fmt::format("base: '{}' [{}], candidate: '{}' [{}]", a->def.convention,
                                a->def.unit, b->def.convention, b->def.unit));
   }
-  judge_metric(judgement, cell_a, *a, cell_b, *b, rules);
+  judge_metric(judgement, cell_a, *a, cell_b, *b, rules, twins);
   return judgement;
 }
 
@@ -190,8 +214,17 @@ bool both_unmet(const CellPair& pair) {
          pair.b->status == "UNMET";
 }
 
-void add_rows(const CellPair& pair, const Names& names, const CompareOptions& options,
-              Comparison& comparison) {
+/// The dense cell that was timed next to this one.
+const CellRecord* twin_among(const std::vector<CellRecord>& cells, const CellRecord* cell) {
+  if (cell == nullptr || cell->twin_key.empty()) return nullptr;
+  const auto found = std::find_if(cells.begin(), cells.end(), [&](const CellRecord& other) {
+    return other.cell_key == cell->twin_key && other.status == "OK" && same_session(other, *cell);
+  });
+  return found == cells.end() ? nullptr : &*found;
+}
+
+void add_rows(const CellPair& pair, const Twins& twins, const Names& names,
+              const CompareOptions& options, Comparison& comparison) {
   ComparedRow row = row_of(pair, names);
   const auto reason = obstacle(pair, options);
   if (reason) {
@@ -200,7 +233,7 @@ void add_rows(const CellPair& pair, const Names& names, const CompareOptions& op
     comparison.rows.push_back(row);
     return;
   }
-  for (Judgement& judgement : judge_cell(*pair.a, *pair.b, comparison.rules)) {
+  for (Judgement& judgement : judge_cell(*pair.a, *pair.b, comparison.rules, twins)) {
     row.judgement = std::move(judgement);
     comparison.rows.push_back(row);
   }
@@ -218,7 +251,8 @@ void correct_for_many(Comparison& comparison) {
   }
 }
 
-/// The candidate with the processes of both rounds; of two sessions, so no pair of anything.
+/// The candidate with the processes of both rounds, as of one session that is neither's: cells are
+/// still pairs with each other, process by process, but with nothing of the base.
 std::vector<CellRecord> both_rounds(std::vector<CellRecord> first,
                                     const std::vector<CellRecord>& second) {
   for (CellRecord& cell : first) {
@@ -226,7 +260,7 @@ std::vector<CellRecord> both_rounds(std::vector<CellRecord> first,
       return other.cell_key == cell.cell_key;
     });
     if (again == second.end() || again->attempt == cell.attempt) continue;
-    cell.session.clear();
+    cell.session += "+" + again->session;
     for (MetricRecord& metric : cell.metrics) {
       const MetricRecord* more = find_metric(*again, metric.def.tag);
       if (more == nullptr) continue;
@@ -247,7 +281,8 @@ const ComparedRow* same_row(const Comparison& comparison, const ComparedRow& wan
 
 }  // namespace
 
-std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules) {
+std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules,
+                                  const Twins& twins) {
   std::vector<std::string> tags;
   for (const CellRecord* cell : {&a, &b}) {
     for (const MetricRecord& metric : cell->metrics) {
@@ -256,7 +291,7 @@ std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, cons
     }
   }
   std::vector<Judgement> judgements;
-  for (const std::string& tag : tags) judgements.push_back(judge_tag(tag, a, b, rules));
+  for (const std::string& tag : tags) judgements.push_back(judge_tag(tag, a, b, rules, twins));
   return judgements;
 }
 
@@ -270,7 +305,7 @@ Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<Cel
   for (const CellPair& pair : match_cells(a, b, options.across_methods)) {
     const bool lonely = pair.a == nullptr || pair.b == nullptr;
     if (lonely && options.only_common) continue;
-    add_rows(pair, names, options, comparison);
+    add_rows(pair, {twin_among(a, pair.a), twin_among(b, pair.b)}, names, options, comparison);
   }
   correct_for_many(comparison);
   return comparison;

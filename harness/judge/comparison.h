@@ -34,8 +34,16 @@ struct CompareOptions {
 Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<CellRecord>& b,
                          const Rules& rules, const CompareOptions& options = {});
 
-/// Metrics of two cells that both are OK and answer the same question.
-std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules);
+/// Dense twins that two cells were timed next to, each in its own session; nullptr without one.
+struct Twins {
+  const CellRecord* a = nullptr;
+  const CellRecord* b = nullptr;
+};
+
+/// Metrics of two cells that both are OK and answer the same question. With twins, times of
+/// different sessions are compared relative to them when the rules ask for that.
+std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules,
+                                  const Twins& twins = {});
 
 /// True when a row measured in processes is worse: what fresh processes should confirm.
 bool wants_confirmation(const ComparedRow& row);

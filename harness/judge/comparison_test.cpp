@@ -155,6 +155,48 @@ TEST(Comparison, ConfirmationKeepsWhatFreshProcessesSayToo) {
   EXPECT_EQ(only(confirm(comparison, base, first, failed)).verdict, Verdict::kAmbiguous);
 }
 
+/// Dense and a method of one session, all times `machine_now` as long.
+Cells session_cells(const std::string& session, double slowdown, double machine_now,
+                    unsigned seed) {
+  Arms measured = arms(slowdown, seed);
+  for (auto* values : {&measured.a, &measured.b}) {
+    for (double& value : *values) value *= machine_now;
+  }
+  return {timed_cell("dense", measured.a, session), timed_cell("wanda", measured.b, session)};
+}
+
+TEST(Comparison, SessionsAreComparedRelativeToTheirTwins) {
+  const Cells base = session_cells("old", 0.6, 1, 1);
+  const Cells candidate = session_cells("new", 0.6, 1.4, 2);
+  const Comparison comparison = compare_cells(base, candidate, {});
+  ASSERT_EQ(comparison.rows.size(), 2U);
+  EXPECT_EQ(comparison.rows[0].judgement.verdict, Verdict::kWorse)
+      << "dense has no twin but itself";
+  EXPECT_FALSE(comparison.rows[0].judgement.relative);
+  EXPECT_EQ(comparison.rows[1].judgement.verdict, Verdict::kSame);
+  EXPECT_TRUE(comparison.rows[1].judgement.relative);
+  Rules rules;
+  rules.relative_to_twins = false;
+  EXPECT_EQ(compare_cells(base, candidate, rules).rows[1].judgement.verdict, Verdict::kWorse);
+  Cells fewer = candidate;
+  fewer[0].metrics[0].processes.pop_back();
+  EXPECT_FALSE(compare_cells(base, fewer, {}).rows[1].judgement.relative) << "no pairs";
+}
+
+TEST(Comparison, ConfirmationIsRelativeToTheTwinsToo) {
+  const Cells base = session_cells("old", 0.6, 1, 1);
+  const Cells first = session_cells("new", 0.9, 1.4, 2);
+  const Comparison comparison = compare_cells(base, first, {});
+  ASSERT_EQ(comparison.rows[1].judgement.verdict, Verdict::kWorse);
+  const Comparison kept = confirm(comparison, base, first, session_cells("again", 0.9, 0.8, 3));
+  EXPECT_EQ(kept.rows[1].judgement.verdict, Verdict::kWorse);
+  EXPECT_TRUE(kept.rows[1].judgement.confirmed);
+  EXPECT_TRUE(kept.rows[1].judgement.relative);
+  EXPECT_EQ(kept.rows[1].judgement.n_b, 24U);
+  const Comparison dropped = confirm(comparison, base, first, session_cells("again", 0.6, 0.8, 3));
+  EXPECT_EQ(dropped.rows[1].judgement.verdict, Verdict::kAmbiguous);
+}
+
 TEST(Comparison, TheOrderOfCellsChangesNoVerdict) {
   Cells base, candidate;
   for (const char* suite : {"a", "b", "c"}) {

@@ -45,6 +45,7 @@ void judge_correct(Judgement& judgement, const ItemPairs& pairs, int direction,
   judgement.difference = true;
   judgement.effect = estimate.value;
   judgement.interval = estimate.interval;
+  judgement.interval_method = "student_t_items";
   judgement.threshold = rules.points_threshold;
   judgement.mde =
       minimum_detectable_effect(estimate.std_error * std::sqrt(static_cast<double>(estimate.n)),
@@ -55,6 +56,7 @@ void judge_correct(Judgement& judgement, const ItemPairs& pairs, int direction,
   result.variant = "mcnemar_exact";
   result.n = static_cast<std::size_t>(lost + won);
   judgement.test = result;
+  judgement.p_mid = test.mid_p;
   const double sign = direction > 0 ? -1 : 1;
   const double one = sign * estimate.interval.lo;
   const double other = sign * estimate.interval.hi;
@@ -87,6 +89,7 @@ void judge_ratio(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, 
       paired_bootstrap(pairs.a, pairs.b, ratio, {rules.resamples, rules.seed, 0.95});
   judgement.effect = estimate.value;
   judgement.interval = estimate.percentile;
+  judgement.interval_method = "bootstrap_items";
   judgement.threshold = rules.quality_threshold;
   judgement.mde = minimum_detectable_effect(estimate.std_error, 1, rules.alpha_items / 2);
   const auto cost = [&](double value) { return (direction > 0 ? 1 / value : value) - 1; };
@@ -107,15 +110,23 @@ void judge_ratio(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, 
 
 using Key = std::pair<std::string, std::size_t>;  // item_hash, occurrence
 
-std::map<Key, double> by_hash(const std::vector<ItemScore>& items, ItemScale scale) {
+std::map<Key, const ItemScore*> by_hash(const std::vector<ItemScore>& items) {
   std::map<std::string, std::size_t> seen;
-  std::map<Key, double> values;
-  for (const ItemScore& item : items) {
-    const std::optional<double> value = value_of(item, scale);
-    const std::size_t occurrence = seen[item.item_hash]++;
-    if (value) values[{item.item_hash, occurrence}] = *value;
+  std::map<Key, const ItemScore*> found;
+  for (const ItemScore& item : items) found[{item.item_hash, seen[item.item_hash]++}] = &item;
+  return found;
+}
+
+void count_flip(const ItemScore& a, const ItemScore& b, Flips& flips) {
+  if (!a.correct || !b.correct) return;
+  ++flips.items;
+  flips.right_to_wrong += *a.correct && !*b.correct ? 1 : 0;
+  flips.wrong_to_right += !*a.correct && *b.correct ? 1 : 0;
+  if (!a.score || !b.score) {
+    flips.wrong_to_wrong.reset();
+  } else if (flips.wrong_to_wrong && !*a.correct && !*b.correct && *a.score != *b.score) {
+    ++*flips.wrong_to_wrong;
   }
-  return values;
 }
 
 }  // namespace
@@ -140,17 +151,32 @@ std::optional<ItemScale> scale_of(const MetricRecord& metric, const std::vector<
 
 ItemPairs pair_items(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b,
                      ItemScale scale) {
-  const std::map<Key, double> left = by_hash(a, scale);
-  const std::map<Key, double> right = by_hash(b, scale);
+  const auto left = by_hash(a);
+  const auto right = by_hash(b);
   ItemPairs pairs;
-  for (const auto& [key, value] : left) {
+  for (const auto& [key, item] : left) {
     const auto partner = right.find(key);
     if (partner == right.end()) continue;
-    pairs.a.push_back(value);
-    pairs.b.push_back(partner->second);
+    const auto from = value_of(*item, scale);
+    const auto to = value_of(*partner->second, scale);
+    if (!from || !to) continue;
+    pairs.a.push_back(*from);
+    pairs.b.push_back(*to);
   }
   pairs.unpaired = a.size() + b.size() - 2 * pairs.a.size();
   return pairs;
+}
+
+Flips flips_of(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b) {
+  const auto left = by_hash(a);
+  const auto right = by_hash(b);
+  Flips flips;
+  flips.wrong_to_wrong = 0;
+  for (const auto& [key, item] : left) {
+    const auto partner = right.find(key);
+    if (partner != right.end()) count_flip(*item, *partner->second, flips);
+  }
+  return flips;
 }
 
 void judge_items(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, int direction,

@@ -28,9 +28,13 @@ struct ItemPairs {
 ItemPairs pair_items(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b,
                      ItemScale scale);
 
-/// Accuracies: McNemar's exact test, effect and interval are differences (Student's t over items).
-/// Others: sign flips over items, effect is the ratio of the metric, interval by paired bootstrap.
-/// An item without a partner makes it "not measured" (items_differ).
+/// How answers changed over the items that both sides have; both must store `correct`. Which answer
+/// was given is `score`.
+Flips flips_of(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b);
+
+/// Accuracies: McNemar's exact test (mid-p beside it), effect and interval are differences
+/// (Student's t over items). Others: sign flips over items, effect is the ratio of the metric,
+/// interval by paired bootstrap. An item without a partner makes it "not measured" (items_differ).
 void judge_items(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, int direction,
                  const Rules& rules);
 

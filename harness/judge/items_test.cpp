@@ -86,6 +86,29 @@ TEST(Accuracy, StatesMcNemarAndTheDifference) {
   EXPECT_LT(judgement.interval->hi, 0);
 }
 
+TEST(Accuracy, SaysHowManyAnswersDiffer) {
+  // Of ten: two lost, one won, two wrong both times, of which one with another answer.
+  const std::vector<bool> before{true, true, true, true, true, true, true, false, false, false};
+  const std::vector<bool> after{false, false, true, true, true, true, true, true, false, false};
+  CellRecord a = scored_cell("dense", before), b = scored_cell("dense", after);
+  const Judgement plain = judge_cell(a, b, {}).front();
+  ASSERT_TRUE(plain.flips);
+  EXPECT_EQ(plain.flips->right_to_wrong, 2);
+  EXPECT_EQ(plain.flips->wrong_to_right, 1);
+  EXPECT_FALSE(plain.flips->wrong_to_wrong) << "nobody stored which answer it was";
+  EXPECT_NEAR(plain.flips->rate(), 0.3, 1e-12);
+  for (std::size_t i = 0; i < 10; ++i) {
+    a.items[i].score = before[i] ? 0 : 1;
+    b.items[i].score = after[i] ? 0 : 1;
+  }
+  b.items[9].score = 3;
+  std::swap(b.items[9], b.items[0]);  // pairs by hash, not by place
+  const Judgement told = judge_cell(a, b, {}).front();
+  EXPECT_EQ(told.flips->wrong_to_wrong, 1);
+  EXPECT_NEAR(told.flips->rate(), 0.4, 1e-12);
+  EXPECT_NEAR(*told.p_mid, 0.625, 1e-12) << "b = 2, c = 1: 2 (1 + 3) / 8 - 3 / 8";
+}
+
 CellRecord perplexity_cell(const std::vector<double>& nll) {
   CellRecord cell = make_record("dense", "text");
   for (std::size_t i = 0; i < nll.size(); ++i) {

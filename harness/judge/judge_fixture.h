@@ -40,6 +40,7 @@ inline Arms simulate(double slowdown, std::size_t processes, std::mt19937& rando
   return arms;
 }
 
+/// Its twin is the dense cell of the same suite.
 inline CellRecord make_record(const std::string& method, const std::string& suite = "decode",
                               const std::string& session = "s1") {
   CellRecord cell;
@@ -58,6 +59,7 @@ inline CellRecord make_record(const std::string& method, const std::string& suit
                   {"profile", {{"id", "cpu"}, {"fingerprint", {{"threads", 1}}}}},
                   {"seed", 0}};
   cell.cell_key = json_hash(cell.key_doc);
+  cell.twin_key = method == "dense" ? cell.cell_key : make_record("dense", suite).cell_key;
   cell.status = "OK";
   cell.attempt = method + suite + session;
   cell.session = session;

@@ -24,6 +24,15 @@ Json test_json(const std::optional<TestResult>& test) {
           {"seed", test->seed}};
 }
 
+Json flips_json(const std::optional<Flips>& flips) {
+  if (!flips) return nullptr;
+  return {{"rate", flips->rate()},
+          {"right_to_wrong", flips->right_to_wrong},
+          {"wrong_to_right", flips->wrong_to_right},
+          {"wrong_to_wrong", or_null(flips->wrong_to_wrong)},
+          {"items", flips->items}};
+}
+
 Json reasons_json(const Judgement& judgement) {
   Json reasons = Json::array();
   for (const Reason& reason : judgement.reasons) {
@@ -52,9 +61,13 @@ Json row_json(const ComparedRow& row) {
           {"effect", or_null(judgement.effect)},
           {"effect_is", judgement.difference ? "difference" : "ratio"},
           {"interval", interval_json(judgement.interval)},
+          {"interval_method", judgement.interval_method},
+          {"relative_to_twins", judgement.relative},
           {"paired_effect", or_null(judgement.paired_effect)},
           {"test", test_json(judgement.test)},
           {"second_test", test_json(judgement.second)},
+          {"p_mid", or_null(judgement.p_mid)},
+          {"flips", flips_json(judgement.flips)},
           {"p_holm", or_null(judgement.p_holm)},
           {"threshold", judgement.threshold},
           {"mde", or_null(judgement.mde)},
@@ -73,6 +86,7 @@ Json rules_json(const Rules& rules) {
           {"noise_floor", or_null(rules.noise_floor)},
           {"floor_factor", rules.floor_factor},
           {"metrics", rules.metrics},
+          {"relative_to_twins", rules.relative_to_twins},
           {"seed", rules.seed},
           {"resamples", rules.resamples}};
 }

@@ -107,6 +107,14 @@ std::string evidence_text(const Judgement& judgement) {
     parts.push_back(
         fmt::format("{} p = {:.2g}, {}", judgement.test->variant, judgement.test->p, n));
   }
+  if (judgement.flips) {
+    const Flips& flips = *judgement.flips;
+    parts.push_back(fmt::format("{:.1f} % of answers differ ({} lost, {} won{})",
+                                100 * flips.rate(), flips.right_to_wrong, flips.wrong_to_right,
+                                flips.wrong_to_wrong.value_or(0) > 0
+                                    ? fmt::format(", {} wrong both times", *flips.wrong_to_wrong)
+                                    : ""));
+  }
   if (judgement.mde) {
     parts.push_back(fmt::format("detectable {:.1f} {}", 100 * *judgement.mde,
                                 judgement.difference ? "points" : "%"));

@@ -62,14 +62,40 @@ Tested flip_tests(const Values& differences, int direction, const Rules& rules) 
           sign_flip_test(differences, costs_less(direction), limits_of(rules))};
 }
 
+constexpr std::size_t kFewValues = 8;
+
+Values log_ratios(std::span<const double> over, std::span<const double> under) {
+  Values ratios = logs(over);
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] -= std::log(under[i]);
+  return ratios;
+}
+
+void set_interval(Judgement& judgement, const Interval& interval, const char* method) {
+  judgement.interval = interval;
+  judgement.interval_method = method;
+}
+
+void set_pair_interval(Judgement& judgement, const Values& differences, const Rules& rules) {
+  if (differences.size() < kFewValues) {
+    set_interval(judgement, exponential(mean_estimate(differences).interval), "student_t_pairs");
+    return;
+  }
+  set_interval(judgement,
+               exponential(bootstrap_interval(differences, mean, rules.resamples, rules.seed)),
+               "bootstrap_pairs");
+}
+
+/// Of two independent samples of logs.
+double detectable(const Values& a, const Values& b, const Rules& rules) {
+  return std::expm1(minimum_detectable_difference(
+      sample_standard_deviation(a), a.size(), sample_standard_deviation(b), b.size(), rules.alpha));
+}
+
 Tested judge_pairs(Judgement& judgement, std::span<const double> a, std::span<const double> b,
                    int direction, const Rules& rules) {
-  const Values log_a = logs(a);
-  Values differences = logs(b);
-  for (std::size_t i = 0; i < differences.size(); ++i) differences[i] -= log_a[i];
+  const Values differences = log_ratios(b, a);
   judgement.paired_effect = std::exp(mean(differences));
-  judgement.interval =
-      exponential(bootstrap_interval(differences, mean, rules.resamples, rules.seed));
+  set_pair_interval(judgement, differences, rules);
   judgement.mde = std::expm1(minimum_detectable_effect(sample_standard_deviation(differences),
                                                        differences.size(), rules.alpha));
   judgement.second = rank_tests(a, b, direction).worse;
@@ -79,10 +105,14 @@ Tested judge_pairs(Judgement& judgement, std::span<const double> a, std::span<co
 Tested judge_unpaired(Judgement& judgement, std::span<const double> a, std::span<const double> b,
                       int direction, const Rules& rules) {
   because(judgement, "unpaired", "the sides were not timed next to each other in one session");
-  judgement.interval = ratio_of_medians(a, b, {rules.resamples, rules.seed, 0.95}).percentile;
-  judgement.mde = std::expm1(
-      minimum_detectable_difference(sample_standard_deviation(logs(a)), a.size(),
-                                    sample_standard_deviation(logs(b)), b.size(), rules.alpha));
+  const Values log_a = logs(a), log_b = logs(b);
+  if (std::min(a.size(), b.size()) < kFewValues) {
+    set_interval(judgement, exponential(mean_difference(log_b, log_a).interval), "welch");
+  } else {
+    set_interval(judgement, ratio_of_medians(a, b, {rules.resamples, rules.seed, 0.95}).percentile,
+                 "bootstrap_medians");
+  }
+  judgement.mde = detectable(log_a, log_b, rules);
   return rank_tests(a, b, direction);
 }
 
@@ -139,27 +169,28 @@ Finding finding_of(const Judgement& judgement, const Tested& tested, int directi
           .alpha = rules.alpha};
 }
 
-}  // namespace
-
-void judge_times(Judgement& judgement, std::span<const double> a, std::span<const double> b,
-                 bool paired, int direction, const Rules& rules) {
+/// False, with the verdict that this is, when the values decide nothing.
+bool worth_judging(Judgement& judgement, std::span<const double> a, std::span<const double> b,
+                   bool pairs_fit, const Rules& rules) {
   judgement.timed = true;
   judgement.threshold = time_limit(rules);
   judgement.n_a = a.size();
   judgement.n_b = b.size();
-  if (!usable(a) || !usable(b) || (paired && a.size() != b.size())) {
+  if (!usable(a) || !usable(b) || !pairs_fit) {
     judgement.verdict = Verdict::kNotMeasured;
     because(judgement, "bad_samples", "a side has no values, or values that are not positive");
-    return;
+    return false;
   }
   judgement.effect = median(b) / median(a);
   if (std::min(a.size(), b.size()) < 2) {
     judgement.verdict = Verdict::kAmbiguous;
     because(judgement, "one_process", "one process a side says nothing about another one");
-    return;
+    return false;
   }
-  const Tested tested = paired ? judge_pairs(judgement, a, b, direction, rules)
-                               : judge_unpaired(judgement, a, b, direction, rules);
+  return true;
+}
+
+void conclude(Judgement& judgement, const Tested& tested, int direction, const Rules& rules) {
   const Finding finding = finding_of(judgement, tested, direction, rules);
   judgement.test = finding.cost < 0 ? tested.better : tested.worse;
   if (!rules.noise_floor) {
@@ -171,6 +202,37 @@ void judge_times(Judgement& judgement, std::span<const double> a, std::span<cons
       undecidable(judgement, tested, finding, direction, rules)) {
     judgement.verdict = Verdict::kAmbiguous;
   }
+}
+
+}  // namespace
+
+void judge_times(Judgement& judgement, std::span<const double> a, std::span<const double> b,
+                 bool paired, int direction, const Rules& rules) {
+  if (!worth_judging(judgement, a, b, !paired || a.size() == b.size(), rules)) return;
+  const Tested tested = paired ? judge_pairs(judgement, a, b, direction, rules)
+                               : judge_unpaired(judgement, a, b, direction, rules);
+  conclude(judgement, tested, direction, rules);
+}
+
+void judge_relative_times(Judgement& judgement, const WithTwin& base, const WithTwin& candidate,
+                          int direction, const Rules& rules) {
+  const bool pairs_fit = usable(base.twin) && usable(candidate.twin) &&
+                         base.times.size() == base.twin.size() &&
+                         candidate.times.size() == candidate.twin.size();
+  if (!worth_judging(judgement, base.times, candidate.times, pairs_fit, rules)) return;
+  const Values before = log_ratios(base.times, base.twin);
+  const Values after = log_ratios(candidate.times, candidate.twin);
+  because(judgement, "relative_to_twins",
+          fmt::format("other sessions: each side against its own dense twin; the times alone: "
+                      "{:+.1f} %",
+                      100 * (*judgement.effect - 1)));
+  judgement.relative = true;
+  judgement.effect = *judgement.effect * median(base.twin) / median(candidate.twin);
+  const Estimate difference = mean_difference(after, before);
+  judgement.paired_effect = std::exp(difference.value);
+  set_interval(judgement, exponential(difference.interval), "welch");
+  judgement.mde = detectable(before, after, rules);
+  conclude(judgement, rank_tests(before, after, direction), direction, rules);
 }
 
 Judgement confirmed(const Judgement& first, const Judgement& second, const Judgement& both) {

@@ -94,6 +94,101 @@ TEST(TimesOnAQuietMachine, EqualArmsAreTheSame) {
   EXPECT_EQ(rates(1.0, quick(0.10), kTrials, false, quiet).same, kTrials);
 }
 
+/// One side: a method and its dense twin, interleaved; all its times `machine_now` as long.
+struct Session {
+  Values dense, method;
+};
+
+Session session(double slowdown, double machine_now, std::mt19937& random,
+                const Machine& machine = {}) {
+  Arms arms = simulate(slowdown, 12, random, machine);
+  for (Values* values : {&arms.a, &arms.b}) {
+    for (double& value : *values) value *= machine_now;
+  }
+  return {arms.a, arms.b};
+}
+
+Judgement judged_relative(const Session& base, const Session& candidate, const Rules& rules) {
+  Judgement judgement;
+  judgement.direction = -1;
+  judge_relative_times(judgement, {base.method, base.dense}, {candidate.method, candidate.dense},
+                       -1, rules);
+  return judgement;
+}
+
+TEST(TimesOfTwoSessions, AnotherMachineStateCancelsAgainstTheTwins) {
+  std::mt19937 random(8);
+  const Machine quiet{.drift = 0, .correlation = 0, .noise = 0.005};
+  const Session base = session(0.6, 1.0, random, quiet);
+  const Session later = session(0.6, 1.4, random, quiet);
+  Judgement alone;
+  judge_times(alone, base.method, later.method, false, -1, quick(0.1));
+  EXPECT_EQ(alone.verdict, Verdict::kWorse) << "the machine became slower, not the method";
+  const Judgement relative = judged_relative(base, later, quick(0.1));
+  EXPECT_EQ(relative.verdict, Verdict::kSame);
+  EXPECT_TRUE(relative.relative);
+  EXPECT_TRUE(has_reason(relative, "relative_to_twins"));
+  EXPECT_NEAR(*relative.effect, 1, 0.01);
+  EXPECT_EQ(relative.interval_method, "welch");
+  const Judgement slower = judged_relative(base, session(0.9, 1.4, random, quiet), quick(0.1));
+  EXPECT_EQ(slower.verdict, Verdict::kWorse);
+  EXPECT_NEAR(*slower.paired_effect, 1.5, 0.02);
+}
+
+TEST(TimesOfTwoSessions, IdenticalMethodsAreHardlyEverDifferent) {
+  std::mt19937 random(20260102);
+  std::lognormal_distribution<double> between(0, 0.2);
+  int relative = 0, alone = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const Session base = session(0.7, between(random), random);
+    const Session later = session(0.7, between(random), random);
+    const Verdict verdict = judged_relative(base, later, quick(0.05)).verdict;
+    relative += verdict == Verdict::kWorse || verdict == Verdict::kBetter ? 1 : 0;
+    Judgement judgement;
+    judge_times(judgement, base.method, later.method, false, -1, quick(0.05));
+    alone += judgement.verdict == Verdict::kWorse || judgement.verdict == Verdict::kBetter ? 1 : 0;
+  }
+  RecordProperty("false_verdicts_of_2000", relative);
+  RecordProperty("false_verdicts_of_2000_without_twins", alone);
+  EXPECT_LE(relative, 100);  // 5 %
+  EXPECT_GT(alone, 1000) << "sessions that differ by a fifth must show without the twins";
+}
+
+TEST(TimesOfTwoSessions, AQuarterMoreIsFound) {
+  std::mt19937 random(20260103);
+  std::lognormal_distribution<double> between(0, 0.2);
+  int found = 0;
+  for (int i = 0; i < kTrials; ++i) {
+    const Session base = session(0.7, between(random), random);
+    const Session later = session(0.7 * 1.25, between(random), random);
+    found += judged_relative(base, later, quick(0.10)).verdict == Verdict::kWorse ? 1 : 0;
+  }
+  RecordProperty("worse_of_500", found);
+  EXPECT_GE(found, kTrials * 80 / 100);
+}
+
+TEST(TimesOfTwoSessions, TwinsMustPairWithTheirTimes) {
+  Judgement judgement;
+  const Values three{1, 1, 1}, two{1, 1};
+  judge_relative_times(judgement, {three, two}, {three, three}, -1, quick(0.1));
+  EXPECT_EQ(judgement.verdict, Verdict::kNotMeasured);
+}
+
+TEST(Times, FewPairsGetStudentsInterval) {
+  std::mt19937 random(9);
+  int covered = 0, sure = 0;
+  for (int i = 0; i < kTrials; ++i) {
+    const Arms arms = simulate(1.0, 4, random, {.drift = 0, .correlation = 0, .noise = 0.02});
+    const Judgement judgement = judge_arms(arms, quick(0.1));
+    EXPECT_EQ(judgement.interval_method, "student_t_pairs");
+    covered += judgement.interval->lo <= 1 && judgement.interval->hi >= 1 ? 1 : 0;
+    sure += judge_arms(arms, quick(0.1), false).interval_method == "welch" ? 1 : 0;
+  }
+  RecordProperty("covered_of_500", covered);
+  EXPECT_GE(covered, kTrials * 93 / 100) << "resampling four pairs covers about 80 %";
+  EXPECT_EQ(sure, kTrials);
+}
+
 TEST(Times, ThroughputsAreReadTheOtherWay) {
   std::mt19937 random(3);
   const Arms arms = simulate(1.5, 12, random, {.drift = 0, .correlation = 0, .noise = 0.01});

@@ -50,6 +50,7 @@ void judge_intervals(Judgement& judgement, const MetricRecord& a, const MetricRe
     return;
   }
   judgement.interval = Interval{right.lo / left.hi, right.hi / left.lo};
+  judgement.interval_method = "of_stored_intervals";
   const auto as_cost = [&](double ratio) {
     return (judgement.direction > 0 ? 1 / ratio : ratio) - 1;
   };

@@ -2,6 +2,7 @@
 // What a comparison of one metric says.
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,10 +19,23 @@ std::string verdict_name(Verdict verdict);
 
 /// Why a verdict is what it is, or what a reader must know beside it. Codes: below_threshold,
 /// not_significant, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
-/// floor_not_measured, not_confirmed, confirmation_failed, missing_base, missing_candidate, not_ok,
-/// no_value, key_differs, convention_differs, items_differ, bad_samples.
+/// floor_not_measured, relative_to_twins, not_confirmed, confirmation_failed, missing_base,
+/// missing_candidate, not_ok, no_value, key_differs, convention_differs, items_differ, bad_samples.
 struct Reason {
   std::string code, text;
+};
+
+/// Items whose answer differs between the sides, even where the accuracy is equal.
+struct Flips {
+  std::int64_t right_to_wrong = 0, wrong_to_right = 0;
+  /// Another wrong answer; absent where it is not stored which answer was given.
+  std::optional<std::int64_t> wrong_to_wrong;
+  std::int64_t items = 0;
+  /// Share of the items that differ in any of these ways.
+  [[nodiscard]] double rate() const {
+    const auto flipped = right_to_wrong + wrong_to_right + wrong_to_wrong.value_or(0);
+    return items > 0 ? static_cast<double>(flipped) / static_cast<double>(items) : 0;
+  }
 };
 
 /// When a difference counts. Shares are relative: 0.1 allows 10 % more cost.
@@ -39,6 +53,9 @@ struct Rules {
   /// Globs ("decode/*") of the metrics to judge. Empty: all that have a better direction, but for
   /// those of one process ("fit/*", "process/*").
   std::vector<std::string> metrics;
+  /// Times of different sessions: compare each side's ratio to its own dense twin where both have
+  /// one, since that cancels what the machine did between the sessions.
+  bool relative_to_twins = true;
   std::uint64_t seed = 1;  ///< of resampling and of random permutations
   int resamples = 10'000;
 };
@@ -58,16 +75,23 @@ struct Judgement {
   std::optional<double> a, b;        ///< values of base and candidate
   std::optional<double> effect;      ///< candidate / base, or candidate - base
   std::optional<Interval> interval;  ///< 95 %, of the effect
-  bool difference = false;           ///< the effect is a difference (accuracies), not a ratio
-  /// exp of the mean of the pairs' log-ratios, beside the ratio of medians.
+  /// "bootstrap_pairs", "student_t_pairs", "bootstrap_medians", "welch", "student_t_items",
+  /// "bootstrap_items", "of_stored_intervals"; "" without an interval.
+  std::string interval_method;
+  bool difference = false;  ///< the effect is a difference (accuracies), not a ratio
+  /// exp of the mean of the pairs' log-ratios, beside the ratio of medians; relative to twins, of
+  /// the candidate over that of the base.
   std::optional<double> paired_effect;
   std::optional<TestResult> test;    ///< what decided
   std::optional<TestResult> second;  ///< the rank test beside a paired one
+  std::optional<double> p_mid;       ///< McNemar's mid-p, beside the exact p
+  std::optional<Flips> flips;        ///< of accuracies
   std::optional<double> p_holm;      ///< the test's p, corrected for all tests of the comparison
   double threshold = 0;              ///< allowed change for the worse, in the effect's terms
   std::optional<double> mde;         ///< what would have been found with 80 % power, likewise
   std::size_t n_a = 0, n_b = 0;      ///< processes or items
   bool timed = false;                ///< judged by process medians
+  bool relative = false;             ///< the effect is a ratio of ratios to the dense twins
   bool confirmed = false;            ///< a second round of fresh processes agreed
 };
 

@@ -30,6 +30,7 @@ struct CellRecord {
   std::int64_t seed = 0;
   bool random_weights = false, limited = false;
   std::string cell_key;
+  std::string twin_key;  ///< of the dense cell of the same question; a dense cell's own
   Json key_doc;
   std::string status, reason;         ///< QUEUED when there is no attempt
   std::string attempt, session;       ///< empty when there is no attempt

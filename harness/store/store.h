@@ -113,6 +113,10 @@ class Store {
   /// Cells of the newest plan of that name, in plan order, with all that was measured; include
   /// harness/store/records.h. Throws UserError for a name that is not there.
   [[nodiscard]] std::vector<CellRecord> cell_records(const std::string& experiment) const;
+  /// The dense twins of its timed cells as they were measured in each cell's own session: one
+  /// record for each key and session, OK all of them. Timing a group again leaves an older
+  /// session's cells with twins that cell_records no longer shows.
+  [[nodiscard]] std::vector<CellRecord> twin_records(const std::string& experiment) const;
   /// Copies the newest plan of `experiment` with what was measured out of the database `from` into
   /// this one, as experiment "NAME@COMMIT". Throws UserError when that is there already and not to
   /// be replaced, or a metric means something else there.

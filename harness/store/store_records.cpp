@@ -31,6 +31,7 @@ CellRecord cell_from(const Query& rows) {
   cell.reason = rows.text(14);
   cell.attempt = rows.text(15);
   cell.session = rows.text(16);
+  cell.twin_key = rows.text(17);
   return cell;
 }
 
@@ -104,38 +105,69 @@ std::vector<ItemScore> read_items(Connection& connection, std::int64_t attempt) 
   return items;
 }
 
+/// What cell_from reads, of cell `c` with key document `k` and attempt `a` of experiment `e`.
+const std::string kCellColumns =
+    "SELECT DISTINCT coalesce(a.attempt_id, 0), e.name, c.model_name, c.method, c.params, "
+    "c.suite_id, c.suite_params, c.profile_id, c.seed, c.random_weights, c.limited, c.cell_key, "
+    "k.body, coalesce(a.status, 'QUEUED'), coalesce(a.reason_text, a.reason_code, ''), "
+    "coalesce(a.attempt_uuid, ''), coalesce(a.session_uuid, ''), coalesce(c.twin_key, ''), "
+    "c.ordinal FROM current_experiment e ";
+
+/// `sql` must outlive the connection: statements are kept by its address.
+std::vector<CellRecord> read_cells(Connection& connection, const char* sql,
+                                   const std::string& experiment) {
+  std::vector<CellRecord> cells;
+  std::vector<std::int64_t> attempts;
+  Query rows = connection.query(sql);
+  rows.with(experiment);
+  while (rows.next()) {
+    attempts.push_back(rows.integer(0));
+    cells.push_back(cell_from(rows));
+  }
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i].status != "OK") continue;
+    cells[i].metrics = read_metrics(connection, attempts[i]);
+    cells[i].items = read_items(connection, attempts[i]);
+  }
+  return cells;
+}
+
+void require_known(const Store& store, const Connection& connection, const std::string& name) {
+  const std::vector<std::string> known = store.experiments();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  throw UserError(fmt::format("{}: {}", connection.path().string(),
+                              unknown_name_message("experiment", name, known)));
+}
+
+const std::string kCellsOfPlan =
+    kCellColumns +
+    "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
+    "JOIN blob_doc k ON k.hash = c.cell_key LEFT JOIN cell_choice h ON h.cell_id = c.cell_id "
+    "LEFT JOIN attempt a ON a.attempt_id = h.attempt_id WHERE e.name = ? ORDER BY c.ordinal";
+
+const std::string kTwinsOfPlan =
+    kCellColumns +
+    "JOIN plan_cell o ON o.experiment_id = e.experiment_id "
+    "JOIN cell_choice h ON h.cell_id = o.cell_id "
+    "JOIN attempt t ON t.attempt_id = h.attempt_id AND t.status = 'OK' AND t.timed = 1 "
+    "JOIN plan_cell c ON c.experiment_id = e.experiment_id AND c.cell_key = o.twin_key "
+    "JOIN blob_doc k ON k.hash = c.cell_key "
+    "JOIN attempt a ON a.attempt_id = (SELECT max(b.attempt_id) FROM attempt b "
+    "WHERE b.cell_key = o.twin_key AND b.status = 'OK' AND b.session_uuid = t.session_uuid) "
+    "WHERE e.name = ? ORDER BY c.ordinal, a.attempt_id";
+
 }  // namespace
 
 std::vector<CellRecord> Store::cell_records(const std::string& experiment) const {
-  Connection& connection = impl_->connection;
-  const std::vector<std::string> known = experiments();
-  if (std::find(known.begin(), known.end(), experiment) == known.end()) {
-    throw UserError(fmt::format("{}: {}", connection.path().string(),
-                                unknown_name_message("experiment", experiment, known)));
-  }
-  return connection.guarded([&] {
-    std::vector<CellRecord> cells;
-    std::vector<std::int64_t> attempts;
-    Query rows = connection.query(
-        "SELECT coalesce(a.attempt_id, 0), e.name, c.model_name, c.method, c.params, c.suite_id, "
-        "c.suite_params, c.profile_id, c.seed, c.random_weights, c.limited, c.cell_key, k.body, "
-        "coalesce(a.status, 'QUEUED'), coalesce(a.reason_text, a.reason_code, ''), "
-        "coalesce(a.attempt_uuid, ''), coalesce(a.session_uuid, '') FROM current_experiment e "
-        "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
-        "JOIN blob_doc k ON k.hash = c.cell_key LEFT JOIN cell_choice h ON h.cell_id = c.cell_id "
-        "LEFT JOIN attempt a ON a.attempt_id = h.attempt_id WHERE e.name = ? ORDER BY c.ordinal");
-    rows.with(experiment);
-    while (rows.next()) {
-      attempts.push_back(rows.integer(0));
-      cells.push_back(cell_from(rows));
-    }
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (cells[i].status != "OK") continue;
-      cells[i].metrics = read_metrics(connection, attempts[i]);
-      cells[i].items = read_items(connection, attempts[i]);
-    }
-    return cells;
-  });
+  require_known(*this, impl_->connection, experiment);
+  return impl_->connection.guarded(
+      [&] { return read_cells(impl_->connection, kCellsOfPlan.c_str(), experiment); });
+}
+
+std::vector<CellRecord> Store::twin_records(const std::string& experiment) const {
+  require_known(*this, impl_->connection, experiment);
+  return impl_->connection.guarded(
+      [&] { return read_cells(impl_->connection, kTwinsOfPlan.c_str(), experiment); });
 }
 
 }  // namespace assay

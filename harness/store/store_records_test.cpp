@@ -116,5 +116,36 @@ TEST_F(Records, ABaselineOfAnotherMeaningIsRefused) {
   EXPECT_EQ(store.experiments(), std::vector<std::string>{"x"});
 }
 
+TEST_F(Records, TwinsAreThoseOfEachCellsOwnSession) {
+  Store store = Store::open(at("twins.db"));
+  PlannedCell dense = make_cell(0, "dense", "decode");
+  dense.twin_key = dense.key;
+  const PlannedCell wanda = make_cell(1, "wanda", "decode", &dense);
+  const PlannedCell failed = make_cell(2, "ria", "decode", &dense);
+  const auto experiment =
+      store.add_experiment("e", Json::object(), 0, false, {dense, wanda, failed});
+  const auto run = [&](const PlannedCell& cell, const std::string& session, double value,
+                       Outcome outcome = Outcome::kOk) {
+    run_cell(store, experiment, cell, session, "time", reply_with("decode/token_latency", value),
+             outcome);
+  };
+  run(dense, "s1", 10);
+  run(wanda, "s1", 5);
+  run(dense, "s2", 40);  // timed again for another cell, which failed
+  run(failed, "s2", 1, Outcome::kOom);
+  const std::vector<CellRecord> cells = store.cell_records("e");
+  EXPECT_EQ(cells[0].session, "s2");
+  EXPECT_EQ(cells[1].twin_key, dense.key);
+  const std::vector<CellRecord> twins = store.twin_records("e");
+  ASSERT_EQ(twins.size(), 2U);
+  EXPECT_EQ(twins[0].session, "s1");
+  EXPECT_EQ(twins[0].cell_key, dense.key);
+  EXPECT_EQ(twins[0].method, "dense");
+  EXPECT_EQ(twins[0].metrics.at(0).summary.value, 10);
+  EXPECT_EQ(twins[1].session, "s2");
+  EXPECT_EQ(twins[1].metrics.at(0).summary.value, 40);
+  EXPECT_THROW(static_cast<void>(store.twin_records("f")), UserError);
+}
+
 }  // namespace
 }  // namespace assay
