@@ -1,6 +1,7 @@
 """Command line. The last line on standard output is one JSON object."""
 
 import argparse
+import errno
 import json
 import sys
 from pathlib import Path
@@ -75,6 +76,17 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _explain(error: OSError) -> str:
+    """The system's words with the place and, for a full or read-only disk, what helps."""
+    place = f"{error.filename}: " if error.filename else ""
+    text = f"{place}{error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{text}; free some space or choose another place (ASSAY_HOME)"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{text}; make it writable or choose another place (ASSAY_HOME)"
+    return text
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
@@ -83,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"assay_tools: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 3
     except OSError as error:
-        print(f"assay_tools: {error}", file=sys.stderr)
+        print(f"assay_tools: {_explain(error)}", file=sys.stderr)
         return 3
     print(json.dumps(result, sort_keys=True))
     return 0

@@ -54,6 +54,10 @@ def fresh_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             os.rename(temporary, target)
+    except OSError as error:
+        # A failed write does not say of which file.
+        error.filename = error.filename or str(target)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

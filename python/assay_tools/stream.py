@@ -62,8 +62,8 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 def _write_documents(folder: Path, documents: list[list[int]]) -> None:
     offsets = list(accumulate((len(ids) for ids in documents), initial=0))
     tokens = [token for ids in documents for token in ids]
-    np.asarray(tokens, dtype="<i4").tofile(folder / "document_tokens.bin")
-    np.asarray(offsets, dtype="<i8").tofile(folder / "document_offsets.bin")
+    (folder / "document_tokens.bin").write_bytes(np.asarray(tokens, dtype="<i4").tobytes())
+    (folder / "document_offsets.bin").write_bytes(np.asarray(offsets, dtype="<i8").tobytes())
 
 
 def prepare_stream(
@@ -85,7 +85,7 @@ def prepare_stream(
         "notes": corpus.notes + content_notes(split, raw),
     }
     with fresh_folder(out) as folder:
-        np.asarray(tokens, dtype="<i4").tofile(folder / "tokens.bin")
+        (folder / "tokens.bin").write_bytes(np.asarray(tokens, dtype="<i4").tobytes())
         if documents:
             _write_documents(folder, documents)
         write_manifest(folder, result)

@@ -1,9 +1,11 @@
 import contextlib
+import errno
 import io
 import json
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from assay_tools.__main__ import main
@@ -79,6 +81,16 @@ class Prepare(unittest.TestCase):
         self.assertEqual(tokens, ModelTokenizer(self.model).encode("ab\n\ncde"))
         offsets = np.fromfile(self.out / "document_offsets.bin", dtype="<i8").tolist()
         self.assertEqual(offsets, [0, 2, 5])
+
+    def test_a_full_disk_says_where_and_what_helps(self):
+        self.manifest.write_text(_TEXT)
+        self.raw.write_text("ab\ncde\n")
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(Path, "write_bytes", side_effect=full):
+            code, _, err = self.run_tool("prepare-stream")
+        self.assertEqual(code, 3)
+        self.assertIn("out: No space left on device; free some space", err)
+        self.assertEqual([path.name for path in self.folder.glob(".out*")], [])
 
     def test_piqa_prompt(self):
         row = {

@@ -1,6 +1,6 @@
 """Prints the speed of folded blocks against their traffic's bound, from a results database.
 
-  python3 scripts/tardis/curve.py results.db [--experiment tardis-wallclock]
+  python3 scripts/ffn/curve.py results.db [--experiment tardis-wallclock]
 
 The bound is bytes read a token by the dense twin over bytes read by the method: what a machine
 that waits for nothing but memory would gain. "Reached" is measured / bound. Ratios of times are
