@@ -1,0 +1,98 @@
+#include "harness/worker/program.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "harness/base/errors.h"
+#include "harness/measure/machine.h"
+#include "harness/worker/describe.h"
+#include "harness/worker/session.h"
+#include "harness/worker/stop_flag.h"
+
+namespace assay {
+namespace {
+
+constexpr const char* kUsage =
+    "assay-worker: runs one request of assay; see `assay --help` for what people use\n"
+    "  assay-worker --describe   methods, suite kinds and model families as JSON\n"
+    "  assay-worker --version\n"
+    "  assay-worker              reads a request (JSON) from standard input, answers in JSON "
+    "lines\n";
+
+/// Keeps the original standard output for the reply and points descriptor 1 at standard error, so
+/// that what libraries print cannot corrupt the reply.
+int take_standard_output() {
+  const int reply = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (reply < 0 || ::dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot move standard output");
+  }
+  return reply;
+}
+
+Json read_request() {
+  const std::string text((std::istreambuf_iterator<char>(std::cin)), {});
+  try {
+    return Json::parse(text);
+  } catch (const Json::exception& error) {
+    throw UserError(std::string("standard input holds no request: ") + error.what());
+  }
+}
+
+void answer_request(const RegisterParts& register_parts) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const StopFlag& stop = stop_flag_of_process();
+  ReplyWriter writer(take_standard_output());
+  const WorkerRequest request = worker_request_from_json(read_request());
+  MethodRegistry methods;
+  SuiteRegistry suites;
+  register_parts(methods, suites);
+  serve(request, {.methods = methods, .suites = suites, .writer = writer, .stop = stop});
+}
+
+void print_description(const RegisterParts& register_parts) {
+  MethodRegistry methods;
+  SuiteRegistry suites;
+  register_parts(methods, suites);
+  std::cout << canonical_json(describe(methods, suites)) << '\n';
+}
+
+void run(int count, char** arguments, const RegisterParts& register_parts) {
+  if (count == 1) return answer_request(register_parts);
+  const std::string_view option = count == 2 ? arguments[1] : "";
+  if (option == "--describe") return print_description(register_parts);
+  if (option == "--version") {
+    std::cout << "assay-worker " << build_environment().at("version").get<std::string>() << '\n';
+    return;
+  }
+  if (option == "--help" || option == "-h") {
+    std::cout << kUsage;
+    return;
+  }
+  throw UserError(std::string("unknown arguments\n") + kUsage);
+}
+
+}  // namespace
+
+int run_worker_program(int count, char** arguments, const RegisterParts& register_parts) {
+  try {
+    run(count, arguments, register_parts);
+    std::cout.flush();
+    return std::cout ? 0 : static_cast<int>(ExitCode::kNotMeasured);
+  } catch (const std::exception& error) {
+    const auto code = exit_code_of_current_exception();
+    std::fprintf(stderr, "assay-worker: %s\n", error.what());
+    return static_cast<int>(code);
+  }
+}
+
+}  // namespace assay
