@@ -14,7 +14,8 @@ WorkerRequest common_request(const Plan& plan, const Catalogue& catalogue, const
   const ResolvedModel& model = plan.model_of(cell);
   const MethodChoice& method = plan.method_of(cell);
   WorkerRequest request;
-  request.model_folder = model.folder.string();
+  // The worker runs in a folder of its own.
+  request.model_folder = fs::absolute(model.folder).string();
   request.model_hash = model.hash;
   request.random_weights = model.choice.random_weights;
   request.dtype = profile.dtype;
