@@ -1,6 +1,6 @@
 #pragma once
 // A strict reader of TOML tables: every key is asked for by name and type, what is left over is an
-// error, and all errors are kept with their places. Internal to harness/config.
+// error, and all errors are kept with their places. For those who read the project's TOML files.
 
 #include <toml++/toml.h>
 
