@@ -1,19 +1,12 @@
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <memory>
 #include <string>
 
-#include "harness/base/clock.h"
 #include "harness/base/files.h"
-#include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
-#include "harness/runner/calibration_check.h"
-#include "harness/runner/disk_resolver.h"
-#include "harness/runner/process_launcher.h"
-#include "harness/runner/runner.h"
-#include "harness/runner/stop.h"
+#include "harness/cli/running.h"
 #include "reports/report.h"
 
 namespace assay {
@@ -24,34 +17,15 @@ struct RunArguments {
   RunOptions options;
 };
 
-std::string summary_line(const RunSummary& summary, double seconds) {
-  std::string text =
-      fmt::format("{} cells OK, {} UNMET, {} failed", summary.ok, summary.unmet, summary.failed);
-  if (summary.not_run > 0) text += fmt::format(", {} not run", summary.not_run);
-  return text + fmt::format("; {} of them stored before; {} artefacts fitted; {}", summary.cached,
-                            summary.fitted, human_seconds(seconds));
-}
-
 void run_experiment(const RunArguments& arguments, CommandResult& result) {
-  const double start = monotonic_seconds();
-  const StopHandlers handlers;
-  StderrProgress progress;
-  const Catalogue catalogue = load_catalogue();
-  const Experiment experiment = read_experiment(arguments.file, catalogue);
-  Store store = Store::open(arguments.database);
-  DiskResolver resolver(
-      catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
-  const Plan plan = make_plan(experiment, catalogue, resolver);
-  check_calibration_texts(plan);
-  ProcessLauncher launcher(handlers.stop(), handlers.kill());
-  const RunSummary summary =
-      run_plan(plan, catalogue, store, launcher, progress, arguments.options);
-  progress.step(summary_line(summary, monotonic_seconds() - start));
-  fmt::print("{}", render_report(store, experiment.name, "terminal", terminal_options()));
+  const RanExperiment ran =
+      run_experiment_file(arguments.file, arguments.database, arguments.options);
+  const Store store = Store::open_read_only(arguments.database);
+  fmt::print("{}", render_report(store, ran.name, "terminal", terminal_options()));
   if (!arguments.report.empty()) {
-    write_file_atomically(arguments.report, render_report(store, experiment.name, "md", {}));
+    write_file_atomically(arguments.report, render_report(store, ran.name, "md", {}));
   }
-  result.code = summary.exit_code();
+  result.code = ran.code;
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ mv "$folder/first" "$folder/moved"
 tree=$folder/moved
 for file in bin/assay bin/assay-worker share/assay/experiments/quickstart.toml share/assay/hardware_profiles/cpu.toml \
             share/assay/datasets/news.toml share/assay/datasets/suites/news-ppl.toml \
+            share/assay/claims/metrics.toml share/assay/claims/papers/dejavu.toml share/assay/methods/wanda/claims.toml \
             share/assay/models/smollm2-135m.toml share/assay/python/assay_tools/__main__.py; do
   expect "$file is installed" test -e "$tree/$file"
 done
@@ -34,6 +35,10 @@ for list in methods suites profiles datasets models; do
 done
 expect "assay list methods names wanda" "${clean[@]}" "$tree/bin/assay" list methods
 said wanda
+
+expect "published values are found" "${clean[@]}" "$tree/bin/assay" reproduce --list
+said wanda
+said dejavu
 
 ldd "$tree/bin/assay" > "$folder/libraries"
 if grep -E 'torch|libc10|cuda' "$folder/libraries"; then

@@ -1,0 +1,44 @@
+#include "harness/cli/running.h"
+
+#include <fmt/format.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/text.h"
+#include "harness/cli/help.h"
+#include "harness/runner/calibration_check.h"
+#include "harness/runner/disk_resolver.h"
+#include "harness/runner/process_launcher.h"
+#include "harness/runner/stop.h"
+
+namespace assay {
+namespace {
+
+std::string summary_line(const RunSummary& summary, double seconds) {
+  std::string text =
+      fmt::format("{} cells OK, {} UNMET, {} failed", summary.ok, summary.unmet, summary.failed);
+  if (summary.not_run > 0) text += fmt::format(", {} not run", summary.not_run);
+  return text + fmt::format("; {} of them stored before; {} artefacts fitted; {}", summary.cached,
+                            summary.fitted, human_seconds(seconds));
+}
+
+}  // namespace
+
+RanExperiment run_experiment_file(const std::string& file, const std::string& database,
+                                  const RunOptions& options) {
+  const double start = monotonic_seconds();
+  const StopHandlers handlers;
+  StderrProgress progress;
+  const Catalogue catalogue = load_catalogue();
+  const Experiment experiment = read_experiment(file, catalogue);
+  Store store = Store::open(database);
+  DiskResolver resolver(
+      catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
+  const Plan plan = make_plan(experiment, catalogue, resolver);
+  check_calibration_texts(plan);
+  ProcessLauncher launcher(handlers.stop(), handlers.kill());
+  const RunSummary summary = run_plan(plan, catalogue, store, launcher, progress, options);
+  progress.step(summary_line(summary, monotonic_seconds() - start));
+  return {experiment.name, summary.exit_code()};
+}
+
+}  // namespace assay
