@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -34,7 +36,15 @@ class Judge {
  public:
   Judge(const ClaimSet& claims, const std::vector<Measured>& measured,
         const MethodKnowledge& methods)
-      : claims_(claims), measured_(measured), methods_(methods) {}
+      : claims_(claims), methods_(methods) {
+    for (const Measured& one : measured) {
+      if (one.row.metric.empty()) {
+        failed_.push_back(&one);
+      } else {
+        by_tag_[one.row.metric].push_back(&one);
+      }
+    }
+  }
 
   [[nodiscard]] ClaimJudgement judge(const ClaimOf& of) const {
     ClaimJudgement judgement;
@@ -51,35 +61,41 @@ class Judge {
   }
 
  private:
-  /// A cell that shows the claim's kind of metric, or would if it had not failed.
-  [[nodiscard]] bool same_kind(const ClaimMetric& metric, const Measured& measured) const {
-    if (metric.tag.empty()) return false;
-    if (measured.row.metric == metric.tag) return true;
-    return measured.row.metric.empty() && !metric.suite.empty() &&
-           measured.row.suite == metric.suite;
+  /// Cells that show the claim's kind of metric, or would if they had not failed.
+  [[nodiscard]] std::vector<const Measured*> of_kind(const ClaimMetric& metric) const {
+    std::vector<const Measured*> found;
+    const auto shown = by_tag_.find(metric.tag);
+    if (metric.tag.empty()) return found;
+    if (shown != by_tag_.end()) found = shown->second;
+    for (const Measured* failed : failed_) {
+      if (!metric.suite.empty() && failed->row.suite == metric.suite) found.push_back(failed);
+    }
+    return found;
   }
 
   /// Its own method, or another one that the paper compares with; dense only beside dense.
-  [[nodiscard]] bool same_family(const ClaimOf& of, const std::string& method) const {
-    if (method == of.claim->method) return true;
-    if (method == kDense || of.claim->method == kDense) return false;
-    return std::any_of(of.paper->claims.begin(), of.paper->claims.end(),
-                       [&](const Claim& other) { return other.method == method; });
+  static std::set<std::string> family(const ClaimOf& of) {
+    std::set<std::string> methods{of.claim->method};
+    if (of.claim->method == kDense) return methods;
+    for (const Claim& other : of.paper->claims) {
+      if (other.method != kDense) methods.insert(other.method);
+    }
+    return methods;
   }
 
   void find_nearest(ClaimJudgement& judgement) const {
     const ClaimMetric* metric = claims_.metric_of(*judgement.of.claim);
     if (metric == nullptr) return;
+    const std::set<std::string> methods = family(judgement.of);
     const Measured* nearest = nullptr;
     Reasons why;
     std::tuple<int, std::int64_t> least;
-    for (const Measured& candidate : measured_) {
-      if (!same_kind(*metric, candidate) || !same_family(judgement.of, candidate.row.method))
-        continue;
-      Reasons found = differences(claims_, judgement.of, candidate, methods_);
-      const std::tuple<int, std::int64_t> place{distance(found), candidate.row.seed};
+    for (const Measured* candidate : of_kind(*metric)) {
+      if (!methods.contains(candidate->row.method)) continue;
+      Reasons found = differences(claims_, judgement.of, *candidate, methods_);
+      const std::tuple<int, std::int64_t> place{distance(found), candidate->row.seed};
       if (nearest != nullptr && place >= least) continue;
-      nearest = &candidate;
+      nearest = candidate;
       why = std::move(found);
       least = place;
     }
@@ -184,8 +200,9 @@ class Judge {
   }
 
   const ClaimSet& claims_;
-  const std::vector<Measured>& measured_;
   const MethodKnowledge& methods_;
+  std::map<std::string, std::vector<const Measured*>> by_tag_;
+  std::vector<const Measured*> failed_;
 };
 
 }  // namespace

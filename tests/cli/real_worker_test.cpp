@@ -59,6 +59,50 @@ class RealWorker : public testing::Test {
   CliWorld world_;
 };
 
+/// Needs neither data nor models.
+class ProjectFiles : public testing::Test {
+ protected:
+  ProjectFiles() {
+    world_.set("ASSAY_SHARE", ASSAY_SOURCE_DIR);
+    world_.set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/bin/assay-worker");
+  }
+  static std::vector<fs::path> experiments() {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_SOURCE_DIR) / "experiments")) {
+      files.push_back(entry.path());
+    }
+    return files;
+  }
+  CliWorld world_;
+};
+
+TEST_F(ProjectFiles, EveryExperimentIsUnderstood) {
+  for (const fs::path& file : experiments()) {
+    const CommandOutput plan = world_.run({"plan", file.string(), "--resolved"});
+    EXPECT_EQ(plan.code, 0) << file << plan.err;
+  }
+}
+
+TEST_F(ProjectFiles, APapersTableHasALocalFormAndNamesWhatIsMissing) {
+  int papers = 0;
+  for (const fs::path& file : experiments()) {
+    const std::string name = file.filename().string();
+    if (!name.starts_with("paper_")) continue;
+    ++papers;
+    EXPECT_TRUE(fs::exists(file.parent_path() / ("local_" + name.substr(6)))) << name;
+    const CommandOutput plan = world_.run({"plan", file.string()});
+    EXPECT_EQ(plan.code, 2) << name;
+    EXPECT_THAT(plan.err, AllOf(HasSubstr("unknown model"), HasSubstr("or give the path of a")));
+  }
+  EXPECT_EQ(papers, 5);
+}
+
+TEST_F(ProjectFiles, PublishedSettingsAreParametersOfTheMethods) {
+  const CommandOutput list = world_.run({"reproduce", "--list"});
+  EXPECT_EQ(list.code, 0) << list.err;
+  EXPECT_THAT(list.out, HasSubstr("shadowllm"));
+}
+
 TEST_F(RealWorker, PrunesScoresTimesAndTheSecondRunRunsNothing) {
   world_.write("e.toml", kExperiment);
   const CommandOutput first = world_.run({"run", "e.toml"});
