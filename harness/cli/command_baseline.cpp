@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
+#include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
 #include "harness/store/records.h"
 #include "harness/store/store.h"
@@ -42,16 +44,10 @@ std::string commit_of(const SaveArguments& arguments) {
 std::string experiment_of(const SaveArguments& arguments) {
   const Store store = Store::open_read_only(arguments.database);
   const std::vector<std::string> names = store.experiments();
-  for (const std::string& name : names) {
-    if (name == arguments.experiment) return name;
-  }
-  if (!arguments.experiment.empty()) {
-    throw UserError(fmt::format("{}: {}", arguments.database,
-                                unknown_name_message("experiment", arguments.experiment, names)));
-  }
-  if (names.size() == 1) return names.front();
-  throw UserError(fmt::format("{}: holds {} experiments; choose one with --experiment: {}",
-                              arguments.database, names.size(), join(names, ", ")));
+  const std::string name = only_experiment(store, arguments.experiment, arguments.database);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return name;
+  throw UserError(
+      fmt::format("{}: {}", arguments.database, unknown_name_message("experiment", name, names)));
 }
 
 void save(const SaveArguments& arguments) {

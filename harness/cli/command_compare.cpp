@@ -22,16 +22,6 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The experiment asked for; else the only one.
-std::string only_experiment(const Store& store, const std::string& asked,
-                            const std::string& database) {
-  if (!asked.empty()) return asked;
-  const std::vector<std::string> names = store.experiments();
-  if (names.size() == 1) return names.front();
-  throw UserError(fmt::format("{}: holds {} experiments; choose one with --experiment: {}",
-                              database, names.size(), join(names, ", ")));
-}
-
 /// Experiment of two databases: as asked, the only one of both, or the only name in common.
 std::pair<std::string, std::string> experiments_of(const Store& a, const Store& b,
                                                    const Arguments& arguments) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
+#include "harness/cli/selector.h"
 #include "harness/judge/render.h"
 
 namespace assay {
@@ -29,33 +29,17 @@ double level(const char* option, double value) {
   return value;
 }
 
-std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-using Settings = std::map<std::string, std::string>;
-
-Settings settings_of(const std::string& text, const std::string& selector) {
-  Settings settings;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const std::size_t end = std::min(text.find(',', start), text.size());
-    const std::string part = text.substr(start, end - start);
-    const std::size_t equals = part.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw UserError(fmt::format("'{}': '{}' is not NAME=VALUE", selector, part));
+std::vector<Waiver> waivers_of(const CompareArguments& arguments) {
+  std::vector<Waiver> waivers;
+  for (const std::string& text : arguments.waive) {
+    // A name may hold "=" in its parameters, a reason need not.
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      throw UserError(fmt::format("--waive '{}': write ROWS=REASON, with a reason", text));
     }
-    settings[part.substr(0, equals)] = part.substr(equals + 1);
-    start = end + 1;
+    waivers.push_back({text.substr(0, equals), text.substr(equals + 1)});
   }
-  return settings;
-}
-
-bool fits(const Json& params, const Settings& settings) {
-  for (const auto& [name, value] : settings) {
-    if (!params.contains(name) || text_of(params.at(name)) != value) return false;
-  }
-  return true;
+  return waivers;
 }
 
 }  // namespace
@@ -76,6 +60,12 @@ void add_compare_options(CLI::App& command, CompareArguments& arguments) {
   command.add_option("--metrics", arguments.metrics,
                      "Metrics to judge, with * and ?; default: all that have a better direction, "
                      "but for fit/* and process/*");
+  command.add_option("--waive", arguments.waive,
+                     "ROWS=REASON: verdicts of these rows decide no exit code; ROWS is "
+                     "SUITE/METHOD/METRIC with * and ?, as in 'decode/wanda*/decode/*=known'");
+  command.add_flag("--absolute", arguments.absolute,
+                   "Compare times of different sessions themselves; default: relative to the dense "
+                   "twins of each session, where both sides have them");
   command.add_flag("--only-common", arguments.only_common, "Leave out cells that one side lacks");
   command.add_flag("--allow-ambiguous", arguments.allow_ambiguous,
                    "Exit with 0 instead of 4 when something could not be decided");
@@ -94,6 +84,7 @@ Rules rules_of(const CompareArguments& arguments) {
   rules.alpha_items = level("--alpha-items", arguments.alpha_items);
   if (arguments.floor != -1) rules.noise_floor = share("--floor", arguments.floor);
   rules.metrics = arguments.metrics;
+  rules.relative_to_twins = !arguments.absolute;
   return rules;
 }
 
@@ -119,8 +110,9 @@ void note_unconfirmed(Comparison& comparison) {
   }
 }
 
-void finish_comparison(const Comparison& comparison, const CompareArguments& arguments,
+void finish_comparison(Comparison& comparison, const CompareArguments& arguments,
                        CommandResult& result) {
+  waive(comparison, waivers_of(arguments));
   result.code = exit_code_of(comparison, arguments.allow_ambiguous);
   if (arguments.json) {
     print_json(comparison_json(comparison, result.code));
@@ -135,17 +127,24 @@ void finish_comparison(const Comparison& comparison, const CompareArguments& arg
   }
 }
 
+std::string only_experiment(const Store& store, const std::string& asked,
+                            const std::string& database) {
+  if (!asked.empty()) return asked;
+  const std::vector<std::string> names = store.experiments();
+  if (names.size() == 1) return names.front();
+  throw UserError(fmt::format("{}: holds {} experiments; choose one with --experiment: {}",
+                              database, names.size(), join(names, ", ")));
+}
+
 std::vector<CellRecord> cells_of_method(const std::vector<CellRecord>& cells,
                                         const std::string& selector) {
-  const std::size_t colon = selector.find(':');
-  const std::string name = selector.substr(0, colon);
-  const Settings settings =
-      settings_of(colon == std::string::npos ? "" : selector.substr(colon + 1), selector);
+  const Selector wanted = parse_selector(selector);
+  const std::string& name = wanted.name;
   std::vector<CellRecord> found;
   std::set<std::string> methods, params;
   for (const CellRecord& cell : cells) {
     methods.insert(cell.method);
-    if (cell.method != name || !fits(Json::parse(cell.params), settings)) continue;
+    if (cell.method != name || !wanted.fits(Json::parse(cell.params))) continue;
     params.insert(cell.params);
     found.push_back(cell);
   }

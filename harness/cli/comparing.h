@@ -15,8 +15,8 @@ namespace assay {
 struct CompareArguments {
   double threshold = 10, points = 1, quality = 1, size = 1, floor = -1;
   double alpha = 0.01, alpha_items = 0.05;
-  std::vector<std::string> metrics;
-  bool json = false, allow_ambiguous = false, only_common = false;
+  std::vector<std::string> metrics, waive;
+  bool json = false, allow_ambiguous = false, only_common = false, absolute = false;
   std::string markdown, junit;
 };
 
@@ -32,9 +32,14 @@ void use_measured_floor(Rules& rules, const Store& store, const std::vector<Cell
 /// Says of rows that fresh processes did not confirm that they are not confirmed.
 void note_unconfirmed(Comparison& comparison);
 
-/// Prints the comparison, writes the files asked for, and leaves the exit code in `result`.
-void finish_comparison(const Comparison& comparison, const CompareArguments& arguments,
+/// Applies --waive, prints the comparison, writes the files asked for, and leaves the exit code in
+/// `result`.
+void finish_comparison(Comparison& comparison, const CompareArguments& arguments,
                        CommandResult& result);
+
+/// The experiment asked for; else the only one. Throws UserError where there are several.
+std::string only_experiment(const Store& store, const std::string& asked,
+                            const std::string& database);
 
 /// The cells of one method of an experiment: "wanda", or "wanda:sparsity=0.5,pattern=2:4" where it
 /// has several settings. Throws UserError when none or several settings fit.

@@ -214,6 +214,11 @@ bool both_unmet(const CellPair& pair) {
          pair.b->status == "UNMET";
 }
 
+/// Neither side could give a value (no meter, too few tokens): nothing to compare, nothing lost.
+bool without_value(const Judgement& judgement) {
+  return has_reason(judgement, "no_value") && !judgement.a && !judgement.b;
+}
+
 /// The dense cell that was timed next to this one.
 const CellRecord* twin_among(const std::vector<CellRecord>& cells, const CellRecord* cell) {
   if (cell == nullptr || cell->twin_key.empty()) return nullptr;
@@ -235,6 +240,7 @@ void add_rows(const CellPair& pair, const Twins& twins, const Names& names,
   }
   for (Judgement& judgement : judge_cell(*pair.a, *pair.b, comparison.rules, twins)) {
     row.judgement = std::move(judgement);
+    row.counts = !without_value(row.judgement);
     comparison.rows.push_back(row);
   }
 }
@@ -311,6 +317,26 @@ Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<Cel
   return comparison;
 }
 
+std::string ComparedRow::name() const {
+  return fmt::format("{}/{}/{}", suite, method, judgement.metric.empty() ? "-" : judgement.metric);
+}
+
+void waive(Comparison& comparison, const std::vector<Waiver>& waivers) {
+  for (const Waiver& waiver : waivers) {
+    bool used = false;
+    for (ComparedRow& row : comparison.rows) {
+      if (::fnmatch(waiver.rows.c_str(), row.name().c_str(), 0) != 0) continue;
+      row.waived = waiver.reason;
+      used = true;
+    }
+    if (used) continue;
+    std::vector<std::string> names;
+    for (const ComparedRow& row : comparison.rows) names.push_back(row.name());
+    throw UserError(fmt::format("--waive '{}': no row has that name; remove it, or name one of: {}",
+                                waiver.rows, join(names, ", ")));
+  }
+}
+
 bool wants_confirmation(const ComparedRow& row) {
   return row.judgement.verdict == Verdict::kWorse && row.judgement.timed &&
          !row.judgement.confirmed;
@@ -337,9 +363,16 @@ Comparison confirm(const Comparison& comparison, const std::vector<CellRecord>& 
 }
 
 std::size_t count_of(const Comparison& comparison, Verdict verdict) {
-  return static_cast<std::size_t>(std::count_if(
-      comparison.rows.begin(), comparison.rows.end(),
-      [&](const ComparedRow& row) { return row.counts && row.judgement.verdict == verdict; }));
+  return static_cast<std::size_t>(
+      std::count_if(comparison.rows.begin(), comparison.rows.end(), [&](const ComparedRow& row) {
+        return row.counts && row.waived.empty() && row.judgement.verdict == verdict;
+      }));
+}
+
+std::size_t waived_count(const Comparison& comparison) {
+  return static_cast<std::size_t>(
+      std::count_if(comparison.rows.begin(), comparison.rows.end(),
+                    [](const ComparedRow& row) { return row.counts && !row.waived.empty(); }));
 }
 
 ExitCode exit_code_of(const Comparison& comparison, bool allow_ambiguous) {

@@ -14,8 +14,18 @@ struct ComparedRow {
   std::string model, suite, method, profile;  ///< labels; method "a -> b" across methods
   std::string cell_key;                       ///< of the candidate, of the base where it is missing
   bool limited = false;                       ///< a side looked at a part of its data only
-  bool counts = true;  ///< false: both sides are UNMET, nothing was to be measured
+  /// False: both sides are UNMET, or neither has a value; nothing was to be measured.
+  bool counts = true;
+  std::string waived;  ///< why its verdict does not decide the exit code; usually empty
   Judgement judgement;
+  /// "suite/method/metric", what a waiver names; the metric is "-" for a cell as a whole.
+  [[nodiscard]] std::string name() const;
+};
+
+/// Somebody takes the responsibility for rows, and says why.
+struct Waiver {
+  std::string rows;  ///< glob over ComparedRow::name(), as "decode/wanda*/decode/*"
+  std::string reason;
 };
 
 struct Comparison {
@@ -45,6 +55,10 @@ struct Twins {
 std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules,
                                   const Twins& twins = {});
 
+/// Marks the rows that the waivers name. Their verdicts stay as they are and are shown with the
+/// reason; they decide no exit code. Throws UserError for a waiver that names no row: it is stale.
+void waive(Comparison& comparison, const std::vector<Waiver>& waivers);
+
 /// True when a row measured in processes is worse: what fresh processes should confirm.
 bool wants_confirmation(const ComparedRow& row);
 
@@ -53,8 +67,9 @@ bool wants_confirmation(const ComparedRow& row);
 Comparison confirm(const Comparison& comparison, const std::vector<CellRecord>& a,
                    const std::vector<CellRecord>& first, const std::vector<CellRecord>& second);
 
-/// How many rows have a verdict; rows that do not count are left out.
+/// How many rows have a verdict; rows that do not count or are waived are left out.
 std::size_t count_of(const Comparison& comparison, Verdict verdict);
+std::size_t waived_count(const Comparison& comparison);
 
 /// 1 worse; else 3 something could not be measured, or nothing was; else 4 ambiguous, unless that
 /// is allowed; else 0.

@@ -105,6 +105,21 @@ TEST(Comparison, ANullValueIsNotMeasured) {
   EXPECT_THAT(judgement.reasons.front().text, HasSubstr("no meter"));
 }
 
+TEST(Comparison, WithoutAMeterOnEitherSideNothingIsLost) {
+  Cells base{timed_cell("dense", arms(1).a)}, candidate{timed_cell("dense", arms(1).b)};
+  for (Cells* side : {&base, &candidate}) {
+    MetricRecord energy = value_metric("energy", 3, "J");
+    energy.summary.value.reset();
+    energy.summary.null_reason = "no meter";
+    side->front().metrics.push_back(energy);
+  }
+  const Comparison comparison = compare_cells(base, candidate, {});
+  ASSERT_EQ(comparison.rows.size(), 2U);
+  EXPECT_FALSE(comparison.rows[1].counts);
+  EXPECT_THAT(comparison.rows[1].judgement.reasons.front().text, HasSubstr("no meter"));
+  EXPECT_EQ(exit_code_of(comparison, false), ExitCode::kOk);
+}
+
 TEST(Comparison, MetricsAreChosen) {
   CellRecord cell = timed_cell("dense", arms(1).a);
   cell.metrics.push_back(value_metric("model/resident_bytes", 5, "B"));
@@ -195,6 +210,22 @@ TEST(Comparison, ConfirmationIsRelativeToTheTwinsToo) {
   EXPECT_EQ(kept.rows[1].judgement.n_b, 24U);
   const Comparison dropped = confirm(comparison, base, first, session_cells("again", 0.6, 0.8, 3));
   EXPECT_EQ(dropped.rows[1].judgement.verdict, Verdict::kAmbiguous);
+}
+
+TEST(Comparison, WaiversDecideNoExitCodeAndAreSaid) {
+  const Cells base{timed_cell("dense", arms(1).a), timed_cell("wanda", arms(1).a)};
+  const Cells candidate{timed_cell("dense", arms(1).b), timed_cell("wanda", arms(1.5).b)};
+  Comparison comparison = compare_cells(base, candidate, {});
+  EXPECT_EQ(comparison.rows[1].name(), "decode/wanda/decode/token_latency");
+  waive(comparison, {{"*/wanda/decode/*", "until the new kernel"}});
+  EXPECT_EQ(comparison.rows[1].judgement.verdict, Verdict::kWorse);
+  EXPECT_EQ(exit_code_of(comparison, false), ExitCode::kOk);
+  EXPECT_EQ(waived_count(comparison), 1U);
+  EXPECT_THROW(waive(comparison, {{"*/ria/*", "stale"}}), UserError);
+  Comparison missing = compare_cells(base, {candidate[0]}, {});
+  EXPECT_EQ(exit_code_of(missing, false), ExitCode::kNotMeasured);
+  waive(missing, {{"decode/wanda/-", "not built here"}});
+  EXPECT_EQ(exit_code_of(missing, false), ExitCode::kOk);
 }
 
 TEST(Comparison, TheOrderOfCellsChangesNoVerdict) {

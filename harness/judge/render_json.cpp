@@ -50,6 +50,7 @@ Json row_json(const ComparedRow& row) {
           {"cell_key", row.cell_key},
           {"limited", row.limited},
           {"counts", row.counts},
+          {"waived", row.waived.empty() ? Json() : Json(row.waived)},
           {"metric", judgement.metric},
           {"unit", judgement.unit},
           {"convention", judgement.convention},
@@ -101,6 +102,7 @@ Json comparison_json(const Comparison& comparison, ExitCode code) {
                                 Verdict::kAmbiguous, Verdict::kNotMeasured}) {
     counts[verdict_name(verdict)] = count_of(comparison, verdict);
   }
+  counts["waived"] = waived_count(comparison);
   return {{"version", 1},
           {"base", comparison.base},
           {"candidate", comparison.candidate},

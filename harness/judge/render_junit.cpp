@@ -41,9 +41,10 @@ std::string outcome_of(const ComparedRow& row, bool allow_ambiguous, Tally& tall
   const std::string message = escaped(fmt::format("{} {}; {}", verdict_name(judgement.verdict),
                                                   effect_text(judgement), reasons_text(judgement)));
   const std::string details = escaped(evidence_text(judgement));
-  if (!row.counts) {
+  if (!row.counts || !row.waived.empty()) {
     ++tally.skipped;
-    return fmt::format("<skipped message=\"{}\"/>", message);
+    const std::string waived = row.waived.empty() ? "" : escaped("waived: " + row.waived + "; ");
+    return fmt::format("<skipped message=\"{}{}\"/>", waived, message);
   }
   if (judgement.verdict == Verdict::kNotMeasured) {
     ++tally.errors;

@@ -23,7 +23,8 @@ Line line_of(const ComparedRow& row) {
   std::string evidence = evidence_text(judgement);
   const std::string reasons = reasons_text(judgement);
   if (!reasons.empty()) evidence += (evidence.empty() ? "" : "; ") + reasons;
-  return {verdict_name(judgement.verdict),
+  if (!row.waived.empty()) evidence += (evidence.empty() ? "" : "; ") + ("waived: " + row.waived);
+  return {verdict_name(judgement.verdict) + (row.waived.empty() ? "" : " (waived)"),
           row.model,
           row.limited ? row.suite + " (part)" : row.suite,
           row.method,
@@ -126,6 +127,7 @@ std::string evidence_text(const Judgement& judgement) {
 std::string reasons_text(const Judgement& judgement) {
   std::vector<std::string> parts;
   for (const Reason& reason : judgement.reasons) {
+    if (reason.code == "floor_not_measured") continue;  // the line of the rules says so once
     parts.push_back(reason.text.empty() ? reason.code : reason.code + " (" + reason.text + ")");
   }
   return join(parts, "; ");
@@ -138,6 +140,8 @@ std::string counts_text(const Comparison& comparison) {
     const std::size_t count = count_of(comparison, verdict);
     if (count > 0) parts.push_back(fmt::format("{} {}", count, verdict_name(verdict)));
   }
+  const std::size_t waived = waived_count(comparison);
+  if (waived > 0) parts.push_back(fmt::format("{} waived", waived));
   return parts.empty() ? "nothing to compare" : join(parts, ", ");
 }
 

@@ -62,6 +62,22 @@ TEST(Render, AmbiguousFailsUnlessAllowed) {
   EXPECT_THAT(comparison_junit(comparison, true), HasSubstr("failures=\"0\""));
 }
 
+TEST(Render, WaiversAreShownEverywhere) {
+  Comparison comparison = example();
+  waive(comparison, {{"decode/dense/decode/*", "known <so far>"}});
+  EXPECT_THAT(comparison_text(comparison),
+              AllOf(HasSubstr("worse (waived)"), HasSubstr("waived: known <so far>"),
+                    HasSubstr("1 not measured, 1 same, 1 waived\n")));
+  EXPECT_THAT(comparison_markdown(comparison, ExitCode::kNotMeasured), HasSubstr("worse (waived)"));
+  EXPECT_THAT(comparison_junit(comparison, false),
+              AllOf(HasSubstr("failures=\"0\""), HasSubstr("skipped=\"1\""),
+                    HasSubstr("waived: known &lt;so far&gt;")));
+  const Json document = comparison_json(comparison, ExitCode::kNotMeasured);
+  EXPECT_EQ(document.at("counts").at("waived"), 1);
+  EXPECT_EQ(document.at("rows").at(0).at("waived"), "known <so far>");
+  EXPECT_TRUE(document.at("rows").at(1).at("waived").is_null());
+}
+
 TEST(Render, TextEndsWithTheCounts) {
   const std::string text = comparison_text(example());
   EXPECT_THAT(text, HasSubstr("new.db against old.db: 1 worse, 1 not measured, 1 same\n"));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/stats/bootstrap.h"
+#include "harness/stats/order_test.h"
 #include "harness/stats/permutation.h"
 #include "harness/stats/power.h"
 #include "harness/stats/rank_test.h"
@@ -64,9 +65,13 @@ Tested flip_tests(const Values& differences, int direction, const Rules& rules) 
 
 constexpr std::size_t kFewValues = 8;
 
+/// Equal ratios must be ties for a rank test too: what differs by rounding is made equal.
 Values log_ratios(std::span<const double> over, std::span<const double> under) {
+  constexpr double kTie = 1e-12;
   Values ratios = logs(over);
-  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] -= std::log(under[i]);
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    ratios[i] = std::round((ratios[i] - std::log(under[i])) / kTie) * kTie;
+  }
   return ratios;
 }
 
@@ -169,6 +174,34 @@ Finding finding_of(const Judgement& judgement, const Tested& tested, int directi
           .alpha = rules.alpha};
 }
 
+constexpr double kDriftLevel = 0.05;
+/// A steady drift puts one block of processes this far from the next, as parts of what it moved
+/// within a block, and a little more.
+constexpr double kBeyondDrift = 1.25;
+
+/// How far the values of a side moved (in logs) when they hang together in their order; else 0.
+double moved(std::span<const double> side, const Rules& rules) {
+  if (side.size() < kFewValues) return 0;
+  PermutationLimits limits = limits_of(rules);
+  limits.draws = 2000;
+  const Values values = logs(side);
+  if (order_test(values, limits).p >= kDriftLevel) return 0;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return *most - *least;
+}
+
+/// Unpaired sides that drifted while they were measured: their difference may be the drift's.
+bool order_drift(Judgement& judgement, std::span<const double> a, std::span<const double> b,
+                 double cost, const Rules& rules) {
+  const double drift = std::max(moved(a, rules), moved(b, rules));
+  if (drift <= 0 || std::abs(std::log1p(cost)) > kBeyondDrift * drift) return false;
+  because(judgement, "order_drift",
+          fmt::format("a side moved by {:.1f} % while it was measured: time both next to each "
+                      "other in one session",
+                      100 * std::expm1(drift)));
+  return true;
+}
+
 /// False, with the verdict that this is, when the values decide nothing.
 bool worth_judging(Judgement& judgement, std::span<const double> a, std::span<const double> b,
                    bool pairs_fit, const Rules& rules) {
@@ -212,6 +245,10 @@ void judge_times(Judgement& judgement, std::span<const double> a, std::span<cons
   const Tested tested = paired ? judge_pairs(judgement, a, b, direction, rules)
                                : judge_unpaired(judgement, a, b, direction, rules);
   conclude(judgement, tested, direction, rules);
+  if (!paired && judgement.verdict != Verdict::kSame &&
+      order_drift(judgement, a, b, cost_of(*judgement.effect, direction), rules)) {
+    judgement.verdict = Verdict::kAmbiguous;
+  }
 }
 
 void judge_relative_times(Judgement& judgement, const WithTwin& base, const WithTwin& candidate,

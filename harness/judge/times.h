@@ -17,7 +17,8 @@ namespace assay {
 ///    it. Where the ratio of the medians is not beyond the threshold and differs by more than the
 ///    noise floor, "ambiguous" (estimators_disagree);
 ///  * no pairs: the rank test, and the ratio of the medians; interval: percentile bootstrap of it,
-///    Welch's t of the logs below eight processes a side.
+///    Welch's t of the logs below eight processes a side. Sides that drifted while they were
+///    measured are "ambiguous" (order_drift) unless they differ by more than they moved.
 /// `direction` -1: more is worse, +1: less is worse. Values that are not positive and finite make
 /// it "not measured" (bad_samples), one value a side "ambiguous" (one_process).
 void judge_times(Judgement& judgement, std::span<const double> a, std::span<const double> b,

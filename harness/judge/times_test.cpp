@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "harness/judge/judge_fixture.h"
 
@@ -80,7 +82,7 @@ TEST(TimesOnADriftingMachine, TwentyFivePercentIsFoundWhenTenAreAllowed) {
 
 TEST(TimesOnADriftingMachine, TwiceTheTimeIsAlwaysFound) {
   EXPECT_EQ(rates(2.0, quick(0.10), kTrials).worse, kTrials);
-  EXPECT_EQ(rates(2.0, quick(0.10), kTrials, false).worse, kTrials);
+  EXPECT_GE(rates(2.0, quick(0.10), kTrials, false).worse, kTrials * 99 / 100) << "order_drift";
 }
 
 TEST(TimesOnADriftingMachine, HalfTheTimeIsBetter) {
@@ -151,7 +153,7 @@ TEST(TimesOfTwoSessions, IdenticalMethodsAreHardlyEverDifferent) {
   RecordProperty("false_verdicts_of_2000", relative);
   RecordProperty("false_verdicts_of_2000_without_twins", alone);
   EXPECT_LE(relative, 100);  // 5 %
-  EXPECT_GT(alone, 1000) << "sessions that differ by a fifth must show without the twins";
+  EXPECT_GT(alone, 500) << "sessions that differ by a fifth must show without the twins";
 }
 
 TEST(TimesOfTwoSessions, AQuarterMoreIsFound) {
@@ -165,6 +167,99 @@ TEST(TimesOfTwoSessions, AQuarterMoreIsFound) {
   }
   RecordProperty("worse_of_500", found);
   EXPECT_GE(found, kTrials * 80 / 100);
+}
+
+TEST(TimesOfTwoSessions, ADriftWithinASideIsSeen) {
+  // All of A, then all of B, on a machine that becomes slower by 2 % a process: ABBA says the same.
+  Values a, b, interleaved_a, interleaved_b;
+  std::mt19937 random(12);
+  std::normal_distribution<double> normal(0, 0.002);
+  for (int i = 0; i < 24; ++i) {
+    const double now = 1e-3 * std::pow(1.02, i) * std::exp(normal(random));
+    (i < 12 ? a : b).push_back(now);
+    const bool first = i % 4 == 0 || i % 4 == 3;
+    (first ? interleaved_a : interleaved_b).push_back(now);
+  }
+  const Judgement blocked = judge_arms({a, b}, quick(0.1), false);
+  EXPECT_EQ(blocked.verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(blocked, "order_drift"));
+  const Judgement abba = judge_arms({interleaved_a, interleaved_b}, quick(0.1));
+  EXPECT_EQ(abba.verdict, Verdict::kSame);
+  EXPECT_FALSE(has_reason(abba, "order_drift"));
+}
+
+/// `arms` identical methods of one session in blocks that read the same backwards; medians of each.
+std::vector<Values> identical_methods(std::size_t arms, std::mt19937& random) {
+  const Machine machine;
+  std::normal_distribution<double> normal;
+  const double innovation = std::sqrt(1 - machine.correlation * machine.correlation);
+  double level = normal(random);
+  std::vector<Values> medians(arms);
+  std::vector<std::size_t> order(arms);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (int block = 0; block < 6; ++block) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const bool back : {false, true}) {
+      for (std::size_t i = 0; i < arms; ++i) {
+        level = machine.correlation * level + innovation * normal(random);
+        medians[order[back ? arms - 1 - i : i]].push_back(
+            std::exp(machine.drift * level + machine.noise * normal(random)));
+      }
+    }
+  }
+  return medians;
+}
+
+TEST(TimesOfTwoSessions, AShuffledPlanChangesNoVerdict) {
+  // The same four methods in another order and another hour: each against itself.
+  std::mt19937 random(20260104);
+  std::lognormal_distribution<double> between(0, 0.2);
+  int different = 0, judged = 0;
+  for (int plan = 0; plan < 667; ++plan) {
+    const auto first = identical_methods(4, random);
+    auto second = identical_methods(4, random);
+    const double later = between(random);
+    for (Values& medians : second) {
+      for (double& value : medians) value *= later;
+    }
+    for (std::size_t method = 1; method < 4; ++method) {
+      Judgement judgement;
+      judge_relative_times(judgement, {first[method], first[0]}, {second[method], second[0]}, -1,
+                           quick(0.10));
+      different += judgement.verdict == Verdict::kWorse || judgement.verdict == Verdict::kBetter;
+      ++judged;
+    }
+  }
+  RecordProperty("different_of_2001", different);
+  EXPECT_GE(judged, 2000);
+  EXPECT_LE(different, judged * 5 / 100);
+}
+
+TEST(TimesOfATable, HolmKeepsFalseAlarmsOfAWholeTableRare) {
+  // Twenty identical methods against the first: some row of a table is below 5 % in most tables
+  // without correction, and in few with it.
+  std::mt19937 random(20260105);
+  int plain = 0, corrected = 0;
+  for (int table = 0; table < 100; ++table) {
+    std::vector<CellRecord> a, b;
+    for (int row = 0; row < 20; ++row) {
+      const Arms arms = simulate(1.0, 12, random);
+      a.push_back(timed_cell("dense", arms.a));
+      b.push_back(timed_cell("dense", arms.b));
+      a.back().suite = b.back().suite = "suite " + std::to_string(row);
+    }
+    const Comparison comparison = compare_cells(a, b, quick(0.10));
+    const auto any = [&](auto p) {
+      return std::any_of(comparison.rows.begin(), comparison.rows.end(),
+                         [&](const ComparedRow& row) { return p(row.judgement) < 0.05; });
+    };
+    plain += any([](const Judgement& judgement) { return judgement.test->p; });
+    corrected += any([](const Judgement& judgement) { return *judgement.p_holm; });
+  }
+  RecordProperty("tables_below_5_percent", plain);
+  RecordProperty("tables_below_5_percent_corrected", corrected);
+  EXPECT_GE(plain, 50);
+  EXPECT_LE(corrected, 25) << "tests of either direction: twice the level, and drift adds to it";
 }
 
 TEST(TimesOfTwoSessions, TwinsMustPairWithTheirTimes) {

@@ -19,8 +19,9 @@ std::string verdict_name(Verdict verdict);
 
 /// Why a verdict is what it is, or what a reader must know beside it. Codes: below_threshold,
 /// not_significant, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
-/// floor_not_measured, relative_to_twins, not_confirmed, confirmation_failed, missing_base,
-/// missing_candidate, not_ok, no_value, key_differs, convention_differs, items_differ, bad_samples.
+/// order_drift, floor_not_measured, relative_to_twins, not_confirmed, confirmation_failed,
+/// missing_base, missing_candidate, not_ok, no_value, key_differs, convention_differs,
+/// items_differ, bad_samples.
 struct Reason {
   std::string code, text;
 };

@@ -20,7 +20,7 @@ struct TestResult {
   double statistic = 0;
   double p = 1;
   /// "signflip_exact", "signflip_mc", "blockflip_exact", "blockflip_mc", "perm_exact", "perm_mc",
-  /// "u_exact", "u_asymptotic_tie_cc".
+  /// "u_exact", "u_asymptotic_tie_cc", "mcnemar_exact", "order_mc".
   std::string variant;
   Alternative alternative = Alternative::kTwoSided;
   std::size_t n = 0;       ///< pairs, blocks, or values of both sides together

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -14,6 +15,7 @@
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/mcnemar.h"
 #include "harness/stats/multiplicity.h"
+#include "harness/stats/order_test.h"
 #include "harness/stats/permutation.h"
 #include "harness/stats/power.h"
 #include "harness/stats/rank_test.h"
@@ -205,6 +207,38 @@ TEST(Permutation, PIsNeverZeroAndItsLeastIsStated) {
   EXPECT_EQ(sign_flip_test(seven, Alternative::kTwoSided).least_p, 2.0 / 128);
   const Values thirty(30, 0.1);
   EXPECT_EQ(sign_flip_test(thirty, Alternative::kGreater).p, 1.0 / 100'001);
+}
+
+/// By going through all orders.
+double exact_order_p(Values values, double observed) {
+  const double center = mean(values);
+  double spread = 0;
+  for (const double value : values) spread += (value - center) * (value - center);
+  std::sort(values.begin(), values.end());
+  int hits = 0, total = 0;
+  do {
+    double sum = 0;
+    for (std::size_t i = 1; i < values.size(); ++i) sum += std::pow(values[i] - values[i - 1], 2);
+    hits += sum / spread <= observed + 1e-12 ? 1 : 0;
+    ++total;
+  } while (std::next_permutation(values.begin(), values.end()));
+  return static_cast<double>(hits) / total;
+}
+
+TEST(OrderTest, ComesNearAllOrders) {
+  PermutationLimits limits;
+  limits.draws = 20'000;
+  for (const Values& values :
+       {Values{1, 2, 3.5, 4, 5.1, 6}, Values{3, 1, 4, 1.5, 9, 2.6}, Values{1, 6, 2, 5.1, 3.5, 4}}) {
+    const TestResult got = order_test(values, limits);
+    const double exact = exact_order_p(values, got.statistic);
+    EXPECT_NEAR(got.p, exact, 5 * std::sqrt(exact * (1 - exact) / 20'000) + 1e-4);
+    EXPECT_EQ(got.variant, "order_mc");
+  }
+  // 1 to 4: successive 3, around the mean 5.
+  EXPECT_NEAR(order_test(Values{1, 2, 3, 4}, limits).statistic, 0.6, 1e-12);
+  EXPECT_EQ(order_test(Values{2, 2, 2}, limits).p, 1);
+  EXPECT_THROW(order_test(Values{1, 2}, limits), std::invalid_argument);
 }
 
 TEST(McNemarTest, AgreesWithSciPy) {

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "harness/base/files.h"
 #include "harness/base/json.h"
 #include "tests/cli/cli_world.h"
@@ -172,6 +174,43 @@ TEST_F(Compare, MethodsOfOneExperiment) {
   const Json row = Json::parse(one.out).at("rows").at(0);
   EXPECT_EQ(row.at("test").at("variant"), "signflip_exact") << "one session: pairs";
   EXPECT_NEAR(row.at("effect").get<double>(), 1.5, 1e-9);
+}
+
+TEST_F(Compare, ASlowerMachineIsNoSlowerMethod) {
+  write_experiment("[[method]]\nid = \"pretend\"\n", kDecode);
+  measure("base.db");
+  slow_down(1.5, 1000);  // of every process, dense's too
+  measure("results.db");
+  const auto verdicts = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"compare", "base.db", "results.db", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::map<std::string, std::string> found;
+    const Json rows = Json::parse(world_.run(words).out).at("rows");
+    for (const Json& row : rows) {
+      found[row.at("method")] = row.at("verdict");
+    }
+    return found;
+  };
+  const auto relative = verdicts({});
+  EXPECT_EQ(relative.at("dense"), "worse");
+  EXPECT_EQ(relative.at("pretend"), "same");
+  EXPECT_EQ(verdicts({"--absolute"}).at("pretend"), "worse");
+}
+
+TEST_F(Compare, WaiversAreTakenOutOfTheExitCode) {
+  measure("base.db");
+  slow_down(1.5, 1000);
+  measure("results.db");
+  const auto code = [&](const std::string& waiver) {
+    return world_.run({"compare", "base.db", "results.db", "--waive", waiver});
+  };
+  const CommandOutput waived = code("decode/dense/*=known until 2.1");
+  EXPECT_EQ(waived.code, 0) << waived.err;
+  EXPECT_THAT(waived.out, AllOf(HasSubstr("worse (waived)"), HasSubstr("known until 2.1"),
+                                HasSubstr("1 waived")));
+  EXPECT_EQ(code("letters-ppl/*=not this").code, 1) << "another row is waived";
+  EXPECT_EQ(code("decode/ria/*=stale").code, 2);
+  EXPECT_EQ(code("decode/dense/*").code, 2) << "no reason";
 }
 
 TEST_F(Compare, BaselinesAreKeptByNameAndCommit) {
