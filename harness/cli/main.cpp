@@ -49,6 +49,7 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_report_command(program, result);
   add_compare_command(program, result);
   add_check_command(program, result);
+  add_speedup_command(program, result);
   add_baseline_command(program, result);
   add_reproduce_command(program, result);
   add_data_command(program, result);

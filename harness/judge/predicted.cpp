@@ -5,6 +5,7 @@
 #include <set>
 
 #include "harness/judge/comparison.h"
+#include "harness/judge/values.h"
 #include "harness/judge/workloads.h"
 
 namespace assay {
@@ -22,7 +23,7 @@ bool same_subject(const CellRecord& a, const CellRecord& b) {
 }
 
 bool timed(const MetricRecord& metric) {
-  return !metric.processes.empty() && metric.def.direction != 0;
+  return !metric.processes.empty() && metric.def.direction != 0 && !of_one_process(metric.def.tag);
 }
 
 double positive(const Json& document, const char* key) {
@@ -222,6 +223,9 @@ class Rows {
     cost.seconds = find("fit/seconds");
     cost.peak_rss_bytes = find("fit/peak_rss");
     cost.artefact_bytes = find("artefact/bytes");
+    cost.calibration_tokens = find("fit/calibration_tokens");
+    if (cost.calibration_tokens) return cost;
+    // An artefact of an older worker did not tell.
     const Json calibration = cell.key_doc.value("calibration", Json());
     if (calibration.is_object()) {
       cost.calibration_tokens =
