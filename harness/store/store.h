@@ -54,6 +54,10 @@ struct ResultRow {
 
 struct CellRecord;
 struct Baseline;
+struct TimedSeries;
+struct ProcessTotal;
+struct Origin;
+struct HistoryPoint;
 
 /// One connection to a results database. Used by one thread at a time; a second thread or program
 /// opens its own. Every function may throw MachineError (locked, full, unreadable).
@@ -130,6 +134,18 @@ class Store {
                                                 const std::string& suite) const;
   /// Environment documents of the attempts of an experiment, without duplicates.
   [[nodiscard]] std::vector<Json> environments(const std::string& experiment) const;
+
+  // For reports; include harness/store/report_records.h. All of the newest plan of the name.
+  /// Raw values of every OK cell in plan order, by metric and process.
+  [[nodiscard]] std::vector<TimedSeries> timed_series(const std::string& experiment) const;
+  /// Child processes behind each cell, one entry a pass, in plan order.
+  [[nodiscard]] std::vector<ProcessTotal> process_totals(const std::string& experiment) const;
+  /// Hashes of models, methods' sources and prepared data, sorted by kind and name.
+  [[nodiscard]] std::vector<Origin> origins(const std::string& experiment) const;
+  /// Every measurement of a metric in all plans and baselines, oldest first; one entry an attempt
+  /// and experiment.
+  [[nodiscard]] std::vector<HistoryPoint> history(const std::string& metric) const;
+  [[nodiscard]] std::vector<std::string> metric_tags() const;
 
  private:
   explicit Store(std::unique_ptr<Impl> impl);

@@ -114,7 +114,8 @@ std::vector<Json> Store::measured_keys(const std::string& method, const std::str
     Query rows = impl_->connection.query(
         "SELECT b.body FROM blob_doc b JOIN (SELECT c.cell_key, max(a.attempt_id) AS newest "
         "FROM plan_cell c JOIN attempt a ON a.cell_key = c.cell_key WHERE c.method = ? "
-        "AND c.suite_id = ? AND a.status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED') "
+        "AND c.suite_id = ? AND c.profile_id <> 'imported' AND a.status NOT IN ('QUEUED', "
+        "'RUNNING', 'INTERRUPTED') "
         "GROUP BY c.cell_key) k ON k.cell_key = b.hash ORDER BY k.newest DESC");
     rows.with(method, suite);
     std::vector<Json> documents;

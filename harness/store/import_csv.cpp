@@ -1,0 +1,334 @@
+#include "harness/store/import_csv.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/base/hashing.h"
+#include "harness/base/text.h"
+#include "harness/store/report_records.h"
+
+namespace assay {
+namespace {
+
+using Record = std::vector<std::string>;
+
+const std::vector<std::string>& known_columns() {
+  static const std::vector<std::string> kNames = {
+      "model", "method", "suite", "metric", "value", "params", "suite_params", "unit", "direction",
+      "convention", "seed", "lo", "hi", "n", "random_weights", "limited", "status", "reason",
+      // Of our own CSV; made anew or without meaning for what comes from elsewhere.
+      "experiment", "profile", "twin_value", "ratio", "cell_key"};
+  return kNames;
+}
+
+struct Problems {
+  std::string file, text;
+  void add(std::size_t line, const std::string& what) {
+    text += fmt::format("{}{}:{}: {}", text.empty() ? "" : "\n", file, line, what);
+  }
+};
+
+/// One line of the file with its fields by column.
+class Line {
+ public:
+  Line(std::size_t number, const Record& header, const Record& fields) : number_(number) {
+    for (std::size_t i = 0; i < header.size(); ++i) fields_[header[i]] = fields[i];
+  }
+  [[nodiscard]] std::size_t number() const { return number_; }
+  [[nodiscard]] std::string text(const std::string& column) const {
+    const auto found = fields_.find(column);
+    return found == fields_.end() ? "" : found->second;
+  }
+  [[nodiscard]] const std::map<std::string, std::string>& fields() const { return fields_; }
+
+ private:
+  std::size_t number_;
+  std::map<std::string, std::string> fields_;
+};
+
+std::optional<double> number_in(const Line& line, const std::string& column, Problems& problems) {
+  const std::string text = line.text(column);
+  if (text.empty()) return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value))
+    return value;
+  problems.add(line.number(),
+               fmt::format("{} = '{}' is not a finite number; leave it empty where there is none, "
+                           "and say why in status (NAN, OOM, ...)",
+                           column, text));
+  return std::nullopt;
+}
+
+std::int64_t whole_in(const Line& line, const std::string& column, Problems& problems) {
+  const auto value = number_in(line, column, problems);
+  if (!value) return 0;
+  if (*value == std::floor(*value) && *value >= -1 && *value < 1e15) {
+    return static_cast<std::int64_t>(*value);
+  }
+  problems.add(line.number(), fmt::format("{} = '{}' is not a count", column, line.text(column)));
+  return 0;
+}
+
+/// "params" as JSON, and "params.NAME" columns on top of it.
+Json params_in(const Line& line, const std::string& whole, const std::string& prefix,
+               Problems& problems) {
+  Json params = Json::object();
+  const std::string text = line.text(whole);
+  if (!text.empty()) {
+    params = Json::parse(text, nullptr, false);
+    if (!params.is_object()) {
+      problems.add(line.number(), fmt::format("{} is not a JSON object: '{}'", whole, text));
+      params = Json::object();
+    }
+  }
+  for (const auto& [column, field] : line.fields()) {
+    if (!column.starts_with(prefix) || field.empty()) continue;
+    const Json number = Json::parse(field, nullptr, false);
+    params[column.substr(prefix.size())] = number.is_number() ? number : Json(field);
+  }
+  return params;
+}
+
+struct ImportedCell {
+  PlannedCell cell;
+  OutcomeReason outcome{Outcome::kOk, "", ""};
+  std::vector<MetricValue> values;
+  std::vector<MetricDef> definitions;
+  std::map<std::string, std::size_t> lines;  ///< of each metric
+};
+
+bool flag_in(const Line& line, const std::string& column) {
+  const std::string text = line.text(column);
+  return text == "true" || text == "1";
+}
+
+PlannedCell cell_in(const Line& line, const std::string& hash, Problems& problems) {
+  PlannedCell cell;
+  for (const char* column : {"model", "method", "suite"}) {
+    if (line.text(column).empty()) {
+      problems.add(line.number(), fmt::format("{} is empty; every line needs one", column));
+    }
+  }
+  const Json params = params_in(line, "params", "params.", problems);
+  const Json suite_params = params_in(line, "suite_params", "suite.", problems);
+  cell.model_name = line.text("model");
+  cell.model_hash = "imported:" + hash;
+  cell.method = line.text("method");
+  cell.params_json = canonical_json(params);
+  cell.suite = line.text("suite");
+  cell.suite_params_json = canonical_json(suite_params);
+  cell.profile = kImportedProfile;
+  const std::int64_t seed = whole_in(line, "seed", problems);
+  cell.seed = seed < 0 ? 0 : static_cast<std::uint64_t>(seed);
+  cell.random_weights = flag_in(line, "random_weights");
+  cell.limited = flag_in(line, "limited");
+  cell.key_doc = {{"imported",
+                   {{"file", hash},
+                    {"model", cell.model_name},
+                    {"method", cell.method},
+                    {"params", params},
+                    {"suite", cell.suite},
+                    {"suite_params", suite_params},
+                    {"seed", cell.seed}}}};
+  cell.key = json_hash(cell.key_doc);
+  return cell;
+}
+
+void read_status(ImportedCell& cell, const Line& line, Problems& problems) {
+  const std::string status = line.text("status");
+  if (status.empty() || status == "OK") return;
+  std::vector<std::string> names;
+  for (const Outcome outcome : kAllOutcomes) {
+    if (outcome == Outcome::kQueued || outcome == Outcome::kRunning) continue;
+    names.emplace_back(outcome_name(outcome));
+    if (names.back() == status) {
+      cell.outcome = {outcome, "imported", line.text("reason")};
+      return;
+    }
+  }
+  problems.add(line.number(), unknown_name_message("status", status, names));
+}
+
+MetricDef definition_in(const Line& line, const std::string& source, Problems& problems) {
+  MetricDef def{line.text("metric"), line.text("unit"), 0, "imported from " + source, ""};
+  def.direction = static_cast<int>(whole_in(line, "direction", problems));
+  if (def.direction < -1 || def.direction > 1) {
+    problems.add(line.number(), "direction is 1 (more is better), -1 or 0");
+  }
+  // A convention of the file stays readable, and is never the one of a measured value.
+  if (!line.text("convention").empty()) def.convention += ": " + line.text("convention");
+  return def;
+}
+
+void read_value(ImportedCell& cell, const Line& line, const std::string& source,
+                Problems& problems) {
+  const std::string tag = line.text("metric");
+  if (tag.empty()) return;  // a line that only says a status
+  const auto [known, added] = cell.lines.emplace(tag, line.number());
+  if (!added) {
+    problems.add(line.number(), fmt::format("repeats {} of the same cell (line {}); remove one, or "
+                                            "tell them apart by seed or a parameter",
+                                            tag, known->second));
+    return;
+  }
+  MetricValue value;
+  value.tag = tag;
+  value.value = number_in(line, "value", problems);
+  value.lo = number_in(line, "lo", problems);
+  value.hi = number_in(line, "hi", problems);
+  value.n = whole_in(line, "n", problems);
+  if (!value.value) {
+    value.lo = value.hi = std::nullopt;
+    value.null_reason = line.text("reason").empty() ? "no value in the file" : line.text("reason");
+  }
+  cell.values.push_back(std::move(value));
+  cell.definitions.push_back(definition_in(line, source, problems));
+}
+
+void check_header(const Record& header, Problems& problems) {
+  const auto& known = known_columns();
+  std::set<std::string> seen;
+  for (const std::string& column : header) {
+    if (!seen.insert(column).second) problems.add(1, fmt::format("column '{}' twice", column));
+    const bool parameter = column.starts_with("params.") || column.starts_with("suite.");
+    if (!parameter && std::find(known.begin(), known.end(), column) == known.end()) {
+      problems.add(1, unknown_name_message("column", column, known) +
+                          "; parameters are params.NAME and suite.NAME");
+    }
+  }
+  for (const char* needed : {"model", "method", "suite", "metric", "value"}) {
+    if (!seen.contains(needed)) problems.add(1, fmt::format("no column '{}'; add it", needed));
+  }
+}
+
+/// A tag has one unit and one direction in the whole file.
+void check_definitions(const std::vector<ImportedCell>& cells, Problems& problems) {
+  std::map<std::pair<std::string, std::string>, const MetricDef*> known;
+  for (const ImportedCell& cell : cells) {
+    for (const MetricDef& def : cell.definitions) {
+      const auto [first, added] = known.emplace(std::pair{def.tag, def.convention}, &def);
+      if (added || (first->second->unit == def.unit && first->second->direction == def.direction)) {
+        continue;
+      }
+      problems.add(
+          cell.lines.at(def.tag),
+          fmt::format("{} has another unit or direction than in the lines before", def.tag));
+    }
+  }
+}
+
+std::vector<ImportedCell> read_cells(const std::vector<Record>& records, const std::string& source,
+                                     const std::string& hash, Problems& problems) {
+  std::vector<ImportedCell> cells;
+  std::map<std::string, std::size_t> places;
+  const Record& header = records.front();
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    if (records[i].size() != header.size()) {
+      problems.add(i + 1,
+                   fmt::format("{} fields; the header has {}", records[i].size(), header.size()));
+      continue;
+    }
+    const Line line(i + 1, header, records[i]);
+    PlannedCell planned = cell_in(line, hash, problems);
+    const auto [place, added] = places.emplace(planned.key, cells.size());
+    if (added) {
+      planned.ordinal = static_cast<std::int64_t>(cells.size());
+      cells.emplace_back();
+      cells.back().cell = std::move(planned);
+    }
+    ImportedCell& cell = cells[place->second];
+    read_status(cell, line, problems);
+    read_value(cell, line, source, problems);
+  }
+  return cells;
+}
+
+void store_cell(Store& store, std::int64_t experiment, const ImportedCell& cell,
+                const std::string& session) {
+  const std::int64_t attempt = store.begin_attempt(experiment, cell.cell.key, session);
+  if (cell.outcome.outcome == Outcome::kOk) {
+    store.add_metrics(attempt, cell.values, cell.definitions);
+  }
+  store.finish_attempt(attempt, cell.outcome);
+}
+
+}  // namespace
+
+std::vector<Record> parse_csv(const std::string& text, const std::string& file) {
+  std::vector<Record> records;
+  Record record(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char letter = text[i];
+    if (quoted) {
+      const bool doubled = letter == '"' && i + 1 < text.size() && text[i + 1] == '"';
+      if (letter == '"' && !doubled) {
+        quoted = false;
+      } else {
+        record.back() += letter;
+        i += doubled ? 1 : 0;
+      }
+    } else if (letter == '"') {
+      quoted = true;
+    } else if (letter == ',') {
+      record.emplace_back();
+    } else if (letter == '\n') {
+      records.push_back(std::exchange(record, Record(1)));
+    } else if (letter != '\r') {
+      record.back() += letter;
+    }
+  }
+  if (quoted) throw UserError(fmt::format("{}: a quoted field has no end", file));
+  if (record.size() > 1 || !record.front().empty()) records.push_back(std::move(record));
+  return records;
+}
+
+ImportCounts import_csv(Store& store, const std::filesystem::path& file,
+                        const std::string& experiment) {
+  const std::string text = read_text_file(file);
+  const std::vector<Record> records = parse_csv(text, file.string());
+  Problems problems{file.string(), ""};
+  if (records.empty()) throw UserError(file.string() + ": is empty; the first line names columns");
+  check_header(records.front(), problems);
+  if (!problems.text.empty()) throw UserError(problems.text);
+  const std::string hash = sha256_hex(text);
+  // With the hash, two files of one name never share a convention.
+  const std::string source = fmt::format("{} ({})", file.filename().string(), hash.substr(0, 8));
+  const std::vector<ImportedCell> cells = read_cells(records, source, hash, problems);
+  check_definitions(cells, problems);
+  if (!problems.text.empty()) throw UserError(problems.text);
+
+  std::vector<PlannedCell> plan;
+  bool limited = false;
+  for (const ImportedCell& cell : cells) {
+    plan.push_back(cell.cell);
+    limited = limited || cell.cell.limited;
+  }
+  const Json config = {{"title", "Imported from " + source},
+                       {"imported", {{"file", source}, {"sha256", hash}}}};
+  const std::int64_t id = store.add_experiment(experiment, config, 0, limited, plan);
+  const std::string session = new_uuid();
+  ImportCounts counts{cells.size(), 0, 0};
+  for (const ImportedCell& cell : cells) {
+    // The same file again changes nothing.
+    if (!store.reuse(id, cell.cell.key)) store_cell(store, id, cell, session);
+    const auto values = std::count_if(cell.values.begin(), cell.values.end(),
+                                      [](const MetricValue& value) { return value.value; });
+    counts.values += static_cast<std::size_t>(values);
+    counts.gaps += cell.values.size() - static_cast<std::size_t>(values);
+    if (cell.values.empty()) ++counts.gaps;
+  }
+  return counts;
+}
+
+}  // namespace assay

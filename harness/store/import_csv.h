@@ -1,0 +1,29 @@
+#pragma once
+// Results that were measured elsewhere, out of a CSV file. They are stored like measured ones,
+// under the profile 'imported' and with conventions of their own, so that nothing is ever compared
+// with them by accident; and without twins, so that they have no ratios.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/store/store.h"
+
+namespace assay {
+
+struct ImportCounts {
+  std::size_t cells = 0, values = 0, gaps = 0;
+};
+
+/// RFC 4180 records; a line may end with LF as well. Throws UserError for a quote that never ends.
+std::vector<std::vector<std::string>> parse_csv(const std::string& text, const std::string& file);
+
+/// Reads and checks the whole file before anything is stored; throws UserError with all problems,
+/// "file:line: ...". Columns: model, method, suite, metric, value (needed); params, params.NAME,
+/// suite_params, suite.NAME, unit, direction, convention, seed, lo, hi, n, status, reason,
+/// random_weights, limited. What `assay report --format csv` writes can be read back: its other
+/// columns are passed over. An empty value is a gap and stays one.
+ImportCounts import_csv(Store& store, const std::filesystem::path& file,
+                        const std::string& experiment);
+
+}  // namespace assay

@@ -1,0 +1,124 @@
+// Results out of a file: what is read, what is refused, and that nothing is compared with them.
+
+#include "harness/store/import_csv.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
+#include "harness/store/report_records.h"
+#include "harness/store/store_fixture.h"
+
+namespace assay {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ImportTest : public ::testing::Test {
+ protected:
+  ImportCounts read(const std::string& text, const std::string& experiment = "published") {
+    write_file_atomically(file(), text);
+    return import_csv(store_, file(), experiment);
+  }
+  std::string problems(const std::string& text) {
+    try {
+      (void)read(text);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  std::filesystem::path file() const { return folder_.path() / "p.csv"; }
+  TemporaryFolder folder_;
+  Store store_ = Store::open(folder_.path() / "r.db");
+};
+
+TEST_F(ImportTest, ReadsValuesAndKeepsGaps) {
+  const ImportCounts counts = read(
+      "model,method,params.strength,suite,metric,direction,value\n"
+      "vgg,dense,,cifar,acc,1,0.9\n"
+      "vgg,prune,2,cifar,acc,1,0.8\n"
+      "vgg,prune,4,cifar,acc,1,\n");
+  EXPECT_EQ(counts.cells, 3U);
+  EXPECT_EQ(counts.values, 2U);
+  EXPECT_EQ(counts.gaps, 1U);
+  const auto rows = store_.results("published");
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].value, 0.9);
+  EXPECT_EQ(rows[1].params, R"({"strength":2})");
+  EXPECT_FALSE(rows[2].value) << "a gap stays one";
+  EXPECT_EQ(rows[2].reason, "no value in the file");
+  for (const ResultRow& row : rows) {
+    EXPECT_EQ(row.profile, "imported");
+    EXPECT_THAT(row.convention, HasSubstr("imported from p.csv"));
+    EXPECT_FALSE(row.ratio) << "no twin";
+  }
+}
+
+TEST_F(ImportTest, IsNeverATwinOfWhatWasMeasured) {
+  (void)read(
+      "model,method,suite,metric,unit,direction,value\ntiny,dense,news-ppl,token_ppl,,-1,5\n");
+  const PlannedCell dense = make_cell(0, "dense", "news-ppl");
+  const PlannedCell wanda = make_cell(1, "wanda", "news-ppl", &dense);
+  const auto id = store_.add_experiment("measured", {{"title", "m"}}, 0, false, {dense, wanda});
+  run_cell(store_, id, wanda, "s", "score", reply_with("token_ppl", 20));
+  for (const ResultRow& row : store_.results("measured")) EXPECT_FALSE(row.ratio);
+}
+
+TEST_F(ImportTest, TheSameFileAgainChangesNothing) {
+  const std::string text = "model,method,suite,metric,value\nm,a,s,acc,1\n";
+  (void)read(text);
+  (void)read(text);
+  EXPECT_EQ(store_.results("published").size(), 1U);
+  EXPECT_EQ(store_.history("acc").size(), 1U);
+}
+
+TEST_F(ImportTest, StatusesAreKept) {
+  (void)read("model,method,suite,metric,value,status,reason\nm,a,s,,,OOM,\"80 GB, all of it\"\n");
+  const auto rows = store_.results("published");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].status, "OOM");
+  EXPECT_EQ(rows[0].reason, "80 GB, all of it");
+}
+
+TEST_F(ImportTest, SaysAllThatIsWrongAndStoresNothing) {
+  const std::string text = problems(
+      "model,method,suite,metric,value,status\n"
+      "m,a,s,acc,high,\n"
+      "m,,s,acc,1,\n"
+      "m,b,s,acc,1\n"
+      "m,c,s,acc,nan,\n"
+      "m,d,s,acc,1,BROKEN\n"
+      "m,e,s,acc,1,\n"
+      "m,e,s,acc,2,\n");
+  EXPECT_THAT(text, AllOf(HasSubstr(":2: value = 'high' is not a finite number"),
+                          HasSubstr(":3: method is empty"), HasSubstr(":4: 5 fields"),
+                          HasSubstr(":5: value = 'nan'"), HasSubstr(":6: unknown status 'BROKEN'"),
+                          HasSubstr(":8: repeats acc of the same cell (line 7)")));
+  EXPECT_TRUE(store_.experiments().empty());
+}
+
+TEST_F(ImportTest, RefusesUnknownColumns) {
+  EXPECT_THAT(problems("model,metod,suite,metric,value\n"),
+              AllOf(HasSubstr("did you mean 'method'?"), HasSubstr("no column 'method'")));
+  EXPECT_THAT(problems(""), HasSubstr("is empty"));
+  EXPECT_THAT(problems("model,method,suite,metric,value\n\"m,a,s,acc,1\n"),
+              HasSubstr("has no end"));
+}
+
+TEST_F(ImportTest, OneTagHasOneMeaning) {
+  EXPECT_THAT(problems("model,method,suite,metric,value,unit\nm,a,s,t,1,s\nm,b,s,t,1,ms\n"),
+              HasSubstr(":3: t has another unit"));
+}
+
+TEST(Csv, ReadsQuotesAndBothLineEnds) {
+  const auto records = parse_csv("a,\"b \"\"c\"\"\nd\"\r\n,e\n", "x");
+  ASSERT_EQ(records.size(), 2U);
+  EXPECT_THAT(records[0], testing::ElementsAre("a", "b \"c\"\nd"));
+  EXPECT_THAT(records[1], testing::ElementsAre("", "e"));
+}
+
+}  // namespace
+}  // namespace assay
