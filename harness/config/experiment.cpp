@@ -9,6 +9,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/config/experiment_blocks.h"
+#include "harness/config/report_blocks.h"
 #include "harness/config/toml_reader.h"
 
 namespace assay {
@@ -86,6 +87,11 @@ Json CalibrationChoice::to_json() const {
   return {{"dataset", dataset}, {"split", split}, {"samples", samples}, {"tokens", tokens}};
 }
 
+Json ReportChoice::to_json() const {
+  return {{"name", name},         {"title", title}, {"where", where},
+          {"group_by", group_by}, {"pivot", pivot}, {"columns", columns}};
+}
+
 Json Experiment::resolved() const {
   Json document = {
       {"name", name},
@@ -113,6 +119,8 @@ Json Experiment::resolved() const {
                                   {"split", suite.split},
                                   {"params", suite.params}});
   }
+  // Without reports there is no key: experiments from before there were any keep their identity.
+  for (const ReportChoice& report : reports) document["reports"].push_back(report.to_json());
   return document;
 }
 
@@ -125,6 +133,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Catalogue& c
   experiment.models = read_models(root.tables("model"));
   experiment.methods = read_methods(root.tables("method"), catalogue);
   experiment.suites = read_suites(root.tables("suite"), catalogue);
+  experiment.reports = read_reports(root.tables("report"), experiment, catalogue);
   read_measure(root, experiment);
   for (const char* block : {"model", "method", "suite"}) need_one(root, block);
   root.finish(key_homes());

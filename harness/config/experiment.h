@@ -53,6 +53,16 @@ struct SuiteChoice {
   SourcePlace place;
 };
 
+/// One `[[report]]` block: a table to make of the results. No part of any cell's key.
+struct ReportChoice {
+  std::string name, title;
+  std::vector<std::string> where;                ///< conditions, "suite=news-ppl"
+  std::vector<std::string> group_by{"setting"};  ///< what makes a line
+  std::vector<std::string> pivot{"suite"};       ///< what makes columns beside the metric
+  std::vector<std::string> columns;              ///< metrics; empty: the usual ones
+  [[nodiscard]] Json to_json() const;
+};
+
 struct Experiment {
   std::string name, title;
   std::vector<std::uint64_t> seeds{0};
@@ -60,6 +70,7 @@ struct Experiment {
   std::vector<ModelChoice> models;
   std::vector<MethodChoice> methods;
   std::vector<SuiteChoice> suites;
+  std::vector<ReportChoice> reports;
   /// Limits of `[measure]`.
   std::int64_t processes_per_arm = 3;
   double timeout_s = 3600;

@@ -125,10 +125,18 @@ std::vector<std::optional<CalibrationChoice>> calibrations_of(TableReader& reade
 }  // namespace
 
 const KeyHomes& key_homes() {
-  static const KeyHomes kHomes = {
-      {"name", "[experiment]"},     {"title", "[experiment]"},          {"seeds", "[experiment]"},
-      {"profiles", "[experiment]"}, {"processes_per_arm", "[measure]"}, {"timeout_s", "[measure]"},
-      {"weights", "[[model]]"},     {"calibration", "[[method]]"}};
+  static const KeyHomes kHomes = {{"name", "[experiment]"},
+                                  {"title", "[experiment]"},
+                                  {"seeds", "[experiment]"},
+                                  {"profiles", "[experiment]"},
+                                  {"processes_per_arm", "[measure]"},
+                                  {"timeout_s", "[measure]"},
+                                  {"weights", "[[model]]"},
+                                  {"calibration", "[[method]]"},
+                                  {"group_by", "[[report]]"},
+                                  {"pivot", "[[report]]"},
+                                  {"where", "[[report]]"},
+                                  {"columns", "[[report]]"}};
   return kHomes;
 }
 

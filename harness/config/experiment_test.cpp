@@ -145,7 +145,7 @@ TEST_F(ExperimentTest, AllProblemsComeTogetherInTheOrderOfTheFile) {
             "x.toml:13:11: weights = \"rnadom\" in model '' is not allowed; give one of "
             "checkpoint, random\n"
             "x.toml:14:2: unknown key 'gate' in the experiment file; known: experiment, measure, "
-            "method, model, suite");
+            "method, model, report, suite");
 }
 
 TEST_F(ExperimentTest, AnEmptyFileSaysWhatIsMissing) {

@@ -113,6 +113,9 @@ void read_profile(TomlDocument document, Problems& problems, Catalogue& catalogu
                      problems);
   ProfileEntry entry;
   entry.id = name_of_file(reader, "id", document);
+  if (entry.id == "imported") {
+    reader.refuse("id", *document.root.get("id"), "another name: it marks results out of files");
+  }
   entry.summary = reader.required_text("summary");
   reader.take("extends");
   entry.device = reader.text("device").value_or(entry.device);
