@@ -5,10 +5,15 @@
 #include <set>
 #include <utility>
 
+#include "reports/best.h"
+#include "reports/cells.h"
 #include "reports/document.h"
 #include "reports/environment_lines.h"
+#include "reports/footer.h"
 #include "reports/headlines.h"
 #include "reports/labels.h"
+#include "reports/layout.h"
+#include "reports/sections/sections.h"
 
 namespace assay {
 namespace {
@@ -45,7 +50,7 @@ const ResultRow* row_of_tag(const std::vector<const ResultRow*>& rows, const std
 }
 
 Source source_from(const ResultRow& row, const Headline& headline, const std::string& group) {
-  return {{group, headline.title, row.unit, row.direction}, headline};
+  return {{group, headline.title, row.unit, row.direction, row.convention}, headline};
 }
 
 /// Headline metrics of a suite; its first metric when none of them is one; a column without a
@@ -99,8 +104,8 @@ TableCell status_cell(const std::string& word, const std::string& reason,
   return cell;
 }
 
-TableCell value_cell(const ResultRow& row, const Headline& headline,
-                     std::vector<std::string>& notes) {
+TableCell headline_cell(const ResultRow& row, const Headline& headline, const Cells& cells,
+                        std::vector<std::string>& notes) {
   if (row.status != "OK") return status_cell(row.status, row.reason, notes);
   if (!row.value) return status_cell("NOT MEASURED", row.reason, notes);
   TableCell cell;
@@ -108,22 +113,25 @@ TableCell value_cell(const ResultRow& row, const Headline& headline,
   cell.value = row.value;
   cell.lo = row.lo;
   cell.hi = row.hi;
-  if (headline.ratio && row.method != "dense") cell.ratio = row.ratio;
+  if (headline.ratio && row.method != "dense") {
+    cell.ratio = row.ratio;
+    cell.differs = apart_from_dense(row, cells);
+  }
   return cell;
 }
 
 TableCell cell_of(const Group& group, const std::string& method, const Source& source,
-                  std::vector<std::string>& notes) {
+                  const Cells& cells, std::vector<std::string>& notes) {
   const auto& by_method = group.by_method.at(method);
   if (source.headline.of_artefact) {
     const ResultRow* row = row_of_tag(by_method, source.headline.tag);
-    return row == nullptr ? TableCell{} : value_cell(*row, source.headline, notes);
+    return row == nullptr ? TableCell{} : headline_cell(*row, source.headline, cells, notes);
   }
   const auto found = group.by_cell.find({method, source.column.group});
   if (found == group.by_cell.end()) return {};
   const ResultRow* row = row_of_tag(found->second, source.headline.tag);
   if (row == nullptr && found->second.front()->status != "OK") row = found->second.front();
-  return row == nullptr ? TableCell{} : value_cell(*row, source.headline, notes);
+  return row == nullptr ? TableCell{} : headline_cell(*row, source.headline, cells, notes);
 }
 
 std::string table_title(const ResultRow& row) {
@@ -131,7 +139,7 @@ std::string table_title(const ResultRow& row) {
                      row.random_weights ? " (random weights: speed only)" : "", row.profile);
 }
 
-Table make_table(const Group& group, std::vector<std::string>& notes) {
+Table make_table(const Group& group, const Cells& cells, std::vector<std::string>& notes) {
   Table table;
   table.title = table_title(*group.first);
   const std::vector<Source> sources = table_sources(group);
@@ -141,14 +149,18 @@ Table make_table(const Group& group, std::vector<std::string>& notes) {
     std::vector<TableCell> row(1);
     row[0].kind = TableCell::Kind::kLabel;
     row[0].text = method;
-    for (const Source& source : sources) row.push_back(cell_of(group, method, source, notes));
+    for (const Source& source : sources) {
+      row.push_back(cell_of(group, method, source, cells, notes));
+    }
     table.rows.push_back(std::move(row));
   }
+  mark_best(table, [&](std::size_t row) {
+    return group.by_method.at(group.methods[row]).front()->method == "dense";
+  });
   return table;
 }
 
-std::vector<Group> make_groups(const std::vector<ResultRow>& rows) {
-  const Labels labels(rows);
+std::vector<Group> make_groups(const std::vector<ResultRow>& rows, const Labels& labels) {
   std::vector<std::string> order;
   std::map<std::string, Group> groups;
   for (const ResultRow& row : rows) {
@@ -181,37 +193,96 @@ std::string title_of(const ExperimentResults& results) {
   return results.name;
 }
 
-std::vector<std::string> warnings_of(const std::vector<ResultRow>& rows) {
+/// Suites of which only a part was scored, and whether any model has random weights.
+struct Marks {
   std::set<std::string> limited;
-  bool random = false;
+  bool random = false, imported = false;
+};
+
+Marks marks_of(const std::vector<ResultRow>& rows) {
+  Marks marks;
   for (const ResultRow& row : rows) {
-    if (row.limited) limited.insert(row.suite);
-    random = random || row.random_weights;
+    if (row.limited) marks.limited.insert(row.suite);
+    marks.random = marks.random || row.random_weights;
+    marks.imported = marks.imported || row.profile == kImportedProfile;
   }
-  std::vector<std::string> warnings;
-  if (!limited.empty()) {
-    std::string names;
-    for (const std::string& name : limited) names += (names.empty() ? "" : ", ") + name;
-    warnings.push_back("LIMITED RUN: only a part of these suites was scored: " + names +
-                       ". Not comparable with published figures.");
+  return marks;
+}
+
+void add_warnings(Document& document, const Marks& marks) {
+  if (!marks.limited.empty()) {
+    const std::string names = fmt::format("{}", fmt::join(marks.limited, ", "));
+    document.warnings.push_back("LIMITED RUN: only a part of these suites was scored: " + names +
+                                ". Not comparable with published figures.");
+    document.watermarks.emplace_back("LIMITED RUN");
   }
-  if (random) {
-    warnings.emplace_back("RANDOM WEIGHTS: such a model has a shape and a speed, no quality.");
+  if (marks.random) {
+    document.warnings.emplace_back(
+        "RANDOM WEIGHTS: such a model has a shape and a speed, no quality.");
+    document.watermarks.emplace_back("RANDOM WEIGHTS");
   }
-  return warnings;
+  if (marks.imported) {
+    document.warnings.emplace_back(
+        "IMPORTED: values of profile 'imported' came out of a file and were not measured here; "
+        "nothing is compared with them.");
+    document.watermarks.emplace_back("IMPORTED");
+  }
+}
+
+/// The layouts that the experiment file asks for, one section with a table each.
+Section layouts_section(const ExperimentResults& results, std::vector<std::string>& notes) {
+  Section section{"layouts", "Tables of the experiment file", {}, {}, {}};
+  if (!results.config.is_object() || !results.config.contains("reports")) return section;
+  for (const Json& entry : results.config.at("reports")) {
+    const Layout layout = layout_from_json(entry);
+    Table table = layout_table(rows_where(results.rows, layout.where), layout, notes);
+    if (!table.rows.empty()) section.tables.push_back(std::move(table));
+  }
+  return section;
 }
 
 }  // namespace
 
-Document make_document(const ExperimentResults& results) {
+Document make_document(const ExperimentResults& results, Detail detail) {
   Document document;
+  document.name = results.name;
   document.title = title_of(results);
-  document.warnings = warnings_of(results.rows);
   document.records = results.rows;
-  for (const Group& group : make_groups(results.rows)) {
-    document.tables.push_back(make_table(group, document.notes));
+  document.timings = results.timings;
+  add_warnings(document, marks_of(results.rows));
+  const Cells cells(results.rows);
+  for (const Group& group : make_groups(results.rows, cells.labels())) {
+    document.tables.push_back(make_table(group, cells, document.notes));
+  }
+  if (detail == Detail::kAll) {
+    document.sections = make_sections({results, cells});
+    Section layouts = layouts_section(results, document.notes);
+    if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
   }
   document.environment = environment_lines(results.environments);
+  document.footer = footer_lines(results);
+  return document;
+}
+
+Document make_document(const ExperimentResults& results, const Layout& layout) {
+  const std::vector<ResultRow> rows = rows_where(results.rows, layout.where);
+  if (layout.group_by.empty() && layout.pivot.empty() && layout.columns.empty()) {
+    ExperimentResults chosen = results;
+    chosen.rows = rows;
+    return make_document(chosen, Detail::kAll);
+  }
+  Document document;
+  document.name = results.name;
+  document.title = layout.title.empty() ? title_of(results) : layout.title;
+  document.records = rows;
+  add_warnings(document, marks_of(rows));
+  Layout named = layout;
+  if (named.title.empty()) named.title = document.title;
+  Table table = layout_table(rows, named, document.notes);
+  mark_best(table, [&](std::size_t row) { return table.rows[row][0].text == "dense"; });
+  if (!table.rows.empty()) document.tables.push_back(std::move(table));
+  document.environment = environment_lines(results.environments);
+  document.footer = footer_lines(results);
   return document;
 }
 

@@ -2,11 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace assay {
 namespace {
 
 std::optional<double> scaled(std::optional<double> value, double divisor) {
   return value ? std::optional(*value / divisor) : std::nullopt;
+}
+
+/// Whole numbers that are no measure of anything: without unit, better direction or interval.
+bool are_counts(const Table& table, std::size_t column) {
+  if (!table.columns[column].unit.empty() || table.columns[column].direction != 0) return false;
+  bool any = false;
+  for (const auto& row : table.rows) {
+    const TableCell& cell = row[column];
+    if (!cell.value) continue;
+    any = true;
+    const bool whole = *cell.value == std::floor(*cell.value) && std::abs(*cell.value) < 1e15;
+    if (!whole || cell.lo || cell.hi) return false;
+  }
+  return any;
 }
 
 }  // namespace
@@ -23,7 +39,9 @@ NumberStyle column_style(const Table& table, std::size_t column) {
   for (const auto& row : table.rows) {
     if (row[column].value) values.push_back(*row[column].value);
   }
-  return style_for(table.columns[column].unit, values);
+  NumberStyle style = style_for(table.columns[column].unit, values);
+  style.whole = are_counts(table, column);
+  return style;
 }
 
 CellText cell_text(const TableCell& cell, const NumberStyle& style) {
@@ -38,7 +56,7 @@ CellText cell_text(const TableCell& cell, const NumberStyle& style) {
       break;
   }
   const double value = *cell.value / style.divisor;
-  return {number_text(value),
+  return {style.whole ? fmt::format("{:.0f}", value) : number_text(value),
           interval_text(value, scaled(cell.lo, style.divisor), scaled(cell.hi, style.divisor)),
           ratio_text(cell.ratio)};
 }

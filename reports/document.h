@@ -1,13 +1,15 @@
 #pragma once
-// What a report says, before any format: tables of typed cells, notes, environment. Every renderer
-// reads only this.
+// What a report says, before any format: sections with tables of typed cells and plots, notes,
+// environment. Every renderer reads only this.
 
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/json.h"
+#include "harness/store/report_records.h"
 #include "harness/store/store.h"
+#include "reports/plot.h"
 
 namespace assay {
 
@@ -25,30 +27,54 @@ struct TableCell {
   std::optional<double> lo, hi;  ///< 95 % interval
   std::optional<double> ratio;   ///< value / the twin's value
   std::size_t note = 0;          ///< 1-based index into Document::notes, 0 = none
+  /// Whether the interval is apart from the twin's; absent when one of them has none.
+  std::optional<bool> differs;
+  bool best = false;  ///< the best of its column, dense left out
+  std::string word;   ///< of a ratio: "better", "worse", "not told apart"
 };
 
 struct TableColumn {
   std::string group;  ///< suite with the parameters that vary; "" for what is not a suite's
   std::string title;  ///< metric, in a reader's words
   std::string unit;
-  int direction = 0;  ///< +1 higher is better, -1 lower is better, 0 neutral
+  int direction = 0;            ///< +1 higher is better, -1 lower is better, 0 neutral
+  std::string convention = {};  ///< what two values must have in common to be compared
 };
 
-/// One model on one profile. Every row has as many cells as there are columns; column 0 is labels.
+/// Every row has as many cells as there are columns; those with labels come first.
 struct Table {
   std::string title;
   std::vector<TableColumn> columns;
   std::vector<std::vector<TableCell>> rows;
+  std::size_t labels = 1;  ///< columns that name the row
+};
+
+/// A part of the long report: what one question needs. Empty ones are left out by whoever builds.
+struct Section {
+  std::string id;  ///< letters, digits, '-': the anchor
+  std::string title;
+  std::vector<std::string> text;  ///< paragraphs before tables and plots
+  std::vector<Table> tables;
+  std::vector<Plot> plots;
+  [[nodiscard]] bool empty() const { return tables.empty() && plots.empty(); }
 };
 
 struct Document {
+  std::string name;  ///< of the experiment
   std::string title;
   std::vector<std::string> warnings;  ///< watermark lines; every format shows them first
-  std::vector<Table> tables;
+  /// Words for a watermark across everything: "LIMITED RUN", "RANDOM WEIGHTS".
+  std::vector<std::string> watermarks;
+  std::vector<Table> tables;             ///< what every format shows
+  std::vector<Section> sections;         ///< what only a long report shows
   std::vector<std::string> notes;        ///< what the numbers behind status words stand for
   std::vector<std::string> environment;  ///< one line a distinct machine or build
+  std::vector<std::string> footer;       ///< noise floor, the harness's own share, provenance
   /// Everything behind the tables, one record a cell and metric, in plan order.
   std::vector<ResultRow> records;
+  /// Values of each process behind the times, in plan order; only for formats that ask for raw
+  /// values.
+  std::vector<TimedSeries> timings;
 };
 
 /// What the store knows of one experiment.
@@ -57,9 +83,22 @@ struct ExperimentResults {
   Json config;  ///< resolved experiment; null when unknown
   std::vector<ResultRow> rows;
   std::vector<Json> environments;
+  std::vector<TimedSeries> timings = {};
+  std::vector<ProcessTotal> processes = {};
+  std::vector<Json> machine_checks = {};  ///< the newest of each profile
+  std::vector<Origin> origins = {};
 };
 
-/// Pure: equal results give equal documents.
-Document make_document(const ExperimentResults& results);
+/// How much of a document is made: sections are for long reports only.
+enum class Detail { kTables, kAll };
+
+/// Pure: equal results give equal documents. Throws UserError for a stored layout that fits no
+/// result.
+Document make_document(const ExperimentResults& results, Detail detail = Detail::kTables);
+
+struct Layout;
+/// The rows that the layout chooses, as the one table that it describes; with conditions alone, all
+/// of the usual report about those rows. Throws UserError for fields or metrics that no row has.
+Document make_document(const ExperimentResults& results, const Layout& layout);
 
 }  // namespace assay

@@ -14,6 +14,9 @@ namespace assay {
 
 struct Format {
   std::string name, summary;
+  std::string extension;  ///< of its files, without the point
+  /// Wants sections and raw values: Detail::kAll.
+  bool long_report = false;
   /// Text of one report with one document an experiment; ends with a newline unless empty.
   std::function<std::string(const std::vector<Document>&, const RenderOptions&)> render;
 };
@@ -24,6 +27,8 @@ class FormatRegistry {
   /// Throws UserError that lists the known names.
   [[nodiscard]] const Format& get(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> names() const;
+  /// Name of the format whose files have this extension, or "".
+  [[nodiscard]] std::string name_of_extension(const std::string& extension) const;
 
  private:
   std::map<std::string, Format> formats_;

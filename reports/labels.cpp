@@ -8,7 +8,7 @@
 namespace assay {
 namespace {
 
-using Flat = std::map<std::string, std::string>;
+using Flat = FlatParameters;
 
 void flatten(const Json& value, const std::string& name, Flat& flat) {
   if (value.is_object()) {
@@ -21,18 +21,6 @@ void flatten(const Json& value, const std::string& name, Flat& flat) {
   }
 }
 
-/// "calibration.tokens" -> "512", for the JSON text of parameters; other text is one entry.
-Flat parameters(const std::string& text) {
-  Flat flat;
-  const Json document = Json::parse(text, nullptr, false);
-  if (document.is_object()) {
-    flatten(document, "", flat);
-  } else if (!text.empty()) {
-    flat["params"] = text;
-  }
-  return flat;
-}
-
 using Varying = std::map<std::string, std::vector<std::string>>;
 
 /// A parameter that some entries lack varies too.
@@ -42,7 +30,7 @@ Varying varying(const std::map<std::string, std::set<std::string>>& texts_by_nam
     std::map<std::string, std::set<std::string>> values;
     std::map<std::string, std::size_t> counts;
     for (const std::string& text : texts) {
-      for (const auto& [key, value] : parameters(text)) {
+      for (const auto& [key, value] : flat_parameters(text)) {
         values[key].insert(value);
         ++counts[key];
       }
@@ -73,6 +61,17 @@ std::string varying_text(const Flat& flat, const Varying& by_name, const std::st
 
 }  // namespace
 
+FlatParameters flat_parameters(const std::string& text) {
+  Flat flat;
+  const Json document = Json::parse(text, nullptr, false);
+  if (document.is_object()) {
+    flatten(document, "", flat);
+  } else if (!text.empty()) {
+    flat["params"] = text;
+  }
+  return flat;
+}
+
 Labels::Labels(const std::vector<ResultRow>& rows) {
   std::map<std::string, std::set<std::string>> methods, suites;
   std::set<std::int64_t> seeds;
@@ -86,8 +85,8 @@ Labels::Labels(const std::vector<ResultRow>& rows) {
   several_seeds_ = seeds.size() > 1;
 }
 
-std::string Labels::method(const ResultRow& row) const {
-  const Flat flat = parameters(row.params);
+std::string Labels::make_method(const ResultRow& row) const {
+  const Flat flat = flat_parameters(row.params);
   std::set<std::string> shown;
   std::string label = row.method;
   const auto pattern = flat.find("pattern");
@@ -105,8 +104,20 @@ std::string Labels::method(const ResultRow& row) const {
   return label;
 }
 
-std::string Labels::suite(const ResultRow& row) const {
-  return row.suite + varying_text(parameters(row.suite_params), suite_varying_, row.suite, {});
+const std::string& Labels::method(const ResultRow& row) const {
+  const auto [place, added] = methods_.try_emplace({row.method, row.params, row.seed});
+  if (added) place->second = make_method(row);
+  return place->second;
+}
+
+const std::string& Labels::suite(const ResultRow& row) const {
+  const auto [place, added] = suites_.try_emplace({row.suite, row.suite_params});
+  if (added) place->second = make_suite(row);
+  return place->second;
+}
+
+std::string Labels::make_suite(const ResultRow& row) const {
+  return row.suite + varying_text(flat_parameters(row.suite_params), suite_varying_, row.suite, {});
 }
 
 }  // namespace assay

@@ -11,6 +11,7 @@ namespace assay {
 struct NumberStyle {
   double divisor = 1;
   std::string unit;
+  bool whole = false;  ///< counts: written without a point
 };
 
 /// Seconds become ms or us, bytes KiB to GiB, chosen by the smallest nonzero value; other units

@@ -39,8 +39,14 @@ std::size_t length_of(unsigned char lead) {
   return 0;
 }
 
-/// Takes one character off the front; nothing (and one byte taken) when it is not UTF-8.
-std::optional<char32_t> next(std::string_view& text) {
+std::size_t width_of(char32_t point) {
+  if (within(kNoWidth, point)) return 0;
+  return within(kWide, point) ? 2 : 1;
+}
+
+}  // namespace
+
+std::optional<char32_t> take_character(std::string_view& text) {
   const auto lead = static_cast<unsigned char>(text.front());
   const std::size_t length = length_of(lead);
   char32_t point = length == 1 ? lead : lead & (0x7FU >> length);
@@ -57,18 +63,11 @@ std::optional<char32_t> next(std::string_view& text) {
   return valid ? std::optional(point) : std::nullopt;
 }
 
-std::size_t width_of(char32_t point) {
-  if (within(kNoWidth, point)) return 0;
-  return within(kWide, point) ? 2 : 1;
-}
-
-}  // namespace
-
 std::string visible(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const std::string_view before = text;
-    const auto point = next(text);
+    const auto point = take_character(text);
     if (!point) {
       result += "\xEF\xBF\xBD";
     } else if (*point == '\n') {
@@ -88,7 +87,7 @@ std::string visible(std::string_view text) {
 
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
-  while (!text.empty()) width += width_of(next(text).value_or(0xFFFD));
+  while (!text.empty()) width += width_of(take_character(text).value_or(0xFFFD));
   return width;
 }
 
@@ -107,7 +106,7 @@ std::size_t fitting_bytes(std::string_view text, std::size_t width) {
   std::size_t used = 0;
   while (!rest.empty()) {
     std::string_view after = rest;
-    used += width_of(next(after).value_or(0xFFFD));
+    used += width_of(take_character(after).value_or(0xFFFD));
     if (used > width) break;
     rest = after;
   }

@@ -1,10 +1,15 @@
 #pragma once
 // Text in columns of a terminal: how wide it is, and what must not reach a terminal as it stands.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace assay {
+
+/// Takes one character off the front of a text that is not empty; nothing (and one byte taken) when
+/// it is not UTF-8.
+std::optional<char32_t> take_character(std::string_view& text);
 
 /// The text with control characters written out ("\n", "\x1b"), bidirectional controls too
 /// ("\u202e"), and bytes that are not UTF-8 replaced by U+FFFD.

@@ -18,6 +18,8 @@ void add_plan_command(CLI::App& program, CommandResult& result);
 void add_list_command(CLI::App& program, CommandResult& result);
 void add_describe_command(CLI::App& program, CommandResult& result);
 void add_report_command(CLI::App& program, CommandResult& result);
+void add_history_command(CLI::App& program, CommandResult& result);
+void add_import_command(CLI::App& program, CommandResult& result);
 void add_compare_command(CLI::App& program, CommandResult& result);
 void add_check_command(CLI::App& program, CommandResult& result);
 void add_speedup_command(CLI::App& program, CommandResult& result);

@@ -47,6 +47,8 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_list_command(program, result);
   add_describe_command(program, result);
   add_report_command(program, result);
+  add_history_command(program, result);
+  add_import_command(program, result);
   add_compare_command(program, result);
   add_check_command(program, result);
   add_speedup_command(program, result);

@@ -67,7 +67,10 @@ std::string render(const std::vector<Document>& documents, const RenderOptions&)
 }  // namespace
 
 void register_csv_format(FormatRegistry& registry) {
-  registry.add({"csv", "every value, one line each, RFC 4180", render});
+  registry.add({.name = "csv",
+                .summary = "every value, one line each, RFC 4180",
+                .extension = "csv",
+                .render = render});
 }
 
 }  // namespace assay

@@ -52,6 +52,7 @@ Json experiment(const Document& document) {
   return {{"title", document.title},
           {"warnings", document.warnings},
           {"environment", document.environment},
+          {"footer", document.footer},
           {"results", std::move(records)}};
 }
 
@@ -65,7 +66,10 @@ std::string render(const std::vector<Document>& documents, const RenderOptions&)
 }  // namespace
 
 void register_json_format(FormatRegistry& registry) {
-  registry.add({"json", "every value, strict JSON with sorted keys", render});
+  registry.add({.name = "json",
+                .summary = "every value, strict JSON with sorted keys",
+                .extension = "json",
+                .render = render});
 }
 
 }  // namespace assay

@@ -33,7 +33,7 @@ std::string header(const Table& table, const std::vector<NumberStyle>& styles) {
     const std::string title = column_title(table.columns[i], styles[i]);
     const std::string& group = table.columns[i].group;
     names += " " + escaped(group + (group.empty() || title.empty() ? "" : " ") + title) + " |";
-    rule += i == 0 ? " --- |" : " ---: |";
+    rule += i < table.labels ? " --- |" : " ---: |";
   }
   return names + "\n" + rule + "\n";
 }
@@ -66,6 +66,7 @@ std::string document_text(const Document& document) {
   if (!document.tables.empty()) {
     text += "Ranges: 95 % intervals. (0.50x): ratio to the dense model on the same machine.\n";
   }
+  for (const std::string& line : document.footer) text += "\n" + escaped(line) + "\n";
   for (const std::string& line : document.environment) text += "\nMachine: " + escaped(line) + "\n";
   return text;
 }
@@ -81,7 +82,10 @@ std::string render(const std::vector<Document>& documents, const RenderOptions&)
 }  // namespace
 
 void register_md_format(FormatRegistry& registry) {
-  registry.add({"md", "tables in GitHub-flavoured Markdown", render});
+  registry.add({.name = "md",
+                .summary = "tables in GitHub-flavoured Markdown",
+                .extension = "md",
+                .render = render});
 }
 
 }  // namespace assay

@@ -36,6 +36,10 @@ struct Laid {
   std::vector<std::string> cells;
   std::vector<Colour> colours;
   std::size_t width = 0;
+  bool words = false;  ///< nothing but labels: read from the left
+  [[nodiscard]] std::string padded(const std::string& text) const {
+    return words ? pad_right(text, width) : pad_left(text, width);
+  }
 };
 
 std::string with_parts(const CellText& text, std::size_t value, std::size_t interval,
@@ -52,7 +56,8 @@ Laid lay_out(const Table& table, std::size_t column) {
             visible(column_title(table.columns[column], style)),
             {},
             {},
-            0};
+            0,
+            !table.rows.empty()};
   std::vector<CellText> texts;
   std::size_t value = 0, interval = 0, ratio = 0;
   for (const auto& row : table.rows) {
@@ -67,6 +72,7 @@ Laid lay_out(const Table& table, std::size_t column) {
   laid.width = std::max(display_width(laid.group), display_width(laid.title));
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const TableCell::Kind kind = table.rows[i][column].kind;
+    laid.words = laid.words && kind == TableCell::Kind::kLabel;
     laid.cells.push_back(kind == TableCell::Kind::kValue
                              ? with_parts(texts[i], value, interval, ratio)
                              : texts[i].value);
@@ -99,8 +105,8 @@ std::string block(const std::vector<Laid>& columns, std::size_t first, std::size
   std::size_t width = columns[0].width;
   for (std::size_t i = first; i < last; ++i) {
     const bool repeated = i > first && columns[i].group == columns[i - 1].group;
-    groups += kGap + pad_left(repeated ? "" : columns[i].group, columns[i].width);
-    titles += kGap + pad_left(columns[i].title, columns[i].width);
+    groups += kGap + columns[i].padded(repeated ? "" : columns[i].group);
+    titles += kGap + columns[i].padded(columns[i].title);
     width += kGapWidth + columns[i].width;
   }
   std::string text = trimmed(groups).empty() ? "" : trimmed(groups) + "\n";
@@ -111,7 +117,7 @@ std::string block(const std::vector<Laid>& columns, std::size_t first, std::size
     std::string line = pad_right(columns[0].cells[row], columns[0].width);
     for (std::size_t i = first; i < last; ++i) {
       const Laid& column = columns[i];
-      line += kGap + paint(pad_left(column.cells[row], column.width), column.colours[row], colour);
+      line += kGap + paint(column.padded(column.cells[row]), column.colours[row], colour);
     }
     text += trimmed(line) + "\n";
   }
@@ -191,6 +197,7 @@ std::string document_text(const Document& document, const RenderOptions& options
     text += wrapped("Ranges: 95 % intervals. 0.50x: ratio to the dense model on the same machine.",
                     options);
   }
+  for (const std::string& line : document.footer) text += wrapped(visible(line), options);
   for (const std::string& line : document.environment) {
     text += wrapped("Machine: " + visible(line), options);
   }
@@ -208,7 +215,10 @@ std::string render(const std::vector<Document>& documents, const RenderOptions& 
 }  // namespace
 
 void register_terminal_format(FormatRegistry& registry) {
-  registry.add({"terminal", "tables that fit the terminal", render});
+  registry.add({.name = "terminal",
+                .summary = "tables that fit the terminal",
+                .extension = "txt",
+                .render = render});
 }
 
 }  // namespace assay

@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/help.h"
+#include "harness/store/import_csv.h"
+
+namespace assay {
+namespace {
+
+struct ImportArguments {
+  std::string file, experiment;
+  std::string database = "results.db";
+};
+
+void import_file(const ImportArguments& arguments) {
+  const std::filesystem::path file = arguments.file;
+  const std::string name =
+      arguments.experiment.empty() ? file.stem().string() : arguments.experiment;
+  Store store = Store::open(arguments.database);
+  const ImportCounts counts = import_csv(store, file, name);
+  fmt::print("{}: {} cells with {} values and {} gaps from {}\n", name, counts.cells, counts.values,
+             counts.gaps, arguments.file);
+}
+
+}  // namespace
+
+void add_import_command(CLI::App& program, CommandResult&) {
+  CLI::App* command =
+      add_command(program, "import",
+                  "Read results that were measured elsewhere out of a CSV file. They are marked as "
+                  "imported everywhere, and nothing measured is compared with them",
+                  "assay import published.csv --db results.db");
+  const auto arguments = std::make_shared<ImportArguments>();
+  command
+      ->add_option("file", arguments->file,
+                   "CSV with model, method, suite, metric, value; docs/formats/report.md has the "
+                   "other columns")
+      ->required();
+  command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->capture_default_str();
+  command->add_option("--experiment", arguments->experiment,
+                      "Name of the experiment; default: that of the file");
+  command->callback([arguments] { import_file(*arguments); });
+}
+
+}  // namespace assay

@@ -1,0 +1,93 @@
+// Google Benchmark's JSON: its compare.py reads our times. One entry a process, because the process
+// is what repeats; times within one process are not independent.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "reports/cells.h"
+#include "reports/format.h"
+
+namespace assay {
+namespace {
+
+constexpr double kNanoseconds = 1e9;
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+/// Medians of the processes that measured anything, in seconds.
+std::vector<double> process_medians(const TimedSeries& series) {
+  std::vector<double> medians;
+  for (const ProcessValues& process : series.processes) {
+    if (!process.values.empty()) medians.push_back(median_of(process.values));
+  }
+  return medians;
+}
+
+void add_entries(Json& benchmarks, const std::string& name, const TimedSeries& series) {
+  const std::vector<double> medians = process_medians(series);
+  for (std::size_t i = 0; i < medians.size(); ++i) {
+    // cpu_time repeats real_time: only wall time is measured, and compare.py wants both.
+    benchmarks.push_back({{"name", name},
+                          {"run_name", name},
+                          {"run_type", "iteration"},
+                          {"family_index", benchmarks.size()},
+                          {"per_family_instance_index", 0},
+                          {"repetitions", medians.size()},
+                          {"repetition_index", i},
+                          {"threads", 1},
+                          {"iterations", 1},
+                          {"real_time", medians[i] * kNanoseconds},
+                          {"cpu_time", medians[i] * kNanoseconds},
+                          {"time_unit", "ns"}});
+  }
+}
+
+void add_document(Json& benchmarks, const Document& document) {
+  const Cells cells(document.records);
+  std::map<std::string, const ReportCell*> by_key;
+  for (const ReportCell& cell : cells.cells()) by_key.emplace(cell.first->cell_key, &cell);
+  for (const TimedSeries& series : document.timings) {
+    const auto found = by_key.find(series.cell_key);
+    if (found == by_key.end() || series.unit != "s") continue;
+    const ReportCell& cell = *found->second;
+    add_entries(benchmarks,
+                fmt::format("{}/{}/{}/{}/{}", document.name, cell.first->model, cell.suite,
+                            cell.method, series.metric),
+                series);
+  }
+}
+
+std::string render(const std::vector<Document>& documents, const RenderOptions&) {
+  Json benchmarks = Json::array();
+  Json machines = Json::array();
+  for (const Document& document : documents) {
+    add_document(benchmarks, document);
+    for (const std::string& line : document.environment) machines.push_back(line);
+  }
+  const Json report = {
+      {"context",
+       {{"executable", "assay"},
+        {"library_build_type", "release"},
+        {"machines", machines},
+        {"warnings", documents.empty() ? Json::array() : Json(documents.front().warnings)}}},
+      {"benchmarks", benchmarks}};
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+void register_benchmark_format(FormatRegistry& registry) {
+  registry.add({.name = "benchmark",
+                .summary = "times as Google Benchmark's JSON, for its compare.py",
+                .extension = "benchmark.json",
+                .long_report = true,
+                .render = render});
+}
+
+}  // namespace assay

@@ -1,0 +1,306 @@
+#include "reports/layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+
+#include "harness/base/errors.h"
+#include "harness/base/layout_fields.h"
+#include "harness/base/text.h"
+#include "reports/fields.h"
+#include "reports/headlines.h"
+
+namespace assay {
+namespace {
+
+std::optional<double> number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+bool equal(const std::string& a, const std::string& b) {
+  const auto x = number(a), y = number(b);
+  return x && y ? *x == *y : matches_glob(b, a);
+}
+
+bool any_equal(const std::string& text, const std::vector<std::string>& values) {
+  return std::any_of(values.begin(), values.end(),
+                     [&](const std::string& value) { return equal(text, value); });
+}
+
+bool holds(const Condition& condition, const std::string& text) {
+  if (condition.op == "=") return any_equal(text, condition.values);
+  if (condition.op == "!=") return !any_equal(text, condition.values);
+  const auto x = number(text), y = number(condition.values.front());
+  if (!x || !y) return false;
+  if (condition.op == "<") return *x < *y;
+  if (condition.op == "<=") return *x <= *y;
+  return condition.op == ">" ? *x > *y : *x >= *y;
+}
+
+bool wanted_metric(const ResultRow& row, const std::vector<std::string>& columns) {
+  return std::any_of(columns.begin(), columns.end(),
+                     [&](const std::string& glob) { return matches_glob(glob, row.metric); });
+}
+
+/// Tags that the columns name, in their order; those of one glob in order of appearance.
+std::vector<std::string> tags_of(const std::vector<ResultRow>& rows, const Layout& layout) {
+  std::vector<std::string> seen, tags;
+  for (const ResultRow& row : rows) {
+    if (!row.metric.empty() && std::find(seen.begin(), seen.end(), row.metric) == seen.end()) {
+      seen.push_back(row.metric);
+    }
+  }
+  std::vector<std::string> globs = layout.columns;
+  if (globs.empty()) {
+    for (const Headline& headline : headlines()) globs.push_back(headline.tag);
+  }
+  for (const std::string& glob : globs) {
+    bool any = false;
+    for (const std::string& tag : seen) {
+      if (!matches_glob(glob, tag)) continue;
+      any = true;
+      if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+    }
+    if (!any && !layout.columns.empty() && !seen.empty()) {
+      throw UserError(unknown_name_message("metric", glob, seen));
+    }
+  }
+  return tags;
+}
+
+using Key = std::vector<std::string>;
+
+Key key_of(const Fields& fields, const ResultRow& row, const std::vector<std::string>& names) {
+  Key key;
+  for (const std::string& name : names) key.push_back(fields.text(row, name));
+  return key;
+}
+
+std::string title_of(const std::string& tag) {
+  for (const Headline& headline : headlines()) {
+    if (headline.tag == tag && !headline.title.empty()) return headline.title;
+  }
+  return tag;
+}
+
+/// What is the same in every suite: a column of its own, whatever the suites make columns of.
+bool of_artefact(const std::string& tag) {
+  for (const char* start : {"model/", "fit/", "artefact/", "achieved_sparsity"}) {
+    if (tag.starts_with(start)) return true;
+  }
+  return false;
+}
+
+bool shows_ratio(const std::string& tag) {
+  for (const Headline& headline : headlines()) {
+    if (headline.tag == tag) return headline.ratio;
+  }
+  return true;
+}
+
+/// A column: one pivot key and one metric.
+struct Column {
+  Key key;
+  std::string tag;
+  auto operator<=>(const Column&) const = default;
+};
+
+/// Everything sorted into places; orders are those of first appearance.
+struct Grid {
+  std::vector<Key> lines, keys;
+  std::map<std::pair<Key, Column>, std::vector<const ResultRow*>> values;
+  std::map<std::pair<Key, Key>, const ResultRow*> failures;  ///< by line and pivot key
+  std::map<Column, const ResultRow*> any;
+  bool whole = false;  ///< some column belongs to no pivot key
+};
+
+Grid grid_of(const std::vector<ResultRow>& rows, const Layout& layout, const Fields& fields) {
+  Grid grid;
+  std::set<Key> lines, keys;
+  for (const ResultRow& row : rows) {
+    if (!row.metric.empty() && !layout.columns.empty() && !wanted_metric(row, layout.columns)) {
+      continue;
+    }
+    const Key line = key_of(fields, row, layout.group_by);
+    const bool by_suite = layout.pivot.size() == 1 && layout.pivot.front() == "suite";
+    const Key key = by_suite && of_artefact(row.metric) ? Key{} : key_of(fields, row, layout.pivot);
+    if (lines.insert(line).second) grid.lines.push_back(line);
+    if (!key.empty() && keys.insert(key).second) grid.keys.push_back(key);
+    if (key.empty()) grid.whole = true;
+    if (row.metric.empty()) {
+      grid.failures.emplace(std::pair{line, key}, &row);
+      continue;
+    }
+    const Column column{key, row.metric};
+    grid.values[{line, column}].push_back(&row);
+    grid.any.emplace(column, &row);
+  }
+  return grid;
+}
+
+std::string differing_fields(const std::vector<const ResultRow*>& rows, const Fields& fields) {
+  std::string text;
+  for (const std::string& name : fields.names()) {
+    if (name == "setting") continue;
+    const std::string first = fields.text(*rows.front(), name);
+    const bool differ = std::any_of(rows.begin(), rows.end(), [&](const ResultRow* row) {
+      return fields.text(*row, name) != first;
+    });
+    if (differ) text += (text.empty() ? "" : ", ") + name;
+  }
+  return text.empty() ? "convention" : text;
+}
+
+TableCell with_note(TableCell cell, const std::string& text, std::vector<std::string>& notes) {
+  auto found = std::find(notes.begin(), notes.end(), text);
+  if (found == notes.end()) found = notes.insert(notes.end(), text);
+  cell.note = static_cast<std::size_t>(found - notes.begin()) + 1;
+  return cell;
+}
+
+TableCell status_cell(const std::string& word, const std::string& reason,
+                      std::vector<std::string>& notes) {
+  TableCell cell;
+  cell.kind = TableCell::Kind::kStatus;
+  cell.text = word;
+  return reason.empty() ? cell : with_note(cell, word + ": " + reason, notes);
+}
+
+/// The same value in several places (a model is as large in every suite) is one value.
+bool one_value(const std::vector<const ResultRow*>& rows) {
+  return std::all_of(rows.begin(), rows.end(), [&](const ResultRow* row) {
+    return row->value == rows.front()->value && row->convention == rows.front()->convention &&
+           row->status == rows.front()->status;
+  });
+}
+
+TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const Fields& fields,
+                  std::vector<std::string>& notes) {
+  const auto found = grid.values.find({line, column});
+  if (found == grid.values.end()) {
+    const auto failed = grid.failures.find({line, column.key});
+    return failed == grid.failures.end()
+               ? TableCell{}
+               : status_cell(failed->second->status, failed->second->reason, notes);
+  }
+  const ResultRow& row = *found->second.front();
+  if (!one_value(found->second)) {
+    return status_cell("SEVERAL",
+                       fmt::format("values that differ in {}; add that to group-by or pivot, or "
+                                   "choose with where",
+                                   differing_fields(found->second, fields)),
+                       notes);
+  }
+  if (!row.value) return status_cell("NOT MEASURED", row.reason, notes);
+  TableCell cell;
+  cell.kind = TableCell::Kind::kValue;
+  cell.value = row.value;
+  cell.lo = row.lo;
+  cell.hi = row.hi;
+  if (row.method != "dense" && shows_ratio(row.metric)) cell.ratio = row.ratio;
+  return cell;
+}
+
+void add_columns(std::vector<Column>& columns, const Grid& grid, const Key& key,
+                 const std::vector<std::string>& tags) {
+  for (const std::string& tag : tags) {
+    if (grid.any.contains({key, tag})) columns.push_back({key, tag});
+  }
+}
+
+std::vector<Column> columns_of(const Grid& grid, const std::vector<std::string>& tags) {
+  std::vector<Column> columns;
+  for (const Key& key : grid.keys) {
+    const std::size_t before = columns.size();
+    add_columns(columns, grid, key, tags);
+    // Where nothing was measured there is still a place for the status words.
+    if (columns.size() == before) columns.push_back({key, ""});
+  }
+  if (grid.whole) add_columns(columns, grid, {}, tags);
+  if (columns.empty() && grid.whole) columns.push_back({{}, ""});
+  return columns;
+}
+
+}  // namespace
+
+Layout layout_from_json(const Json& document) {
+  try {
+    return {document.at("name"),     document.at("title"), document.at("where"),
+            document.at("group_by"), document.at("pivot"), document.at("columns")};
+  } catch (const Json::exception& error) {
+    throw UserError(fmt::format("a stored report layout cannot be read: {}", error.what()));
+  }
+}
+
+std::vector<ResultRow> rows_where(const std::vector<ResultRow>& rows,
+                                  const std::vector<std::string>& conditions) {
+  if (conditions.empty()) return rows;
+  const Fields fields(rows);
+  std::vector<Condition> parsed;
+  for (const std::string& text : conditions) {
+    parsed.push_back(parse_condition(text));
+    if (!rows.empty()) fields.require(parsed.back().field);
+  }
+  std::vector<ResultRow> kept;
+  for (const ResultRow& row : rows) {
+    const bool all = std::all_of(parsed.begin(), parsed.end(), [&](const Condition& condition) {
+      // A cell without result has no metric to be chosen by: it stays, as a status.
+      if (condition.field == "metric" && row.metric.empty()) return true;
+      return holds(condition, fields.text(row, condition.field));
+    });
+    if (all) kept.push_back(row);
+  }
+  return kept;
+}
+
+Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked,
+                   std::vector<std::string>& notes) {
+  Layout layout = asked;
+  if (layout.group_by.empty()) layout.group_by = {"setting"};
+  const auto& lines = layout.group_by;
+  if (layout.pivot.empty() && std::find(lines.begin(), lines.end(), "suite") == lines.end()) {
+    layout.pivot = {"suite"};
+  }
+  const Fields fields(rows);
+  Table table;
+  table.title = layout.title;
+  for (const auto* names : {&layout.group_by, &layout.pivot}) {
+    for (const std::string& name : *names) {
+      if (!rows.empty()) fields.require(name);
+    }
+  }
+  const Grid grid = grid_of(rows, layout, fields);
+  const std::vector<Column> columns = columns_of(grid, tags_of(rows, layout));
+  table.labels = layout.group_by.size();
+  for (const std::string& name : layout.group_by) {
+    table.columns.push_back({"", name == "setting" ? "method" : name, "", 0});
+  }
+  for (const Column& column : columns) {
+    const auto any = grid.any.find(column);
+    const ResultRow* row = any == grid.any.end() ? nullptr : any->second;
+    table.columns.push_back({join(column.key, ", "), title_of(column.tag),
+                             row == nullptr ? "" : row->unit, row == nullptr ? 0 : row->direction,
+                             row == nullptr ? "" : row->convention});
+  }
+  for (const Key& line : grid.lines) {
+    std::vector<TableCell> cells;
+    for (const std::string& text : line) {
+      cells.emplace_back();
+      cells.back().kind = TableCell::Kind::kLabel;
+      cells.back().text = text;
+    }
+    for (const Column& column : columns) {
+      cells.push_back(cell_of(grid, line, column, fields, notes));
+    }
+    table.rows.push_back(std::move(cells));
+  }
+  return table;
+}
+
+}  // namespace assay

@@ -1,0 +1,192 @@
+#include "reports/sections/sections.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "reports/numbers.h"
+#include "reports/pareto.h"
+
+namespace assay {
+namespace {
+
+std::optional<double> scaled(std::optional<double> value, double divisor) {
+  return value ? std::optional(*value / divisor) : std::nullopt;
+}
+
+const ResultRow* row_in(const Arm& arm, const BenchMetric& metric) {
+  const ReportCell* cell = arm.cell(metric.suite);
+  return cell == nullptr ? nullptr : cell->metric(metric.any->metric);
+}
+
+std::string with_ratio(const Arm& arm, const ResultRow& row) {
+  return arm.dense() || !row.ratio ? "" : fmt::format(", {} dense", ratio_text(row.ratio));
+}
+
+void add_to(std::vector<BenchMetric>& metrics, const Arm& arm, const ReportCell& cell,
+            const ResultRow& row) {
+  auto found = std::find_if(metrics.begin(), metrics.end(), [&](const BenchMetric& m) {
+    return m.suite == cell.suite && m.any->metric == row.metric;
+  });
+  if (found == metrics.end()) {
+    metrics.push_back({metric_name(cell.suite, row), cell.suite, &row, {}, {}});
+    found = metrics.end() - 1;
+  }
+  found->values.push_back({&arm, &row});
+}
+
+void mark_front(Plot& plot) {
+  std::vector<std::pair<double, double>> points;
+  std::vector<PlotPoint*> places;
+  for (PlotSeries& series : plot.series) {
+    for (PlotPoint& point : series.points) {
+      points.emplace_back(point.x, *point.y);
+      places.push_back(&point);
+    }
+  }
+  for (const std::size_t i : pareto_front(points, plot.x.direction, plot.y.direction)) {
+    places[i]->marked = true;
+  }
+}
+
+}  // namespace
+
+std::vector<Section> make_sections(const SectionInput& input) {
+  std::vector<Section> sections;
+  for (const auto& make : {summary_section, speed_section, size_section, break_even_section,
+                           layers_section, predictor_section, cost_section, time_spent_section,
+                           distributions_section, provenance_section}) {
+    Section section = make(input);
+    if (section.empty()) continue;
+    limit_plots(section);
+    for (Plot& plot : section.plots) limit_series(plot);
+    sections.push_back(std::move(section));
+  }
+  return sections;
+}
+
+void limit_plots(Section& section) {
+  if (section.plots.size() <= kMostPlots) return;
+  section.text.push_back(
+      fmt::format("The first {} of {} pictures; all values are in the tables. Choose others with "
+                  "--where.",
+                  kMostPlots, section.plots.size()));
+  section.plots.resize(kMostPlots);
+}
+
+void limit_series(Plot& plot) {
+  const auto say = [&](std::size_t shown, std::size_t all) {
+    plot.caption += fmt::format("{}The first {} of {} are drawn; choose others with --where.",
+                                plot.caption.empty() ? "" : " ", shown, all);
+  };
+  if (plot.kind == Plot::Kind::kBars && plot.categories.size() > kMostBars) {
+    say(kMostBars, plot.categories.size());
+    plot.categories.resize(kMostBars);
+    for (PlotSeries& series : plot.series) {
+      std::erase_if(series.points, [](const PlotPoint& point) { return point.x >= kMostBars; });
+    }
+  }
+  const bool joined = plot.kind == Plot::Kind::kLine || plot.kind == Plot::Kind::kDistribution;
+  if (joined && plot.series.size() > kMostSeries) {
+    say(kMostSeries, plot.series.size());
+    plot.series.resize(kMostSeries);
+  }
+}
+
+TableCell label_cell(const std::string& text) {
+  TableCell cell;
+  cell.kind = TableCell::Kind::kLabel;
+  cell.text = text;
+  return cell;
+}
+
+TableCell number_cell(std::optional<double> value) {
+  TableCell cell;
+  if (!value || !std::isfinite(*value)) return cell;
+  cell.kind = TableCell::Kind::kValue;
+  cell.value = value;
+  return cell;
+}
+
+TableCell value_cell(const ResultRow* row) {
+  if (row == nullptr) return {};
+  TableCell cell = number_cell(row->value);
+  if (cell.kind == TableCell::Kind::kValue) {
+    cell.lo = row->lo;
+    cell.hi = row->hi;
+  }
+  return cell;
+}
+
+std::vector<BenchMetric> bench_metrics(const Bench& bench, bool (*wanted)(const ResultRow&)) {
+  std::vector<BenchMetric> metrics;
+  for (const Arm& arm : bench.arms) {
+    for (const ReportCell* cell : arm.cells) {
+      for (const ResultRow* row : cell->metrics) {
+        if (row->value && std::isfinite(*row->value) && wanted(*row)) {
+          add_to(metrics, arm, *cell, *row);
+        }
+      }
+    }
+  }
+  for (BenchMetric& metric : metrics) {
+    for (const Arm& arm : bench.arms) {
+      const ReportCell* cell = arm.cell(metric.suite);
+      if (cell != nullptr && cell->metric(metric.any->metric) == nullptr) {
+        metric.gaps.push_back({&arm, cell->first});
+      }
+    }
+  }
+  return metrics;
+}
+
+PlotAxis axis_of(const BenchMetric& metric, double& divisor) {
+  std::vector<double> values;
+  for (const ArmValue& value : metric.values) values.push_back(*value.row->value);
+  const NumberStyle style = style_for(metric.any->unit, values);
+  divisor = style.divisor;
+  PlotAxis axis{metric.name, style.unit, false, metric.any->direction};
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  axis.logarithmic = *least > 0 && *most > 10 * *least;
+  return axis;
+}
+
+Plot front_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& other) {
+  Plot plot;
+  double x_divisor = 1, y_divisor = 1;
+  plot.kind = Plot::Kind::kScatter;
+  plot.x = axis_of(other, x_divisor);
+  plot.y = axis_of(quality, y_divisor);
+  plot.title = fmt::format("{} against {}: {}", quality.name, other.name, bench.title);
+  std::map<std::string, std::size_t> places;
+  for (const Arm& arm : bench.arms) {
+    const ResultRow* x = row_in(arm, other);
+    const ResultRow* y = row_in(arm, quality);
+    if (x == nullptr || y == nullptr) continue;
+    const std::string& method = arm.first->method;
+    const auto [place, added] = places.emplace(method, plot.series.size());
+    if (added) plot.series.push_back({method, {}});
+    plot.series[place->second].points.push_back(
+        {arm.label + with_ratio(arm, *x), *x->value / x_divisor, *y->value / y_divisor,
+         scaled(x->lo, x_divisor), scaled(x->hi, x_divisor), scaled(y->lo, y_divisor),
+         scaled(y->hi, y_divisor)});
+  }
+  mark_front(plot);
+  return plot;
+}
+
+std::pair<int, std::string> layer_of(const std::string& text) {
+  const std::size_t at = text.find("layer.");
+  if (at == std::string::npos) return {-1, text};
+  int layer = -1;
+  const char* first = text.data() + at + 6;
+  const auto [end, error] = std::from_chars(first, text.data() + text.size(), layer);
+  if (error != std::errc()) return {-1, text};
+  std::string rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (!rest.empty()) rest.erase(0, 1);
+  return {layer, text.substr(0, at) + rest};
+}
+
+}  // namespace assay
