@@ -149,6 +149,8 @@ rows = [
   { id = "fast", against = "dense", device = "cuda", batch = 1, value = 1.24 },
   { id = "fast.random", against = "dense", device = "cuda", weights = "random", value = 1.24 },
   { id = "fast.other", baseline = "slow", device = "cuda", value = 1.24 },
+  { id = "fast.base", baseline = "slow.dense", device = "cuda", value = 1.24 },
+  { id = "slow.dense", metric = "latency", method = "dense", params = {}, device = "cuda", unit = "ms", value = 50 },
   { id = "fast.where", against = "dense", value = 1.24 },
   { id = "fast.stack", against = "dense", device = "cuda", stack = "vLLM", value = 1.6 },
   { id = "fast.offload", against = "dense", device = "cuda", regime = "offload", value = 6.97 },

@@ -85,11 +85,20 @@ bool counts(const std::string& param, const Claim& claim) {
   return param != "sparsity" || claim.params->value("pattern", "unstructured") == "unstructured";
 }
 
+/// Of another method only what the claim itself sets is asked, and only where both have it.
+Json asked_params(const Claim& claim, const Measured& measured, const MethodKnowledge& methods) {
+  if (!claim.params || !methods.has(claim.method)) return Json::object();
+  Json asked = Json::object();
+  if (measured.row.method == claim.method) asked = methods.defaults.at(claim.method);
+  for (const auto& [name, value] : claim.params->items()) {
+    if (measured.row.method == claim.method || measured.params.contains(name)) asked[name] = value;
+  }
+  return asked;
+}
+
 void about_setting(const Claim& claim, const Measured& measured, const MethodKnowledge& methods,
                    Reasons& reasons) {
-  if (!claim.params || !methods.has(claim.method)) return;
-  Json asked = methods.defaults.at(claim.method);
-  asked.update(*claim.params);
+  const Json asked = asked_params(claim, measured, methods);
   std::vector<std::string> found;
   for (const auto& [name, wanted] : asked.items()) {
     const Json here = measured.params.value(name, Json());
@@ -181,10 +190,8 @@ Reasons differences(const ClaimSet& claims, const ClaimOf& of, const Measured& m
   about_model(of, measured, reasons);
   about_data(claims, claim, measured, reasons);
   about_cell(claim, measured, reasons);
-  if (measured.row.method == claim.method) {
-    about_setting(claim, measured, methods, reasons);
-    about_calibration(claim, measured, reasons);
-  }
+  about_setting(claim, measured, methods, reasons);
+  if (measured.row.method == claim.method) about_calibration(claim, measured, reasons);
   about_kind(*claims.metric_of(claim), claim, measured, reasons);
   return reasons;
 }

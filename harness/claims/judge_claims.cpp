@@ -73,10 +73,11 @@ class Judge {
     return found;
   }
 
-  /// Its own method, or another one that the paper compares with; dense only beside dense.
+  /// Its own method; where the setting is known also the others that the paper compares with, but
+  /// dense only beside dense.
   static std::set<std::string> family(const ClaimOf& of) {
     std::set<std::string> methods{of.claim->method};
-    if (of.claim->method == kDense) return methods;
+    if (of.claim->method == kDense || !of.claim->params) return methods;
     for (const Claim& other : of.paper->claims) {
       if (other.method != kDense) methods.insert(other.method);
     }

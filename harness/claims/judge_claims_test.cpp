@@ -186,6 +186,16 @@ TEST_F(JudgeClaims, TheNearestMeasurementSpeaks) {
       << "the dense model is no stand-in for a compressed one";
 }
 
+TEST_F(JudgeClaims, AnotherMethodIsNearOnlyAtTheSameSetting) {
+  Measured at70 = measured_wanda(90);
+  at70.params["sparsity"] = 0.7;
+  const std::vector<Measured> wandas = {at70, measured_wanda(6.42)};
+  EXPECT_EQ(judge("magnitude50", wandas).here, 6.42);
+  EXPECT_THAT(codes("magnitude50", wandas), ElementsAre("other_method"));
+  EXPECT_THAT(codes("magnitude50", {at70}), ElementsAre("other_method", "other_setting"));
+  EXPECT_FALSE(judge("ours", wandas).nearest) << "a setting that nobody can set is near nothing";
+}
+
 TEST_F(JudgeClaims, PercentAndFractionAreTheSameShare) {
   Measured piqa = measured_dense();
   piqa.row.suite = "piqa";
@@ -213,6 +223,7 @@ TEST_F(JudgeClaims, PercentAndFractionAreTheSameShare) {
 
 TEST_F(JudgeClaims, RatiosAreComparedWithRatios) {
   EXPECT_EQ(verdict("fast", {measured_time(1 / 1.24)}), kYes);
+  EXPECT_EQ(verdict("fast.base", {measured_time(1 / 1.24)}), kYes) << "a row of the dense model";
   EXPECT_NEAR(*judge("fast", {measured_time(0.8)}).here, 1.25, 1e-12) << "a time of 0.8: 1.25x";
   EXPECT_EQ(verdict("fast", {measured_time(1 / 1.36)}), kYes) << "10 %";
   EXPECT_EQ(verdict("fast", {measured_time(1 / 1.37)}), kNo);

@@ -51,10 +51,19 @@ void about_data(const ClaimSet& claims, const Claim& claim, Reasons& reasons) {
   }
 }
 
-bool against_dense(const Claim& claim) { return claim.against == "dense"; }
+/// Either said so, or a row of the dense model that ran on no other stack.
+bool against_dense(const ClaimSet& claims, const Claim& claim) {
+  if (claim.baseline.empty()) return claim.against == "dense";
+  for (const Paper& paper : claims.papers) {
+    for (const Claim& other : paper.claims) {
+      if (other.id == claim.baseline) return other.method == "dense" && other.stack.empty();
+    }
+  }
+  return false;
+}
 
-void about_ratio(const Claim& claim, Reasons& reasons) {
-  if (!against_dense(claim)) {
+void about_ratio(const ClaimSet& claims, const Claim& claim, Reasons& reasons) {
+  if (!against_dense(claims, claim)) {
     reasons.push_back(
         {"baseline_differs", fmt::format("other baseline ({})",
                                          claim.baseline.empty() ? claim.against : claim.baseline)});
@@ -71,7 +80,7 @@ void about_ratio(const Claim& claim, Reasons& reasons) {
 void about_kind(const ClaimSet& claims, const Claim& claim, Reasons& reasons) {
   const ClaimMetric* metric = claims.metric_of(claim);
   if (metric == nullptr) return;
-  if (metric->kind == MetricKind::kSpeedup) about_ratio(claim, reasons);
+  if (metric->kind == MetricKind::kSpeedup) about_ratio(claims, claim, reasons);
   if (metric->kind == MetricKind::kTime) {
     reasons.push_back({"absolute_time",
                        claim.hardware.empty()
