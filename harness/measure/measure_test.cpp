@@ -31,6 +31,24 @@ TEST(Memory, SeesPagesComeAndThePeakStay) {
   EXPECT_GE(peak_rss_bytes().value(), during - (std::int64_t{4} << 20));
 }
 
+TEST(Memory, TheWatchSeesAPassOnly) {
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
+  const auto touch = [] {
+    void* pages =
+        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memset(pages, 1, kBytes);
+    return pages;
+  };
+  ::munmap(touch(), kBytes);  // before the watch: VmHWM would still tell
+  ResidentWatch watch;
+  const std::int64_t before = watch.peak_bytes().value();
+  EXPECT_LT(before, peak_rss_bytes().value());
+  void* pages = touch();
+  EXPECT_GT(watch.peak_bytes().value() - before, static_cast<std::int64_t>(kBytes / 10 * 9));
+  ::munmap(pages, kBytes);
+  EXPECT_GT(watch.peak_bytes().value() - before, static_cast<std::int64_t>(kBytes / 10 * 9));
+}
+
 TEST(Affinity, PinsTheThreadAndThoseItStarts) {
   const std::vector<int> allowed = allowed_cores();
   ASSERT_FALSE(allowed.empty());

@@ -1,9 +1,13 @@
 #include "harness/measure/memory.h"
 
+#include <chrono>
+
 #include "harness/measure/proc_file.h"
 
 namespace assay {
 namespace {
+
+constexpr std::chrono::milliseconds kLook{10};
 
 std::optional<std::int64_t> status_bytes(const std::string& key) {
   const std::string value = proc_value("/proc/self/status", key);
@@ -15,5 +19,25 @@ std::optional<std::int64_t> status_bytes(const std::string& key) {
 
 std::optional<std::int64_t> peak_rss_bytes() { return status_bytes("VmHWM"); }
 std::optional<std::int64_t> current_rss_bytes() { return status_bytes("VmRSS"); }
+
+ResidentWatch::ResidentWatch()
+    : thread_([this](const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        do {
+          look();
+        } while (!wake_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); }));
+      }) {}
+
+/// Call with the mutex held.
+void ResidentWatch::look() {
+  const auto now = current_rss_bytes();
+  if (now && *now > peak_.value_or(0)) peak_ = now;
+}
+
+std::optional<std::int64_t> ResidentWatch::peak_bytes() {
+  const std::lock_guard lock(mutex_);
+  look();
+  return peak_;
+}
 
 }  // namespace assay

@@ -1,8 +1,11 @@
 #pragma once
 // Resident memory of this process, as the kernel counts it.
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 namespace assay {
 
@@ -12,5 +15,21 @@ namespace assay {
 std::optional<std::int64_t> peak_rss_bytes();
 /// VmRSS: the resident set now.
 std::optional<std::int64_t> current_rss_bytes();
+
+/// Looks at the resident set every 10 ms on a thread of its own and keeps the highest; VmHWM cannot
+/// be set back. Ends with its scope.
+class ResidentWatch {
+ public:
+  ResidentWatch();
+  /// With a look of its own at the end.
+  [[nodiscard]] std::optional<std::int64_t> peak_bytes();
+
+ private:
+  void look();
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::optional<std::int64_t> peak_;
+  std::jthread thread_;  // last: ends before what it uses
+};
 
 }  // namespace assay
