@@ -13,6 +13,7 @@
 #include "reports/headlines.h"
 #include "reports/labels.h"
 #include "reports/layout.h"
+#include "reports/measuring_lines.h"
 #include "reports/sections/sections.h"
 
 namespace assay {
@@ -259,6 +260,7 @@ Document make_document(const ExperimentResults& results, Detail detail) {
     Section layouts = layouts_section(results, document.notes);
     if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
   }
+  for (std::string& note : remark_notes(results.remarks)) document.notes.push_back(std::move(note));
   document.environment = environment_lines(results.environments);
   document.footer = footer_lines(results);
   return document;

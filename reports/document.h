@@ -87,6 +87,8 @@ struct ExperimentResults {
   std::vector<ProcessTotal> processes = {};
   std::vector<Json> machine_checks = {};  ///< the newest of each profile
   std::vector<Origin> origins = {};
+  std::vector<Remark> remarks = {};
+  std::optional<HarnessOverhead> overhead = {};
 };
 
 /// How much of a document is made: sections are for long reports only.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "reports/cells.h"
+#include "reports/measuring_lines.h"
 
 namespace assay {
 namespace {
@@ -53,6 +54,7 @@ std::vector<std::string> footer_lines(const ExperimentResults& results) {
   for (const std::string& profile : timed_profiles(results.rows)) {
     lines.push_back(floor_line(profile, results.machine_checks));
   }
+  if (results.overhead) lines.push_back(overhead_line(*results.overhead));
   return lines;
 }
 

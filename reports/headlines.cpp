@@ -16,6 +16,8 @@ const std::vector<Headline>& headlines() {
       {.tag = "decode/first_token_latency", .title = "first token"},
       {.tag = "decode/token_latency", .title = "per token"},
       {.tag = "ffn_decode/latency", .title = "per token"},
+      {.tag = "kernel/latency", .title = "per call"},
+      {.tag = "kernel/instructions", .title = "instructions"},
       {.tag = "peak_rss", .title = "peak memory"},
       {.tag = "model/resident_bytes", .title = "weights", .of_artefact = true},
       {.tag = "achieved_sparsity", .title = "zeros", .ratio = false, .of_artefact = true},

@@ -41,6 +41,8 @@ ExperimentResults results_of(const Store& store, const std::string& experiment, 
                             .rows = store.results(experiment),
                             .environments = store.environments(experiment)};
   results.machine_checks = newest_checks(store, results.rows);
+  results.remarks = store.remarks(experiment);
+  results.overhead = store.harness_overhead(experiment);
   if (long_report) {
     results.timings = store.timed_series(experiment);
     results.processes = store.process_totals(experiment);

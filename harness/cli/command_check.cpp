@@ -14,6 +14,7 @@
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
 #include "harness/runner/calibration_check.h"
+#include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
@@ -23,7 +24,7 @@ namespace assay {
 namespace {
 
 struct Arguments : CompareArguments {
-  std::string file, baseline, name, database = "results.db";
+  std::string file, baseline, name, database = "results.db", instrument;
   bool no_run = false, no_confirm = false;
 };
 
@@ -97,7 +98,10 @@ std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base
                                           const Experiment& experiment, const Catalogue& catalogue,
                                           Rules rules) {
   Candidate candidate(arguments, experiment, catalogue);
-  if (candidate.run({}).interrupted) return std::nullopt;
+  RunOptions options;
+  options.count_instructions = !arguments.instrument.empty();
+  if (options.count_instructions) (void)valgrind_program();
+  if (candidate.run(options).interrupted) return std::nullopt;
   const std::vector<CellRecord> first = candidate.records();
   use_measured_floor(rules, candidate.store(), first);
   Comparison comparison =
@@ -105,7 +109,6 @@ std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base
   const std::set<std::string> again = to_confirm(comparison);
   if (again.empty() || arguments.no_confirm) return comparison;
   candidate.say(fmt::format("{} cells look worse; timing them again", again.size()));
-  RunOptions options;
   options.again = again;
   if (candidate.run(options).interrupted) return std::nullopt;
   return confirm(comparison, base.cells, first, candidate.records());
@@ -166,6 +169,10 @@ void add_check_command(CLI::App& program, CommandResult& result) {
                       "name");
   command->add_option("--db", arguments->database, "Results database, made when missing")
       ->capture_default_str();
+  command
+      ->add_option("--instrument", arguments->instrument,
+                   "callgrind: also count the instructions of suites of kind kernel (slow)")
+      ->check(CLI::IsMember({"callgrind"}));
   command->add_flag("--no-run", arguments->no_run, "Judge what the database holds already");
   command->add_flag("--no-confirm", arguments->no_confirm,
                     "Do not time a second time what looks slower");

@@ -13,13 +13,15 @@ namespace assay {
 namespace {
 
 struct RunArguments {
-  std::string file, database = "results.db", report;
+  std::string file, database = "results.db", report, instrument;
   RunOptions options;
 };
 
 void run_experiment(const RunArguments& arguments, CommandResult& result) {
+  RunOptions options = arguments.options;
+  options.count_instructions = !arguments.instrument.empty();
   const RanExperiment ran =
-      run_experiment_file(arguments.file, arguments.database, arguments.options);
+      run_experiment_file(arguments.file, arguments.database, options);
   const Store store = Store::open_read_only(arguments.database);
   fmt::print("{}", render_report(store, ran.name, "terminal", terminal_options()));
   if (!arguments.report.empty()) {
@@ -44,6 +46,10 @@ void add_run_command(CLI::App& program, CommandResult& result) {
   command->add_flag("--retry", arguments->options.retry,
                     "Run cells again that ended in anything but OK");
   command->add_flag("--fail-fast", arguments->options.fail_fast, "Stop at the first failed cell");
+  command
+      ->add_option("--instrument", arguments->instrument,
+                   "callgrind: also count the instructions of suites of kind kernel (slow)")
+      ->check(CLI::IsMember({"callgrind"}));
   command->add_option("--report", arguments->report, "Also write the table as Markdown");
   command->callback([arguments, &result] { run_experiment(*arguments, result); });
 }

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/base/clock.h"
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
+#include "harness/protocol/common_metrics.h"
 #include "harness/runner/calibration_check.h"
+#include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/stop.h"
@@ -19,6 +23,19 @@ std::string summary_line(const RunSummary& summary, double seconds) {
   if (summary.not_run > 0) text += fmt::format(", {} not run", summary.not_run);
   return text + fmt::format("; {} of them stored before; {} artefacts fitted; {}", summary.cached,
                             summary.fitted, human_seconds(seconds));
+}
+
+/// A second instrument that is not there, or has nothing to count, is found before anything runs.
+void check_instrument(const RunOptions& options, const Plan& plan, const std::string& file) {
+  if (!options.count_instructions) return;
+  (void)valgrind_program();
+  const auto& suites = plan.experiment.suites;
+  const bool any = std::any_of(suites.begin(), suites.end(),
+                               [](const SuiteChoice& suite) { return suite.kind == kCountedKind; });
+  if (any) return;
+  throw UserError(
+      fmt::format("--instrument callgrind: {} has no suite of kind {}, and only those can be counted",
+                  file, kCountedKind));
 }
 
 }  // namespace
@@ -35,6 +52,7 @@ RanExperiment run_experiment_file(const std::string& file, const std::string& da
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_calibration_texts(plan);
+  check_instrument(options, plan, file);
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
   const RunSummary summary = run_plan(plan, catalogue, store, launcher, progress, options);
   progress.step(summary_line(summary, monotonic_seconds() - start));

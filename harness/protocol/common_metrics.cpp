@@ -38,6 +38,33 @@ const std::vector<MetricDef>& accounting_metrics() {
   return kMetrics;
 }
 
+const std::vector<MetricDef>& process_metrics() {
+  constexpr const char* kPhase = "wall time of one process";
+  constexpr const char* kWork =
+      "one more run of what was timed, by itself: tensors that it makes, its cache included";
+  constexpr const char* kResident = "VmRSS, everything included";
+  constexpr const char* kDevice = "LibTorch's caching allocator, weights included";
+  constexpr const char* kEnergy =
+      "RAPL packages or NVML's total of the GPU, at least 10 s of the timed work; not TDP";
+  static const std::vector<MetricDef> kMetrics = {
+      {"process/load", "s", -1, kPhase, "Time to read model and artefact"},
+      {"process/first_call", "s", -1, kPhase, "Time of the very first call, before any warm-up"},
+      {"process/warmup", "s", 0, kPhase, "Time of the calls before the measured ones"},
+      {"process/steady", "s", 0, kPhase, "Time of the measured calls"},
+      {"process/loops", "", 0, "calls whose mean is one sample", "Calls in a sample"},
+      {"memory/base_rss", "B", 0, kResident, "Resident memory before the model was read"},
+      {"memory/loaded_rss", "B", 0, kResident, "Resident memory with model and artefact"},
+      {"memory/work_rss", "B", 0, kResident, "Highest resident memory during one more run"},
+      {"memory/work_allocated", "B", -1, kWork, "Most memory held by the work at one moment"},
+      {"memory/device_allocated", "B", -1, kDevice, "Most memory of the GPU in use"},
+      {"memory/device_reserved", "B", 0, kDevice, "Most memory taken from the GPU's driver"},
+      {"energy/per_token", "J", -1, kEnergy, "Energy for a token"},
+      {"energy/net_per_token", "J", 0, kEnergy, "Energy for a token above the idle machine's"},
+      {"energy/idle_power", "W", 0, "the same meter, 1 s before the work", "Power while idle"},
+  };
+  return kMetrics;
+}
+
 const std::vector<MetricDef>& fit_metrics() {
   static const std::vector<MetricDef> kMetrics = {
       {"fit/seconds", "s", -1, "wall time of the method's fit, without loading and saving",

@@ -48,14 +48,17 @@ void mark_non_finite(WorkerRun& run) {
 }  // namespace
 
 CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store,
-                       WorkerLauncher& launcher, Progress& progress, std::int64_t experiment)
+                       WorkerLauncher& launcher, Progress& progress, std::int64_t experiment,
+                       TimingOptions timing)
     : plan_(plan),
       catalogue_(catalogue),
       store_(store),
       launcher_(launcher),
       progress_(progress),
       experiment_(experiment),
-      session_(new_uuid()) {}
+      session_(new_uuid()),
+      timing_(std::move(timing)),
+      idle_since_(monotonic_seconds()) {}
 
 std::string CellRunner::title(const Cell& cell) const {
   return fmt::format("[{}/{}] {}", cell.ordinal + 1, plan_.cells.size(),
@@ -66,10 +69,10 @@ const SuiteKindEntry& CellRunner::kind_of(const Cell& cell) const {
   return catalogue_.suite_kind(plan_.suite_of(cell).kind);
 }
 
-CellRunner::Attempt CellRunner::begin(const Cell& cell) {
+CellRunner::Attempt CellRunner::begin(const Cell& cell, std::optional<std::int64_t> schedule_seed) {
   Attempt attempt;
   attempt.cell = &cell;
-  attempt.id = store_.begin_attempt(experiment_, cell.key, session_);
+  attempt.id = store_.begin_attempt(experiment_, cell.key, session_, schedule_seed);
   attempt.started = monotonic_seconds();
   return attempt;
 }
@@ -101,13 +104,18 @@ OutcomeReason CellRunner::record(const Cell& cell, const OutcomeReason& outcome)
 }
 
 WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
-                             const std::string& what) {
+                             const std::string& what, bool count_instructions) {
   const std::string label = fmt::format("{}: {}", title(*attempt.cell), what);
   progress_.live(label);
-  return launcher_.run(
-      request, cell_limits(plan_, catalogue_, *attempt.cell), [&](const auto& report) {
-        progress_.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
-      });
+  WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
+  limits.count_instructions = count_instructions;
+  const double between = monotonic_seconds() - idle_since_;
+  WorkerRun run = launcher_.run(request, limits, [&](const auto& report) {
+    progress_.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
+  });
+  idle_since_ = monotonic_seconds();
+  run.process.between_seconds = between;
+  return run;
 }
 
 void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string& pass) {

@@ -16,18 +16,25 @@
 
 namespace assay {
 
+/// How cells are timed.
+struct TimingOptions {
+  /// What the seeds of the schedules come from; the session's id when empty.
+  std::string schedule_name = {};
+  bool count_instructions = false;  ///< of kernels, by callgrind, once for each timed cell
+};
+
 /// The cells of one `assay run`. Everything that it is given must outlive it.
 class CellRunner {
  public:
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
-             Progress& progress, std::int64_t experiment);
+             Progress& progress, std::int64_t experiment, TimingOptions timing = {});
 
   /// Stores an outcome that is known without running anything.
   OutcomeReason record(const Cell& cell, const OutcomeReason& outcome);
   /// Fits if needed, then scores in one worker.
   OutcomeReason score(const Cell& cell);
-  /// Fits what is missing, then times the cells in short processes, A B B A. All cells share model,
-  /// suite and profile. Returns one outcome a cell, in their order.
+  /// Fits what is missing, then times the cells in short processes, A B B A or B A A B by chance.
+  /// All cells share model, suite and profile. Returns one outcome a cell, in their order.
   std::vector<OutcomeReason> time(const std::vector<const Cell*>& cells);
 
   [[nodiscard]] std::int64_t fitted() const { return fitted_; }
@@ -41,17 +48,24 @@ class CellRunner {
     std::vector<WorkerReply::Event> cached_events;  ///< of a fit that an earlier attempt did
     std::vector<WorkerReply> replies;               ///< of the timing processes so far
     std::optional<OutcomeReason> ended;             ///< set when the cell can go no further
+    Json counted_environment = Json::object();      ///< of the process under callgrind
   };
 
-  Attempt begin(const Cell& cell);
+  Attempt begin(const Cell& cell, std::optional<std::int64_t> schedule_seed = {});
   OutcomeReason finish(Attempt& attempt, const std::vector<MetricValue>& shown);
   /// Makes the artefact when it is missing, adds its figures to the attempt, or ends the attempt.
   void ensure_artefact(Attempt& attempt);
   std::optional<FitRecord> fit(Attempt& attempt);
-  WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what);
+  WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
+                   bool count_instructions = false);
   /// Stores a finished process; its reply is left as it was stored.
   void add_process(Attempt& attempt, WorkerRun& run, const std::string& pass);
-  void time_once(Attempt& attempt, std::int64_t round);
+  void time_once(Attempt& attempt, std::size_t block);
+  OutcomeReason finish_timed(Attempt& attempt, bool stopped);
+  std::uint64_t next_schedule_seed();
+  /// Adds the metric where it was asked for and the suite has it.
+  void count_instructions(Attempt& attempt);
+  MetricValue count_once(Attempt& attempt);
   void compare_fingerprints(const Cell& cell, const std::optional<Fingerprint>& expected,
                             WorkerRun& run);
   void report(const Attempt& attempt, const OutcomeReason& outcome,
@@ -66,7 +80,10 @@ class CellRunner {
   Progress& progress_;
   std::int64_t experiment_;
   std::string session_;
+  TimingOptions timing_;
   int order_ = 0;
+  std::int64_t groups_timed_ = 0;
+  double idle_since_;  ///< monotonic seconds: end of the process before
   std::int64_t fitted_ = 0;
   std::map<std::string, OutcomeReason> failed_fits_;
 };

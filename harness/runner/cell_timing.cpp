@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <utility>
 
+#include "harness/base/hashing.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/machine_check.h"
 #include "harness/runner/requests.h"
@@ -14,41 +16,53 @@
 namespace assay {
 
 std::vector<OutcomeReason> CellRunner::time(const std::vector<const Cell*>& cells) {
+  const std::uint64_t seed = next_schedule_seed();
   std::vector<Attempt> arms;
   bool stopped = false;
   const auto note = [&](const Attempt& arm) {
     stopped = stopped || (arm.ended && arm.ended->outcome == Outcome::kInterrupted);
   };
   for (const Cell* cell : cells) {
-    arms.push_back(begin(*cell));
+    arms.push_back(begin(*cell, static_cast<std::int64_t>(seed)));
     if (!stopped) ensure_artefact(arms.back());
     note(arms.back());
   }
   const auto processes = static_cast<std::size_t>(plan_.experiment.processes_per_arm);
-  for (const std::size_t index : interleaved_order(arms.size(), processes)) {
-    Attempt& arm = arms[index];
+  for (const Turn& turn : interleaved_order(arms.size(), processes, seed)) {
+    Attempt& arm = arms[turn.arm];
     if (stopped || arm.ended) continue;
-    time_once(arm, static_cast<std::int64_t>(arm.replies.size()) + 1);
+    time_once(arm, turn.block);
     note(arm);
   }
   std::vector<OutcomeReason> outcomes;
   for (Attempt& arm : arms) {
-    if (stopped && !arm.ended) {
-      arm.ended = OutcomeReason{Outcome::kInterrupted, "stopped",
-                                "the run was stopped before the group was complete"};
-    }
-    if (arm.ended) {
-      outcomes.push_back(finish(arm, {}));
-    } else {
-      const std::vector<MetricValue> summaries = summarise_processes(arm.replies);
-      store_.add_metrics(arm.id, summaries, definitions_for(kind_of(*arm.cell), summaries, {}));
-      outcomes.push_back(finish(arm, summaries));
-    }
+    if (!stopped) count_instructions(arm);
+    note(arm);
+    outcomes.push_back(finish_timed(arm, stopped));
   }
   return outcomes;
 }
 
-void CellRunner::time_once(Attempt& arm, std::int64_t round) {
+OutcomeReason CellRunner::finish_timed(Attempt& arm, bool stopped) {
+  if (stopped && !arm.ended) {
+    arm.ended = OutcomeReason{Outcome::kInterrupted, "stopped",
+                              "the run was stopped before the group was complete"};
+  }
+  if (arm.ended) return finish(arm, {});
+  const std::vector<MetricValue> summaries = summarise_processes(arm.replies);
+  store_.add_metrics(arm.id, summaries, definitions_for(kind_of(*arm.cell), summaries, {}));
+  return finish(arm, summaries);
+}
+
+/// Another one for every group and session, so that chance decides each time which arm is first.
+std::uint64_t CellRunner::next_schedule_seed() {
+  const std::string text = (timing_.schedule_name.empty() ? session_ : timing_.schedule_name) +
+                           " " + std::to_string(groups_timed_++);
+  return std::stoull(sha256_hex(text).substr(0, 12), nullptr, 16);
+}
+
+void CellRunner::time_once(Attempt& arm, std::size_t block) {
+  const std::size_t round = arm.replies.size() + 1;
   const ScratchFolder scratch;
   WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
   const std::string subject = fingerprint_subject(plan_, catalogue_, *arm.cell);
@@ -61,6 +75,7 @@ void CellRunner::time_once(Attempt& arm, std::int64_t round) {
   if (run.outcome.outcome == Outcome::kOk && !unfit.empty()) {
     run.outcome = {Outcome::kInvalid, "unfit_build", unfit};
   }
+  run.process.block = static_cast<int>(block);
   add_process(arm, run, "time");
   if (run.outcome.outcome != Outcome::kOk) {
     arm.ended = run.outcome;

@@ -1,7 +1,9 @@
 #pragma once
 // How the runner starts a worker; a fake in tests.
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "harness/base/outcome.h"
@@ -15,11 +17,13 @@ struct WorkerRun {
   ProcessRecord process;  ///< `pass` and `order` are the runner's to fill
   WorkerReply reply;
   OutcomeReason outcome;
+  std::optional<std::int64_t> instructions;  ///< of the counted calls, where they were asked for
 };
 
 struct WorkerLimits {
-  double timeout_s = 0;           ///< 0: none
-  std::int64_t memory_bytes = 0;  ///< address space; 0: none
+  double timeout_s = 0;             ///< 0: none
+  std::int64_t memory_bytes = 0;    ///< address space; 0: none
+  bool count_instructions = false;  ///< run under callgrind, which is some fifty times slower
 };
 
 using WorkerProgress = std::function<void(const ReplyReader::Progress&)>;

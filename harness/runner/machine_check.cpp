@@ -1,12 +1,14 @@
 #include "harness/runner/machine_check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "harness/base/errors.h"
 #include "harness/config/profile.h"
+#include "harness/measure/nvml.h"
 #include "harness/stats/intervals.h"
 
 namespace assay {
@@ -90,6 +92,24 @@ std::vector<std::string> unfit_reasons(const ProfileEntry& profile, const Machin
   const std::string build = unfit_build(speed.environment);
   if (!build.empty()) reasons.push_back(build);
   return reasons;
+}
+
+std::vector<std::string> foreign_gpu_reasons(
+    const ProfileEntry& profile, const std::optional<std::vector<std::int64_t>>& processes) {
+  if (!processes || processes->empty()) return {};
+  return {fmt::format(
+      "{} is used by {} other process{} (pid {}): wait until they have ended, or choose another "
+      "GPU with device = \"cuda:N\"",
+      profile.device, processes->size(), processes->size() == 1 ? "" : "es",
+      fmt::join(*processes, ", "))};
+}
+
+std::optional<std::vector<std::int64_t>> gpu_processes(const ProfileEntry& profile) {
+  if (profile.device == "cpu") return std::nullopt;
+  const std::size_t colon = profile.device.find(':');
+  const int index = colon == std::string::npos ? 0 : std::stoi(profile.device.substr(colon + 1));
+  const auto opened = NvmlDevice::open(index);
+  return opened.device ? opened.device->processes() : std::nullopt;
 }
 
 std::string unfit_build(const Json& environment) {

@@ -30,6 +30,13 @@ MachineSpeed measure_machine_speed(const ProfileEntry& profile, WorkerLauncher& 
 std::vector<std::string> unfit_reasons(const ProfileEntry& profile, const MachineSpeed& speed,
                                        std::optional<double> load);
 
+/// Why times on the profile's GPU would mislead: other programs use it. `processes` that are on it
+/// before a worker of this session was started; absent where the driver does not tell.
+std::vector<std::string> foreign_gpu_reasons(
+    const ProfileEntry& profile, const std::optional<std::vector<std::int64_t>>& processes);
+/// The processes on the profile's GPU now; absent for a processor and without NVIDIA's driver.
+std::optional<std::vector<std::int64_t>> gpu_processes(const ProfileEntry& profile);
+
 /// Why this worker's times mean nothing ("... is a debug build ..."); "" when they do.
 std::string unfit_build(const Json& environment);
 

@@ -88,6 +88,18 @@ TEST(MachineCheck, DebugAndSanitizerBuildsAreNotTimed) {
   EXPECT_THAT(unfit_build({{"build", {{"sanitize", "address"}}}}), HasSubstr("address"));
 }
 
+TEST(MachineCheck, AForeignProcessOnTheGpuIsNamed) {
+  ProfileEntry profile;
+  profile.device = "cuda:1";
+  EXPECT_TRUE(foreign_gpu_reasons(profile, std::nullopt).empty()) << "the driver does not tell";
+  EXPECT_TRUE(foreign_gpu_reasons(profile, std::vector<std::int64_t>{}).empty());
+  const auto reasons = foreign_gpu_reasons(profile, std::vector<std::int64_t>{17, 23});
+  ASSERT_EQ(reasons.size(), 1U);
+  EXPECT_THAT(reasons[0], testing::HasSubstr("cuda:1 is used by 2 other processes (pid 17, 23)"));
+  profile.device = "cpu";
+  EXPECT_FALSE(gpu_processes(profile).has_value());
+}
+
 TEST(MachineCheck, AFailedProbeSaysWhy) {
   FakeLauncher launcher;
   launcher.on_run = [](const WorkerRequest&, WorkerRun& run) {

@@ -22,10 +22,51 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing_world::Home;
 
-TEST(Schedule, ReversesEveryOtherBlock) {
-  EXPECT_THAT(interleaved_order(2, 3), ElementsAre(0, 1, 1, 0, 0, 1));
-  EXPECT_THAT(interleaved_order(3, 2), ElementsAre(0, 1, 2, 2, 1, 0));
-  EXPECT_THAT(interleaved_order(0, 4), ElementsAre());
+std::vector<std::size_t> arms_of(const std::vector<Turn>& turns, std::size_t block) {
+  std::vector<std::size_t> arms;
+  for (const Turn& turn : turns) {
+    if (turn.block == block) arms.push_back(turn.arm);
+  }
+  return arms;
+}
+
+TEST(Schedule, EveryBlockIsAPalindromeOfAllArms) {
+  for (const std::size_t count : {1U, 2U, 5U}) {
+    const auto turns = interleaved_order(count, 8, 3);
+    ASSERT_EQ(turns.size(), count * 8);
+    for (std::size_t block = 0; block < 4; ++block) {
+      auto arms = arms_of(turns, block);
+      ASSERT_EQ(arms.size(), 2 * count);
+      EXPECT_TRUE(std::equal(arms.begin(), arms.begin() + static_cast<long>(count), arms.rbegin()));
+      std::sort(arms.begin(), arms.end());
+      for (std::size_t i = 0; i < arms.size(); ++i) EXPECT_EQ(arms[i], i / 2);
+    }
+  }
+}
+
+TEST(Schedule, AnOddNumberOfProcessesLeavesHalfABlock) {
+  const auto turns = interleaved_order(3, 5, 7);
+  ASSERT_EQ(turns.size(), 15U);
+  EXPECT_THAT(arms_of(turns, 2), testing::UnorderedElementsAre(0, 1, 2));
+  EXPECT_TRUE(interleaved_order(0, 4, 1).empty());
+}
+
+TEST(Schedule, ChanceAndTheSeedDecideWhichArmIsFirst) {
+  std::size_t a_first = 0;
+  constexpr std::size_t kBlocks = 400;
+  const auto turns = interleaved_order(2, 2 * kBlocks, 11);
+  for (std::size_t block = 0; block < kBlocks; ++block) {
+    a_first += turns[4 * block].arm == 0 ? 1U : 0U;
+  }
+  // Five standard deviations of a fair coin.
+  EXPECT_NEAR(static_cast<double>(a_first), kBlocks / 2.0, 5 * 10);
+  const auto same = [&](std::uint64_t seed) {
+    const auto other = interleaved_order(2, 2 * kBlocks, seed);
+    return std::equal(turns.begin(), turns.end(), other.begin(),
+                      [](const Turn& x, const Turn& y) { return x.arm == y.arm; });
+  };
+  EXPECT_TRUE(same(11));
+  EXPECT_FALSE(same(12));
 }
 
 TEST(Schedule, OrderOfGroupsIsAPermutationThatTheSeedDecides) {

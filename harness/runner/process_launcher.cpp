@@ -1,11 +1,16 @@
 #include "harness/runner/process_launcher.h"
 
+#include <sys/resource.h>
+
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "harness/base/clock.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
+#include "harness/protocol/common_metrics.h"
+#include "harness/runner/callgrind.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
@@ -14,6 +19,16 @@ namespace {
 double load_average() {
   double load = 0;
   return ::getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/// User and system time of this program so far.
+double own_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
@@ -38,12 +53,21 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
   ReplyReader reader;
   run.process.started_utc = utc_now();
   run.process.load1 = load_average();
+  const double started = monotonic_seconds();
+  const double cpu = own_cpu_seconds();
   ChildCallbacks callbacks;
   callbacks.on_line = [&](const std::string& line) {
+    if (run.process.start_seconds == 0) run.process.start_seconds = monotonic_seconds() - started;
     if (const auto report = reader.feed(line)) progress(*report);
   };
-  const ChildResult result = run_child(child_spec(request, limits), callbacks, stop_, kill_);
+  ChildSpec spec = child_spec(request, limits);
+  const std::filesystem::path counts = std::filesystem::path(request.scratch) / "callgrind.out";
+  if (limits.count_instructions) spec = under_callgrind(spec, kCountedFunction, counts);
+  const ChildResult result = run_child(spec, callbacks, stop_, kill_);
+  if (limits.count_instructions) run.instructions = counted_instructions(counts);
   run.process.ended_utc = utc_now();
+  run.process.wall_seconds = monotonic_seconds() - started;
+  run.process.parent_cpu_seconds = own_cpu_seconds() - cpu;
   run.process.pid = result.pid;
   run.process.exit_code = result.exit_code;
   run.process.signal = result.signal;

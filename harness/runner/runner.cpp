@@ -8,6 +8,7 @@
 
 #include "harness/base/text.h"
 #include "harness/measure/machine.h"
+#include "harness/protocol/common_metrics.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/machine_check.h"
 #include "harness/runner/schedule.h"
@@ -29,11 +30,16 @@ class PlanRun {
         launcher_(launcher),
         options_(options),
         experiment_(freeze()),
-        cells_(plan, catalogue, store, launcher, progress, experiment_) {}
+        cells_(plan, catalogue, store, launcher, progress, experiment_,
+               {options.schedule_name, options.count_instructions}) {}
 
   RunSummary run() {
     store_.close_stale_attempts();
     remove_abandoned_scratch();
+    // Before the first worker: whoever is on a GPU now is none of ours.
+    for (const std::string& id : plan_.experiment.profiles) {
+      foreign_[id] = gpu_processes(catalogue_.profile(id));
+    }
     std::vector<const Cell*> to_score;
     std::map<GroupKey, Group> groups;
     for (const Cell& cell : plan_.cells) sort_out(cell, to_score, groups);
@@ -90,7 +96,7 @@ class PlanRun {
     const bool timed = catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
     const bool done = stored && stands(*stored) &&
                       (!options_.retry || stored->outcome == Outcome::kOk) &&
-                      !(timed && options_.again.contains(cell.key));
+                      !(timed && options_.again.contains(cell.key)) && !lacks_count(cell, *stored);
     Group* group = timed && !cell.unmet ? &groups[{cell.model, cell.suite, cell.profile}] : nullptr;
     if (done && group != nullptr) {
       group->stored.emplace_back(&cell, *stored);
@@ -103,6 +109,12 @@ class PlanRun {
     } else {
       to_score.push_back(&cell);
     }
+  }
+
+  [[nodiscard]] bool lacks_count(const Cell& cell, const OutcomeReason& stored) const {
+    return options_.count_instructions && stored.outcome == Outcome::kOk &&
+           catalogue_.suite_kind(plan_.suite_of(cell).kind).name == kCountedKind &&
+           !store_.has_metric(cell.key, kInstructionsTag);
   }
 
   void time_groups(std::map<GroupKey, Group>& groups) {
@@ -123,6 +135,9 @@ class PlanRun {
     if (profile.asks_something()) {
       const std::optional<double> load = load_average();
       reasons = unfit_reasons(profile, measure_machine_speed(profile, launcher_), load);
+    }
+    for (std::string& reason : foreign_gpu_reasons(profile, foreign_.at(id))) {
+      reasons.push_back(std::move(reason));
     }
     return reasons;
   }
@@ -169,6 +184,7 @@ class PlanRun {
   CellRunner cells_;
   RunSummary summary_;
   std::map<std::string, std::vector<std::string>> unfit_;  ///< by profile, once asked
+  std::map<std::string, std::optional<std::vector<std::int64_t>>> foreign_;  ///< likewise
 };
 
 Json params_with_calibration(const MethodChoice& method) {
@@ -181,11 +197,13 @@ Json params_with_calibration(const MethodChoice& method) {
 
 ExitCode RunSummary::exit_code() const {
   if (interrupted) return ExitCode::kInterrupted;
-  return failed > 0 || not_run > 0 || lacking > 0 ? ExitCode::kNotMeasured : ExitCode::kOk;
+  return failed > 0 || not_run > 0 || lacking > 0 || ok == 0 ? ExitCode::kNotMeasured
+                                                             : ExitCode::kOk;
 }
 
 bool stands(const OutcomeReason& outcome) {
-  static const std::set<std::string> kOfTheMachine = {"machine", "unfit_machine", "unfit_build"};
+  static const std::set<std::string> kOfTheMachine = {"machine", "unfit_machine", "unfit_build",
+                                                      "throttled"};
   return outcome.outcome != Outcome::kQueued && outcome.outcome != Outcome::kRunning &&
          outcome.outcome != Outcome::kInterrupted && !kOfTheMachine.contains(outcome.code);
 }

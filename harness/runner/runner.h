@@ -18,6 +18,10 @@ struct RunOptions {
   bool fail_fast = false;  ///< stop at the first cell that ends in neither OK nor UNMET
   std::set<std::string> again =
       {};  ///< keys of timed cells that are run again although they are stored
+  /// What the orders of timed processes are drawn from; empty: another one in each session.
+  std::string schedule_name = {};
+  /// Count the instructions of kernels too; cells that were timed without are timed again.
+  bool count_instructions = false;
 };
 
 struct RunSummary {
@@ -28,7 +32,7 @@ struct RunSummary {
   std::int64_t fitted = 0;                     ///< artefacts made
   bool interrupted = false;
   /// 0: every cell is OK, or UNMET for what the method, model or data is; 3: some cell failed, was
-  /// not run, or needs a machine that this one is not; 130: interrupted.
+  /// not run, or needs a machine that this one is not, or none is OK; 130: interrupted.
   [[nodiscard]] ExitCode exit_code() const;
 };
 

@@ -1,11 +1,13 @@
 #include "harness/runner/runner.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "harness/runner/runner_test_world.h"
+#include "harness/runner/schedule.h"
 
 namespace assay {
 namespace {
@@ -145,16 +147,48 @@ TEST_F(RunnerTest, AMachineThatLacksTheDeviceIsNotMeasured) {
 
 TEST_F(RunnerTest, TimesInterleavedAndSummarisesOverProcesses) {
   const RunSummary summary = run(small_plan({"speed"}));
-  EXPECT_THAT(launcher_.asked, ElementsAre("fit prune", "time dense", "time prune", "time prune",
-                                           "time dense", "time dense", "time prune"));
+  ASSERT_EQ(launcher_.asked.size(), 7U);
+  EXPECT_EQ(launcher_.asked[0], "fit prune");
+  // A whole block, then half of one.
+  EXPECT_EQ(launcher_.asked[1], launcher_.asked[4]);
+  EXPECT_EQ(launcher_.asked[2], launcher_.asked[3]);
+  EXPECT_NE(launcher_.asked[1], launcher_.asked[2]);
+  EXPECT_NE(launcher_.asked[5], launcher_.asked[6]);
   EXPECT_EQ(summary.ok, 2);
-  // Processes 2, 5 and 6 of the session were the dense ones.
+  std::vector<double> turns;
+  for (std::size_t i = 1; i < 7; ++i) {
+    if (launcher_.asked[i] == "time dense") turns.push_back(static_cast<double>(i + 1));
+  }
+  ASSERT_EQ(turns.size(), 3U);
   const ResultRow dense = row("dense", "latency").value();
-  EXPECT_DOUBLE_EQ(dense.value.value(), 1.05);
+  EXPECT_DOUBLE_EQ(dense.value.value(), 1 + turns[1] / 100);
   EXPECT_EQ(dense.n, 3);
-  EXPECT_LT(dense.lo.value(), 1.02);
-  EXPECT_GT(dense.hi.value(), 1.06);
+  EXPECT_LT(dense.lo.value(), 1 + turns[0] / 100);
+  EXPECT_GT(dense.hi.value(), 1 + turns[2] / 100);
   EXPECT_TRUE(row("prune", "latency")->ratio.has_value());
+}
+
+TEST_F(RunnerTest, KeepsSeedBlockAndStartOfEveryTimedProcess) {
+  run(small_plan({"speed"}), {.schedule_name = "one"});
+  SQLite::Database file((home_.path() / "results.db").string());
+  SQLite::Statement rows(file,
+                         "SELECT DISTINCT schedule_seed, \"order\", block, method, started_utc "
+                         "FROM raw_samples ORDER BY \"order\"");
+  std::vector<std::string> methods;
+  std::vector<int> blocks;
+  std::int64_t seed = 0;
+  while (rows.executeStep()) {
+    seed = rows.getColumn(0).getInt64();
+    blocks.push_back(rows.getColumn(2).getInt());
+    methods.push_back(rows.getColumn(3).getString());
+    EXPECT_EQ(rows.getColumn(4).getString().size(), 24U);
+  }
+  EXPECT_THAT(blocks, ElementsAre(0, 0, 0, 0, 1, 1));
+  const auto turns = interleaved_order(2, 3, static_cast<std::uint64_t>(seed));
+  ASSERT_EQ(methods.size(), turns.size());
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    EXPECT_EQ(methods[i], turns[i].arm == 0 ? "dense" : "prune") << i;
+  }
 }
 
 TEST_F(RunnerTest, PassesTheScoredFingerprintAndRefusesAnother) {

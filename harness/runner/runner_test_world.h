@@ -83,6 +83,7 @@ inline Plan small_plan(const std::vector<std::string>& kinds) {
   plan.experiment.methods[1].params = {{"sparsity", 0.7}};
   plan.models.resize(1);
   plan.models[0].choice.id = "tiny";
+  plan.models[0].folder = "/models/tiny";
   plan.models[0].hash = "model-hash";
   plan.experiment.models = {plan.models[0].choice};
   FitJob fit;

@@ -15,7 +15,7 @@ MetricDef definition_of(const SuiteKindEntry& kind, const std::string& tag) {
   const auto of_tag = [&](const MetricDef& def) { return def.tag == tag; };
   const auto own = std::find_if(kind.metrics.begin(), kind.metrics.end(), of_tag);
   if (own != kind.metrics.end()) return *own;
-  for (const auto* common : {&accounting_metrics(), &fit_metrics()}) {
+  for (const auto* common : {&accounting_metrics(), &fit_metrics(), &process_metrics()}) {
     const auto found = std::find_if(common->begin(), common->end(), of_tag);
     if (found != common->end()) return *found;
   }

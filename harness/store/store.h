@@ -26,14 +26,19 @@ struct PlannedCell {
 
 /// One finished child process.
 struct ProcessRecord {
-  std::string pass;  ///< "fit", "score", "time"
-  int order = 0;     ///< position in the interleaved order of the run
+  std::string pass;          ///< "fit", "score", "time"
+  int order = 0;             ///< position in the interleaved order of the run
+  std::optional<int> block;  ///< of the timing schedule
   std::int64_t pid = 0;
   std::string started_utc, ended_utc;
   int exit_code = 0;
   int signal = 0;
   std::int64_t peak_rss_bytes = 0;
   double cpu_seconds = 0;
+  double wall_seconds = 0;
+  double start_seconds = 0;       ///< until it first said something: the program and its libraries
+  double between_seconds = 0;     ///< since the process before it ended: bookkeeping of `assay`
+  double parent_cpu_seconds = 0;  ///< CPU time of `assay` while it ran
   double load1 = 0;
   std::string stderr_tail;
 };
@@ -50,6 +55,23 @@ struct ResultRow {
   std::optional<double> twin_value, ratio;
   std::string cell_key;
   bool random_weights = false, limited = false;
+};
+
+/// A worker's warning about a cell: the first one's text, and in how many processes it was said.
+struct Remark {
+  std::string model, method, params, suite, suite_params, profile;
+  std::string level, code, text;
+  std::int64_t processes = 0, of_processes = 0;
+};
+
+/// Where the time of an experiment's processes went, in seconds.
+struct HarnessOverhead {
+  std::int64_t processes = 0;
+  double wall = 0;        ///< of the processes, from start to end
+  double start = 0;       ///< of it: starting programs and libraries
+  double load = 0;        ///< of it: reading models and artefacts
+  double between = 0;     ///< outside of it: planning, storing
+  double parent_cpu = 0;  ///< CPU time of `assay` while they ran
 };
 
 struct CellRecord;
@@ -80,13 +102,17 @@ class Store {
   /// Final status of the newest attempt at a cell key, if any attempt has one; an interrupted
   /// attempt speaks only when there is no other.
   [[nodiscard]] std::optional<OutcomeReason> final_outcome(const std::string& cell_key) const;
+  /// True when the newest OK attempt at a cell key has this metric, with a value or without.
+  [[nodiscard]] bool has_metric(const std::string& cell_key, const std::string& tag) const;
   /// Links a finished attempt of the same key from another experiment to this one's cell.
   bool reuse(std::int64_t experiment, const std::string& cell_key);
 
-  /// `session` names one `assay run`. A cell with a process of pass "time" gets a ratio only when
-  /// its twin was timed in the same session: time the twin again together with new candidates.
+  /// `session` names one `assay run`; `schedule_seed` drew the order of its timed processes. A cell
+  /// with a process of pass "time" gets a ratio only when its twin was timed in the same session:
+  /// time the twin again together with new candidates.
   std::int64_t begin_attempt(std::int64_t experiment, const std::string& cell_key,
-                             const std::string& session);
+                             const std::string& session,
+                             std::optional<std::int64_t> schedule_seed = {});
   /// One transaction: the process, its samples, items, metrics, events and environment. Definitions
   /// are found by tag; a metric without one is kept as neutral and without unit. Throws
   /// std::invalid_argument for NaN or infinity and stores nothing then.
@@ -132,6 +158,11 @@ class Store {
   /// nearest_document() of the planner compares with.
   [[nodiscard]] std::vector<Json> measured_keys(const std::string& method,
                                                 const std::string& suite) const;
+  /// Warnings of the cells of the newest plan of that name, in plan order.
+  [[nodiscard]] std::vector<Remark> remarks(const std::string& experiment) const;
+  /// Absent when nothing ran, or everything was measured before this was kept.
+  [[nodiscard]] std::optional<HarnessOverhead> harness_overhead(
+      const std::string& experiment) const;
   /// Environment documents of the attempts of an experiment, without duplicates.
   [[nodiscard]] std::vector<Json> environments(const std::string& experiment) const;
 

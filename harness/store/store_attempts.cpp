@@ -46,12 +46,16 @@ std::int64_t insert_process(Store::Impl& store, std::int64_t attempt, const Proc
   if (!environment.empty()) env_hash = store.keep_document("environment", environment);
   Query added = store.connection.query(
       "INSERT INTO process_run(attempt_id, process_no, pass, order_pos, pid, boot_id, started_utc, "
-      "ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, env_hash) "
+      "ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, env_hash, "
+      "block, wall_seconds, start_seconds, between_seconds, parent_cpu_seconds) "
       "SELECT ?1, coalesce(max(process_no) + 1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-      "?13, ?14 FROM process_run WHERE attempt_id = ?1 RETURNING process_no");
+      "?13, ?14, ?15, ?16, ?17, ?18, ?19 FROM process_run WHERE attempt_id = ?1 "
+      "RETURNING process_no");
   added.with(attempt, process.pass, process.order, process.pid, boot_id(), process.started_utc,
              process.ended_utc, process.exit_code, process.signal, process.peak_rss_bytes,
-             process.cpu_seconds, process.load1, valid_utf8(process.stderr_tail), env_hash);
+             process.cpu_seconds, process.load1, valid_utf8(process.stderr_tail), env_hash,
+             process.block, process.wall_seconds, process.start_seconds, process.between_seconds,
+             process.parent_cpu_seconds);
   added.next();
   const std::int64_t number = added.integer(0);
   added.next();
@@ -171,15 +175,17 @@ bool Store::reuse(std::int64_t experiment, const std::string& cell_key) {
 }
 
 std::int64_t Store::begin_attempt(std::int64_t experiment, const std::string& cell_key,
-                                  const std::string& session) {
+                                  const std::string& session,
+                                  std::optional<std::int64_t> schedule_seed) {
   Connection& connection = impl_->connection;
   return connection.transaction([&] {
     Query added = connection.query(
         "INSERT INTO attempt(attempt_uuid, cell_key, status, session_uuid, started_utc, owner_pid, "
-        "owner_started, owner_boot_id) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?) "
+        "owner_started, owner_boot_id, schedule_seed) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?) "
         "RETURNING attempt_id");
     const std::int64_t pid = ::getpid();
-    added.with(new_uuid(), cell_key, session, utc_now(), pid, start_of_process(pid), boot_id());
+    added.with(new_uuid(), cell_key, session, utc_now(), pid, start_of_process(pid), boot_id(),
+               schedule_seed);
     added.next();
     const std::int64_t attempt = added.integer(0);
     added.next();

@@ -51,6 +51,17 @@ std::optional<OutcomeReason> Store::final_outcome(const std::string& cell_key) c
   });
 }
 
+bool Store::has_metric(const std::string& cell_key, const std::string& tag) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT 1 FROM metric_value v JOIN metric_def d ON d.metric_id = v.metric_id "
+        "WHERE d.tag = ? AND v.attempt_id = (SELECT max(attempt_id) FROM attempt "
+        "WHERE cell_key = ? AND status = 'OK')");
+    rows.with(tag, cell_key);
+    return rows.next();
+  });
+}
+
 std::vector<std::string> Store::experiments() const {
   return impl_->connection.guarded([&] {
     Query rows = impl_->connection.query("SELECT name FROM current_experiment ORDER BY plan_order");
@@ -106,6 +117,35 @@ std::vector<Json> Store::environments(const std::string& experiment) const {
     std::vector<Json> documents;
     while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
     return documents;
+  });
+}
+
+std::vector<Remark> Store::remarks(const std::string& experiment) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT model, method, params, suite, suite_params, profile, level, code, text, processes, "
+        "of_processes FROM remarks WHERE experiment = ? ORDER BY ordinal, first_event");
+    rows.with(experiment);
+    std::vector<Remark> found;
+    while (rows.next()) {
+      found.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
+                       rows.text(5), rows.text(6), rows.text(7), rows.text(8), rows.integer(9),
+                       rows.integer(10)});
+    }
+    return found;
+  });
+}
+
+std::optional<HarnessOverhead> Store::harness_overhead(const std::string& experiment) const {
+  return impl_->connection.guarded([&]() -> std::optional<HarnessOverhead> {
+    Query rows = impl_->connection.query(
+        "SELECT processes, wall, start, load, between_processes, parent_cpu FROM harness_overhead "
+        "WHERE experiment = ?");
+    rows.with(experiment);
+    if (!rows.next()) return std::nullopt;
+    const auto seconds = [&](int column) { return rows.real(column).value_or(0); };
+    return HarnessOverhead{rows.integer(0), seconds(1), seconds(2),
+                           seconds(3),      seconds(4), seconds(5)};
   });
 }
 

@@ -107,6 +107,59 @@ TEST_F(ViewsTest, AProcessHasItsNumberAndItsPlaceInTheOrder) {
               ElementsAre("0|3|3.0", "1|6|6.0"));
 }
 
+TEST_F(ViewsTest, ATimedProcessHasItsBlockItsSeedAndItsStart) {
+  const std::int64_t attempt = store_.begin_attempt(experiment_, dense_time_.key, "s1", 77);
+  ProcessRecord process = make_process("time", 4);
+  process.block = 2;
+  store_.add_process(attempt, process, timed(2, 4), test_metrics());
+  store_.finish_attempt(attempt, {});
+  EXPECT_THAT(rows("SELECT DISTINCT schedule_seed, block, started_utc FROM raw_samples"),
+              ElementsAre("77|2|" + process.started_utc));
+}
+
+TEST_F(ViewsTest, RemarksAreCountedByProcess) {
+  const std::int64_t attempt = store_.begin_attempt(experiment_, dense_time_.key, "s1");
+  for (const int order : {0, 1, 2}) {
+    WorkerReply reply = timed(2, 4);
+    reply.events = {{"info", "told", "not for the report"}};
+    if (order > 0)
+      reply.events.push_back({"warning", "not_steady", "as in " + std::to_string(order)});
+    store_.add_process(attempt, make_process("time", order), reply, test_metrics());
+  }
+  store_.finish_attempt(attempt, {});
+  const std::vector<Remark> remarks = store_.remarks("demo");
+  ASSERT_EQ(remarks.size(), 1U);
+  EXPECT_EQ(remarks[0].method, "dense");
+  EXPECT_EQ(remarks[0].code, "not_steady");
+  EXPECT_EQ(remarks[0].text, "as in 1");
+  EXPECT_EQ(remarks[0].processes, 2);
+  EXPECT_EQ(remarks[0].of_processes, 3);
+  EXPECT_TRUE(store_.remarks("another").empty());
+}
+
+TEST_F(ViewsTest, OverheadIsSummedOverTheProcessesOfTheNewestPlan) {
+  EXPECT_FALSE(store_.harness_overhead("demo").has_value());
+  const std::int64_t attempt = store_.begin_attempt(experiment_, dense_time_.key, "s1");
+  for (const int order : {0, 1}) {
+    ProcessRecord process = make_process("time", order);
+    process.wall_seconds = 10;
+    process.start_seconds = 0.5;
+    process.between_seconds = 0.25;
+    process.parent_cpu_seconds = 0.125;
+    WorkerReply reply = timed(2, 4);
+    reply.samples.push_back({"process/load", 0, 2.0 + order, false});
+    store_.add_process(attempt, process, reply, test_metrics());
+  }
+  store_.finish_attempt(attempt, {});
+  const HarnessOverhead overhead = store_.harness_overhead("demo").value();
+  EXPECT_EQ(overhead.processes, 2);
+  EXPECT_DOUBLE_EQ(overhead.wall, 20);
+  EXPECT_DOUBLE_EQ(overhead.start, 1);
+  EXPECT_DOUBLE_EQ(overhead.load, 5);
+  EXPECT_DOUBLE_EQ(overhead.between, 0.5);
+  EXPECT_DOUBLE_EQ(overhead.parent_cpu, 0.25);
+}
+
 TEST_F(ViewsTest, ItemScoresArePaired) {
   WorkerReply reply = reply_with("token_ppl", 20);
   reply.items = {{0, "h0", true, 2.0, 1.5, std::nullopt, 7, "o"},

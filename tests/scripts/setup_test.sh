@@ -45,6 +45,15 @@ pretend sudo 'shift 0; exec "$@"'
 run_setup
 expect 3 "installing Debian packages: libhwy-dev" "apt-get update failed" "check the network"
 
+# valgrind is asked for by name only.
+fresh
+pretend dpkg-query 'case "$*" in *valgrind*) exit 1;; *) echo -n "install ok installed";; esac'
+pretend id 'echo 1000'
+pretend apt-get 'exit 100'
+pretend sudo 'shift 0; exec "$@"'
+run_setup --callgrind
+expect 3 "installing Debian packages: valgrind" "apt-get update failed"
+
 fresh
 pretend python3 'case "$1" in -c) exit 1;; *) echo "Python 3.9.2";; esac'
 run_setup
