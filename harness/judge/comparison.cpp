@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "harness/base/text.h"
+#include "harness/judge/instruments.h"
 #include "harness/judge/items.h"
 #include "harness/judge/match.h"
 #include "harness/judge/times.h"
 #include "harness/judge/values.h"
+#include "harness/protocol/common_metrics.h"
 #include "harness/stats/multiplicity.h"
 
 namespace assay {
@@ -47,7 +49,8 @@ bool wanted(const MetricRecord& metric, const CellRecord& cell, const Rules& rul
   const std::string& tag = metric.def.tag;
   if (metric.def.direction == 0) return false;
   if (rules.metrics.empty()) {
-    return !of_one_process(tag) && !tag.starts_with("acc/") && !derived(metric, cell);
+    return !of_one_process(tag) && !tag.starts_with("acc/") && tag != kInstructionsTag &&
+           !derived(metric, cell);
   }
   return std::any_of(rules.metrics.begin(), rules.metrics.end(), [&](const std::string& glob) {
     return ::fnmatch(glob.c_str(), tag.c_str(), 0) == 0;
@@ -58,6 +61,13 @@ const MetricRecord* find_metric(const CellRecord& cell, const std::string& tag) 
   const auto found = std::find_if(cell.metrics.begin(), cell.metrics.end(),
                                   [&](const MetricRecord& m) { return m.def.tag == tag; });
   return found == cell.metrics.end() ? nullptr : &*found;
+}
+
+/// No value on either side: a machine without a meter is no difference between the two.
+bool measured_nowhere(const std::string& tag, const CellRecord& a, const CellRecord& b) {
+  const MetricRecord* left = find_metric(a, tag);
+  const MetricRecord* right = find_metric(b, tag);
+  return left != nullptr && right != nullptr && !left->summary.value && !right->summary.value;
 }
 
 Judgement start(const MetricDef& def) {
@@ -293,11 +303,18 @@ std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, cons
   for (const CellRecord* cell : {&a, &b}) {
     for (const MetricRecord& metric : cell->metrics) {
       const bool known = std::find(tags.begin(), tags.end(), metric.def.tag) != tags.end();
-      if (!known && wanted(metric, *cell, rules)) tags.push_back(metric.def.tag);
+      const bool asked = wanted(metric, *cell, rules) &&
+                         !(rules.metrics.empty() && measured_nowhere(metric.def.tag, a, b));
+      if (!known && asked) tags.push_back(metric.def.tag);
     }
   }
   std::vector<Judgement> judgements;
   for (const std::string& tag : tags) judgements.push_back(judge_tag(tag, a, b, rules, twins));
+  const bool counted =
+      find_metric(a, kInstructionsTag) != nullptr && find_metric(b, kInstructionsTag) != nullptr;
+  if (counted) {
+    hold_against_count(judgements, [&] { return judge_tag(kInstructionsTag, a, b, rules, twins); });
+  }
   return judgements;
 }
 

@@ -21,7 +21,7 @@ std::string verdict_name(Verdict verdict);
 /// not_significant, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
 /// order_drift, floor_not_measured, relative_to_twins, not_confirmed, confirmation_failed,
 /// missing_base, missing_candidate, not_ok, no_value, key_differs, convention_differs,
-/// items_differ, bad_samples.
+/// items_differ, bad_samples, instruments_disagree.
 struct Reason {
   std::string code, text;
 };
@@ -52,7 +52,8 @@ struct Rules {
   std::optional<double> noise_floor;
   double floor_factor = 2;
   /// Globs ("decode/*") of the metrics to judge. Empty: all that have a better direction, but for
-  /// those of one process ("fit/*", "process/*").
+  /// those of one process ("fit/*", "process/*") and counts of instructions, which stand beside
+  /// the times.
   std::vector<std::string> metrics;
   /// Times of different sessions: compare each side's ratio to its own dense twin where both have
   /// one, since that cancels what the machine did between the sessions.
