@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,21 @@ class SuiteContext {
   virtual void emit_items(const std::vector<ItemScore>& items) = 0;
   virtual void emit_samples(const std::vector<Sample>& samples) = 0;
   virtual void progress(std::int64_t done, std::int64_t total, const std::string& what) = 0;
+  /// A warning for the database and the report's notes ("not_steady", ...), beside the numbers.
+  virtual void remark(const std::string& code, const std::string& text) = 0;
+  /// A timed suite shows what its timed calls computed and what the model computes when it is
+  /// scored; both are tensors of one shape. Throws, so that the cell ends INVALID, where they are
+  /// further apart than the dtype's arithmetic explains.
+  virtual void require_same(const at::Tensor& timed, const at::Tensor& scored,
+                            const std::string& what) = 0;
+  /// True when a block decides, for each token from its input, what it computes. Two equally right
+  /// paths may decide otherwise at an edge: then a timed call is compared with the same call made
+  /// again, and the probe, which settles decisions, compares the paths. Not while something is
+  /// timed.
+  [[nodiscard]] virtual bool decides() = 0;
+  /// Runs `work` some more, no longer timed, under meters of memory and energy. `tokens`: what one
+  /// call works on, to divide by.
+  virtual void meter(const std::function<void()>& work, double tokens) = 0;
 };
 
 class SuiteKind {

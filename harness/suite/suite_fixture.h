@@ -56,6 +56,12 @@ class RecordingContext final : public SuiteContext {
     EXPECT_LE(done, total);
     last_done = done;
   }
+  void remark(const std::string&, const std::string&) override { FAIL() << "nothing to remark"; }
+  void require_same(const at::Tensor&, const at::Tensor&, const std::string&) override {
+    FAIL() << "nothing was timed";
+  }
+  bool decides() override { return false; }
+  void meter(const std::function<void()>&, double) override { FAIL() << "nothing was timed"; }
 
   std::map<std::string, MetricValue> metrics;
   std::vector<ItemScore> items;

@@ -4,6 +4,9 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+#include <iterator>
+#include <random>
 #include <utility>
 
 #include "harness/base/errors.h"
@@ -15,20 +18,24 @@ namespace assay {
 GreedyLoop::GreedyLoop(const Model& model, std::int64_t batch, std::int64_t capacity)
     : model_(&model), cache_(model.spec(), batch, capacity, model.dtype(), model.device()) {}
 
-at::Tensor GreedyLoop::prefill(const at::Tensor& tokens) {
+at::Tensor GreedyLoop::prefill(const at::Tensor& tokens, at::Tensor* logits) {
   cache_.truncate(0);
-  return run(tokens);
+  return run(tokens, logits);
 }
 
-at::Tensor GreedyLoop::step(const at::Tensor& tokens) { return run(tokens); }
+at::Tensor GreedyLoop::step(const at::Tensor& tokens, at::Tensor* logits) {
+  return run(tokens, logits);
+}
 
-at::Tensor GreedyLoop::run(const at::Tensor& tokens) {
+at::Tensor GreedyLoop::run(const at::Tensor& tokens, at::Tensor* logits) {
   const c10::InferenceMode inference;
   const std::int64_t batch = tokens.size(0);
   const at::Tensor rows = model_->hidden_step(tokens, cache_);
   const at::Tensor last =
       rows.view({batch, tokens.size(1), rows.size(1)}).select(1, tokens.size(1) - 1).contiguous();
-  const at::Tensor next = at::argmax(model_->logits(last), 1, /*keepdim=*/true);
+  const at::Tensor scores = model_->logits(last);
+  if (logits != nullptr) *logits = scores;
+  const at::Tensor next = at::argmax(scores, 1, /*keepdim=*/true);
   // The copy waits for a device that runs behind; on a CPU it is the tensor itself.
   (void)next.to(at::kCPU);
   return next;
@@ -69,6 +76,47 @@ std::vector<double> SampleLog::steady() const {
     if (!sample.warmup) values.push_back(sample.value);
   }
   return values;
+}
+
+void emit_phases(SuiteContext& context, double first_call, double warmup, double steady) {
+  context.emit_samples({{"process/first_call", 0, first_call, false},
+                        {"process/warmup", 0, warmup, false},
+                        {"process/steady", 0, steady, false}});
+}
+
+void emit_calls(SuiteContext& context, const std::string& tag, const SampledCalls& calls) {
+  SampleLog log(tag);
+  for (const double seconds : calls.warmup) log.add(seconds, /*warmup=*/true);
+  for (const double seconds : calls.steady) log.add(seconds, /*warmup=*/false);
+  context.emit_samples(log.samples());
+  emit_phases(context, calls.first, calls.warmup_seconds, calls.steady_seconds);
+  context.emit_samples({{"process/loops", 0, static_cast<double>(calls.loops), false}});
+  if (const auto drift = drift_within(calls.steady)) {
+    context.remark("not_steady", tag + ": " + *drift);
+  }
+}
+
+DrawnOutputs::DrawnOutputs(std::size_t count) : places_(count), random_(std::random_device{}()) {}
+
+/// Reservoir sampling.
+at::Tensor* DrawnOutputs::next() {
+  const std::int64_t call = calls_++;
+  std::size_t place = static_cast<std::size_t>(call);
+  if (place >= places_.size()) {
+    place = std::uniform_int_distribution<std::size_t>(0, place)(random_);
+  }
+  if (place >= places_.size()) return nullptr;
+  places_[place].call = call;
+  return &places_[place].values;
+}
+
+std::vector<DrawnOutputs::Output> DrawnOutputs::kept() const {
+  std::vector<Output> outputs;
+  std::copy_if(places_.begin(), places_.end(), std::back_inserter(outputs),
+               [](const Output& output) { return output.call >= 0; });
+  std::sort(outputs.begin(), outputs.end(),
+            [](const Output& a, const Output& b) { return a.call < b.call; });
+  return outputs;
 }
 
 MetricValue median_metric(const std::string& tag, std::span<const double> seconds) {

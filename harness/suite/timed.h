@@ -4,11 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "harness/model/model.h"
+#include "harness/suite/sampling.h"
 #include "harness/suite/suite.h"
 
 namespace assay {
@@ -20,13 +22,13 @@ class GreedyLoop {
   GreedyLoop(const Model& model, std::int64_t batch, std::int64_t capacity);
 
   /// Forgets what came before and runs tokens [batch, length] -> next tokens [batch, 1] on the
-  /// model's device.
-  at::Tensor prefill(const at::Tensor& tokens);
+  /// model's device. `logits`: where to leave those that the choice was made from, [batch, vocab].
+  at::Tensor prefill(const at::Tensor& tokens, at::Tensor* logits = nullptr);
   /// One step for every row of the batch: tokens [batch, 1] -> next tokens [batch, 1].
-  at::Tensor step(const at::Tensor& tokens);
+  at::Tensor step(const at::Tensor& tokens, at::Tensor* logits = nullptr);
 
  private:
-  at::Tensor run(const at::Tensor& tokens);
+  at::Tensor run(const at::Tensor& tokens, at::Tensor* logits);
   const Model* model_;
   KvCache cache_;
 };
@@ -50,6 +52,32 @@ class SampleLog {
  private:
   std::string tag_;
   std::vector<Sample> samples_;
+};
+
+/// Times of the phases of a process before its samples: metrics "process/...".
+void emit_phases(SuiteContext& context, double first_call, double warmup, double steady);
+/// Samples under `tag`, phases, calls in a sample, and a remark where the samples drift.
+void emit_calls(SuiteContext& context, const std::string& tag, const SampledCalls& calls);
+
+/// Some of a process's timed calls, drawn by chance while they come, each as likely as any other
+/// and unknown to whatever is timed: what they computed is kept and compared later with what
+/// scoring computes. Keeping a result is keeping a handle; nothing is copied while the clock runs.
+class DrawnOutputs {
+ public:
+  explicit DrawnOutputs(std::size_t count = 8);
+  /// Where the next call leaves what it computed; null for most calls.
+  at::Tensor* next();
+  struct Output {
+    std::int64_t call = -1;  ///< counted from 0
+    at::Tensor values;
+  };
+  /// In order of the calls.
+  [[nodiscard]] std::vector<Output> kept() const;
+
+ private:
+  std::vector<Output> places_;
+  std::int64_t calls_ = 0;
+  std::mt19937_64 random_;
 };
 
 /// Median of the values with its distribution-free interval.

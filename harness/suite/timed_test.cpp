@@ -1,9 +1,12 @@
 // The timing suites on a small random model: what they measure, not how fast it is.
 #include "harness/suite/timed.h"
 
+#include <ATen/ops/abs.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/sub.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,11 +17,14 @@
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/protocol/common_metrics.h"
+#include "harness/suite/counted.h"
 
 namespace assay {
 
 void register_decode_suite(SuiteRegistry& registry);
 void register_ffn_decode_suite(SuiteRegistry& registry);
+void register_kernel_suite(SuiteRegistry& registry);
 void register_prefill_suite(SuiteRegistry& registry);
 
 namespace {
@@ -64,7 +70,24 @@ class Recording final : public SuiteContext {
     for (const Sample& sample : values) samples[sample.tag].push_back(sample);
   }
   void progress(std::int64_t, std::int64_t, const std::string&) override {}
+  void remark(const std::string& code, const std::string&) override { remarks.push_back(code); }
+  void require_same(const at::Tensor& timed, const at::Tensor& scored,
+                    const std::string& what) override {
+    ASSERT_EQ(timed.sizes(), scored.sizes()) << what;
+    const double apart = at::max(at::abs(at::sub(timed, scored))).item<double>();
+    EXPECT_LE(apart, 1e-4 * at::max(at::abs(scored)).item<double>()) << what;
+    ++compared;
+  }
+  bool decides() override { return decides_; }
+  void meter(const std::function<void()>& work, double tokens) override {
+    work();
+    metered_tokens = tokens;
+  }
 
+  bool decides_ = false;
+  std::vector<std::string> remarks;
+  int compared = 0;
+  double metered_tokens = 0;
   std::map<std::string, MetricValue> metrics;
   std::map<std::string, std::vector<Sample>> samples;
 
@@ -103,6 +126,7 @@ class TimedSuites : public ::testing::Test {
   TimedSuites() {
     register_decode_suite(registry_);
     register_ffn_decode_suite(registry_);
+    register_kernel_suite(registry_);
     register_prefill_suite(registry_);
   }
 
@@ -126,6 +150,7 @@ TEST_F(TimedSuites, DecodeKeepsEverySampleAndMarksTheWarmUp) {
                                         {"prompt_tokens", 6},
                                         {"new_tokens", 5},
                                         {"warmup_steps", 3},
+                                        {"warmup_seconds", 0},
                                         {"repetitions", 2}});
   const auto& tokens = seen.samples.at("decode/token_latency");
   ASSERT_EQ(tokens.size(), 3U + 2U * 4U);
@@ -138,6 +163,41 @@ TEST_F(TimedSuites, DecodeKeepsEverySampleAndMarksTheWarmUp) {
     EXPECT_EQ(tokens[i].index, static_cast<std::int64_t>(i));
     EXPECT_GT(tokens[i].value, 0);
   }
+}
+
+TEST_F(TimedSuites, TheWarmUpLastsAsLongAsAsked) {
+  const Recording seen = run("decode", {{"prompt_tokens", 4}, {"new_tokens", 5}});
+  double warmup = 0;
+  for (const char* tag : {"decode/first_token_latency", "decode/token_latency"}) {
+    for (const Sample& sample : seen.samples.at(tag)) warmup += sample.warmup ? sample.value : 0;
+  }
+  EXPECT_GE(warmup, 0.5);
+  EXPECT_DOUBLE_EQ(seen.samples.at("process/warmup").at(0).value, warmup);
+  EXPECT_EQ(seen.samples.at("process/first_call").at(0).value,
+            seen.samples.at("decode/first_token_latency").at(0).value);
+  EXPECT_GT(seen.samples.at("process/steady").at(0).value, 0);
+}
+
+TEST_F(TimedSuites, EveryKindComparesWhatItTimedWithWhatIsScored) {
+  const Json quick = {{"warmup_seconds", 0}, {"seconds", 0}, {"max_seconds", 0}};
+  for (const char* kind : {"prefill", "ffn_decode"}) {
+    Json given = quick;
+    if (std::string(kind) == "prefill") given["prompt_tokens"] = 6;
+    EXPECT_EQ(run(kind, given).compared, 8) << kind;
+  }
+  const Recording decode = run("decode", {{"prompt_tokens", 5}, {"new_tokens", 9}, {"batch", 2}});
+  EXPECT_EQ(decode.compared, 8);
+  EXPECT_EQ(decode.metered_tokens, 18);
+}
+
+TEST_F(TimedSuites, PercentilesNeedEnoughSamples) {
+  const Recording few = run("decode", {{"prompt_tokens", 4}, {"new_tokens", 30}});
+  EXPECT_FALSE(few.metrics.at("decode/token_latency_p95").value.has_value());
+  EXPECT_EQ(few.metrics.at("decode/token_latency_p95").null_reason,
+            "n too small: 87 samples in a process, and percentile 95 needs 90");
+  const Recording more = run("decode", {{"prompt_tokens", 4}, {"new_tokens", 31}});
+  EXPECT_TRUE(more.metrics.at("decode/token_latency_p95").value.has_value());
+  EXPECT_FALSE(more.metrics.at("decode/token_latency_p99").value.has_value());
 }
 
 TEST_F(TimedSuites, DecodeRateIsBatchOverMedianLatency) {
@@ -156,6 +216,7 @@ TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
   const std::map<std::string, Json> cases = {
       {"decode", {{"prompt_tokens", 5}, {"new_tokens", 9}}},
       {"ffn_decode", {{"steps", 12}, {"warmup", 2}}},
+      {"kernel", {{"block", "gate"}}},
       {"prefill", {{"prompt_tokens", 5}}},
   };
   for (const auto& [kind, given] : cases) {
@@ -164,7 +225,8 @@ TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
     EXPECT_FALSE(info.needs_trained_weights);
     std::set<std::string> declared, emitted;
     for (const MetricDef& def : info.metrics) declared.insert(def.tag);
-    if (kind != "prefill") declared.insert({"step/touched_bytes", "step/touched_bytes_p95"});
+    if (kind != "prefill" && kind != "kernel")
+      declared.insert({"step/touched_bytes", "step/touched_bytes_p95"});
     const Recording seen = run(kind, given);
     for (const auto& [tag, value] : seen.metrics) emitted.insert(tag);
     EXPECT_EQ(declared, emitted) << kind;
@@ -173,8 +235,13 @@ TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
 }
 
 TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
-  const Recording seen =
-      run("prefill", {{"batch", 2}, {"prompt_tokens", 7}, {"warmup", 1}, {"iterations", 4}});
+  const Recording seen = run("prefill", {{"batch", 2},
+                                         {"prompt_tokens", 7},
+                                         {"warmup", 1},
+                                         {"iterations", 4},
+                                         {"warmup_seconds", 0},
+                                         {"seconds", 0},
+                                         {"max_seconds", 0}});
   const auto& samples = seen.samples.at("prefill/latency");
   EXPECT_EQ(samples.size(), 5U);
   EXPECT_EQ(count_warmups(samples), 1);
@@ -184,7 +251,12 @@ TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
 }
 
 TEST_F(TimedSuites, FfnDecodeTimesEveryStepOfTheBlocks) {
-  const Recording seen = run("ffn_decode", {{"batch", 2}, {"steps", 50}, {"warmup", 3}});
+  const Recording seen = run("ffn_decode", {{"batch", 2},
+                                            {"steps", 50},
+                                            {"warmup", 3},
+                                            {"warmup_seconds", 0},
+                                            {"seconds", 0},
+                                            {"max_seconds", 0}});
   const auto& samples = seen.samples.at("ffn_decode/latency");
   EXPECT_EQ(samples.size(), 53U) << "more steps than positions: inputs are used again";
   EXPECT_EQ(count_warmups(samples), 3);
@@ -192,6 +264,35 @@ TEST_F(TimedSuites, FfnDecodeTimesEveryStepOfTheBlocks) {
                    2 / *seen.metrics.at("ffn_decode/latency").value);
   const double blocks = 2.0 * 3 * 32 * 48 * sizeof(float);
   EXPECT_DOUBLE_EQ(*seen.metrics.at("step/touched_bytes").value, blocks);
+}
+
+TEST_F(TimedSuites, KernelTimesOneBlockInRepetitionsOfEqualLength) {
+  for (const char* block : {"ffn", "q", "o", "up", "down"}) {
+    const Recording seen = run("kernel", {{"block", block},
+                                          {"layer", 1},
+                                          {"batch", 2},
+                                          {"repetitions", 12},
+                                          {"warmup_seconds", 0},
+                                          {"seconds", 0}});
+    const auto& samples = seen.samples.at("kernel/latency");
+    EXPECT_EQ(std::ssize(samples) - count_warmups(samples), 12) << block;
+    EXPECT_EQ(count_warmups(samples), 5);
+    EXPECT_EQ(seen.compared, 8) << block;
+    // A sample lasts a millisecond or so; the blocks of this model take microseconds.
+    EXPECT_GT(seen.samples.at("process/loops").at(0).value, 10);
+    EXPECT_GT(*seen.metrics.at("kernel/latency").value, 0);
+  }
+}
+
+TEST_F(TimedSuites, KernelRefusesWhatTheModelHasNot) {
+  EXPECT_THROW(run("kernel", {{"layer", 2}}), UserError);
+  EXPECT_THROW(run("kernel", {{"block", "norm"}}), UserError);
+}
+
+TEST(Counted, AsManyCallsAsPromised) {
+  int calls = 0;
+  run_counted([&] { ++calls; });
+  EXPECT_EQ(calls, kCountedCalls + 2);
 }
 
 TEST_F(TimedSuites, WhatBlocksTellIsAddedUpTokenByToken) {
@@ -230,6 +331,31 @@ TEST_F(TimedSuites, TheTimedLoopDecodesWhatAWholePassWould) {
     all = at::cat({all, next}, 1);
     next = loop.step(next);
   }
+}
+
+TEST(Drawn, EachCallIsAsLikelyAsAnyOther) {
+  constexpr int kCalls = 40, kTimes = 4000;
+  std::vector<int> drawn(kCalls, 0);
+  for (int time = 0; time < kTimes; ++time) {
+    DrawnOutputs outputs(8);
+    for (int call = 0; call < kCalls; ++call) {
+      if (at::Tensor* place = outputs.next()) *place = at::full({1}, call);
+    }
+    const auto kept = outputs.kept();
+    ASSERT_EQ(kept.size(), 8U);
+    for (const auto& output : kept) {
+      EXPECT_EQ(output.values.item<double>(), static_cast<double>(output.call));
+      ++drawn[static_cast<std::size_t>(output.call)];
+    }
+  }
+  // 4000 x 8 / 40 = 800 each, standard deviation sqrt(4000 x 0.2 x 0.8) = 25.3.
+  for (const int count : drawn) EXPECT_NEAR(count, 800, 6 * 25.3);
+}
+
+TEST(Drawn, FewCallsAreAllKept) {
+  DrawnOutputs outputs(8);
+  for (int call = 0; call < 3; ++call) *outputs.next() = at::full({1}, call);
+  EXPECT_EQ(outputs.kept().size(), 3U);
 }
 
 TEST(SampleSummaries, SayWhyThereIsNoValue) {

@@ -1,13 +1,21 @@
+#include <ATen/ops/abs.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/sub.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <cmath>
 #include <optional>
 
+#include "harness/base/clock.h"
 #include "harness/base/errors.h"
+#include "harness/measure/memory.h"
+#include "harness/measure/throttle.h"
 #include "harness/method/artefact.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
+#include "harness/worker/meter.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session.h"
 
@@ -33,14 +41,57 @@ void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegi
   method.apply(model, artefact);
 }
 
+void require_same(const Fingerprint& expected, const Fingerprint& seen, const std::string& dtype,
+                  const std::string& what) {
+  const double distance = fingerprint_distance(expected, seen);
+  const double tolerance = fingerprint_tolerance(dtype);
+  if (distance <= tolerance) return;
+  throw OutcomeFound(
+      {.outcome = Outcome::kInvalid,
+       .code = "fingerprint_mismatch",
+       .text = fmt::format("{}: the probe's logits differ by {:.3g} of the largest (allowed {:g})",
+                           what, distance, tolerance)});
+}
+
+/// |timed - scored| against the largest |scored|: one tolerance for logits and rows of a block.
+void require_same_values(const at::Tensor& timed, const at::Tensor& scored,
+                         const std::string& dtype, const std::string& what) {
+  const at::Tensor expected = scored.to(at::kDouble);
+  const double apart = at::max(at::abs(at::sub(timed.to(at::kDouble), expected))).item<double>();
+  const double largest = at::max(at::abs(expected)).item<double>();
+  const double tolerance = fingerprint_tolerance(dtype);
+  if (!std::isfinite(largest)) {
+    throw NonFiniteResult("outputs", what + ": what is scored is not finite");
+  }
+  if (apart <= tolerance * largest) return;
+  throw OutcomeFound(
+      {.outcome = Outcome::kInvalid,
+       .code = "fingerprint_mismatch",
+       .text = fmt::format("{} computed something else than scoring does: {:.3g} of the largest "
+                           "value apart (allowed {:g})",
+                           what, apart / largest, tolerance)});
+}
+
+/// Notices that a block decides, and leaves it its decision.
+class DecisionNoticer final : public Decisions {
+ public:
+  at::Tensor settle(const StepContext&, const at::Tensor& found) override {
+    noticed = true;
+    return found;
+  }
+  bool noticed = false;
+};
+
 class WorkerSuiteContext final : public SuiteContext {
  public:
-  WorkerSuiteContext(const WorkerRequest& request, const SessionServices& services, Model& model)
+  WorkerSuiteContext(const WorkerRequest& request, const SessionServices& services, Model& model,
+                     LoadedMemory loaded)
       : request_(request),
         writer_(services.writer),
         reporter_(services.writer, services.stop),
         model_(model),
-        data_(request.data) {}
+        data_(request.data),
+        loaded_(loaded) {}
 
   [[nodiscard]] const Model& model() override { return model_; }
   [[nodiscard]] const Model& dense_twin() override {
@@ -73,6 +124,25 @@ class WorkerSuiteContext final : public SuiteContext {
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override {
     reporter_.report(done, total, what);
   }
+  void remark(const std::string& code, const std::string& text) override {
+    writer_.event("warning", code, text);
+  }
+  void require_same(const at::Tensor& timed, const at::Tensor& scored,
+                    const std::string& what) override {
+    require_same_values(timed, scored, request_.dtype, what);
+  }
+  [[nodiscard]] bool decides() override {
+    DecisionNoticer noticer;
+    model_.settle_with(&noticer);
+    (void)model_.hidden(at::zeros({1, 1}, at::kLong).to(model_.device()));
+    model_.settle_with(nullptr);
+    return noticer.noticed;
+  }
+  void meter(const std::function<void()>& work, double tokens) override {
+    meter_memory(work, loaded_, model_.device(), writer_);
+    meter_energy(
+        work, tokens, model_.device(), [this] { reporter_.check(); }, writer_);
+  }
 
  private:
   const WorkerRequest& request_;
@@ -81,6 +151,7 @@ class WorkerSuiteContext final : public SuiteContext {
   Model& model_;
   std::optional<Model> twin_;
   std::filesystem::path data_;
+  LoadedMemory loaded_;
 };
 
 void emit_accounting(const Model& model, ReplyWriter& writer) {
@@ -94,18 +165,6 @@ void emit_accounting(const Model& model, ReplyWriter& writer) {
   emit("model/host_bytes", cost.host_bytes);
   emit("model/touched_bytes", cost.touched_bytes);
   emit("model/flops_per_token", cost.flops_per_token);
-}
-
-void require_same(const Fingerprint& expected, const Fingerprint& seen, const std::string& dtype,
-                  const std::string& what) {
-  const double distance = fingerprint_distance(expected, seen);
-  const double tolerance = fingerprint_tolerance(dtype);
-  if (distance <= tolerance) return;
-  throw OutcomeFound(
-      {.outcome = Outcome::kInvalid,
-       .code = "fingerprint_mismatch",
-       .text = fmt::format("{}: the probe's logits differ by {:.3g} of the largest (allowed {:g})",
-                           what, distance, tolerance)});
 }
 
 void require_same_decisions(double changed, const std::string& dtype) {
@@ -158,26 +217,39 @@ void score(const SuiteKind& suite, const Params& params, SuiteContext& context, 
   emit_peak_rss(writer, "process/peak_rss");
 }
 
+/// The model's first call in this process is the suite's. Who answers otherwise only while timed is
+/// caught by the suite, who answers otherwise from then on by the probe afterwards.
+void time(const SuiteKind& suite, const Params& params, SuiteContext& context, Model& model,
+          const WorkerRequest& request, ReplyWriter& writer) {
+  const bool gpu = !model.device().is_cpu();
+  const ThrottleWatch throttle(gpu ? std::optional<int>(model.device().index()) : std::nullopt);
+  suite.run(context, params);
+  const std::string slowed = throttle.reason();
+  if (!slowed.empty()) {
+    throw OutcomeFound({.outcome = Outcome::kInvalid, .code = "throttled", .text = slowed});
+  }
+  const PassProbe pass = probe_pass(model);
+  writer.fingerprint(pass.fingerprint);
+  check_fingerprints(model, pass, request);
+}
+
 }  // namespace
 
 void run_suite(const WorkerRequest& request, const SessionServices& services) {
   const c10::InferenceMode inference;
   const SuiteKind& suite = suite_of(request, services.suites);
   const Params params(suite.info().params, request.suite_params);
+  const LoadedMemory base{current_rss_bytes(), std::nullopt};
+  const double start = monotonic_seconds();
   Model model = load_dense(request);
   apply_artefact(model, request, services.methods);
-  const bool timed = request.op == "time";
-  const PassProbe pass = probe_pass(model);
-  services.writer.fingerprint(pass.fingerprint);
-  if (timed) {
-    check_fingerprints(model, pass, request);
+  services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
+  WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
+  if (request.op == "time") {
+    time(suite, params, context, model, request, services.writer);
   } else {
+    services.writer.fingerprint(probe_pass(model).fingerprint);
     emit_accounting(model, services.writer);
-  }
-  WorkerSuiteContext context(request, services, model);
-  if (timed) {
-    suite.run(context, params);
-  } else {
     score(suite, params, context, model, services.writer);
   }
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
-#include "harness/base/clock.h"
+#include "harness/suite/generations.h"
 #include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 
@@ -13,6 +15,8 @@ namespace {
 constexpr const char* kToken = "decode/token_latency";
 constexpr const char* kFirst = "decode/first_token_latency";
 constexpr const char* kRate = "decode/tokens_per_s";
+constexpr const char* kP95 = "decode/token_latency_p95";
+constexpr const char* kP99 = "decode/token_latency_p99";
 
 class Decode final : public SuiteKind {
  public:
@@ -30,8 +34,9 @@ class Decode final : public SuiteKind {
         count_param("prompt_tokens", 128, 1, "tokens", "Length of each prompt"),
         count_param("new_tokens", 64, 2, "tokens", "Tokens generated for each sequence"),
         count_param("warmup_steps", 8, 1, "tokens",
-                    "Decoding steps before the measured ones, after a prompt of their own"),
+                    "Decoding steps of a warm-up, after a prompt of their own"),
         count_param("repetitions", 3, 1, "", "Generations measured in one process"),
+        warmup_seconds_param(),
     };
     info.metrics = {
         {kRate, "tokens/s", 1, "batch / median time of a decoding step" + shape,
@@ -40,6 +45,10 @@ class Decode final : public SuiteKind {
          "Time between two tokens"},
         {kFirst, "s", -1, "median time of prefill and first choice" + shape,
          "Time from the prompt to the first token"},
+        {kP95, "s", 0, "95th percentile of the steps of a process" + shape,
+         "Time between two tokens that one of twenty exceeds"},
+        {kP99, "s", 0, "99th percentile of the steps of a process" + shape,
+         "Time between two tokens that one of a hundred exceeds"},
         peak_rss_definition(),
     };
     return info;
@@ -56,28 +65,57 @@ class Decode final : public SuiteKind {
     const std::int64_t capacity = prompt_tokens + std::max(new_tokens - 1, warmup_steps);
     check_positions(model, capacity, "prompt_tokens + new_tokens (or warmup_steps)");
 
-    GreedyLoop loop(model, batch, capacity);
     const at::Tensor prompt = synthetic_prompt(model, batch, prompt_tokens, context.seed());
-    SampleLog first(kFirst), tokens(kToken);
-    generate(loop, prompt, warmup_steps, /*warmup=*/true, first, tokens);
+    Generations generations(model, prompt, capacity);
+    warm_up(generations, warmup_steps, least_warmup(params, model));
+    const double warmup = generations.total();
     for (std::int64_t r = 0; r < repetitions; ++r) {
-      generate(loop, prompt, new_tokens - 1, /*warmup=*/false, first, tokens);
+      generations.run(new_tokens - 1, /*warmup=*/false);
       context.progress(r + 1, repetitions, "generations");
     }
-    log_steps(context, loop, prompt, new_tokens - 1);
-    context.emit_samples(first.samples());
-    context.emit_samples(tokens.samples());
-    const std::vector<double> steps = tokens.steady();
-    context.emit(rate_metric(kRate, steps, static_cast<double>(batch)));
-    context.emit(median_metric(kToken, steps));
-    context.emit(median_metric(kFirst, first.steady()));
-    context.emit(peak_rss_metric());
+    const double steady = generations.total() - warmup;
+    const MetricValue peak = peak_rss_metric();  // before the checks, which hold more
+    generations.require_scored(context);
+    emit_times(context, generations, batch);
+    emit_phases(context, generations.first().samples().front().value, warmup, steady);
+    log_steps(context, prompt, capacity, new_tokens - 1);
+    context.emit(peak);
+    context.meter([&] { Generations(model, prompt, capacity).run(new_tokens - 1, false); },
+                  static_cast<double>(batch * new_tokens));
   }
 
  private:
+  /// Whole generations, until steps and time are reached.
+  static void warm_up(Generations& generations, std::int64_t steps, double seconds) {
+    do {
+      generations.run(steps, /*warmup=*/true);
+    } while (generations.total() < seconds);
+  }
+
+  static double least_warmup(const Params& params, const Model& model) {
+    const double seconds = params.get_real("warmup_seconds");
+    return model.device().is_cpu() ? seconds : std::max(seconds, 1.0);
+  }
+
+  static void emit_times(SuiteContext& context, const Generations& generations,
+                         std::int64_t batch) {
+    context.emit_samples(generations.first().samples());
+    context.emit_samples(generations.tokens().samples());
+    const std::vector<double> steps = generations.tokens().steady();
+    context.emit(rate_metric(kRate, steps, static_cast<double>(batch)));
+    context.emit(median_metric(kToken, steps));
+    context.emit(median_metric(kFirst, generations.first().steady()));
+    context.emit(percentile_metric(kP95, steps, 0.95));
+    context.emit(percentile_metric(kP99, steps, 0.99));
+    if (const auto drift = generations.drift()) {
+      context.remark("not_steady", std::string(kToken) + ": " + *drift);
+    }
+  }
+
   /// Once more, not measured, to see what each token cost.
-  static void log_steps(SuiteContext& context, GreedyLoop& loop, const at::Tensor& prompt,
+  static void log_steps(SuiteContext& context, const at::Tensor& prompt, std::int64_t capacity,
                         std::int64_t steps) {
+    GreedyLoop loop(context.model(), prompt.size(0), capacity);
     at::Tensor next = loop.prefill(prompt);
     StepLog log;
     context.watch(&log);
@@ -86,20 +124,6 @@ class Decode final : public SuiteKind {
     context.watch(nullptr);
     for (const MetricValue& metric : step_metrics(log, context.model().cost().touched_bytes)) {
       context.emit(metric);
-    }
-  }
-
-  static void generate(GreedyLoop& loop, const at::Tensor& prompt, std::int64_t steps, bool warmup,
-                       SampleLog& first, SampleLog& tokens) {
-    double start = monotonic_seconds();
-    at::Tensor next = loop.prefill(prompt);
-    double now = monotonic_seconds();
-    first.add(now - start, warmup);
-    for (std::int64_t i = 0; i < steps; ++i) {
-      start = now;
-      next = loop.step(next);
-      now = monotonic_seconds();
-      tokens.add(now - start, warmup);
     }
   }
 };

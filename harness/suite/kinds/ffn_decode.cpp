@@ -3,9 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/base/clock.h"
@@ -40,9 +43,10 @@ class FfnInputs final : public ActivationRecorder {
   std::vector<at::Tensor> rows_;
 };
 
-/// All blocks once, on rows [first, first + batch) of their recorded inputs.
+/// All blocks once, on rows [first, first + batch) of their recorded inputs. `out`: where to leave
+/// what the last one computed.
 void run_blocks(const Model& model, const std::vector<at::Tensor>& inputs, std::int64_t first,
-                std::int64_t batch, StepObserver* observer) {
+                std::int64_t batch, StepObserver* observer, at::Tensor* out = nullptr) {
   StepContext step;
   step.phase = Phase::kDecode;
   step.batch = batch;
@@ -51,7 +55,9 @@ void run_blocks(const Model& model, const std::vector<at::Tensor>& inputs, std::
   for (std::int64_t layer = 0; layer < model.layer_count(); ++layer) {
     const auto index = static_cast<std::size_t>(layer);
     step.layer = layer;
-    (void)model.layers()[index].ffn->forward(inputs[index].narrow(0, first, batch), step);
+    at::Tensor rows =
+        model.layers()[index].ffn->forward(inputs[index].narrow(0, first, batch), step);
+    if (out != nullptr && layer + 1 == model.layer_count()) *out = std::move(rows);
   }
 }
 
@@ -67,9 +73,10 @@ class FfnDecode final : public SuiteKind {
     info.needs_trained_weights = false;
     info.params = {
         count_param("batch", 1, 1, "tokens", "Rows that a block gets at a time"),
-        count_param("steps", 48, 1, "tokens", "Measured steps in one process"),
-        count_param("warmup", 8, 1, "tokens", "Steps before the measured ones"),
+        count_param("steps", 48, 1, "tokens", "Least measured steps in one process"),
+        count_param("warmup", 8, 1, "tokens", "Least steps before the measured ones"),
     };
+    for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "tokens/s", 1, "batch / median time of a step" + shape,
          "Tokens a second through the feed-forward blocks"},
@@ -84,31 +91,70 @@ class FfnDecode final : public SuiteKind {
     const c10::InferenceMode inference;
     const Model& model = context.model();
     const std::int64_t batch = params.get_int("batch");
-    const std::int64_t warmup = params.get_int("warmup");
-    const std::int64_t steps = warmup + params.get_int("steps");
-    const std::int64_t tokens = std::min(steps, model.spec().max_positions);
+    const SamplingRules rules = sampling_rules(params, params.get_int("warmup"),
+                                               params.get_int("steps"), !model.device().is_cpu());
+    const std::int64_t tokens =
+        std::min(rules.warmup_calls + rules.samples, model.spec().max_positions);
     FfnInputs recorder;
     // Every row of the batch reads a text of its own.
     (void)model.hidden(synthetic_prompt(model, batch, tokens, context.seed()), &recorder);
     const std::vector<at::Tensor> inputs = by_step(recorder.of(model), batch, tokens);
-    SampleLog log(kLatency);
-    for (std::int64_t i = 0; i < steps; ++i) {
-      const double start = monotonic_seconds();
-      run_blocks(model, inputs, i % tokens * batch, batch, nullptr);
-      log.add(monotonic_seconds() - start, i < warmup);
-      context.progress(i + 1, steps, "steps");
-    }
+    DrawnOutputs drawn;
+    std::int64_t step = 0;
+    const SampledCalls calls = sample_calls(
+        rules,
+        [&](std::int64_t n) {
+          const double start = monotonic_seconds();
+          for (std::int64_t i = 0; i < n; ++i, ++step) {
+            run_blocks(model, inputs, step % tokens * batch, batch, nullptr, drawn.next());
+          }
+          wait_for(model);
+          return monotonic_seconds() - start;
+        },
+        [&](std::int64_t done, std::int64_t least) { context.progress(done, least, "steps"); });
+    const MetricValue peak = peak_rss_metric();
+    require_scored(context, inputs, drawn, batch, tokens);
     StepLog facts;
     for (std::int64_t i = 0; i < tokens; ++i) run_blocks(model, inputs, i * batch, batch, &facts);
-    context.emit_samples(log.samples());
-    const std::vector<double> seconds = log.steady();
-    context.emit(rate_metric(kRate, seconds, static_cast<double>(batch)));
-    context.emit(median_metric(kLatency, seconds));
+    emit_calls(context, kLatency, calls);
+    context.emit(rate_metric(kRate, calls.steady, static_cast<double>(batch)));
+    context.emit(median_metric(kLatency, calls.steady));
     for (const MetricValue& metric : step_metrics(facts, blocks_cost(model))) context.emit(metric);
-    context.emit(peak_rss_metric());
+    context.emit(peak);
+    context.meter([&] { run_blocks(model, inputs, 0, batch, nullptr); },
+                  static_cast<double>(batch));
   }
 
  private:
+  /// Outputs of the last layer's block must be those of a scoring pass over the same inputs; of the
+  /// same step once more where blocks decide.
+  static void require_scored(SuiteContext& context, const std::vector<at::Tensor>& inputs,
+                             const DrawnOutputs& drawn, std::int64_t batch, std::int64_t tokens) {
+    const Model& model = context.model();
+    const bool again = context.decides();
+    StepContext step;
+    step.tokens = inputs.back().size(0);
+    step.layer = model.layer_count() - 1;
+    at::Tensor scored;
+    if (!again) scored = model.layers().back().ffn->forward(inputs.back(), step);
+    for (const auto& [call, rows] : drawn.kept()) {
+      const std::int64_t first = call % tokens * batch;
+      at::Tensor expected;
+      if (again) {
+        run_blocks(model, inputs, first, batch, nullptr, &expected);
+      } else {
+        expected = scored.narrow(0, first, batch);
+      }
+      context.require_same(rows, expected, "timed step " + std::to_string(call));
+    }
+  }
+
+  /// Until a device that runs behind has caught up.
+  static void wait_for(const Model& model) {
+    if (model.device().is_cpu()) return;
+    c10::impl::VirtualGuardImpl(model.device().type()).synchronizeDevice(model.device().index());
+  }
+
   /// [batch * tokens, width], sequences one after the other -> token by token of all sequences.
   static std::vector<at::Tensor> by_step(const std::vector<at::Tensor>& recorded,
                                          std::int64_t batch, std::int64_t tokens) {

@@ -1,6 +1,10 @@
 // A whole prompt at once: the compute-bound half of inference.
 
+#include <c10/core/InferenceMode.h>
+
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "harness/base/clock.h"
 #include "harness/suite/timed.h"
@@ -25,9 +29,10 @@ class Prefill final : public SuiteKind {
     info.params = {
         count_param("batch", 1, 1, "sequences", "Prompts run together"),
         count_param("prompt_tokens", 512, 1, "tokens", "Length of each prompt"),
-        count_param("warmup", 3, 1, "calls", "Calls before the measured ones"),
-        count_param("iterations", 9, 1, "calls", "Measured calls in one process"),
+        count_param("warmup", 5, 1, "calls", "Least calls before the measured ones"),
+        count_param("iterations", 9, 1, "calls", "Least measured calls in one process"),
     };
+    for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "tokens/s", 1, "batch x prompt_tokens / median latency" + shape,
          "Prompt tokens a second"},
@@ -41,24 +46,55 @@ class Prefill final : public SuiteKind {
     const Model& model = context.model();
     const std::int64_t batch = params.get_int("batch");
     const std::int64_t prompt_tokens = params.get_int("prompt_tokens");
-    const std::int64_t warmup = params.get_int("warmup");
-    const std::int64_t calls = warmup + params.get_int("iterations");
+    const std::int64_t iterations = params.get_int("iterations");
     check_positions(model, prompt_tokens, "prompt_tokens");
 
     GreedyLoop loop(model, batch, prompt_tokens);
     const at::Tensor prompt = synthetic_prompt(model, batch, prompt_tokens, context.seed());
-    SampleLog log(kLatency);
-    for (std::int64_t i = 0; i < calls; ++i) {
-      const double start = monotonic_seconds();
-      (void)loop.prefill(prompt);
-      log.add(monotonic_seconds() - start, i < warmup);
-      context.progress(i + 1, calls, "calls");
+    const SamplingRules rules =
+        sampling_rules(params, params.get_int("warmup"), iterations, !model.device().is_cpu());
+    DrawnOutputs drawn;
+    const SampledCalls calls = sample_calls(
+        rules, [&](std::int64_t n) { return timed(loop, prompt, n, drawn); },
+        [&](std::int64_t done, std::int64_t least) { context.progress(done, least, "calls"); });
+    const MetricValue peak = peak_rss_metric();
+    const at::Tensor scored = scored_logits(loop, context, prompt);
+    for (const auto& [call, logits] : drawn.kept()) {
+      context.require_same(logits, scored, "timed call " + std::to_string(call));
     }
-    context.emit_samples(log.samples());
-    const std::vector<double> seconds = log.steady();
-    context.emit(rate_metric(kRate, seconds, static_cast<double>(batch * prompt_tokens)));
-    context.emit(median_metric(kLatency, seconds));
-    context.emit(peak_rss_metric());
+    emit_calls(context, kLatency, calls);
+    context.emit(rate_metric(kRate, calls.steady, static_cast<double>(batch * prompt_tokens)));
+    context.emit(median_metric(kLatency, calls.steady));
+    context.emit(peak);
+    context.meter(
+        [&] {
+          GreedyLoop fresh(model, batch, prompt_tokens);
+          (void)fresh.prefill(prompt);
+        },
+        static_cast<double>(batch * prompt_tokens));
+  }
+
+ private:
+  static double timed(GreedyLoop& loop, const at::Tensor& prompt, std::int64_t calls,
+                      DrawnOutputs& drawn) {
+    const double start = monotonic_seconds();
+    for (std::int64_t i = 0; i < calls; ++i) (void)loop.prefill(prompt, drawn.next());
+    return monotonic_seconds() - start;
+  }
+
+  /// Of the last position, through a whole pass without a cache; by the same path once more where a
+  /// prompt is computed by a policy that scoring does not have, or blocks decide.
+  static at::Tensor scored_logits(GreedyLoop& loop, SuiteContext& context,
+                                  const at::Tensor& prompt) {
+    const Model& model = context.model();
+    const c10::InferenceMode inference;
+    at::Tensor logits;
+    if (!model.prefill_equals_decode() || context.decides()) {
+      (void)loop.prefill(prompt, &logits);
+      return logits;
+    }
+    const at::Tensor hidden = model.hidden(prompt).view({prompt.size(0), prompt.size(1), -1});
+    return model.logits(hidden.select(1, prompt.size(1) - 1).contiguous());
   }
 };
 

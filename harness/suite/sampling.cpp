@@ -1,0 +1,147 @@
+#include "harness/suite/sampling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/stats/intervals.h"
+#include "harness/stats/rank_test.h"
+
+namespace assay {
+namespace {
+
+constexpr double kDriftLevel = 0.001;
+constexpr double kDriftShare = 0.05;
+/// Fewer in a half cannot reach the level whatever they are: 2 / C(14, 7) is the first below it.
+constexpr std::size_t kLeastHalf = 7;
+constexpr double kUnseenChance = 0.01;
+
+bool agree(const std::vector<double>& values, double spread) {
+  return values.size() > 1 && sample_standard_deviation(values) <= spread * mean(values);
+}
+
+/// From the later half of the warm-up: its calls are the ones that look like what follows.
+std::int64_t loops_for(const std::vector<double>& warmup, double sample_seconds) {
+  const std::span<const double> later = std::span(warmup).subspan(warmup.size() / 2);
+  const double call = std::max(median(later), 1e-9);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(sample_seconds / call)));
+}
+
+ParamSpec seconds_param(const std::string& name, double value, const std::string& help) {
+  ParamSpec spec;
+  spec.name = name;
+  spec.default_value = value;
+  spec.min = 0;
+  spec.unit = "s";
+  spec.help = help;
+  return spec;
+}
+
+}  // namespace
+
+SamplingRules on_gpu(SamplingRules rules) {
+  rules.warmup_calls = std::max<std::int64_t>(rules.warmup_calls, 10);
+  rules.warmup_seconds = std::max(rules.warmup_seconds, 1.0);
+  rules.samples = std::max<std::int64_t>(rules.samples, 30);
+  rules.seconds = std::max(rules.seconds, 2.0);
+  rules.max_seconds = std::max(rules.max_seconds, rules.seconds);
+  rules.sample_seconds = 2e-4;
+  return rules;
+}
+
+ParamSpec warmup_seconds_param() {
+  return seconds_param("warmup_seconds", SamplingRules().warmup_seconds,
+                       "Least time of the warm-up; on a GPU at least 1 s");
+}
+
+std::vector<ParamSpec> sampling_params() {
+  const SamplingRules rules;
+  return {
+      warmup_seconds_param(),
+      seconds_param("seconds", rules.seconds, "Least time measured; on a GPU at least 2 s"),
+      seconds_param("max_seconds", rules.max_seconds,
+                    "Most time measured while the samples still differ by more than 0.5 %"),
+  };
+}
+
+SamplingRules sampling_rules(const Params& params, std::int64_t warmup_calls, std::int64_t samples,
+                             bool gpu) {
+  SamplingRules rules;
+  rules.warmup_calls = warmup_calls;
+  rules.warmup_seconds = params.get_real("warmup_seconds");
+  rules.samples = samples;
+  rules.seconds = params.get_real("seconds");
+  rules.max_seconds = std::max(rules.seconds, params.get_real("max_seconds"));
+  return gpu ? on_gpu(rules) : rules;
+}
+
+SampledCalls warm_up_calls(const SamplingRules& rules,
+                           const std::function<double(std::int64_t)>& call) {
+  SampledCalls result;
+  const auto warm = [&] {
+    return std::ssize(result.warmup) >= rules.warmup_calls &&
+           result.warmup_seconds >= rules.warmup_seconds;
+  };
+  do {
+    result.warmup.push_back(call(1));
+    result.warmup_seconds += result.warmup.back();
+  } while (!warm());
+  result.first = result.warmup.front();
+  result.loops = loops_for(result.warmup, rules.sample_seconds);
+  return result;
+}
+
+SampledCalls sample_calls(const SamplingRules& rules,
+                          const std::function<double(std::int64_t)>& call,
+                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  SampledCalls result = warm_up_calls(rules, call);
+  const auto enough = [&] {
+    if (std::ssize(result.steady) < rules.samples) return false;
+    if (result.steady_seconds < rules.seconds) return false;
+    result.agreed = agree(result.steady, rules.spread);
+    return result.agreed || result.steady_seconds >= rules.max_seconds;
+  };
+  do {
+    const double seconds = call(result.loops);
+    result.steady_seconds += seconds;
+    result.steady.push_back(seconds / static_cast<double>(result.loops));
+    progress(std::ssize(result.steady), std::max(rules.samples, std::ssize(result.steady)));
+  } while (!enough());
+  return result;
+}
+
+std::optional<std::string> drift_between(std::span<const double> early,
+                                         std::span<const double> late) {
+  if (std::min(early.size(), late.size()) < kLeastHalf) return std::nullopt;
+  const double change = median(late) / median(early) - 1;
+  if (std::abs(change) <= kDriftShare) return std::nullopt;
+  if (rank_test(late, early, Alternative::kTwoSided).p >= kDriftLevel) return std::nullopt;
+  return fmt::format("the later half of {} samples took {:.0f} % {} than the earlier one",
+                     early.size() + late.size(), 100 * std::abs(change),
+                     change > 0 ? "longer" : "less");
+}
+
+std::optional<std::string> drift_within(std::span<const double> steady) {
+  const std::size_t half = steady.size() / 2;
+  return drift_between(steady.first(half), steady.subspan(steady.size() - half));
+}
+
+MetricValue percentile_metric(const std::string& tag, std::span<const double> values,
+                              double percentile) {
+  MetricValue metric;
+  metric.tag = tag;
+  metric.n = std::ssize(values);
+  const auto least =
+      static_cast<std::size_t>(std::ceil(std::log(kUnseenChance) / std::log(percentile)));
+  if (values.size() >= least) {
+    metric.value = quantile(values, percentile);
+  } else {
+    metric.null_reason =
+        fmt::format("n too small: {} samples in a process, and percentile {:g} needs {}",
+                    values.size(), 100 * percentile, least);
+  }
+  return metric;
+}
+
+}  // namespace assay

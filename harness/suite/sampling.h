@@ -1,0 +1,71 @@
+#pragma once
+// How often a call is made before and while it is timed.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/base/params.h"
+#include "harness/protocol/protocol.h"
+
+namespace assay {
+
+/// The warm-up is fixed: it ends when both its minimums are reached, whatever the times look like.
+/// Samples end when both minimums are reached and they agree, or at the cap.
+struct SamplingRules {
+  std::int64_t warmup_calls = 5;
+  double warmup_seconds = 0.5;
+  std::int64_t samples = 9;
+  double seconds = 1;            ///< of all samples together
+  double max_seconds = 5;        ///< the cap, likewise
+  double sample_seconds = 1e-3;  ///< a shorter call is repeated within a sample
+  double spread = 0.005;         ///< standard deviation over mean at which samples agree
+};
+
+/// A GPU clocks up late and its calls are cheap to repeat: more of both, and shorter samples.
+SamplingRules on_gpu(SamplingRules rules);
+
+/// Parameter "warmup_seconds" of a suite kind whose work is fixed.
+ParamSpec warmup_seconds_param();
+/// Parameters "warmup_seconds", "seconds" and "max_seconds" of a suite kind.
+std::vector<ParamSpec> sampling_params();
+/// Their values, with the numbers of calls and samples of the kind; on a GPU at least its minimums.
+SamplingRules sampling_rules(const Params& params, std::int64_t warmup_calls, std::int64_t samples,
+                             bool gpu);
+
+/// What was measured, in seconds a call.
+struct SampledCalls {
+  double first = 0;            ///< the very first call: cold
+  std::vector<double> warmup;  ///< with the first
+  std::vector<double> steady;
+  std::int64_t loops = 1;  ///< calls within one sample; their mean is its value
+  double warmup_seconds = 0, steady_seconds = 0;
+  bool agreed = false;  ///< the samples reached `spread` before the cap
+};
+
+/// The warm-up alone, and how many calls make a sample after it.
+SampledCalls warm_up_calls(const SamplingRules& rules,
+                           const std::function<double(std::int64_t)>& call);
+
+/// `call(n)` makes n calls and returns their time together, in seconds. `progress(done, least)`
+/// after every sample.
+SampledCalls sample_calls(
+    const SamplingRules& rules, const std::function<double(std::int64_t)>& call,
+    const std::function<void(std::int64_t done, std::int64_t least)>& progress);
+
+/// Says how far the two parts of a series differ when they do: another level than chance explains
+/// (ranks, p < 0.001) and by more than 5 % of the median. Nothing when there is too little to tell.
+std::optional<std::string> drift_between(std::span<const double> early,
+                                         std::span<const double> late);
+/// The same of the halves of one series of equal calls.
+std::optional<std::string> drift_within(std::span<const double> steady);
+
+/// The percentile (0.95, ...) of the values, or no value with the reason when there are too few of
+/// them to vouch for it: the chance that none of n values lies above it must be at most 1 %.
+MetricValue percentile_metric(const std::string& tag, std::span<const double> values,
+                              double percentile);
+
+}  // namespace assay
