@@ -11,6 +11,7 @@ namespace assay {
 namespace {
 
 bool varies(const MetricRecord& metric) {
+  if (metric.def.unit == "tokens") return false;
   constexpr std::array<std::string_view, 5> kMeasured = {"s", "tokens/s", "J", "W", "FLOP/s"};
   return of_one_process(metric.def.tag) ||
          std::find(kMeasured.begin(), kMeasured.end(), metric.def.unit) != kMeasured.end();

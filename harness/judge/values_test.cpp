@@ -41,6 +41,12 @@ TEST(Values, IntervalsMustBeDisjoint) {
   EXPECT_EQ(judged(with_interval(1, 2), with_interval(1, 2)).verdict, Verdict::kAmbiguous);
 }
 
+TEST(Values, CalibrationTokensAreCounted) {
+  const auto tokens = [](double n) { return value_metric("fit/calibration_tokens", n, "tokens"); };
+  EXPECT_EQ(judged(tokens(4096), tokens(4096)).verdict, Verdict::kSame);
+  EXPECT_EQ(judged(tokens(4096), tokens(8192)).verdict, Verdict::kWorse);
+}
+
 TEST(Values, ATimeOfOneProcessDecidesNothing) {
   const Judgement judgement =
       judged(value_metric("fit/seconds", 10, "s"), value_metric("fit/seconds", 30, "s"));

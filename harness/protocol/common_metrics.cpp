@@ -71,6 +71,9 @@ const std::vector<MetricDef>& fit_metrics() {
        "Time to fit"},
       {"achieved_sparsity", "", 0, "zeros among the weights of the decoder's linear layers",
        "Share of zeros that the method made"},
+      {"fit/calibration_tokens", "tokens", -1,
+       "tokens of text that the method was given, each seen at least once",
+       "Tokens to calibrate with"},
       {"fit/peak_rss", "B", -1, kPeakRss, "Highest resident memory of the fitting process"},
       {"artefact/bytes", "B", -1, "size of the artefact's file", "Size of the artefact"},
   };

@@ -120,6 +120,10 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
                 artefact);
   services.writer.metric(plain_metric(
       "artefact/bytes", static_cast<double>(std::filesystem::file_size(request.artefact))));
+  if (info.needs.calibration) {
+    const double tokens = static_cast<double>(context.calibration().numel());
+    services.writer.metric(plain_metric("fit/calibration_tokens", tokens));
+  }
   emit_peak_rss(services.writer, "fit/peak_rss");
 }
 

@@ -154,17 +154,19 @@ class WorkerSuiteContext final : public SuiteContext {
   LoadedMemory loaded_;
 };
 
-void emit_accounting(const Model& model, ReplyWriter& writer) {
+/// A timed process tells only what its times are held against.
+void emit_accounting(const Model& model, bool timed, ReplyWriter& writer) {
   const Cost cost = model.cost();
   const auto emit = [&](const char* tag, std::int64_t value) {
     writer.metric(plain_metric(tag, static_cast<double>(value)));
   };
+  emit("model/touched_bytes", cost.touched_bytes);
+  emit("model/flops_per_token", cost.flops_per_token);
+  if (timed) return;
   emit("model/params", cost.params);
   emit("model/nonzero", cost.nonzero);
   emit("model/resident_bytes", cost.resident_bytes);
   emit("model/host_bytes", cost.host_bytes);
-  emit("model/touched_bytes", cost.touched_bytes);
-  emit("model/flops_per_token", cost.flops_per_token);
 }
 
 void require_same_decisions(double changed, const std::string& dtype) {
@@ -245,11 +247,13 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   apply_artefact(model, request, services.methods);
   services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
   WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
-  if (request.op == "time") {
+  const bool timed = request.op == "time";
+  if (timed) {
+    emit_accounting(model, timed, services.writer);
     time(suite, params, context, model, request, services.writer);
   } else {
     services.writer.fingerprint(probe_pass(model).fingerprint);
-    emit_accounting(model, services.writer);
+    emit_accounting(model, timed, services.writer);
     score(suite, params, context, model, services.writer);
   }
 }
