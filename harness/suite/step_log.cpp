@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 
 #include "harness/stats/intervals.h"
+#include "harness/stats/power.h"
 
 namespace assay {
 namespace {
@@ -13,6 +15,19 @@ MetricValue step_metric(const std::string& tag, double value, std::size_t tokens
   metric.tag = tag;
   metric.value = value;
   metric.n = static_cast<std::int64_t>(tokens);
+  return metric;
+}
+
+/// A percentile of few tokens says nothing, unless all of them are equal.
+MetricValue p95_metric(const std::string& tag, const std::vector<double>& values) {
+  constexpr double kPercentile = 0.95;
+  MetricValue metric = step_metric(tag, quantile(values, kPercentile), values.size());
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const std::int64_t needed = samples_for_percentile(kPercentile);
+  if (*least == *most || metric.n >= needed) return metric;
+  metric.value.reset();
+  metric.null_reason =
+      "n too small: " + std::to_string(metric.n) + " of " + std::to_string(needed) + " tokens";
   return metric;
 }
 
@@ -56,7 +71,7 @@ std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_byt
   for (double& value : bytes) value += static_cast<double>(fixed_bytes);
   std::vector<MetricValue> metrics = {
       step_metric("step/touched_bytes", mean(bytes), bytes.size()),
-      step_metric("step/touched_bytes_p95", quantile(bytes, 0.95), bytes.size()),
+      p95_metric("step/touched_bytes_p95", bytes),
   };
   const std::vector<double> shares = log.fallback_share();
   if (!shares.empty()) {

@@ -47,5 +47,22 @@ TEST(StepMetrics, MeanAndPercentileOverTokens) {
   EXPECT_EQ(metrics[2].n, 2);
 }
 
+TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
+  StepLog log;
+  std::vector<float> bytes(89);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<float>(i);
+  log.observe(0, StepFact::kTouchedBytes, told(bytes));
+  const std::vector<MetricValue> metrics = step_metrics(log, 0);
+  EXPECT_TRUE(metrics[0].value.has_value());
+  EXPECT_FALSE(metrics[1].value.has_value());
+  EXPECT_EQ(metrics[1].null_reason, "n too small: 89 of 90 tokens");
+}
+
+TEST(StepMetrics, EqualTokensNeedNoMany) {
+  StepLog log;
+  log.observe(0, StepFact::kTouchedBytes, told({7, 7}));
+  EXPECT_EQ(*step_metrics(log, 1).at(1).value, 8);
+}
+
 }  // namespace
 }  // namespace assay
