@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,9 +29,13 @@ struct DoctorArguments {
   bool json = false;
 };
 
+/// Of every dtype that profiles may name.
+constexpr std::array<const char*, 2> kDtypes = {"fp32", "bf16"};
+
 /// All that one examination found.
 struct Examination {
-  MachineSpeed speed;
+  MachineSpeed speed;                            ///< in the profile's dtype
+  std::map<std::string, MachineSpeed> by_dtype;  ///< with the profile's threads
   std::optional<double> load;
   std::vector<std::string> unfit;
   std::vector<SelfComparison> comparisons;
@@ -40,7 +46,12 @@ Examination examine(const ProfileEntry& profile, const DoctorArguments& argument
   Examination found;
   found.load = load_average();
   progress.live("measuring products and memory");
-  found.speed = measure_machine_speed(profile, launcher);
+  for (const char* dtype : kDtypes) {
+    ProfileEntry other = profile;
+    other.dtype = dtype;
+    found.by_dtype[dtype] = measure_machine_speed(other, launcher);
+  }
+  found.speed = found.by_dtype.at(profile.dtype);
   found.unfit = unfit_reasons(profile, found.speed, found.load);
   for (const std::string& work : arguments.work) {
     if (arguments.comparisons == 0) break;
@@ -57,6 +68,15 @@ Examination examine(const ProfileEntry& profile, const DoctorArguments& argument
   return found;
 }
 
+Json by_dtype_json(const Examination& found) {
+  Json document = Json::object();
+  for (const auto& [dtype, speed] : found.by_dtype) {
+    document[dtype] = {{"gemm_flops", speed.gemm_flops},
+                       {"bandwidth_bytes_per_s", speed.bandwidth}};
+  }
+  return document;
+}
+
 Json document_of(const ProfileEntry& profile, const Examination& found) {
   Json comparisons = Json::array();
   for (const SelfComparison& comparison : found.comparisons) {
@@ -66,6 +86,7 @@ Json document_of(const ProfileEntry& profile, const Examination& found) {
           {"profile_on_this_machine", profile.fingerprint()},
           {"gemm_flops", found.speed.gemm_flops},
           {"bandwidth_bytes_per_s", found.speed.bandwidth},
+          {"by_dtype", by_dtype_json(found)},
           {"timer_step_s", found.speed.timer_seconds},
           {"load_average", found.load ? Json(*found.load) : Json()},
           {"unfit", found.unfit},
@@ -110,22 +131,30 @@ std::string floor_text(double floor, const char* unit) {
 }
 
 Rows speed_rows(const ProfileEntry& profile, const Examination& found) {
-  return {
-      {"product of 1024^3, " + profile.dtype,
-       fmt::format("{:.1f} GFLOP/s{}", found.speed.gemm_flops / 1e9,
-                   floor_text(profile.floors.gemm_gflops, "GFLOP/s"))},
-      {"reading memory", fmt::format("{:.1f} GB/s{}", found.speed.bandwidth / 1e9,
-                                     floor_text(profile.floors.bandwidth_gb_s, "GB/s"))},
-      {"step of the clock", fmt::format("{:.0f} ns", found.speed.timer_seconds * 1e9)},
-      {"load average, 1 minute", found.load ? fmt::format("{:.1f}", *found.load) : "not told"},
-  };
+  Rows rows = {{"product of 1024^3, " + profile.dtype,
+                fmt::format("{:.1f} GFLOP/s{}", found.speed.gemm_flops / 1e9,
+                            floor_text(profile.floors.gemm_gflops, "GFLOP/s"))},
+               {"reading memory", fmt::format("{:.1f} GB/s{}", found.speed.bandwidth / 1e9,
+                                              floor_text(profile.floors.bandwidth_gb_s, "GB/s"))}};
+  for (const auto& [dtype, speed] : found.by_dtype) {
+    if (dtype == profile.dtype) continue;
+    rows.emplace_back(
+        "the same in " + dtype,
+        fmt::format("{:.1f} GFLOP/s, {:.1f} GB/s", speed.gemm_flops / 1e9, speed.bandwidth / 1e9));
+  }
+  rows.emplace_back("step of the clock", fmt::format("{:.0f} ns", found.speed.timer_seconds * 1e9));
+  rows.emplace_back("load average, 1 minute",
+                    found.load ? fmt::format("{:.1f}", *found.load) : "not told");
+  return rows;
 }
 
 void print_comparison(const SelfComparison& c) {
   fmt::print(
       "\n{} against itself, {} x {} processes an arm, A B B A\n"
-      "  false alarms at p < 0.05: {} of {} (rate at most {:.1f} %, 95 % one-sided)\n"
-      "  spread between processes: {:.1f} %; noise floor (90 % of ratios): {:.1f} %\n"
+      "  false alarms at p < 0.05: {} of {} (rate at most {:.1f} %, 95 % "
+      "one-sided)\n"
+      "  spread between processes: {:.1f} %; noise floor (90 % of ratios): "
+      "{:.1f} %\n"
       "  smallest slowdown found with 80 % power at p < 0.01: {:.1f} %\n",
       c.work, c.comparisons, c.processes_per_arm, c.false_alarms, c.comparisons,
       100 * c.alarm_bound, 100 * c.between_processes, 100 * c.noise_floor, 100 * c.detectable);
@@ -167,17 +196,20 @@ void run_doctor(const DoctorArguments& arguments, CommandResult& result) {
 }  // namespace
 
 void add_doctor_command(CLI::App& program, CommandResult& result) {
-  CLI::App* command = add_command(
-      program, "doctor",
-      "Examine this machine: what it is, how fast it computes and reads, how noisy its times are",
-      "assay doctor --profile cpu --comparisons 20 --db results.db\n\n"
-      "Exit code: 0 fit for timing; 2 bad input; 3 unfit, or the device is missing.");
+  CLI::App* command =
+      add_command(program, "doctor",
+                  "Examine this machine: what it is, how fast it computes and reads, how "
+                  "noisy its times are",
+                  "assay doctor --profile cpu --comparisons 20 --db results.db\n\n"
+                  "Exit code: 0 fit for timing; 2 bad input; 3 unfit, or the device is "
+                  "missing.");
   const auto arguments = std::make_shared<DoctorArguments>();
   command->add_option("--profile", arguments->profile, "A name of `assay list profiles`")
       ->capture_default_str();
   command
       ->add_option("--comparisons", arguments->comparisons,
-                   "Pairs of identical arms, 24 processes each (some ten seconds); 0: none")
+                   "Pairs of identical arms, 24 processes each (some ten "
+                   "seconds); 0: none")
       ->capture_default_str();
   command->add_option("--work", arguments->work, "What the arms do: gemv, gemm, or both")
       ->check(CLI::IsMember({"gemv", "gemm"}))
