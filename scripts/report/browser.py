@@ -76,7 +76,7 @@ def check_hover(page, checks):
     box = plot.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_timeout(300)
-    texts = page.locator(".hoverlayer .hovertext").all_inner_texts()
+    texts = page.locator(".hoverlayer .hovertext").all_text_contents()
     checks.note("hover", texts[0][:120] if texts else "")
     checks.check("hover", bool(texts), "no label appears over a point")
 
