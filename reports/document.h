@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/json.h"
+#include "harness/judge/predicted.h"
 #include "harness/store/report_records.h"
 #include "harness/store/store.h"
 #include "reports/plot.h"
@@ -89,6 +90,7 @@ struct ExperimentResults {
   std::vector<Origin> origins = {};
   std::vector<Remark> remarks = {};
   std::optional<HarnessOverhead> overhead = {};
+  std::vector<SpeedUp> speed_ups = {};
 };
 
 /// How much of a document is made: sections are for long reports only.

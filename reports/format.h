@@ -14,9 +14,9 @@ namespace assay {
 
 struct Format {
   std::string name, summary;
-  std::string extension;  ///< of its files, without the point
-  /// Wants sections and raw values: Detail::kAll.
-  bool long_report = false;
+  std::string extension;     ///< of its files, without the point
+  bool raw_values = false;   ///< wants Document::timings
+  bool long_report = false;  ///< wants sections (Detail::kAll) and raw values
   /// Text of one report with one document an experiment; ends with a newline unless empty.
   std::function<std::string(const std::vector<Document>&, const RenderOptions&)> render;
 };

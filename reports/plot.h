@@ -42,6 +42,7 @@ struct Plot {
   PlotAxis x, y;
   std::vector<std::string> categories = {};  ///< names on the x axis of bars
   std::vector<PlotSeries> series = {};
+  bool diagonal = false;                 ///< a line at y = x
   std::optional<double> reference = {};  ///< a value of y to draw a line at: equal to dense
 };
 

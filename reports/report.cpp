@@ -35,7 +35,8 @@ std::vector<Json> newest_checks(const Store& store, const std::vector<ResultRow>
   return checks;
 }
 
-ExperimentResults results_of(const Store& store, const std::string& experiment, bool long_report) {
+ExperimentResults results_of(const Store& store, const std::string& experiment,
+                             const Format& format) {
   ExperimentResults results{.name = experiment,
                             .config = store.experiment_config(experiment),
                             .rows = store.results(experiment),
@@ -43,10 +44,11 @@ ExperimentResults results_of(const Store& store, const std::string& experiment, 
   results.machine_checks = newest_checks(store, results.rows);
   results.remarks = store.remarks(experiment);
   results.overhead = store.harness_overhead(experiment);
-  if (long_report) {
-    results.timings = store.timed_series(experiment);
+  if (format.long_report || format.raw_values) results.timings = store.timed_series(experiment);
+  if (format.long_report) {
     results.processes = store.process_totals(experiment);
     results.origins = store.origins(experiment);
+    results.speed_ups = speed_ups(store, experiment);
   }
   return results;
 }
@@ -93,7 +95,7 @@ std::string render_report(const Store& store, const std::string& experiment,
   const Format& made = registry().get(format);
   std::vector<Document> documents;
   for (const std::string& name : chosen(store, experiment)) {
-    documents.push_back(make_document(results_of(store, name, made.long_report),
+    documents.push_back(make_document(results_of(store, name, made),
                                       made.long_report ? Detail::kAll : Detail::kTables));
   }
   return made.render(documents, options);
@@ -104,7 +106,7 @@ std::string render_report(const Store& store, const std::string& experiment, con
   const Format& made = registry().get(format);
   std::vector<Document> documents;
   for (const std::string& name : chosen(store, experiment)) {
-    documents.push_back(make_document(results_of(store, name, made.long_report), layout));
+    documents.push_back(make_document(results_of(store, name, made), layout));
   }
   return made.render(documents, options);
 }

@@ -211,6 +211,37 @@ TEST(Sections, LayersAreSortedByNumber) {
   EXPECT_EQ(cells[4].value, 0.6);
 }
 
+TEST(Sections, PredictionsStandBesideWhatWasMeasured) {
+  ExperimentResults results;
+  results.name = "predicted";
+  results.rows.push_back(decode_row("wanda", 1, 120, 100));
+  SpeedUp row;
+  row.model = results.rows[0].model;
+  row.profile = "cpu";
+  row.cell_key = results.rows[0].cell_key;
+  row.metric = "decode/token_latency";
+  row.measured = 1.2;
+  row.interval = Interval{1.1, 1.3};
+  row.by_flops = {2.0, ""};
+  row.by_roofline = {std::nullopt, "the machine was not examined"};
+  results.speed_ups = {row};
+  results.speed_ups.push_back(row);
+  results.speed_ups.back().measured.reset();  // a failed cell: no point, no line
+  const Document document = document_of(results);
+  const Section* section = find(document, "predicted");
+  ASSERT_NE(section, nullptr);
+  ASSERT_EQ(section->tables.at(0).rows.size(), 1U);
+  const auto& cells = section->tables.at(0).rows.at(0);
+  EXPECT_EQ(cells.at(3).value, 1.2);
+  EXPECT_EQ(cells.at(3).lo, 1.1);
+  EXPECT_EQ(cells.at(4).value, 2.0);
+  EXPECT_EQ(cells.at(6).kind, TableCell::Kind::kAbsent);
+  const Plot& plot = section->plots.at(0);
+  ASSERT_EQ(plot.series.size(), 1U) << "only what was predicted is drawn";
+  EXPECT_EQ(plot.series[0].points.at(0).x, 2.0);
+  EXPECT_EQ(plot.series[0].points.at(0).y, 1.2);
+}
+
 TEST(Best, LeavesDenseOutAndNeedsTwo) {
   const Document document = make_document(usual());
   const Table& table = document.tables.at(0);

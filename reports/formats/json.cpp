@@ -46,21 +46,27 @@ Json record(const ResultRow& row) {
           {"limited", row.limited}};
 }
 
-Json experiment(const Document& document) {
-  Json records = Json::array();
-  for (const ResultRow& row : document.records) records.push_back(record(row));
-  return {{"title", document.title},
-          {"warnings", document.warnings},
-          {"environment", document.environment},
-          {"footer", document.footer},
-          {"results", std::move(records)}};
+std::string text_of(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// One record a line: a document of all of them would take longer to build than to write.
+std::string experiment(const Document& document) {
+  std::string text = "    {\n      \"environment\": " + text_of(document.environment) +
+                     ",\n      \"footer\": " + text_of(document.footer) + ",\n      \"results\": [";
+  for (std::size_t i = 0; i < document.records.size(); ++i) {
+    text += (i == 0 ? "\n        " : ",\n        ") + text_of(record(document.records[i]));
+  }
+  return text + "\n      ],\n      \"title\": " + text_of(document.title) +
+         ",\n      \"warnings\": " + text_of(document.warnings) + "\n    }";
 }
 
 std::string render(const std::vector<Document>& documents, const RenderOptions&) {
-  Json experiments = Json::array();
-  for (const Document& document : documents) experiments.push_back(experiment(document));
-  const Json report = {{"schema_version", kSchemaVersion}, {"experiments", experiments}};
-  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::string text = "{\n  \"experiments\": [";
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    text += (i == 0 ? "\n" : ",\n") + experiment(documents[i]);
+  }
+  return text + "\n  ],\n  \"schema_version\": " + std::to_string(kSchemaVersion) + "\n}\n";
 }
 
 }  // namespace

@@ -85,6 +85,7 @@ void append_plot(std::string& out, const Plot& plot) {
     out += ",\"ref\":";
     append_json_number(out, *plot.reference);
   }
+  if (plot.diagonal) out += ",\"diagonal\":1";
   out += ",\"cats\":";
   append_list(out, plot.categories, [&](const auto& name) { append_json_string(out, name); });
   out += ",\"series\":";

@@ -288,11 +288,19 @@
       layout.xaxis.domain = [0, width < 500 ? 0.7 : 0.78];
       layout.xaxis2 = { domain: [width < 500 ? 0.74 : 0.81, 1], showticklabels: false, linecolor: css("--line") };
     }
+    layout.shapes = [];
+    if (plot.diagonal) {
+      const ends = plot.series.flatMap((s) => s.p).flatMap((p) => [p[1], p[2]]).filter(Number.isFinite);
+      const [least, most] = [Math.min(1, ...ends), Math.max(1, ...ends)];
+      layout.shapes.push({
+        type: "line", x0: least, y0: least, x1: most, y1: most, line: { color: css("--soft"), width: 1.5, dash: "dot" },
+      });
+    }
     if (plot.ref !== undefined) {
-      layout.shapes = [{
+      layout.shapes.push({
         type: "line", xref: "paper", x0: 0, x1: 1, y0: plot.ref, y1: plot.ref,
         line: { color: css("--soft"), width: 1.5, dash: "dash" },
-      }];
+      });
     }
     return layout;
   };

@@ -24,6 +24,8 @@ TEST(Commands, EveryHelpShowsAnExample) {
                                              {"list", "suites"},
                                              {"describe"},
                                              {"report"},
+                                             {"history"},
+                                             {"import"},
                                              {"data"},
                                              {"data", "get"},
                                              {"data", "list"},
