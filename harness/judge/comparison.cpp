@@ -63,13 +63,6 @@ const MetricRecord* find_metric(const CellRecord& cell, const std::string& tag) 
   return found == cell.metrics.end() ? nullptr : &*found;
 }
 
-/// No value on either side: a machine without a meter is no difference between the two.
-bool measured_nowhere(const std::string& tag, const CellRecord& a, const CellRecord& b) {
-  const MetricRecord* left = find_metric(a, tag);
-  const MetricRecord* right = find_metric(b, tag);
-  return left != nullptr && right != nullptr && !left->summary.value && !right->summary.value;
-}
-
 Judgement start(const MetricDef& def) {
   Judgement judgement;
   judgement.metric = def.tag;
@@ -303,9 +296,7 @@ std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, cons
   for (const CellRecord* cell : {&a, &b}) {
     for (const MetricRecord& metric : cell->metrics) {
       const bool known = std::find(tags.begin(), tags.end(), metric.def.tag) != tags.end();
-      const bool asked = wanted(metric, *cell, rules) &&
-                         !(rules.metrics.empty() && measured_nowhere(metric.def.tag, a, b));
-      if (!known && asked) tags.push_back(metric.def.tag);
+      if (!known && wanted(metric, *cell, rules)) tags.push_back(metric.def.tag);
     }
   }
   std::vector<Judgement> judgements;
