@@ -85,18 +85,5 @@ TEST(Instruments, ACellWithBothIsJudgedByBoth) {
   EXPECT_EQ(alone.front().verdict, Verdict::kWorse);
 }
 
-TEST(Instruments, NoMeterOnEitherSideIsNoDifference) {
-  CellRecord cell = make_record("dense");
-  cell.metrics = {value_metric("energy/per_token", 0, "J"), value_metric("peak_rss", 10, "B")};
-  cell.metrics[0].summary.value.reset();
-  cell.metrics[0].summary.null_reason = "not measured: no counter";
-  const auto judgements = judge_cell(cell, cell, {});
-  ASSERT_EQ(judgements.size(), 1U);
-  EXPECT_EQ(judgements.front().metric, "peak_rss");
-  Rules asked;
-  asked.metrics = {"energy/*"};
-  EXPECT_EQ(judge_cell(cell, cell, asked).front().verdict, Verdict::kNotMeasured);
-}
-
 }  // namespace
 }  // namespace assay
