@@ -99,6 +99,7 @@ def main() -> None:
     for (model, arm), of in values.items():
         if status[(model, arm)] != {"OK"}:
             print(f"| {model} | {arm} | {', '.join(sorted(status[(model, arm)]))} |")
+            continue
         dense = values[(model, "dense")]
         cells = [_cell(form, _share(of, dense, tag, scale)) for _, tag, form, scale in COLUMNS]
         print(f"| {model} | {arm} | {len(of)} | " + " | ".join(cells) + " |")
