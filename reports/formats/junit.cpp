@@ -8,34 +8,10 @@
 
 #include "reports/cells.h"
 #include "reports/format.h"
-#include "reports/text_layout.h"
+#include "reports/html/html_text.h"
 
 namespace assay {
 namespace {
-
-/// visible() leaves no character that XML 1.0 forbids, but for two that it may not have.
-std::string escaped(const std::string& raw) {
-  std::string result;
-  for (const char letter : visible(raw)) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += letter;
-    }
-  }
-  return result;
-}
 
 enum class Sort { kPassed, kFailure, kError, kSkipped };
 
@@ -56,8 +32,8 @@ struct Counts {
 std::string test_case(const ReportCell& cell, Counts& counts) {
   const ResultRow& row = *cell.first;
   std::string text =
-      fmt::format("    <testcase classname=\"{}.{}\" name=\"{}, {}\"", escaped(row.model),
-                  escaped(row.profile), escaped(cell.method), escaped(cell.suite));
+      fmt::format("    <testcase classname=\"{}.{}\" name=\"{}, {}\"", html_escaped(row.model),
+                  html_escaped(row.profile), html_escaped(cell.method), html_escaped(cell.suite));
   ++counts.tests;
   const Sort sort = sort_of(row.status);
   if (sort == Sort::kPassed) return text + "/>\n";
@@ -67,9 +43,10 @@ std::string test_case(const ReportCell& cell, Counts& counts) {
   ++(sort == Sort::kFailure ? counts.failures
      : sort == Sort::kError ? counts.errors
                             : counts.skipped);
-  const std::string message = escaped(row.status + (row.reason.empty() ? "" : ": " + row.reason));
+  const std::string message =
+      html_escaped(row.status + (row.reason.empty() ? "" : ": " + row.reason));
   const std::string type =
-      sort == Sort::kSkipped ? "" : fmt::format(" type=\"{}\"", escaped(row.status));
+      sort == Sort::kSkipped ? "" : fmt::format(" type=\"{}\"", html_escaped(row.status));
   return text +
          fmt::format(">\n      <{} message=\"{}\"{}/>\n    </testcase>\n", element, message, type);
 }
@@ -82,7 +59,8 @@ std::string suite_xml(const Document& document) {
   return fmt::format(
       "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
       "skipped=\"{}\">\n{}  </testsuite>\n",
-      escaped(document.title), counts.tests, counts.failures, counts.errors, counts.skipped, cases);
+      html_escaped(document.title), counts.tests, counts.failures, counts.errors, counts.skipped,
+      cases);
 }
 
 std::string render(const std::vector<Document>& documents, const RenderOptions&) {
