@@ -7,13 +7,14 @@
 #include "harness/base/files.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/tiny_model.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kMethods = fs::path(ASSAY_SOURCE_DIR) / "methods";
+const fs::path kMethods = source_dir() / "methods";
 
 std::vector<std::string> method_names() {
   MethodRegistry registry;

@@ -16,6 +16,7 @@
 #include "reports/format.h"
 #include "reports/report_fixture.h"
 #include "reports/text_layout.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -59,7 +60,7 @@ std::string without_page_files(std::string text) {
 
 void expect_approved(const std::string& name, const std::string& whole) {
   const std::string text = without_page_files(whole);
-  const auto path = std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/reports" / name;
+  const auto path = source_dir() / "tests/data/reports" / name;
   if (!environment_or("ASSAY_APPROVE", "").empty()) write_file_atomically(path, text);
   const auto got = lines_of(text);
   const auto wanted = lines_of(read_text_file(path));

@@ -14,6 +14,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/json.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 
@@ -44,7 +45,7 @@ inline std::string safetensors_bytes(const std::string& header, const std::strin
 }
 
 inline std::filesystem::path golden_model(const std::string& name) {
-  return std::filesystem::path(ASSAY_SOURCE_DIR) / "tests" / "data" / "model" / name;
+  return source_dir() / "tests" / "data" / "model" / name;
 }
 
 /// Message of the UserError that `act` throws; fails the test when it throws none.

@@ -9,11 +9,12 @@
 #include "harness/claims/claims_fixture.h"
 #include "harness/claims/render_claims.h"
 #include "harness/store/store_fixture.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
 
-ClaimSet real_claims() { return read_claims(ASSAY_SOURCE_DIR); }
+ClaimSet real_claims() { return read_claims(source_dir()); }
 
 std::vector<ClaimOf> every_claim(const ClaimSet& claims) {
   std::vector<ClaimOf> all;
@@ -30,7 +31,7 @@ TEST(AllClaims, CountsByPaperAndGradeAreThoseOfTheTables) {
     Json& count = counts[of.paper->name][grade_name(of.claim->grade)];
     count = count.is_null() ? 1 : count.get<int>() + 1;
   }
-  EXPECT_EQ(counts, read_json_file(ASSAY_SOURCE_DIR "/tests/data/claims/counts.json"));
+  EXPECT_EQ(counts, read_json_file(source_dir() / "tests/data/claims/counts.json"));
 }
 
 TEST(AllClaims, IdsAreUnique) {

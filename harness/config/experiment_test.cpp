@@ -5,6 +5,7 @@
 
 #include "harness/base/files.h"
 #include "harness/config/config_fixture.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -169,7 +170,7 @@ TEST_F(ExperimentTest, ATableInsteadOfAListOfTablesIsExplained) {
 }
 
 TEST_F(ExperimentTest, TheDocumentedExampleIsValid) {
-  const std::string text = read_text_file(ASSAY_SOURCE_DIR "/docs/formats/experiment.md");
+  const std::string text = read_text_file(source_dir() / "docs/formats/experiment.md");
   const std::string start = "```toml\n";
   const std::size_t at = text.find(start) + start.size();
   const Experiment experiment = share_.experiment(text.substr(at, text.find("```", at) - at));

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "harness/judge/judge_fixture.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -17,8 +18,7 @@ struct Outcome {
 };
 
 Json comparisons_of(const char* file) {
-  return read_json_file(std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/judge" / file)
-      .at("comparisons");
+  return read_json_file(source_dir() / "tests/data/judge" / file).at("comparisons");
 }
 
 Arms arms_of(const Json& one) {

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <stdexcept>
 
 #include "harness/base/files.h"
 #include "harness/method/recording_context.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -19,23 +19,12 @@ namespace fs = std::filesystem;
 /// More than any English text has in a token.
 constexpr std::int64_t kBytesPerToken = 8;
 
-/// $ASSAY_PYTHON, else that of the build.
-std::string python() {
-  const std::string named = environment_or("ASSAY_PYTHON", "");
-  if (!named.empty()) return named;
-  const std::string key = "ASSAY_PYTHON:FILEPATH=";
-  std::ifstream cache(fs::path(ASSAY_BINARY_DIR) / "CMakeCache.txt");
-  for (std::string line; std::getline(cache, line);) {
-    if (line.starts_with(key)) return line.substr(key.size());
-  }
-  return "";
-}
-
 }  // namespace
 
 fs::path real_model(const std::string& name) {
   const std::string models = environment_or("ASSAY_MODELS", "");
-  if (models.empty() || environment_or("ASSAY_DATA", "").empty() || python().empty()) return {};
+  if (models.empty() || environment_or("ASSAY_DATA", "").empty() || test_python().empty())
+    return {};
   return fs::path(models) / name;
 }
 
@@ -52,9 +41,9 @@ at::Tensor real_tokens(const fs::path& model_folder, const std::string& file, st
       "PYTHONPATH='{}/python' '{}' -B -m assay_tools prepare-stream --manifest "
       "'{}/datasets/{}.toml' "
       "--split {} --tokenizer '{}' --out '{}' --raw '{}' > /dev/null",
-      ASSAY_SOURCE_DIR, python(), ASSAY_SOURCE_DIR, fs::path(file).parent_path().string(),
-      fs::path(file).stem().string(), model_folder.string(), (place.scratch() / "out").string(),
-      (place.scratch() / "text").string());
+      source_dir().string(), test_python(), source_dir().string(),
+      fs::path(file).parent_path().string(), fs::path(file).stem().string(), model_folder.string(),
+      (place.scratch() / "out").string(), (place.scratch() / "text").string());
   if (std::system(line.c_str()) != 0) throw std::runtime_error("failed: " + line);
   std::string bytes = read_text_file(place.scratch() / "out" / "tokens.bin");
   if (bytes.size() < static_cast<std::size_t>(count) * sizeof(std::int32_t)) {

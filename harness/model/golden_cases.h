@@ -11,12 +11,11 @@
 
 #include "harness/checkpoint/safetensors.h"
 #include "harness/model/model.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 
-inline std::filesystem::path golden_folder() {
-  return std::filesystem::path(ASSAY_SOURCE_DIR) / "tests" / "data" / "model";
-}
+inline std::filesystem::path golden_folder() { return source_dir() / "tests" / "data" / "model"; }
 
 /// Names of the cases that carry a model, sorted.
 inline std::vector<std::string> golden_cases() {

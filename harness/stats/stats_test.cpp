@@ -11,6 +11,7 @@
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/intervals.h"
 #include "harness/stats/power.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -18,8 +19,7 @@ namespace {
 using Values = std::vector<double>;
 
 const Json& goldens() {
-  static const Json kDocument =
-      read_json_file(std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/stats/goldens.json");
+  static const Json kDocument = read_json_file(source_dir() / "tests/data/stats/goldens.json");
   return kDocument;
 }
 

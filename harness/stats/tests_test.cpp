@@ -19,6 +19,7 @@
 #include "harness/stats/permutation.h"
 #include "harness/stats/power.h"
 #include "harness/stats/rank_test.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -29,8 +30,7 @@ const Alternative kAlternatives[] = {Alternative::kTwoSided, Alternative::kGreat
                                      Alternative::kLess};
 
 const Json& goldens() {
-  static const Json kDocument =
-      read_json_file(std::filesystem::path(ASSAY_SOURCE_DIR) / "tests/data/stats/tests.json");
+  static const Json kDocument = read_json_file(source_dir() / "tests/data/stats/tests.json");
   return kDocument;
 }
 

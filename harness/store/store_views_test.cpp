@@ -9,6 +9,7 @@
 
 #include "harness/base/files.h"
 #include "harness/store/store_fixture.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -210,7 +211,7 @@ TEST_F(ViewsTest, OnlyTheNewestPlanOfANameIsShown) {
 
 // The queries that docs/formats/database.md shows.
 std::vector<std::string> documented_queries() {
-  const std::string text = read_text_file(ASSAY_SOURCE_DIR "/docs/formats/database.md");
+  const std::string text = read_text_file(source_dir() / "docs/formats/database.md");
   const std::string start = "```sql\n";
   std::vector<std::string> queries;
   for (std::size_t at = text.find(start); at != std::string::npos; at = text.find(start, at)) {

@@ -12,23 +12,12 @@
 #include "harness/suite/prepared.h"
 #include "harness/suite/suite_fixture.h"
 #include "harness/suite/tree_scorer.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
 
 using Path = std::filesystem::path;
-
-/// The Python with the project's packages: $ASSAY_PYTHON, else that of the build.
-std::string python() {
-  const std::string named = environment_or("ASSAY_PYTHON", "");
-  if (!named.empty()) return named;
-  const std::string key = "ASSAY_PYTHON:FILEPATH=";
-  std::ifstream cache(Path(ASSAY_BINARY_DIR) / "CMakeCache.txt");
-  for (std::string line; std::getline(cache, line);) {
-    if (line.starts_with(key)) return line.substr(key.size());
-  }
-  return "";
-}
 
 /// Items of a task and windows of a text that are compared; the goldens hold 200 and 400.
 std::int64_t compared_items() { return std::stoll(environment_or("ASSAY_PARITY_ITEMS", "8")); }
@@ -52,7 +41,7 @@ class Parity : public testing::TestWithParam<const char*> {
   void SetUp() override {
     data_ = environment_or("ASSAY_DATA", "");
     models_ = environment_or("ASSAY_MODELS", "");
-    python_ = python();
+    python_ = test_python();
     if (data_.empty() || models_.empty()) GTEST_SKIP() << "needs ASSAY_DATA and ASSAY_MODELS";
     if (python_.empty()) GTEST_SKIP() << "needs ASSAY_PYTHON";
     model_ = std::make_unique<Model>(Model::load(model_folder(), {}));
@@ -60,7 +49,7 @@ class Parity : public testing::TestWithParam<const char*> {
 
   [[nodiscard]] Path model_folder() const { return Path(models_) / GetParam(); }
   [[nodiscard]] static Json golden(const std::string& folder, const std::string& suffix) {
-    return read_json_file(Path(ASSAY_SOURCE_DIR) / "tests" / "data" / folder /
+    return read_json_file(source_dir() / "tests" / "data" / folder /
                           (std::string(GetParam()) + suffix + ".json"));
   }
 
@@ -69,7 +58,7 @@ class Parity : public testing::TestWithParam<const char*> {
                const std::vector<Path>& raw) {
     const Path out = scratch_.path() / "prepared";
     std::filesystem::remove_all(out);
-    std::string line = "PYTHONPATH='" ASSAY_SOURCE_DIR "/python' '" + python_ +
+    std::string line = "PYTHONPATH='" + source_dir().string() + "/python' '" + python_ +
                        "' -B -m assay_tools " + command + " --manifest '" + manifest.string() +
                        "' --split " + split + " --tokenizer '" + model_folder().string() +
                        "' --out '" + out.string() + "' --raw";
@@ -126,8 +115,7 @@ TEST_P(Parity, ItemsScoreAsInLmEvaluationHarness) {
   const Json expected = golden("lm_eval", "");
   for (const TaskData& task : kTasks) {
     SCOPED_TRACE(task.task);
-    const Path manifest =
-        Path(ASSAY_SOURCE_DIR) / "datasets" / (std::string(task.dataset) + ".toml");
+    const Path manifest = source_dir() / "datasets" / (std::string(task.dataset) + ".toml");
     const Path folder = prepare("prepare-items --task " + std::string(task.task), manifest,
                                 task.split, {first_lines(Path(data_) / "lm_eval" / task.raw)});
     PreparedItems prepared = read_prepared_items(folder, model_->spec().vocab);
@@ -164,8 +152,7 @@ TEST_P(Parity, PerplexityIsThatOfTransformers) {
   for (const Text& text : texts) {
     SCOPED_TRACE(text.dataset);
     const Json expected = golden("ppl", text.golden);
-    const Path manifest =
-        Path(ASSAY_SOURCE_DIR) / "datasets" / (std::string(text.dataset) + ".toml");
+    const Path manifest = source_dir() / "datasets" / (std::string(text.dataset) + ".toml");
     const Path folder = prepare("prepare-stream", manifest, text.split, {Path(data_) / text.raw});
     const PreparedStream stream = read_prepared_stream(folder, model_->spec().vocab);
     EXPECT_EQ(stream.tokens.size(0), expected.at("tokens").get<std::int64_t>());

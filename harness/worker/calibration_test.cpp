@@ -8,6 +8,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -41,7 +42,7 @@ std::vector<std::int32_t> crops_from(const Json& first_tokens, std::int64_t toke
 }
 
 TEST(Calibration, DrawsWhatThePublishedScriptsDraw) {
-  const Json cases = read_json_file(ASSAY_SOURCE_DIR "/tests/data/calibration/golden.json");
+  const Json cases = read_json_file(source_dir() / "tests/data/calibration/golden.json");
   ASSERT_EQ(cases.size(), 3U);
   const CalibrationText documents = golden_documents();
   for (const Json& golden : cases) {

@@ -7,6 +7,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/files.h"
 #include "harness/process/child.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -76,7 +77,7 @@ CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_u
   write("data/letters.txt", "a b a b\n");
   fs::permissions(write("python", kPython), fs::perms::owner_all);
   fs::create_directories(folder_ / "model");
-  const fs::path fixture = fs::path(ASSAY_SOURCE_DIR) / "tests/data/model/opt";
+  const fs::path fixture = source_dir() / "tests/data/model/opt";
   fs::copy_file(fixture / "config.json", folder_ / "model/config.json");
   fs::copy_file(fixture / "model.safetensors", folder_ / "model/model.safetensors");
   write("model/tokenizer.json", kTokenizer);
@@ -84,7 +85,7 @@ CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_u
   set("ASSAY_SHARE", (folder_ / "share").string());
   set("ASSAY_DATA", (folder_ / "data").string());
   set("ASSAY_PYTHON", (folder_ / "python").string());
-  set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/tests/fake_worker");
+  set("ASSAY_WORKER", (binary_dir() / "tests/fake_worker").string());
   set("PATH", "/usr/bin:/bin");
 }
 
@@ -108,7 +109,7 @@ fs::path CliWorld::write(const std::string& name, const std::string& content) co
 CommandOutput CliWorld::run(const std::vector<std::string>& arguments,
                             const std::function<void(long)>& on_tick) const {
   ChildSpec spec;
-  spec.program = fs::path(ASSAY_BINARY_DIR) / "bin" / "assay";
+  spec.program = binary_dir() / "bin" / "assay";
   spec.arguments = arguments;
   for (const auto& [name, value] : variables_) spec.environment.push_back(name + "=" + value);
   spec.working_folder = folder_;

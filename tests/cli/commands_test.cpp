@@ -6,6 +6,7 @@
 #include "harness/base/json.h"
 #include "harness/process/child.h"
 #include "tests/cli/cli_world.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -76,8 +77,9 @@ TEST(Commands, DataListSaysWhatIsHere) {
 TEST(Commands, TheWorkerIsAskedOnceAndAgainWhenItChanges) {
   CliWorld world;
   const auto counter = world / "asked";
-  const auto script = world.write("worker", "#!/bin/sh\necho x >> " + counter.string() + "\nexec " +
-                                                ASSAY_BINARY_DIR + "/tests/fake_worker \"$@\"\n");
+  const auto script =
+      world.write("worker", "#!/bin/sh\necho x >> " + counter.string() + "\nexec " +
+                                binary_dir().string() + "/tests/fake_worker \"$@\"\n");
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   world.set("ASSAY_WORKER", script.string());
   world.run({"list", "methods"});
@@ -91,7 +93,7 @@ TEST(Commands, TheWorkerIsAskedOnceAndAgainWhenItChanges) {
 TEST(Commands, TheProgramLinksNoLibTorch) {
   ChildSpec spec;
   spec.program = "/usr/bin/ldd";
-  spec.arguments = {std::string(ASSAY_BINARY_DIR) + "/bin/assay"};
+  spec.arguments = {(binary_dir() / "bin/assay").string()};
   spec.environment = {"PATH=/usr/bin:/bin"};
   std::string libraries;
   ChildCallbacks callbacks;

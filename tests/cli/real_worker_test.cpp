@@ -5,6 +5,7 @@
 
 #include "harness/base/files.h"
 #include "tests/cli/cli_world.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -52,9 +53,9 @@ class RealWorker : public testing::Test {
     }
     world_.set("ASSAY_DATA", data);
     world_.set("ASSAY_MODELS", models);
-    world_.set("ASSAY_SHARE", ASSAY_SOURCE_DIR);
-    world_.set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/bin/assay-worker");
-    world_.set("ASSAY_PYTHON", environment_or("ASSAY_PYTHON", ASSAY_TEST_PYTHON));
+    world_.set("ASSAY_SHARE", source_dir().string());
+    world_.set("ASSAY_WORKER", (binary_dir() / "bin/assay-worker").string());
+    world_.set("ASSAY_PYTHON", test_python());
   }
   CliWorld world_;
 };
@@ -63,12 +64,12 @@ class RealWorker : public testing::Test {
 class ProjectFiles : public testing::Test {
  protected:
   ProjectFiles() {
-    world_.set("ASSAY_SHARE", ASSAY_SOURCE_DIR);
-    world_.set("ASSAY_WORKER", std::string(ASSAY_BINARY_DIR) + "/bin/assay-worker");
+    world_.set("ASSAY_SHARE", source_dir().string());
+    world_.set("ASSAY_WORKER", (binary_dir() / "bin/assay-worker").string());
   }
   static std::vector<fs::path> experiments() {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(fs::path(ASSAY_SOURCE_DIR) / "experiments")) {
+    for (const auto& entry : fs::directory_iterator(source_dir() / "experiments")) {
       files.push_back(entry.path());
     }
     return files;
@@ -121,7 +122,7 @@ TEST_F(RealWorker, CalibrationTextShorterThanAsked) {
   const fs::path share = world_ / "short-share";
   fs::create_directories(share);
   for (const char* part : {"datasets", "hardware_profiles", "models", "python"}) {
-    fs::copy(fs::path(ASSAY_SOURCE_DIR) / part, share / part, fs::copy_options::recursive);
+    fs::copy(source_dir() / part, share / part, fs::copy_options::recursive);
   }
   write_file_atomically(share / "datasets/short.toml", R"(name = "short"
 summary = "one line"

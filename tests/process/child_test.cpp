@@ -14,6 +14,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
 #include "harness/process/classify.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 namespace {
@@ -138,7 +139,7 @@ TEST(RunChild, MissingProgramSaysSo) {
     EXPECT_THAT(error.what(), HasSubstr("No such file"));
   }
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left uncollected";
-  spec.program = ASSAY_SOURCE_DIR;  // a folder
+  spec.program = source_dir();  // a folder
   EXPECT_THROW(run(spec), MachineError);
   spec = fixture({"exit", "0"});
   spec.working_folder = "/nowhere";
