@@ -66,6 +66,7 @@ void refuse(ReplyWriter& writer, const std::string& reason) {
 void meter_memory(const std::function<void()>& work, const LoadedMemory& loaded, at::Device device,
                   ReplyWriter& writer) {
   const bool gpu = !device.is_cpu();
+  return_freed_memory();
   ResidentWatch watch;
   const Allocations allocations = allocations_of(work, gpu);
   emit_bytes(writer, "memory/base_rss", loaded.base);

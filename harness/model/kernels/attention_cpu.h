@@ -10,7 +10,7 @@
 namespace assay {
 
 /// Keys of one block stand side by side: a packed block of keys is [head_dim, kKeyBlock].
-inline constexpr std::int64_t kKeyBlock = 256;
+inline constexpr std::int64_t kKeyBlock = 512;
 
 /// Rows [0, count) of keys, `stride` elements apart, become columns of a block; the columns up to
 /// kKeyBlock become zero. head_dim is even.

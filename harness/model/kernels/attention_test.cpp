@@ -9,9 +9,12 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "harness/model/kernels/attention_cpu.h"
 #include "harness/model/kernels/attention_torch.h"
 
 namespace assay {
@@ -55,9 +58,35 @@ TEST_P(CausalAttention, EqualsTheWrittenOutOne) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, CausalAttention,
                          ::testing::Combine(::testing::Values<std::int64_t>(1, 2, 63, 64, 65, 130,
-                                                                            255, 256, 257, 600),
+                                                                            255, 256, 257, 511, 512,
+                                                                            513, 1100),
                                             ::testing::Values<std::int64_t>(8, 32, 64, 80),
                                             ::testing::Values(at::kFloat, at::kBFloat16)));
+
+TEST(SoftmaxBlock, WeightsAreTheExponentialsOfLibm) {
+  std::vector<float> scores(1 << 16), weights(scores.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = -0x1p-9F * static_cast<float>(i);
+  RunningSoftmax state;
+  const auto count = static_cast<std::int64_t>(scores.size());
+  softmax_block(scores.data(), count, count, 1.0F, true, state, weights.data());
+  EXPECT_EQ(state.largest, 0.0F);
+  double sum = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    const double expected = std::exp(static_cast<double>(scores[i]));
+    ASSERT_NEAR(weights[i], expected, 1.8e-7 * expected + 0x1p-126) << scores[i];
+    sum += expected;
+  }
+  EXPECT_NEAR(state.sum, sum, 1e-6 * sum);
+}
+
+TEST(SoftmaxBlock, MinusInfinityIsNoWeight) {
+  std::vector<float> scores(64, -std::numeric_limits<float>::infinity()), weights(64);
+  scores[3] = 5;
+  RunningSoftmax state;
+  softmax_block(scores.data(), 64, 64, 1.0F, true, state, weights.data());
+  EXPECT_EQ(std::count(weights.begin(), weights.end(), 0.0F), 63);
+  EXPECT_EQ(state.sum, 1.0F);
+}
 
 TEST(CausalAttentionEdges, SameBitsForAnyNumberOfThreads) {
   const c10::InferenceMode inference;
