@@ -19,7 +19,7 @@ namespace assay {
 
 inline constexpr int kProtocolVersion = 1;
 /// Part of every cell key: raise when scoring or timing rules change meaning.
-inline constexpr int kMeasuringVersion = 1;
+inline constexpr int kMeasuringVersion = 2;
 /// Limits of a reply; more is a malformed one. The writer splits batches to stay far below.
 inline constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{256} << 20;

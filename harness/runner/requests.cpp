@@ -84,8 +84,12 @@ WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cel
 
 std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
   const ProfileEntry& profile = catalogue.profile(cell.profile);
-  const std::string& subject =
-      cell.artefact_key.empty() ? plan.model_of(cell).hash : cell.artefact_key;
+  std::string subject = cell.artefact_key;
+  if (subject.empty()) {
+    const ResolvedModel& model = plan.model_of(cell);
+    subject = model.hash;
+    if (model.choice.random_weights) subject += fmt::format(":random-{}", cell.seed);
+  }
   return fmt::format("{}:{}:{}", subject, profile.dtype, profile.device);
 }
 

@@ -21,7 +21,8 @@ WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const C
 
 WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 
-/// What a fingerprint belongs to: the artefact (or the bare model), its dtype and its device.
+/// What a fingerprint belongs to: the artefact (or the bare model; random weights with their seed),
+/// its dtype and its device.
 std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 
 /// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu": parameters at their defaults are left

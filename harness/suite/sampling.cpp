@@ -16,10 +16,8 @@ constexpr double kDriftShare = 0.05;
 /// Fewer in a half cannot reach the level whatever they are: 2 / C(14, 7) is the first below it.
 constexpr std::size_t kLeastHalf = 7;
 constexpr double kUnseenChance = 0.01;
-
-bool agree(const std::vector<double>& values, double spread) {
-  return values.size() > 1 && sample_standard_deviation(values) <= spread * mean(values);
-}
+constexpr std::size_t kSpreads = 64;
+constexpr double kStableSpread = 0.05;
 
 /// From the later half of the warm-up: its calls are the ones that look like what follows.
 std::int64_t loops_for(const std::vector<double>& warmup, double sample_seconds) {
@@ -60,8 +58,10 @@ std::vector<ParamSpec> sampling_params() {
   return {
       warmup_seconds_param(),
       seconds_param("seconds", rules.seconds, "Least time measured; on a GPU at least 2 s"),
-      seconds_param("max_seconds", rules.max_seconds,
-                    "Most time measured while the samples still differ by more than 0.5 %"),
+      seconds_param(
+          "max_seconds", rules.max_seconds,
+          "Most time measured while the samples differ by more than 0.5 % and their spread "
+          "still changes"),
   };
 }
 
@@ -74,6 +74,26 @@ SamplingRules sampling_rules(const Params& params, std::int64_t warmup_calls, st
   rules.seconds = params.get_real("seconds");
   rules.max_seconds = std::max(rules.seconds, params.get_real("max_seconds"));
   return gpu ? on_gpu(rules) : rules;
+}
+
+void SpreadWatch::add(double sample) {
+  ++count_;
+  const double before = sample - mean_;
+  mean_ += before / static_cast<double>(count_);
+  squares_ += before * (sample - mean_);
+  if (count_ < 2) return;
+  recent_.push_back(spread());
+  if (recent_.size() > kSpreads) recent_.pop_front();
+}
+
+double SpreadWatch::spread() const {
+  return count_ < 2 ? 0 : std::sqrt(squares_ / static_cast<double>(count_ - 1)) / mean_;
+}
+
+bool SpreadWatch::stable() const {
+  if (recent_.size() < kSpreads) return false;
+  const std::vector<double> values(recent_.begin(), recent_.end());
+  return sample_standard_deviation(values) < kStableSpread * mean(values);
 }
 
 SampledCalls warm_up_calls(const SamplingRules& rules,
@@ -96,16 +116,18 @@ SampledCalls sample_calls(const SamplingRules& rules,
                           const std::function<double(std::int64_t)>& call,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
   SampledCalls result = warm_up_calls(rules, call);
+  SpreadWatch watch;
   const auto enough = [&] {
     if (std::ssize(result.steady) < rules.samples) return false;
     if (result.steady_seconds < rules.seconds) return false;
-    result.agreed = agree(result.steady, rules.spread);
+    result.agreed = result.steady.size() > 1 && (watch.spread() <= rules.spread || watch.stable());
     return result.agreed || result.steady_seconds >= rules.max_seconds;
   };
   do {
     const double seconds = call(result.loops);
     result.steady_seconds += seconds;
     result.steady.push_back(seconds / static_cast<double>(result.loops));
+    watch.add(result.steady.back());
     progress(std::ssize(result.steady), std::max(rules.samples, std::ssize(result.steady)));
   } while (!enough());
   return result;

@@ -2,6 +2,7 @@
 // How often a call is made before and while it is timed.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <span>
@@ -14,7 +15,8 @@
 namespace assay {
 
 /// The warm-up is fixed: it ends when both its minimums are reached, whatever the times look like.
-/// Samples end when both minimums are reached and they agree, or at the cap.
+/// Samples end when both minimums are reached and they agree, or more of them would tell nothing
+/// new about their spread, or at the cap.
 struct SamplingRules {
   std::int64_t warmup_calls = 5;
   double warmup_seconds = 0.5;
@@ -43,7 +45,22 @@ struct SampledCalls {
   std::vector<double> steady;
   std::int64_t loops = 1;  ///< calls within one sample; their mean is its value
   double warmup_seconds = 0, steady_seconds = 0;
-  bool agreed = false;  ///< the samples reached `spread` before the cap
+  bool agreed = false;  ///< the samples reached `spread`, or the spread itself is known
+};
+
+/// Follows the spread of samples as they come. It is stable when its last 64 values, relative to
+/// the mean, differ by less than a twentieth of themselves: the second of NVBench's stop criteria.
+class SpreadWatch {
+ public:
+  void add(double sample);
+  /// Standard deviation over mean of all samples; 0 before the second one.
+  [[nodiscard]] double spread() const;
+  [[nodiscard]] bool stable() const;
+
+ private:
+  std::int64_t count_ = 0;
+  double mean_ = 0, squares_ = 0;  ///< Welford's
+  std::deque<double> recent_;
 };
 
 /// The warm-up alone, and how many calls make a sample after it.

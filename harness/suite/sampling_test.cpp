@@ -62,6 +62,32 @@ TEST(Sampling, SamplesThatDifferEndAtTheCap) {
   EXPECT_DOUBLE_EQ(calls.steady_seconds, 6);
 }
 
+TEST(Sampling, EndsWhenTheSpreadIsKnown) {
+  SamplingRules rules = small_rules();
+  rules.seconds = 0;
+  rules.max_seconds = 1e9;
+  std::vector<double> seconds;
+  for (int i = 0; i < 5000; ++i) seconds.push_back(i % 2 == 0 ? 0.375 : 0.625);
+  const SampledCalls calls = Told{seconds}.run(rules);
+  EXPECT_TRUE(calls.agreed);
+  EXPECT_GE(calls.steady.size(), 65U) << "64 values of the spread, of at least two samples each";
+  EXPECT_LE(calls.steady.size(), 100U);
+}
+
+TEST(SpreadWatch, IsTheStandardDeviationOverTheMean) {
+  SpreadWatch watch;
+  EXPECT_EQ(watch.spread(), 0);
+  for (const double value : {2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0}) watch.add(value);
+  EXPECT_NEAR(watch.spread(), std::sqrt(32.0 / 7) / 5, 1e-15);
+  EXPECT_FALSE(watch.stable()) << "too few to tell";
+}
+
+TEST(SpreadWatch, AGrowingSpreadIsNotStable) {
+  SpreadWatch watch;
+  for (int i = 0; i < 100; ++i) watch.add(1.0 + (i % 2 == 0 ? 1 : -1) * 1e-5 * i * i);
+  EXPECT_FALSE(watch.stable());
+}
+
 TEST(Sampling, ShortCallsAreRepeatedWithinASample) {
   SamplingRules rules = small_rules();
   rules.warmup_seconds = 0;

@@ -27,12 +27,12 @@ def _stream(path: Path, join: str) -> str:
 
 
 @torch.inference_mode()
-def _window_means(model, tokens: torch.Tensor, window: int, limit: int) -> list[float]:
+def _window_means(model, tokens: torch.Tensor, window: int, limit: int, kind) -> list[float]:
     count = tokens.shape[0] // window
     means = []
     for i in range(min(count, limit) if limit else count):
         part = tokens[i * window : (i + 1) * window].unsqueeze(0)
-        logits = model(part).logits[0, :-1].float()
+        logits = model(part).logits[0, :-1].to(kind)
         loss = torch.nn.functional.cross_entropy(logits, part[0, 1:])
         means.append(loss.item())
     return means
@@ -45,13 +45,17 @@ def main() -> None:
     parser.add_argument("--join", choices=("wikitext", "file"), required=True)
     parser.add_argument("--window", type=int, required=True)
     parser.add_argument("--limit", type=int, default=0, help="windows; 0: all")
+    parser.add_argument(
+        "--double", action="store_true", help="the loss in fp64, from the same fp32 logits"
+    )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
     ids = tokenizer(_stream(options.text, options.join), return_tensors="pt").input_ids[0]
     start = time.monotonic()
-    means = _window_means(model, ids, options.window, options.limit)
+    kind = torch.float64 if options.double else torch.float32
+    means = _window_means(model, ids, options.window, options.limit, kind)
     seconds = time.monotonic() - start
     document = {
         "model": options.model.name,

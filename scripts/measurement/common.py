@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+NOT_MEASURED = 3  # exit code of assay
 ROOT = Path(__file__).resolve().parents[2]
 
 NEIGHBOUR = """
@@ -113,6 +114,9 @@ class Assay:
             _, errors = process.communicate()
             stop.set()
             watcher.join()
+            if process.returncode == NOT_MEASURED:  # it stays missing, and is tried again next time
+                print(f"{trial.name}: not measured\n{errors[-2000:]}", file=sys.stderr)
+                return
             if process.returncode != 0:
                 raise SystemExit(f"{trial.name}: exit {process.returncode}\n{errors[-2000:]}")
             entry = {"trial": trial.name, "noisy": trial.noisy, "parent_cpu_s": round(cpu[0], 3),

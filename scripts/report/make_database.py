@@ -104,8 +104,9 @@ class Writer:
         status = self.random.choice(["OOM", "UNMET", "CRASHED", "TIMEOUT"]) if failed else "OK"
         timed = kind in ("decode", "prefill")
         self.db.execute(
-            "INSERT INTO attempt VALUES (?,?,?,?,NULL,?,'session',?,'2026-01-01T00:00:00.000Z',"
-            "'2026-01-01T00:01:00.000Z',1,'0','boot')",
+            "INSERT INTO attempt(attempt_id, attempt_uuid, cell_key, status, reason_text, session_uuid, timed, "
+            "started_utc, ended_utc, owner_pid, owner_started, owner_boot_id) VALUES (?,?,?,?,?,'session',?,"
+            "'2026-01-01T00:00:00.000Z','2026-01-01T00:01:00.000Z',1,'0','boot')",
             (attempt, str(uuid.UUID(int=attempt)), key, status,
              f"made up to be {status}" if failed else None, int(timed)))
         self.db.execute("INSERT INTO cell_attempt VALUES (?,?)", (attempt, attempt))
@@ -129,8 +130,10 @@ class Writer:
         for process in range(5 if timed else 1):
             self.order += 1
             self.db.execute(
-                "INSERT INTO process_run VALUES (?,?,?,?,1,'boot','2026-01-01T00:00:00.000Z',"
-                "'2026-01-01T00:00:09.500Z',0,0,1000000,8.5,0.5,'',?)",
+                "INSERT INTO process_run(attempt_id, process_no, pass, order_pos, env_hash, pid, boot_id, started_utc, "
+                "ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, block, wall_seconds, "
+                "start_seconds, between_seconds, parent_cpu_seconds) VALUES (?,?,?,?,?,1,'boot',"
+                "'2026-01-01T00:00:00.000Z','2026-01-01T00:00:09.500Z',0,0,1000000,8.5,0.5,'',0,9.5,0.4,0.1,0.02)",
                 (attempt, process, "time" if timed else "score", self.order, self.environment))
         if not timed:
             return
