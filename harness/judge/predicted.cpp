@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "harness/judge/comparison.h"
@@ -16,10 +17,14 @@ constexpr const char* kDense = "dense";
 constexpr std::array<const char*, 5> kSubject = {"model", "method", "calibration", "seed",
                                                  "profile"};
 
-bool same_subject(const CellRecord& a, const CellRecord& b) {
-  return std::all_of(kSubject.begin(), kSubject.end(), [&](const char* part) {
-    return a.key_doc.value(part, Json()) == b.key_doc.value(part, Json());
-  });
+std::string subject_of(const CellRecord& cell) {
+  Json parts = Json::array();
+  for (const char* part : kSubject) parts.push_back(cell.key_doc.value(part, Json()));
+  return parts.dump();
+}
+
+std::string session_key(const std::string& cell_key, const std::string& session) {
+  return cell_key + " " + session;
 }
 
 bool timed(const MetricRecord& metric) {
@@ -57,7 +62,19 @@ class Rows {
  public:
   Rows(const std::vector<CellRecord>& cells, const std::vector<CellRecord>& twins,
        const std::vector<MachineFigures>& machines)
-      : cells_(cells), twins_(twins), machines_(machines) {}
+      : cells_(cells), machines_(machines) {
+    for (const CellRecord& cell : cells) {
+      same_subject_[subject_of(cell)].push_back(&cell);
+      if (std::any_of(cell.metrics.begin(), cell.metrics.end(), timed)) {
+        timed_suites_.insert(cell.suite);
+      }
+    }
+    for (const auto* list : {&cells, &twins}) {
+      for (const CellRecord& cell : *list) {
+        if (cell.status == "OK") measured_.emplace(session_key(cell.cell_key, cell.session), &cell);
+      }
+    }
+  }
 
   std::vector<SpeedUp> make() const {
     std::vector<SpeedUp> rows;
@@ -88,10 +105,7 @@ class Rows {
 
   /// Its suite measures times: some cell of the same suite has them.
   [[nodiscard]] bool timed_elsewhere(const CellRecord& cell) const {
-    return std::any_of(cells_.begin(), cells_.end(), [&](const CellRecord& other) {
-      return other.suite == cell.suite &&
-             std::any_of(other.metrics.begin(), other.metrics.end(), timed);
-    });
+    return timed_suites_.contains(cell.suite);
   }
 
   [[nodiscard]] SpeedUp start(const CellRecord& cell) const {
@@ -119,24 +133,22 @@ class Rows {
   }
 
   [[nodiscard]] const CellRecord* twin_of(const CellRecord& cell) const {
-    for (const auto* list : {&cells_, &twins_}) {
-      for (const CellRecord& other : *list) {
-        if (other.cell_key == cell.twin_key && other.session == cell.session &&
-            other.status == "OK") {
-          return &other;
-        }
-      }
-    }
-    return nullptr;
+    const auto found = measured_.find(session_key(cell.twin_key, cell.session));
+    return found == measured_.end() ? nullptr : found->second;
+  }
+
+  [[nodiscard]] std::vector<const CellRecord*> of_same_subject(const CellRecord& cell) const {
+    const auto found = same_subject_.find(subject_of(cell));
+    return found == same_subject_.end() ? std::vector<const CellRecord*>() : found->second;
   }
 
   /// A cell of the same subject that counted its work; the cell itself when it did.
   [[nodiscard]] const CellRecord* accounting_of(const CellRecord& cell) const {
     if (value_of(cell, "model/flops_per_token")) return &cell;
-    const auto found = std::find_if(cells_.begin(), cells_.end(), [&](const CellRecord& other) {
-      return same_subject(cell, other) && value_of(other, "model/flops_per_token");
-    });
-    return found == cells_.end() ? nullptr : &*found;
+    for (const CellRecord* other : of_same_subject(cell)) {
+      if (value_of(*other, "model/flops_per_token")) return other;
+    }
+    return nullptr;
   }
 
   static void measure(const CellRecord& cell, const CellRecord* twin, SpeedUp& row) {
@@ -213,10 +225,11 @@ class Rows {
 
   [[nodiscard]] FitCost fit_cost(const CellRecord& cell) const {
     FitCost cost;
+    const std::vector<const CellRecord*> others = of_same_subject(cell);
     const auto find = [&](const char* tag) {
       std::optional<double> value = value_of(cell, tag);
-      for (const CellRecord& other : cells_) {
-        if (!value && same_subject(cell, other)) value = value_of(other, tag);
+      for (const CellRecord* other : others) {
+        if (!value) value = value_of(*other, tag);
       }
       return value;
     };
@@ -235,7 +248,9 @@ class Rows {
   }
 
   const std::vector<CellRecord>& cells_;
-  const std::vector<CellRecord>& twins_;
+  std::map<std::string, std::vector<const CellRecord*>> same_subject_;
+  std::map<std::string, const CellRecord*> measured_;  ///< by cell and session
+  std::set<std::string> timed_suites_;
   const std::vector<MachineFigures>& machines_;
 };
 

@@ -145,15 +145,18 @@ const std::string kCellsOfPlan =
     "JOIN blob_doc k ON k.hash = c.cell_key LEFT JOIN cell_choice h ON h.cell_id = c.cell_id "
     "LEFT JOIN attempt a ON a.attempt_id = h.attempt_id WHERE e.name = ? ORDER BY c.ordinal";
 
+// The few pairs of twin and session come first: a join by cell would look through the plan once for
+// each timed cell.
 const std::string kTwinsOfPlan =
     kCellColumns +
-    "JOIN plan_cell o ON o.experiment_id = e.experiment_id "
-    "JOIN cell_choice h ON h.cell_id = o.cell_id "
-    "JOIN attempt t ON t.attempt_id = h.attempt_id AND t.status = 'OK' AND t.timed = 1 "
-    "JOIN plan_cell c ON c.experiment_id = e.experiment_id AND c.cell_key = o.twin_key "
+    "JOIN (SELECT DISTINCT o.experiment_id AS experiment_id, o.twin_key AS twin_key, "
+    "t.session_uuid AS session_uuid FROM plan_cell o JOIN cell_choice h ON h.cell_id = o.cell_id "
+    "JOIN attempt t ON t.attempt_id = h.attempt_id AND t.status = 'OK' AND t.timed = 1) w "
+    "ON w.experiment_id = e.experiment_id "
+    "JOIN plan_cell c ON c.experiment_id = e.experiment_id AND c.cell_key = w.twin_key "
     "JOIN blob_doc k ON k.hash = c.cell_key "
     "JOIN attempt a ON a.attempt_id = (SELECT max(b.attempt_id) FROM attempt b "
-    "WHERE b.cell_key = o.twin_key AND b.status = 'OK' AND b.session_uuid = t.session_uuid) "
+    "WHERE b.cell_key = w.twin_key AND b.status = 'OK' AND b.session_uuid = w.session_uuid) "
     "WHERE e.name = ? ORDER BY c.ordinal, a.attempt_id";
 
 }  // namespace
