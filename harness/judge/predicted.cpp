@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <span>
 
 #include "harness/judge/comparison.h"
 #include "harness/judge/values.h"
@@ -137,9 +138,10 @@ class Rows {
     return found == measured_.end() ? nullptr : found->second;
   }
 
-  [[nodiscard]] std::vector<const CellRecord*> of_same_subject(const CellRecord& cell) const {
+  [[nodiscard]] std::span<const CellRecord* const> of_same_subject(const CellRecord& cell) const {
     const auto found = same_subject_.find(subject_of(cell));
-    return found == same_subject_.end() ? std::vector<const CellRecord*>() : found->second;
+    if (found == same_subject_.end()) return {};
+    return found->second;
   }
 
   /// A cell of the same subject that counted its work; the cell itself when it did.
@@ -225,7 +227,7 @@ class Rows {
 
   [[nodiscard]] FitCost fit_cost(const CellRecord& cell) const {
     FitCost cost;
-    const std::vector<const CellRecord*> others = of_same_subject(cell);
+    const std::span<const CellRecord* const> others = of_same_subject(cell);
     const auto find = [&](const char* tag) {
       std::optional<double> value = value_of(cell, tag);
       for (const CellRecord* other : others) {
