@@ -1,6 +1,8 @@
 #include "reports/best.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace assay {
 namespace {
@@ -11,21 +13,32 @@ bool counts(const TableCell& cell) {
 
 }  // namespace
 
-void mark_best(Table& table, const std::function<bool(std::size_t row)>& is_reference) {
-  for (std::size_t column = table.labels; column < table.columns.size(); ++column) {
-    const int direction = table.columns[column].direction;
-    if (direction == 0) continue;
-    std::vector<TableCell*> cells;
-    double best = -HUGE_VAL;
-    for (std::size_t row = 0; row < table.rows.size(); ++row) {
-      TableCell& cell = table.rows[row][column];
-      if (!counts(cell) || is_reference(row)) continue;
-      cells.push_back(&cell);
-      best = std::max(best, direction * *cell.value);
-    }
-    if (cells.size() < 2) continue;
-    for (TableCell* cell : cells) cell->best = direction * *cell->value == best;
+void mark_best(const std::vector<Contender>& contenders) {
+  std::map<std::string, std::vector<const Contender*>> families;
+  for (const Contender& contender : contenders) {
+    if (contender.direction == 0 || !counts(*contender.cell)) continue;
+    families[contender.family].push_back(&contender);
   }
+  for (const auto& [family, members] : families) {
+    if (members.size() < 2) continue;
+    double best = -HUGE_VAL;
+    for (const Contender* one : members) best = std::max(best, one->direction * *one->cell->value);
+    for (const Contender* one : members) {
+      one->cell->best = one->direction * *one->cell->value == best;
+    }
+  }
+}
+
+void mark_best(Table& table, const std::function<bool(std::size_t row)>& is_reference) {
+  std::vector<Contender> contenders;
+  for (std::size_t column = table.labels; column < table.columns.size(); ++column) {
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+      if (is_reference(row)) continue;
+      contenders.push_back(
+          {&table.rows[row][column], table.columns[column].direction, std::to_string(column)});
+    }
+  }
+  mark_best(contenders);
 }
 
 std::optional<bool> apart_from_dense(const ResultRow& row, const Cells& cells) {

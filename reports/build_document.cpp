@@ -281,7 +281,6 @@ Document make_document(const ExperimentResults& results, const Layout& layout) {
   Layout named = layout;
   if (named.title.empty()) named.title = document.title;
   Table table = layout_table(rows, named, document.notes);
-  mark_best(table, [&](std::size_t row) { return table.rows[row][0].text == "dense"; });
   if (!table.rows.empty()) document.tables.push_back(std::move(table));
   document.environment = environment_lines(results.environments);
   document.footer = footer_lines(results);

@@ -30,7 +30,7 @@ struct TableCell {
   std::size_t note = 0;          ///< 1-based index into Document::notes, 0 = none
   /// Whether the interval is apart from the twin's; absent when one of them has none.
   std::optional<bool> differs;
-  bool best = false;  ///< the best of its column, dense left out
+  bool best = false;  ///< the best of the methods that share all else; never dense
   std::string word;   ///< of a ratio: "better", "worse", "not told apart"
 };
 

@@ -10,6 +10,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/layout_fields.h"
 #include "harness/base/text.h"
+#include "reports/best.h"
 #include "reports/fields.h"
 #include "reports/headlines.h"
 
@@ -227,6 +228,71 @@ std::vector<Column> columns_of(const Grid& grid, const std::vector<std::string>&
   return columns;
 }
 
+Layout with_defaults(Layout layout) {
+  if (layout.group_by.empty()) layout.group_by = {"setting"};
+  const auto& lines = layout.group_by;
+  if (layout.pivot.empty() && std::find(lines.begin(), lines.end(), "suite") == lines.end()) {
+    layout.pivot = {"suite"};
+  }
+  return layout;
+}
+
+void require_fields(const Layout& layout, const Fields& fields) {
+  for (const auto* names : {&layout.group_by, &layout.pivot}) {
+    for (const std::string& name : *names) fields.require(name);
+  }
+}
+
+TableCell label_of(const std::string& text) {
+  TableCell cell;
+  cell.kind = TableCell::Kind::kLabel;
+  cell.text = text;
+  return cell;
+}
+
+std::vector<TableColumn> heads_of(const Grid& grid, const std::vector<Column>& columns,
+                                  const Layout& layout) {
+  std::vector<TableColumn> heads;
+  for (const std::string& name : layout.group_by) {
+    heads.push_back({"", name == "setting" ? "method" : name, "", 0});
+  }
+  for (const Column& column : columns) {
+    const auto any = grid.any.find(column);
+    const ResultRow* row = any == grid.any.end() ? nullptr : any->second;
+    heads.push_back({join(column.key, ", "), title_of(column.tag), row == nullptr ? "" : row->unit,
+                     row == nullptr ? 0 : row->direction, row == nullptr ? "" : row->convention});
+  }
+  return heads;
+}
+
+/// The part of a key that does not say which method it is.
+void append_all_but_method(std::string& family, const Key& key,
+                           const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (names[i] != "method" && names[i] != "setting") family += key[i] + '\n';
+  }
+}
+
+/// Only values that share all but the method compete: wherever the layout put the methods, a model
+/// does not beat another model, nor a low sparsity a high one.
+std::vector<Contender> contenders_of(Table& table, const Grid& grid,
+                                     const std::vector<Column>& columns, const Layout& layout) {
+  std::vector<Contender> contenders;
+  for (std::size_t i = 0; i < grid.lines.size(); ++i) {
+    for (std::size_t k = 0; k < columns.size(); ++k) {
+      const auto found = grid.values.find({grid.lines[i], columns[k]});
+      if (found == grid.values.end()) continue;
+      const ResultRow& row = *found->second.front();
+      if (row.method == "dense") continue;
+      std::string family = row.model + '\n' + row.profile + '\n' + columns[k].tag + '\n';
+      append_all_but_method(family, grid.lines[i], layout.group_by);
+      append_all_but_method(family, columns[k].key, layout.pivot);
+      contenders.push_back({&table.rows[i][table.labels + k], row.direction, std::move(family)});
+    }
+  }
+  return contenders;
+}
+
 }  // namespace
 
 Layout layout_from_json(const Json& document) {
@@ -261,45 +327,24 @@ std::vector<ResultRow> rows_where(const std::vector<ResultRow>& rows,
 
 Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked,
                    std::vector<std::string>& notes) {
-  Layout layout = asked;
-  if (layout.group_by.empty()) layout.group_by = {"setting"};
-  const auto& lines = layout.group_by;
-  if (layout.pivot.empty() && std::find(lines.begin(), lines.end(), "suite") == lines.end()) {
-    layout.pivot = {"suite"};
-  }
+  const Layout layout = with_defaults(asked);
   const Fields fields(rows);
-  Table table;
-  table.title = layout.title;
-  for (const auto* names : {&layout.group_by, &layout.pivot}) {
-    for (const std::string& name : *names) {
-      if (!rows.empty()) fields.require(name);
-    }
-  }
+  if (!rows.empty()) require_fields(layout, fields);
   const Grid grid = grid_of(rows, layout, fields);
   const std::vector<Column> columns = columns_of(grid, tags_of(rows, layout));
+  Table table;
+  table.title = layout.title;
   table.labels = layout.group_by.size();
-  for (const std::string& name : layout.group_by) {
-    table.columns.push_back({"", name == "setting" ? "method" : name, "", 0});
-  }
-  for (const Column& column : columns) {
-    const auto any = grid.any.find(column);
-    const ResultRow* row = any == grid.any.end() ? nullptr : any->second;
-    table.columns.push_back({join(column.key, ", "), title_of(column.tag),
-                             row == nullptr ? "" : row->unit, row == nullptr ? 0 : row->direction,
-                             row == nullptr ? "" : row->convention});
-  }
+  table.columns = heads_of(grid, columns, layout);
   for (const Key& line : grid.lines) {
     std::vector<TableCell> cells;
-    for (const std::string& text : line) {
-      cells.emplace_back();
-      cells.back().kind = TableCell::Kind::kLabel;
-      cells.back().text = text;
-    }
+    for (const std::string& text : line) cells.push_back(label_of(text));
     for (const Column& column : columns) {
       cells.push_back(cell_of(grid, line, column, fields, notes));
     }
     table.rows.push_back(std::move(cells));
   }
+  mark_best(contenders_of(table, grid, columns, layout));
   return table;
 }
 

@@ -36,7 +36,8 @@ std::vector<ResultRow> rows_where(const std::vector<ResultRow>& rows,
                                   const std::vector<std::string>& conditions);
 
 /// One table. Two values never share a place: where they would, the cell says SEVERAL and a note
-/// names the fields in which they differ. Throws UserError for a field or metric that no row has.
+/// names the fields in which they differ. The best of the values that share all but the method is
+/// marked; dense takes no part. Throws UserError for a field or metric that no row has.
 Table layout_table(const std::vector<ResultRow>& rows, const Layout& layout,
                    std::vector<std::string>& notes);
 

@@ -2,6 +2,7 @@
 
 #include "reports/layout.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -112,6 +113,58 @@ TEST(Layouts, SizesHaveOneColumnWhateverTheSuites) {
   std::vector<std::string> notes;
   const Table table = layout_table(usual().rows, layout, notes);
   EXPECT_THAT(titles(table), ElementsAre("|method", "news-ppl|perplexity", "decode|", "|fit"));
+}
+
+/// Two models, two methods at two sparsities and dense; the small model is worse throughout.
+std::vector<ResultRow> two_models() {
+  std::vector<ResultRow> rows;
+  for (const auto& [model, base] : {std::pair{"small", 40.0}, std::pair{"large", 10.0}}) {
+    for (const auto& [method, sparsity, factor] :
+         {std::tuple{"dense", "", 1.0}, std::tuple{"wanda", "0.5", 1.2},
+          std::tuple{"magnitude", "0.5", 1.9}, std::tuple{"wanda", "0.7", 3.0},
+          std::tuple{"magnitude", "0.7", 2.0}}) {
+      ResultRow row;
+      row.model = model;
+      row.method = method;
+      row.params = *sparsity ? fmt::format(R"({{"sparsity":{}}})", sparsity) : "{}";
+      row.suite_params = "{}";
+      row.suite = "ppl";
+      row.profile = "cpu";
+      row.status = "OK";
+      row.metric = "token_ppl";
+      row.direction = -1;
+      row.value = base * factor;
+      row.cell_key = row.model + row.method + sparsity;
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+std::vector<double> best_of(const std::vector<std::string>& group_by,
+                            const std::vector<std::string>& pivot) {
+  Layout layout;
+  layout.group_by = group_by;
+  layout.pivot = pivot;
+  std::vector<std::string> notes;
+  std::vector<double> best;
+  for (const auto& row : layout_table(two_models(), layout, notes).rows) {
+    for (const TableCell& cell : row) {
+      if (cell.best) best.push_back(*cell.value);
+    }
+  }
+  std::sort(best.begin(), best.end());
+  return best;
+}
+
+TEST(Layouts, BestIsTheBestMethodOfAModelWhereverTheMethodsStand) {
+  const auto each = ElementsAre(12, 20, 48, 80);  // by model and sparsity
+  EXPECT_THAT(best_of({"model", "method"}, {"params.sparsity"}), each);
+  EXPECT_THAT(best_of({"params.sparsity", "method"}, {"model"}), each);
+  EXPECT_THAT(best_of({"model", "params.sparsity"}, {"method"}), each);
+  EXPECT_THAT(best_of({"setting"}, {"model"}), ElementsAre(12, 48))
+      << "settings compete where they are what differs";
+  EXPECT_THAT(best_of({"model"}, {"setting"}), ElementsAre(12, 48));
 }
 
 TEST(Layouts, UnknownNamesAreRefused) {

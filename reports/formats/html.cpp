@@ -94,8 +94,8 @@ void append_notes(std::string& out, const Document& document, const std::string&
   if (!document.tables.empty()) {
     out +=
         "<li>Ranges are 95 % intervals. 0.50x: ratio to the dense model on the same machine; "
-        "*: its interval and that of dense do not overlap. Bold: best of its column, dense left "
-        "out.</li>\n";
+        "*: its interval and that of dense do not overlap. Bold: best of the methods, all else "
+        "being the same; dense left out.</li>\n";
   }
   for (const std::string& line : document.footer) out += "<li>" + html_escaped(line) + "</li>\n";
   for (const std::string& line : document.environment) {

@@ -27,6 +27,35 @@ const char* kind_name(Plot::Kind kind) {
   return "";
 }
 
+template <typename List, typename Append>
+void append_list(std::string& out, const List& list, const Append& append) {
+  out += '[';
+  bool first = true;
+  for (const auto& entry : list) {
+    if (!first) out += ',';
+    first = false;
+    append(entry);
+  }
+  out += ']';
+}
+
+/// Texts that repeat, by number.
+class Words {
+ public:
+  std::size_t operator()(const std::string& text) {
+    const auto [place, added] = places_.emplace(text, list_.size());
+    if (added) list_.push_back(text);
+    return place->second;
+  }
+  void append(std::string& out) const {
+    append_list(out, list_, [&](const auto& word) { append_json_string(out, word); });
+  }
+
+ private:
+  std::unordered_map<std::string, std::size_t> places_;
+  std::vector<std::string> list_;
+};
+
 void append_optional(std::string& out, std::optional<double> value) {
   out += ',';
   if (value) {
@@ -36,10 +65,10 @@ void append_optional(std::string& out, std::optional<double> value) {
   }
 }
 
-/// [label, x, y, x_lo, x_hi, y_lo, y_hi, marked], cut after the last that says something.
-void append_point(std::string& out, const PlotPoint& point) {
-  out += '[';
-  append_json_string(out, point.label);
+/// [number of the label, x, y, x_lo, x_hi, y_lo, y_hi, marked], cut after the last that says
+/// something.
+void append_point(std::string& out, const PlotPoint& point, Words& labels) {
+  out += '[' + std::to_string(labels(point.label));
   append_optional(out, point.x);
   append_optional(out, point.y);
   const bool intervals = point.x_lo || point.x_hi || point.y_lo || point.y_hi;
@@ -62,19 +91,7 @@ void append_axis(std::string& out, const PlotAxis& axis) {
   out += '}';
 }
 
-template <typename List, typename Append>
-void append_list(std::string& out, const List& list, const Append& append) {
-  out += '[';
-  bool first = true;
-  for (const auto& entry : list) {
-    if (!first) out += ',';
-    first = false;
-    append(entry);
-  }
-  out += ']';
-}
-
-void append_plot(std::string& out, const Plot& plot) {
+void append_plot(std::string& out, const Plot& plot, Words& labels) {
   out += std::string("{\"kind\":\"") + kind_name(plot.kind) + "\",\"title\":";
   append_json_string(out, plot.title);
   out += ",\"x\":";
@@ -93,7 +110,8 @@ void append_plot(std::string& out, const Plot& plot) {
     out += "{\"n\":";
     append_json_string(out, series.name);
     out += ",\"p\":";
-    append_list(out, series.points, [&](const PlotPoint& point) { append_point(out, point); });
+    append_list(out, series.points,
+                [&](const PlotPoint& point) { append_point(out, point, labels); });
     out += '}';
   });
   out += "}";
@@ -112,21 +130,6 @@ std::pair<std::size_t, std::size_t> row_counts(const std::vector<Document>& docu
   return {all, layers};
 }
 
-/// Texts that repeat, by number.
-class Words {
- public:
-  std::size_t operator()(const std::string& text) {
-    const auto [place, added] = places_.emplace(text, list_.size());
-    if (added) list_.push_back(text);
-    return place->second;
-  }
-  [[nodiscard]] const std::vector<std::string>& list() const { return list_; }
-
- private:
-  std::unordered_map<std::string, std::size_t> places_;
-  std::vector<std::string> list_;
-};
-
 /// Rows as numbers into lists of cells, metrics and words.
 class Values {
  public:
@@ -144,7 +147,7 @@ class Values {
 
   void append(std::string& out) const {
     out += "{\"words\":";
-    append_list(out, words_.list(), [&](const auto& word) { append_json_string(out, word); });
+    words_.append(out);
     out += ",\n\"cells\":[" + cells_ + "],\n\"metrics\":[" + metrics_ + "],\n\"rows\":[" + rows_ +
            "]}";
   }
@@ -231,7 +234,10 @@ std::size_t PageData::add(const Plot& plot) {
 
 std::string PageData::write(const std::vector<Document>& documents) const {
   std::string out = "{\"plots\":";
-  append_list(out, plots_, [&](const Plot* plot) { append_plot(out, *plot); });
+  Words labels;
+  append_list(out, plots_, [&](const Plot* plot) { append_plot(out, *plot, labels); });
+  out += ",\n\"labels\":";
+  labels.append(out);
   out += ",\n\"values\":";
   Values values(row_counts(documents).first > kMostValueRows);
   for (const Document& document : documents) values.add(document);

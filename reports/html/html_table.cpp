@@ -34,15 +34,14 @@ void append_value(std::string& out, const TableCell& cell, const NumberStyle& st
   if (cell.best) out += R"( class="best")";
   out += '>';
   out += text.value;
-  const std::string parts = text.interval +
-                            (text.interval.empty() || text.ratio.empty() ? "" : " ") + text.ratio +
-                            (cell.differs == true ? "*" : "");
-  if (!parts.empty()) out += " <small>" + parts + "</small>";
-  if (!cell.word.empty()) {
-    const bool coloured = cell.word == "better" || cell.word == "worse";
-    out += coloured ? fmt::format(R"( <span class="{0}">{0}</span>)", cell.word)
-                    : " <small>" + html_escaped(cell.word) + "</small>";
+  const bool coloured = cell.word == "better" || cell.word == "worse";
+  std::string parts;
+  for (const std::string& part : {text.interval, text.ratio + (cell.differs == true ? "*" : ""),
+                                  coloured ? std::string() : html_escaped(cell.word)}) {
+    if (!part.empty()) parts += (parts.empty() ? "" : " ") + part;
   }
+  if (!parts.empty()) out += " <small>" + parts + "</small>";
+  if (coloured) out += fmt::format(R"( <span class="{0}">{0}</span>)", cell.word);
   out += "</td>";
 }
 

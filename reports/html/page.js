@@ -155,11 +155,13 @@
       (r) => r[5] ?? null, (r) => r[6] ?? null,
       (r, c) => word(c[3]), (r, c) => c[4],
       (r, c) => word(c[6]) || (r[1] === null ? "" : word(values.metrics[r[1]][2])),
+      (r, c) => word(c[7]),
     ];
+    const labels = new Set([0, 1, 2, 3, 10, 13]);
     const cellOf = (i) => values.cells[values.rows[i][0]];
     const texts = new Array(values.rows.length);
     const cellTexts = values.cells.map((c) =>
-      [c[0], c[1], c[2], c[3], c[5], c[6]].map(word).join(" ").toLowerCase() + " seed=" + c[4]);
+      [c[0], c[1], c[2], c[3], c[5], c[6], c[7]].map(word).join(" ").toLowerCase() + " seed=" + c[4]);
     const metricTexts = values.metrics.map((m) => m.slice(0, 3).map(word).join(" ").toLowerCase());
     return {
       length: values.rows.length,
@@ -171,8 +173,8 @@
         columns.forEach((get, column) => {
           const value = get(values.rows[i], cellOf(i));
           const numeric = typeof value === "number";
-          const cell = make(column < 4 ? "td" : "td");
-          if (column < 4 || column === 10) cell.className = "label";
+          const cell = make("td");
+          if (labels.has(column)) cell.className = "label";
           if (column === 12) cell.className = "label long";
           if (column === 4 && !numeric) cell.className = "status";
           cell.dir = "auto";
@@ -203,7 +205,7 @@
       const range = (lo, hi) => (lo === null || hi === null || lo === undefined || hi === undefined
         ? "" : ` [${number(lo)}, ${number(hi)}]`);
       const x = plot.kind === "bars" ? "" : `<br>${plot.x.t}: ${number(p[1])}${unit(plot.x)}${range(p[3], p[4])}`;
-      return `<b>${escaped(p[0])}</b>${x}<br>${plot.y.t}: ${number(p[2])}${unit(plot.y)}${range(p[5], p[6])}`;
+      return `<b>${escaped(data.labels[p[0]])}</b>${x}<br>${plot.y.t}: ${number(p[2])}${unit(plot.y)}${range(p[5], p[6])}`;
     };
   };
   // Plotly reads a little HTML in labels; names are text.
@@ -269,13 +271,15 @@
       : escaped(text).replace(/(.{16,36}?)[ ,]+(?=.{6})/g, "$1<br>");
     const axis = (a) => ({
       title: { text: wrapped(axisTitle(a)), standoff: 8, font: { size: 12 } }, type: a.log ? "log" : undefined,
+      tickformat: a.log ? ".4~g" : undefined, // whole numbers: a lone 2 between 100 and 1000 means nothing
       gridcolor: css("--line"), zerolinecolor: css("--line"), linecolor: css("--line"), automargin: true,
     });
     const layout = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
       font: { color: css("--ink"), family: "system-ui, sans-serif", size: width < 500 ? 11 : 13 },
       margin: { l: 8, r: 8, t: 10, b: 8 }, xaxis: axis(plot.x), yaxis: axis(plot.y),
-      legend: { orientation: "h", y: -0.22, yanchor: "top", x: 0, xanchor: "left", font: { size: 11 }, maxheight: 0.3 },
+      // Above the picture: below it titles of one to three lines and upright names would meet it.
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left", font: { size: 11 }, maxheight: 0.3 },
       hoverlabel: { align: "left", bgcolor: css("--panel"), bordercolor: css("--line"), font: { color: css("--ink") } },
       barmode: "stack", showlegend: true,
     };
@@ -347,13 +351,13 @@
       (name !== "" && plot.series.some((s) => s.p.some((p) => (p[i - 1] ?? null) !== null))));
     names.forEach((name, i) => used[i] && head.append(make("th", { scope: "col" }, name)));
     const body = table.createTBody();
-    const places = [null, 0, 1, 3, 4, 2, 5, 6];
+    const places = [null, null, 1, 3, 4, 2, 5, 6];
     for (const series of plot.series) {
       for (const point of series.p) {
         const row = body.insertRow();
         places.forEach((place, i) => {
           if (!used[i]) return;
-          const value = place === null ? series.n : point[place];
+          const value = i === 0 ? series.n : i === 1 ? data.labels[point[0]] : point[place];
           const cell = make("td", i < 2 ? { class: "label" } : {});
           if (typeof value === "number") cell.dataset.v = String(value);
           cell.textContent = typeof value === "number" ? number(value) : value ?? "";

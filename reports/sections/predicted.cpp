@@ -53,7 +53,36 @@ TableCell measured_cell(const SpeedUp& row) {
   return cell;
 }
 
+/// A kind of prediction that no entry has says nothing in a column of its own.
+std::vector<Kind> kinds_in(const std::vector<Entry>& entries) {
+  std::vector<Kind> kinds;
+  for (const Kind& kind : kKinds) {
+    if (std::any_of(entries.begin(), entries.end(), [&](const Entry& entry) {
+          return (entry.row->*kind.prediction).value.has_value();
+        })) {
+      kinds.push_back(kind);
+    }
+  }
+  return kinds;
+}
+
+/// Why entries have no prediction, once a reason.
+void add_reasons(std::vector<std::string>& text, const std::vector<Entry>& entries) {
+  for (const Kind& kind : kKinds) {
+    for (const Entry& entry : entries) {
+      const Prediction& prediction = entry.row->*kind.prediction;
+      if (prediction.value || prediction.reason.empty()) continue;
+      std::string line =
+          fmt::format("Where nothing is predicted {}: {}.", kind.title, prediction.reason);
+      if (std::find(text.begin(), text.end(), line) == text.end()) text.push_back(std::move(line));
+    }
+  }
+}
+
 Table table_of(const std::string& title, const std::vector<Entry>& entries) {
+  const std::vector<Kind> kinds = kinds_in(entries);
+  const bool roofline = std::any_of(entries.begin(), entries.end(),
+                                    [](const Entry& entry) { return !entry.row->bound.empty(); });
   Table table{title,
               {{"", "method", "", 0},
                {"", "suite", "", 0},
@@ -61,15 +90,19 @@ Table table_of(const std::string& title, const std::vector<Entry>& entries) {
                {"", "measured", "x dense", 1}},
               {},
               3};
-  for (const Kind& kind : kKinds) table.columns.push_back({"", kind.title, "x dense", 0});
-  table.columns.push_back({"", "limited by", "", 0});
-  table.columns.push_back({"", "roofline reached", "", 0});
+  for (const Kind& kind : kinds) table.columns.push_back({"", kind.title, "x dense", 0});
+  if (roofline) {
+    table.columns.push_back({"", "limited by", "", 0});
+    table.columns.push_back({"", "roofline reached", "", 0});
+  }
   for (const Entry& entry : entries) {
     std::vector<TableCell> row = {label_cell(entry.cell->method), label_cell(entry.cell->suite),
                                   label_cell(entry.row->metric), measured_cell(*entry.row)};
-    for (const Kind& kind : kKinds) row.push_back(number_cell((entry.row->*kind.prediction).value));
-    row.push_back(entry.row->bound.empty() ? TableCell{} : label_cell(entry.row->bound));
-    row.push_back(number_cell(entry.row->reached));
+    for (const Kind& kind : kinds) row.push_back(number_cell((entry.row->*kind.prediction).value));
+    if (roofline) {
+      row.push_back(entry.row->bound.empty() ? TableCell{} : label_cell(entry.row->bound));
+      row.push_back(number_cell(entry.row->reached));
+    }
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -113,6 +146,7 @@ Section predicted_section(const SectionInput& input) {
       "What a method's work and bytes promise, and what the machine's own figures (assay doctor "
       "--db) make of them, beside what was measured against the dense twin of the same session.");
   for (const auto& [title, entries] : groups_of(input)) {
+    add_reasons(section.text, entries);
     section.tables.push_back(table_of(title, entries));
     Plot plot = plot_of(title, entries);
     if (!plot.series.empty()) section.plots.push_back(std::move(plot));

@@ -54,8 +54,8 @@ def parses_strictly(path, checks):
 def scroll_through(page):
     """Every picture is drawn when it comes near the window."""
     for canvas in page.locator(".canvas").all():
-        canvas.scroll_into_view_if_needed()
-        for _ in range(1200):
+        for _ in range(400):  # what is drawn above moves what is below: scroll until it is drawn
+            canvas.scroll_into_view_if_needed()
             if canvas.get_attribute("data-drawn"):
                 break
             page.wait_for_timeout(50)
