@@ -54,6 +54,20 @@ Source source_from(const ResultRow& row, const Headline& headline, const std::st
   return {{group, headline.title, row.unit, row.direction, row.convention}, headline};
 }
 
+Source source_of_other(const ResultRow& row, const std::string& group) {
+  return source_from(row, {.tag = row.metric, .title = row.metric}, group);
+}
+
+/// Multiples of a baseline out of a file, which is what published results often are.
+void add_imported_multiples(std::vector<Source>& sources, const std::string& suite,
+                            const std::vector<const ResultRow*>& rows) {
+  std::set<std::string> added;
+  for (const ResultRow* row : rows) {
+    if (row->profile != kImportedProfile || row->unit != "x") continue;
+    if (added.insert(row->metric).second) sources.push_back(source_of_other(*row, suite));
+  }
+}
+
 /// Headline metrics of a suite; its first metric when none of them is one; a column without a
 /// metric when no cell has any, for the status words.
 std::vector<Source> suite_sources(const std::string& suite,
@@ -66,6 +80,7 @@ std::vector<Source> suite_sources(const std::string& suite,
       sources.push_back(source_from(*row, headline, suite));
     }
   }
+  add_imported_multiples(sources, suite, rows);
   for (const ResultRow* row : rows) {
     const auto& known = headlines();
     const bool headline = std::any_of(known.begin(), known.end(),
@@ -73,8 +88,7 @@ std::vector<Source> suite_sources(const std::string& suite,
     if (other == nullptr && !row->metric.empty() && !headline) other = row;
   }
   if (!sources.empty()) return sources;
-  if (other != nullptr)
-    return {source_from(*other, {.tag = other->metric, .title = other->metric}, suite)};
+  if (other != nullptr) return {source_of_other(*other, suite)};
   return {{.column = {.group = suite, .title = "", .unit = "", .direction = 0}, .headline = {}}};
 }
 

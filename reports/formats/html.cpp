@@ -18,7 +18,7 @@ constexpr const char* kPolicy =
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: "
     "blob:; base-uri 'none'; form-action 'none'";
 
-/// Columns of the table of all values, as page.js fills them.
+/// Columns of the table of all values, as tables.js fills them.
 constexpr const char* kValueColumns[] = {"model",
                                          "method",
                                          "suite",

@@ -18,6 +18,7 @@ struct SectionInput {
 Section summary_section(const SectionInput& input);
 Section speed_section(const SectionInput& input);
 Section size_section(const SectionInput& input);
+Section imported_section(const SectionInput& input);
 Section predicted_section(const SectionInput& input);
 Section break_even_section(const SectionInput& input);
 Section layers_section(const SectionInput& input);

@@ -4,7 +4,7 @@
     scripts/report/browser.py PAGE [--out FOLDER] [--chromium /usr/bin/chromium]
 
 Checks at 1280 and 390 px: no console error, no request but the page itself, nothing wider than the
-window, pictures drawn, hover, sorting, filtering, colours, keyboard. Prints what it measured as
+window, pictures drawn, hover, sorting, filtering, colours, keyboard, print. Prints what it measured as
 JSON; screenshots go to FOLDER. Exit code 1 when a check fails. Needs Chromium and the packages of
 scripts/report/requirements.txt (playwright, html5lib).
 """
@@ -143,6 +143,20 @@ def check_keyboard(page, checks):
     checks.check("names of controls", unnamed == 0, f"{unnamed} without a name")
 
 
+def check_print(browser, url, checks):
+    """Pictures that nobody scrolled to must be on the paper too."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(url)
+    canvases = page.locator(".canvas").count()
+    if canvases:
+        page.wait_for_function("window.Plotly", timeout=60000)
+    pages = page.pdf().count(b"/Type /Page\n")
+    drawn = page.locator(".canvas[data-drawn]").count()
+    checks.note("printed_pages", pages)
+    checks.check("print", drawn == canvases, f"{drawn} of {canvases} pictures are drawn")
+    page.close()
+
+
 def look(browser, url, width, checks, out):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light")
     page = context.new_page()
@@ -195,6 +209,7 @@ def main():
         checks.note("browser", browser.version)
         for width in (1280, 390):
             look(browser, arguments.page.resolve().as_uri(), width, checks, arguments.out)
+        check_print(browser, arguments.page.resolve().as_uri(), checks)
         browser.close()
     print(json.dumps({"measured": checks.measured, "failed": checks.failed}, indent=2))
     sys.exit(1 if checks.failed else 0)

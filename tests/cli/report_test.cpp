@@ -1,7 +1,11 @@
 // `assay report`, `history` and `import` from the command line.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <random>
+#include <set>
 
 #include "harness/base/files.h"
 #include "harness/base/json.h"
@@ -85,6 +89,94 @@ TEST(Report, ImportedRowsAreMarkedEverywhere) {
   world.write("bad.csv", "model,method\n");
   EXPECT_EQ(world.run({"import", "bad.csv", "--db", "i.db"}).code, 2);
   EXPECT_EQ(world.run({"import", "none.csv", "--db", "i.db"}).code, 2);
+}
+
+struct Published {
+  std::string model;
+  std::optional<double> accuracy, compression;
+};
+
+/// What surveys of pruning look like: many papers and networks, odd names, a third of it missing.
+std::vector<Published> survey() {
+  std::mt19937 random(5);
+  std::vector<Published> rows;
+  for (int i = 0; i < 551; ++i) {
+    const auto value = [&](double least, double most) {
+      const double drawn = std::uniform_real_distribution(least, most)(random);
+      return random() % 3 == 0 ? std::nullopt : std::optional(drawn);
+    };
+    rows.push_back({fmt::format("net {}\"?", random() % 5), value(0.4, 0.9), value(1, 20)});
+  }
+  return rows;
+}
+
+std::string import_text(const std::vector<Published>& rows) {
+  std::string text = "model,method,params.row,suite,metric,direction,unit,value\n";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::string model = rows[i].model;
+    model.insert(model.find('"'), "\"");
+    const auto line = [&](const char* rest, const std::optional<double>& value) {
+      text += fmt::format("\"{}\",\"paper, {}\",{},{},{}\n", model, i % 81, i, rest,
+                          value ? fmt::format("{}", *value) : "");
+    };
+    line("images,acc,1,", rows[i].accuracy);
+    line("size,compression,1,x", rows[i].compression);
+  }
+  return text;
+}
+
+/// Points of a model that no other one of it beats, and how many have both values.
+std::pair<std::set<double>, std::size_t> front_of(const std::vector<Published>& rows,
+                                                  const std::string& model) {
+  std::vector<const Published*> both;
+  for (const Published& row : rows) {
+    if (row.model == model && row.accuracy && row.compression) both.push_back(&row);
+  }
+  std::set<double> front;
+  for (const Published* one : both) {
+    const bool beaten = std::any_of(both.begin(), both.end(), [&](const Published* other) {
+      return *other->accuracy > *one->accuracy && *other->compression > *one->compression;
+    });
+    if (!beaten) front.insert(*one->compression);
+  }
+  return {front, both.size()};
+}
+
+TEST(Report, HundredsOfPublishedResultsWithGapsKeepTheirGapsAndTheirFront) {
+  const CliWorld world;
+  const std::vector<Published> rows = survey();
+  world.write("survey.csv", import_text(rows));
+  const CommandOutput done = world.run({"import", "survey.csv", "--db", "s.db"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  ASSERT_EQ(world.run({"report", "s.db", "-o", "s.html"}).code, 0);
+  const std::string page = read_text_file(world / "s.html");
+  const std::string start = "id=\"report-data\">";
+  const std::size_t at = page.find(start) + start.size();
+  const Json data = Json::parse(page.substr(at, page.find("</script>", at) - at));
+  std::size_t values = 0, wanted = 0;
+  for (const Json& row : data.at("values").at("rows")) values += row.size() > 2 ? 1 : 0;
+  for (const Published& row : rows) wanted += (row.accuracy ? 1 : 0) + (row.compression ? 1 : 0);
+  EXPECT_EQ(values, wanted) << "a gap is no value";
+  ASSERT_EQ(data.at("plots").size(), 5U) << "one picture a network";
+  for (const Json& plot : data.at("plots")) {
+    const std::string title = plot.at("title");
+    const std::size_t name = title.find("net ");
+    const auto [front, both] = front_of(rows, title.substr(name, 7));
+    std::size_t points = 0;
+    for (const Json& series : plot.at("series")) {
+      for (const Json& point : series.at("p")) {
+        ++points;
+        const bool marked = point.size() > 7;
+        EXPECT_GE(point.at(1).get<double>(), 1);
+        EXPECT_EQ(marked, std::any_of(front.begin(), front.end(),
+                                      [&](double x) {
+                                        return std::abs(x - point.at(1).get<double>()) < 1e-7;
+                                      }))
+            << title;
+      }
+    }
+    EXPECT_EQ(points, both) << title;
+  }
 }
 
 TEST(History, ShowsBaselines) {

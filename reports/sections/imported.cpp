@@ -1,0 +1,56 @@
+// Results out of files: quality against whatever ratios the file has.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/sections/sections.h"
+
+namespace assay {
+namespace {
+
+/// Speed-ups, compression ratios and other multiples of a baseline that the file does not hold.
+bool is_multiple(const ResultRow& row) { return row.unit == "x"; }
+
+std::size_t points_in(const Plot& plot) {
+  std::size_t points = 0;
+  for (const PlotSeries& series : plot.series) points += series.points.size();
+  return points;
+}
+
+Plot multiple_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& multiple) {
+  Plot plot = front_plot(bench, quality, multiple);
+  const std::size_t known = std::max(quality.values.size() + quality.gaps.size(),
+                                     multiple.values.size() + multiple.gaps.size());
+  const std::size_t drawn = points_in(plot);
+  plot.caption =
+      "Out of a file, not measured here. The dotted line joins the points that no other one beats "
+      "in both.";
+  if (drawn < known) {
+    plot.caption +=
+        fmt::format(" {} of {} have both values; the others are not drawn.", drawn, known);
+  }
+  return plot;
+}
+
+}  // namespace
+
+Section imported_section(const SectionInput& input) {
+  Section section{"imported", "Results from elsewhere", {}, {}, {}};
+  for (const Bench& bench : input.cells.benches()) {
+    if (!bench.imported || bench.random_weights) continue;
+    const std::vector<BenchMetric> multiples = bench_metrics(bench, is_multiple);
+    for (const BenchMetric& quality : bench_metrics(bench, is_quality)) {
+      for (const BenchMetric& multiple : multiples) {
+        Plot plot = multiple_plot(bench, quality, multiple);
+        if (points_in(plot) > 1) section.plots.push_back(std::move(plot));
+      }
+    }
+  }
+  // Only the first pictures are drawn: those that show most.
+  std::stable_sort(section.plots.begin(), section.plots.end(),
+                   [](const Plot& a, const Plot& b) { return points_in(a) > points_in(b); });
+  return section;
+}
+
+}  // namespace assay
