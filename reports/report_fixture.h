@@ -124,6 +124,14 @@ inline ExperimentResults hostile() {
   return results;
 }
 
+/// One value and nothing to compare it with.
+inline ExperimentResults one_row() {
+  ExperimentResults results;
+  results.name = "one";
+  results.rows.push_back(usual().rows.front());
+  return results;
+}
+
 inline ExperimentResults all_failed() {
   ExperimentResults results;
   results.name = "failed";

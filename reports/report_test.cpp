@@ -101,6 +101,7 @@ TEST(Reports, AllFormatsMatchTheirApprovedOutputs) {
   for (const std::string& format : registry.names()) {
     expect_approved("usual." + format, render(usual(), format));
     expect_approved("hostile." + format, render(hostile(), format));
+    expect_approved("one." + format, render(one_row(), format));
     expect_approved("failed." + format, render(all_failed(), format));
     expect_approved(
         "empty." + format,

@@ -1,5 +1,6 @@
 #include "harness/store/connection.h"
 
+#include <SQLiteCpp/Backup.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
@@ -67,6 +68,15 @@ Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
     database_->exec("PRAGMA foreign_keys = ON");
     // The first real read: finds out whether the file is a database.
     database_->exec("PRAGMA schema_version");
+  });
+}
+
+Connection Connection::copy_in_memory() {
+  return guarded([&] {
+    auto copy = std::make_unique<SQLite::Database>(
+        ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Backup(*copy, *database_).executeStep(-1);
+    return Connection(path_, std::move(copy));
   });
 }
 

@@ -81,6 +81,9 @@ class Connection {
   /// Opens (and for writing creates) the file. Errors as Store::open documents them.
   Connection(std::filesystem::path path, Mode mode);
 
+  /// The same database in memory: what is done to it leaves the file as it is.
+  [[nodiscard]] Connection copy_in_memory();
+
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// `sql` is prepared once a connection.
   Query query(const char* sql);
@@ -119,6 +122,9 @@ class Connection {
                                           const std::string& what);
 
  private:
+  Connection(std::filesystem::path path, std::unique_ptr<SQLite::Database> database)
+      : path_(std::move(path)), database_(std::move(database)) {}
+
   std::filesystem::path path_;
   std::unique_ptr<SQLite::Database> database_;
   std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;

@@ -75,11 +75,11 @@ int checked_schema_version(Connection& connection, int newest_known) {
   return version;
 }
 
-void migrate(Connection& connection, std::span<const Migration> migrations) {
+void migrate(Connection& connection, std::span<const Migration> migrations, Copy copy) {
   const int newest = migrations.back().version;
   const int found = checked_schema_version(connection, newest);
   if (found == newest) return;
-  if (found > 0) keep_a_copy(connection, found);
+  if (found > 0 && copy == Copy::kKeep) keep_a_copy(connection, found);
   for (const Migration& migration : migrations) apply(connection, migration);
   checked_schema_version(connection, newest);
 }

@@ -24,9 +24,13 @@ std::span<const Migration> embedded_migrations();
 /// Returns its schema version, 0 for an empty file.
 int checked_schema_version(Connection& connection, int newest_known);
 
+/// Whether migrate() keeps the old state of the file.
+enum class Copy { kKeep, kNone };
+
 /// Brings the file to the newest version, each step in one transaction that looks at the version
-/// again once it has the lock: several programs may open an old file at the same time. A file with
-/// content is copied to FILE.v<old>.bak first.
-void migrate(Connection& connection, std::span<const Migration> migrations);
+/// again once it has the lock: several programs may open an old file at the same time.
+/// Copy::kKeep: a file with content is copied to FILE.v<old>.bak first.
+void migrate(Connection& connection, std::span<const Migration> migrations,
+             Copy copy = Copy::kKeep);
 
 }  // namespace assay

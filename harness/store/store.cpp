@@ -69,15 +69,19 @@ Store Store::open(const std::filesystem::path& path) {
 
 Store Store::open_read_only(const std::filesystem::path& path) {
   Connection connection(path, Connection::Mode::kReadOnly);
-  const int newest = embedded_migrations().back().version;
+  const auto migrations = embedded_migrations();
+  const int newest = migrations.back().version;
   const int found = checked_schema_version(connection, newest);
-  if (found < newest) {
-    throw UserError(
-        fmt::format("{}: has schema version {}, this assay reads {}; `assay run` with "
-                    "this database brings it up to date",
-                    path.string(), found, newest));
+  if (found == newest) return Store(std::make_unique<Impl>(std::move(connection)));
+  if (found == 0) {
+    throw UserError(fmt::format("{}: is empty; `assay run FILE --db {}` fills it", path.string(),
+                                path.string()));
   }
-  return Store(std::make_unique<Impl>(std::move(connection)));
+  // Who only reads must not change the file, and may not be allowed to.
+  Connection copy = connection.copy_in_memory();
+  migrate(copy, migrations, Copy::kNone);
+  copy.execute("PRAGMA query_only = ON");
+  return Store(std::make_unique<Impl>(std::move(copy)));
 }
 
 std::string Store::Impl::keep_document(const char* kind, const Json& document) {

@@ -88,7 +88,8 @@ class Store {
   /// Creates or opens; migrates an older file after keeping a copy. Throws UserError for a file
   /// that is not ours or newer, MachineError for a locked, read-only or full place.
   static Store open(const std::filesystem::path& path);
-  /// Opens without the right to write; throws UserError when missing.
+  /// Opens without the right to write; an older file is read as a copy in memory that is brought
+  /// up to date. Throws UserError when missing or empty.
   static Store open_read_only(const std::filesystem::path& path);
   Store(Store&&) noexcept;
   ~Store();

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "harness/base/errors.h"
+#include "harness/base/files.h"
 #include "harness/store/connection.h"
 #include "harness/store/migrations.h"
 #include "harness/store/store_fixture.h"
@@ -119,11 +120,25 @@ TEST_F(OpenTest, ReadOnlyMeansReadOnly) {
   EXPECT_THROW(store.set_fingerprint("s", {{1.0}}), MachineError);
 }
 
-TEST_F(OpenTest, AnOlderFileIsNotReadWithoutMigration) {
-  (void)Store::open(file_);
-  run_sql("PRAGMA user_version = 0");
+TEST_F(OpenTest, AnOlderFileIsReadAsACopyAndStaysAsItIs) {
+  const auto all = embedded_migrations();
+  {
+    Connection connection(file_, Connection::Mode::kReadWrite);
+    migrate(connection, all.first(1));
+    connection.execute("INSERT INTO blob_doc(hash, kind, body) VALUES ('h', 'config', '{}')");
+  }
+  const std::string before = read_text_file(file_);
+  Store store = Store::open_read_only(file_);
+  EXPECT_TRUE(store.experiments().empty());
+  EXPECT_THROW(store.set_fingerprint("s", {{1.0}}), MachineError);
+  EXPECT_EQ(read_text_file(file_), before);
+  EXPECT_FALSE(fs::exists(name() + ".v1.bak"));
+}
+
+TEST_F(OpenTest, AnEmptyFileHasNothingToRead) {
+  write_file_atomically(file_, "");
   EXPECT_THAT(message_of<UserError>([&] { (void)Store::open_read_only(file_); }),
-              HasSubstr("has schema version 0, this assay reads"));
+              HasSubstr("is empty; `assay run FILE --db"));
 }
 
 TEST_F(OpenTest, ErrorsOfSqliteBecomeWords) {
