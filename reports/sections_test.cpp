@@ -264,6 +264,26 @@ TEST(Footer, SaysTheFloorOrThatThereIsNone) {
   EXPECT_THAT(footer_lines(results), ElementsAre(HasSubstr("3.4 % (gemv), 1.2 % (gemm)")));
 }
 
+TEST(Predictors, AreOnlyForMethodsThatDecideByToken) {
+  ExperimentResults results;
+  results.name = "tokens";
+  for (const char* method : {"dense", "wanda", "tardis"}) {
+    results.rows.push_back(decode_row(method, 1, 100, 100));
+    results.rows.push_back(results.rows.back());
+    results.rows.back().metric = "step/touched_bytes";
+  }
+  EXPECT_EQ(find(document_of(results), "predictors"), nullptr) << "all read the same every time";
+  results.rows.push_back(results.rows.back());
+  results.rows.back().metric = "step/fallback_share";
+  const Document document = document_of(results);
+  const Section* section = find(document, "predictors");
+  ASSERT_NE(section, nullptr);
+  const auto& rows = section->tables.at(0).rows;
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0][0].text, "dense");
+  EXPECT_EQ(rows[1][0].text, "tardis 50%");
+}
+
 TEST(Layers, AreFoundInTags) {
   EXPECT_EQ(layer_of("layer.3.q"), (std::pair<int, std::string>{3, "q"}));
   EXPECT_EQ(layer_of("layer.12"), (std::pair<int, std::string>{12, ""}));

@@ -23,6 +23,16 @@ constexpr const char* kLayered[][2] = {
     {"/realised", "share of neurons that fell back"},
 };
 
+/// Every method reads bytes; only these choose them by the token.
+bool decides_by_token(const Arm& arm) {
+  return std::any_of(arm.cells.begin(), arm.cells.end(), [](const ReportCell* cell) {
+    return std::any_of(cell->metrics.begin(), cell->metrics.end(), [](const ResultRow* row) {
+      return row->metric.starts_with("predictor/") || row->metric.starts_with("fallback/") ||
+             row->metric == "step/fallback_share";
+    });
+  });
+}
+
 Table means_table(const Bench& bench) {
   Table table{bench.title, {{"", "method", "", 0}}, {}};
   std::vector<const char*> tags;
@@ -36,6 +46,7 @@ Table means_table(const Bench& bench) {
     }
   }
   for (const Arm& arm : bench.arms) {
+    if (!arm.dense() && !decides_by_token(arm)) continue;
     std::vector<TableCell> row = {label_cell(arm.label)};
     for (const char* tag : tags) row.push_back(value_cell(arm.metric(tag)));
     const bool any = std::any_of(row.begin(), row.end(), [](const TableCell& cell) {
@@ -67,6 +78,7 @@ PlotSeries layer_series(const Arm& arm, const std::string& ending) {
 Section predictor_section(const SectionInput& input) {
   Section section{"predictors", "Methods that decide token by token", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
+    if (std::none_of(bench.arms.begin(), bench.arms.end(), decides_by_token)) continue;
     Table table = means_table(bench);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
     for (const auto& [ending, title] : kLayered) {
