@@ -36,7 +36,7 @@ function(add_compression_method name)
 
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
   if(tests)
-    assay_test(method_${name}_test SOURCES ${tests} DEPENDS assay_method_${name} assay_method_conformance LABELS unit TIMEOUT 600)
+    assay_test(method_${name}_test SOURCES ${tests} DEPENDS assay_method_${name} assay_method_conformance assay_seeded_torch LABELS unit TIMEOUT 600)
   endif()
 endfunction()
 
