@@ -149,6 +149,21 @@ TEST(SpeedUps, BlocksAloneHaveNoWorkOfTheWholeModel) {
   EXPECT_THAT(row.by_flops.reason, HasSubstr("whole model"));
 }
 
+TEST(SpeedUps, AKernelsWorkIsItsOwn) {
+  const Json params = {{"batch", 4}};
+  Cells cells{counted("dense", kFlops, kBytes, kBytes), counted("tardis", kFlops, kBytes, kBytes),
+              cell("dense", "kernel/latency", 1, params),
+              cell("tardis", "kernel/latency", 0.2, params)};
+  for (const auto& [at, scale] : {std::pair{2, 1.0}, std::pair{3, 0.25}}) {
+    cells[at].metrics.push_back(value_metric("step/touched_bytes", scale * 3e9, "B"));
+    cells[at].metrics.push_back(value_metric("step/flops_per_token", scale * 8e9, "FLOP"));
+  }
+  const SpeedUp row = only(cells);
+  EXPECT_NEAR(*row.by_bytes.value, 4, 1e-9);
+  EXPECT_NEAR(*row.by_flops.value, 4, 1e-9);
+  EXPECT_EQ(row.bound, "compute") << "32e9 FLOP take 0.32 s, 3e9 bytes 0.3 s";
+}
+
 TEST(SpeedUps, AccountingOfAnotherMethodDoesNotCount) {
   Cells cells = decode_cells(1);
   cells[1].key_doc["method"]["params"] = {{"bits", 3}};

@@ -11,15 +11,16 @@ namespace {
 struct Workload {
   std::string_view metric;
   std::array<std::string_view, 2> rows;
-  bool whole_model;  ///< false: model/... says nothing about this part
+  bool whole_model;  ///< false: step/... speaks of this part, model/... of more
   bool by_token;     ///< step/touched_bytes was watched in the same kind of step
 };
 
-constexpr std::array<Workload, 4> kWorkloads = {{
+constexpr std::array<Workload, 5> kWorkloads = {{
     {"decode/token_latency", {"batch", ""}, true, true},
     {"decode/first_token_latency", {"batch", "prompt_tokens"}, true, false},
     {"prefill/latency", {"batch", "prompt_tokens"}, true, false},
     {"ffn_decode/latency", {"batch", ""}, false, true},
+    {"kernel/latency", {"batch", ""}, false, true},
 }};
 
 const Workload* workload_of(const std::string& metric) {
@@ -44,13 +45,14 @@ std::optional<double> either(const CellRecord& cell, const CellRecord* other,
 
 void fill_flops(const CellRecord& cell, const CellRecord* accounting, const Workload& workload,
                 double rows, SampleWork& work) {
-  const auto per_token = either(cell, accounting, "model/flops_per_token");
-  if (!workload.whole_model) {
-    work.no_flops = "only the work of the whole model is known";
-  } else if (!per_token) {
-    work.no_flops = "no cell of this method counted its work (model/flops_per_token)";
-  } else {
+  const auto per_token = workload.whole_model ? either(cell, accounting, "model/flops_per_token")
+                                              : value_of(cell, "step/flops_per_token");
+  if (per_token) {
     work.flops = *per_token * rows;
+  } else {
+    work.no_flops = workload.whole_model
+                        ? "no cell of this method counted its work (model/flops_per_token)"
+                        : "only the work of the whole model is known";
   }
 }
 

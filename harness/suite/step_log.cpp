@@ -80,4 +80,11 @@ std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_byt
   return metrics;
 }
 
+std::vector<MetricValue> block_metrics(const StepLog& log, const Cost& blocks) {
+  std::vector<MetricValue> metrics = step_metrics(log, blocks.touched_bytes);
+  metrics.push_back(
+      step_metric("step/flops_per_token", static_cast<double>(blocks.flops_per_token), 1));
+  return metrics;
+}
+
 }  // namespace assay

@@ -38,5 +38,7 @@ class StepLog final : public StepObserver {
 /// Values of the common metrics "step/...": `fixed_bytes` (Cost::touched_bytes) plus what the log
 /// saw, mean and 95th percentile over tokens; the share of neurons only when a block told one.
 std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_bytes);
+/// The same of blocks that are timed without the rest of the model, and their work.
+std::vector<MetricValue> block_metrics(const StepLog& log, const Cost& blocks);
 
 }  // namespace assay

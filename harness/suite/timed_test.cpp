@@ -225,8 +225,8 @@ TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
     EXPECT_FALSE(info.needs_trained_weights);
     std::set<std::string> declared, emitted;
     for (const MetricDef& def : info.metrics) declared.insert(def.tag);
-    if (kind != "prefill" && kind != "kernel")
-      declared.insert({"step/touched_bytes", "step/touched_bytes_p95"});
+    if (kind != "prefill") declared.insert({"step/touched_bytes", "step/touched_bytes_p95"});
+    if (kind == "ffn_decode" || kind == "kernel") declared.insert("step/flops_per_token");
     const Recording seen = run(kind, given);
     for (const auto& [tag, value] : seen.metrics) emitted.insert(tag);
     EXPECT_EQ(declared, emitted) << kind;
@@ -264,6 +264,7 @@ TEST_F(TimedSuites, FfnDecodeTimesEveryStepOfTheBlocks) {
                    2 / *seen.metrics.at("ffn_decode/latency").value);
   const double blocks = 2.0 * 3 * 32 * 48 * sizeof(float);
   EXPECT_DOUBLE_EQ(*seen.metrics.at("step/touched_bytes").value, blocks);
+  EXPECT_DOUBLE_EQ(*seen.metrics.at("step/flops_per_token").value, 2.0 * 2 * 3 * 32 * 48);
 }
 
 TEST_F(TimedSuites, KernelTimesOneBlockInRepetitionsOfEqualLength) {
@@ -282,6 +283,20 @@ TEST_F(TimedSuites, KernelTimesOneBlockInRepetitionsOfEqualLength) {
     EXPECT_GT(seen.samples.at("process/loops").at(0).value, 10);
     EXPECT_GT(*seen.metrics.at("kernel/latency").value, 0);
   }
+}
+
+TEST_F(TimedSuites, KernelsSayWhatTheyReadAndCompute) {
+  const std::map<std::string, double> weights = {{"ffn", 3.0 * 32 * 48}, {"up", 32.0 * 48}};
+  for (const auto& [block, numbers] : weights) {
+    const Recording seen = run("kernel", {{"block", block}, {"batch", 2}});
+    EXPECT_DOUBLE_EQ(*seen.metrics.at("step/touched_bytes").value, numbers * sizeof(float));
+    EXPECT_DOUBLE_EQ(*seen.metrics.at("step/flops_per_token").value, 2 * numbers);
+  }
+  model_.get().layers()[0].ffn =
+      std::make_unique<TellingFfn>(std::move(model_.get().layers()[0].ffn), 100.0);
+  const Recording told = run("kernel", {{"block", "ffn"}, {"layer", 0}, {"batch", 2}});
+  EXPECT_DOUBLE_EQ(*told.metrics.at("step/touched_bytes").value,
+                   weights.at("ffn") * sizeof(float) + 100);
 }
 
 TEST_F(TimedSuites, KernelRefusesWhatTheModelHasNot) {

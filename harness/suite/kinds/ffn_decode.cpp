@@ -119,7 +119,9 @@ class FfnDecode final : public SuiteKind {
     emit_calls(context, kLatency, calls);
     context.emit(rate_metric(kRate, calls.steady, static_cast<double>(batch)));
     context.emit(median_metric(kLatency, calls.steady));
-    for (const MetricValue& metric : step_metrics(facts, blocks_cost(model))) context.emit(metric);
+    for (const MetricValue& metric : block_metrics(facts, blocks_cost(model))) {
+      context.emit(metric);
+    }
     context.emit(peak);
     context.meter([&] { run_blocks(model, inputs, 0, batch, nullptr); },
                   static_cast<double>(batch));
@@ -166,10 +168,10 @@ class FfnDecode final : public SuiteKind {
     return inputs;
   }
 
-  static std::int64_t blocks_cost(const Model& model) {
-    std::int64_t bytes = 0;
-    for (const Layer& layer : model.layers()) bytes += layer.ffn->cost().touched_bytes;
-    return bytes;
+  static Cost blocks_cost(const Model& model) {
+    Cost sum;
+    for (const Layer& layer : model.layers()) sum += layer.ffn->cost();
+    return sum;
   }
 };
 

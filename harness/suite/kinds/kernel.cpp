@@ -17,6 +17,7 @@
 #include "harness/stats/intervals.h"
 #include "harness/suite/counted.h"
 #include "harness/suite/device_timer.h"
+#include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 
 namespace assay {
@@ -57,6 +58,17 @@ class Block {
     step_.batch = 1;
     step_.tokens = rows_.size(0);
     return layer_->ffn->forward(rows_, step_);
+  }
+  /// What the block decides for each of its inputs.
+  [[nodiscard]] StepLog facts() {
+    StepLog log;
+    step_.observer = &log;
+    for (std::int64_t first = 0; first < rows_.size(0); first += batch_) (void)run(first / batch_);
+    step_.observer = nullptr;
+    return log;
+  }
+  [[nodiscard]] Cost cost() const {
+    return linear_ == nullptr ? layer_->ffn->cost() : linear_->cost();
   }
   [[nodiscard]] std::int64_t place_of(std::int64_t call) const {
     return call * batch_ % rows_.size(0);
@@ -166,6 +178,9 @@ class Kernel final : public SuiteKind {
     require_scored(context, block, drawn, batch);
     emit_calls(context, kLatency, calls);
     context.emit(median_metric(kLatency, calls.steady));
+    for (const MetricValue& metric : block_metrics(block.facts(), block.cost())) {
+      context.emit(metric);
+    }
     context.emit(peak);
     std::int64_t again = 0;
     context.meter([&] { (void)block.run(again++); }, static_cast<double>(batch));
