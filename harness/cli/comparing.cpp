@@ -141,20 +141,25 @@ std::vector<CellRecord> cells_of_method(const std::vector<CellRecord>& cells,
   const Selector wanted = parse_selector(selector);
   const std::string& name = wanted.name;
   std::vector<CellRecord> found;
-  std::set<std::string> methods, params;
+  std::set<std::string> methods, known, params;
   for (const CellRecord& cell : cells) {
     methods.insert(cell.method);
-    if (cell.method != name || !wanted.fits(Json::parse(cell.params))) continue;
+    if (cell.method != name) continue;
+    known.insert(cell.params);
+    if (!wanted.fits(Json::parse(cell.params))) continue;
     params.insert(cell.params);
     found.push_back(cell);
   }
   if (!methods.contains(name)) {
     throw UserError(unknown_name_message("method", name, {methods.begin(), methods.end()}));
   }
-  if (params.size() != 1) {
-    throw UserError(fmt::format(
-        "'{}': {} settings of the method fit; name one, as in {}:NAME=VALUE; there are: {}",
-        selector, params.size(), name, join({params.begin(), params.end()}, " ")));
+  if (params.empty()) {
+    throw UserError(fmt::format("'{}': no setting of the method fits; there are: {}", selector,
+                                join(selectors_of(name, known), " ")));
+  }
+  if (params.size() > 1) {
+    throw UserError(fmt::format("'{}': {} settings of the method fit; name one of: {}", selector,
+                                params.size(), join(selectors_of(name, params), " ")));
   }
   return found;
 }

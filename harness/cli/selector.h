@@ -1,8 +1,11 @@
 #pragma once
-// "wanda" or "wanda:sparsity=0.5,pattern=2:4": one setting of a method or suite, on a command line.
+// "wanda" or "wanda:sparsity=0.5,calibration.samples=16": one setting of a method or suite, on a
+// command line.
 
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "harness/base/json.h"
 
@@ -18,5 +21,8 @@ struct Selector {
 
 /// Throws UserError for a part that is not NAME=VALUE.
 Selector parse_selector(const std::string& text);
+
+/// For each text of parameters (JSON) the selector of `name` that tells it from the others.
+std::vector<std::string> selectors_of(const std::string& name, const std::set<std::string>& params);
 
 }  // namespace assay

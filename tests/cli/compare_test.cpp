@@ -167,7 +167,10 @@ TEST_F(Compare, MethodsOfOneExperiment) {
   measure("base.db");
   const CommandOutput many = world_.run({"compare", "dense", "pretend", "--db", "base.db"});
   EXPECT_EQ(many.code, 2);
-  EXPECT_THAT(many.err, HasSubstr("2 settings"));
+  EXPECT_THAT(many.err, HasSubstr("2 settings of the method fit; name one of: "
+                                  "pretend:sparsity=0.25 pretend:sparsity=0.5"));
+  EXPECT_THAT(world_.run({"compare", "dense", "pretend:sparsity=0.3", "--db", "base.db"}).err,
+              HasSubstr("no setting of the method fits; there are: pretend:sparsity=0.25"));
   const CommandOutput one =
       world_.run({"compare", "dense", "pretend:sparsity=0.25", "--db", "base.db", "--json"});
   EXPECT_EQ(one.code, 1) << one.err;
