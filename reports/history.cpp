@@ -127,7 +127,7 @@ TableCell point_cell(const HistoryPoint& point) {
 
 Table table_of(const std::vector<Track>& tracks, const std::string& metric) {
   const HistoryPoint& any = *tracks.front().points.front();
-  Table table{"History of " + metric,
+  Table table{metric,
               {{"", "setting", "", 0},
                {"", "oldest to newest", "", 0},
                {"", "values", "", 0},

@@ -44,6 +44,15 @@ TEST(Json, CanonicalFormIgnoresKeyOrderAndRefusesNan) {
   EXPECT_THROW(canonical_json(Json("\xff")), UserError);
 }
 
+TEST(Names, AMessageListsNoMoreThanAReaderReads) {
+  std::vector<std::string> known;
+  for (int i = 0; i < 100; ++i) known.push_back("layer." + std::to_string(100 + i));
+  const std::string text = unknown_name_message("metric", "token_pl", known);
+  EXPECT_TRUE(text.starts_with("unknown metric 'token_pl'; known: layer.100, layer.101"));
+  EXPECT_TRUE(text.ends_with("layer.139 and 60 more")) << text;
+  EXPECT_EQ(unknown_name_message("metric", "x", {}), "unknown metric 'x'; known: none");
+}
+
 TEST(Text, SuggestionsFollowDistanceAndLength) {
   EXPECT_THAT(nearest_names("sparsty", {"sparsity", "pattern"}), ElementsAre("sparsity"));
   EXPECT_THAT(nearest_names("wnada", {"wanda", "ria"}), ElementsAre("wanda"));

@@ -13,6 +13,15 @@ namespace {
 
 char folded(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
+/// Metrics of single layers come by the thousand: nobody reads them all in a message.
+std::string first_names(const std::vector<std::string>& known) {
+  constexpr std::size_t kMost = 40;
+  if (known.empty()) return "none";
+  if (known.size() <= kMost) return join(known, ", ");
+  return fmt::format("{} and {} more", join({known.begin(), known.begin() + kMost}, ", "),
+                     known.size() - kMost);
+}
+
 }  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -56,7 +65,7 @@ std::string unknown_name_message(std::string_view what, std::string_view name,
     text += fmt::format("; did you mean '{}'?", join(near, "' or '"));
   else
     text += ";";
-  return text + " known: " + (known.empty() ? "none" : join(known, ", "));
+  return text + " known: " + first_names(known);
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
