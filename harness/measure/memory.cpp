@@ -1,7 +1,5 @@
 #include "harness/measure/memory.h"
 
-#include <malloc.h>
-
 #include <chrono>
 
 #include "harness/measure/proc_file.h"
@@ -21,8 +19,6 @@ std::optional<std::int64_t> status_bytes(const std::string& key) {
 
 std::optional<std::int64_t> peak_rss_bytes() { return status_bytes("VmHWM"); }
 std::optional<std::int64_t> current_rss_bytes() { return status_bytes("VmRSS"); }
-
-void return_freed_memory() { malloc_trim(0); }
 
 ResidentWatch::ResidentWatch()
     : thread_([this](const std::stop_token& stop) {

@@ -16,10 +16,6 @@ std::optional<std::int64_t> peak_rss_bytes();
 /// VmRSS: the resident set now.
 std::optional<std::int64_t> current_rss_bytes();
 
-/// Gives memory that was freed but kept for later back to the kernel, so that the resident set counts
-/// what is in use.
-void return_freed_memory();
-
 /// Looks at the resident set every 10 ms on a thread of its own and keeps the highest; VmHWM cannot
 /// be set back. Ends with its scope.
 class ResidentWatch {

@@ -4,6 +4,7 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 
+#include "harness/base/heap.h"
 #include "harness/model/alibi.h"
 #include "harness/model/attention.h"
 #include "harness/model/ffn.h"

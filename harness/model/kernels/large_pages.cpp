@@ -3,12 +3,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/util/accumulate.h>
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <new>
 
 namespace assay {
@@ -49,13 +47,6 @@ at::Tensor copy_on_large_pages(const at::Tensor& tensor) {
   at::Tensor copy = empty_on_large_pages(tensor.sizes(), tensor.options());
   copy.copy_(tensor);
   return copy;
-}
-
-void keep_freed_memory() {
-  constexpr int kLargestKept = 32 << 20;  // the most that glibc takes
-  constexpr int kNeverTrim = std::numeric_limits<int>::max();
-  mallopt(M_MMAP_THRESHOLD, kLargestKept);
-  mallopt(M_TRIM_THRESHOLD, kNeverTrim);
 }
 
 }  // namespace assay

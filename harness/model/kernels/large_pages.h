@@ -14,8 +14,4 @@ at::Tensor empty_on_large_pages(at::IntArrayRef shape, const at::TensorOptions& 
 /// A contiguous copy made there. Undefined stays undefined.
 at::Tensor copy_on_large_pages(const at::Tensor& tensor);
 
-/// Lets this process keep the memory that it frees, instead of giving blocks of some megabytes back
-/// and getting them again, zeroed page by page, at the next layer. For good, once called.
-void keep_freed_memory();
-
 }  // namespace assay
