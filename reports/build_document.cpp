@@ -58,12 +58,22 @@ Source source_of_other(const ResultRow& row, const std::string& group) {
   return source_from(row, {.tag = row.metric, .title = row.metric}, group);
 }
 
-/// Multiples of a baseline out of a file, which is what published results often are.
+/// A multiple of a baseline out of a file, which is what published results often are.
+bool is_imported_multiple(const ResultRow& row) {
+  return row.profile == kImportedProfile && row.unit == "x";
+}
+
+bool is_headline(const ResultRow& row) {
+  const auto& known = headlines();
+  return std::any_of(known.begin(), known.end(),
+                     [&](const Headline& headline) { return headline.tag == row.metric; });
+}
+
 void add_imported_multiples(std::vector<Source>& sources, const std::string& suite,
                             const std::vector<const ResultRow*>& rows) {
   std::set<std::string> added;
   for (const ResultRow* row : rows) {
-    if (row->profile != kImportedProfile || row->unit != "x") continue;
+    if (!is_imported_multiple(*row) || is_headline(*row)) continue;
     if (added.insert(row->metric).second) sources.push_back(source_of_other(*row, suite));
   }
 }
@@ -73,22 +83,18 @@ void add_imported_multiples(std::vector<Source>& sources, const std::string& sui
 std::vector<Source> suite_sources(const std::string& suite,
                                   const std::vector<const ResultRow*>& rows) {
   std::vector<Source> sources;
-  const ResultRow* other = nullptr;
   for (const Headline& headline : headlines()) {
     const ResultRow* row = row_of_tag(rows, headline.tag);
     if (row != nullptr && !headline.of_artefact) {
       sources.push_back(source_from(*row, headline, suite));
     }
   }
+  const auto other = std::find_if(rows.begin(), rows.end(), [](const ResultRow* row) {
+    return !row->metric.empty() && !is_headline(*row) && !is_imported_multiple(*row);
+  });
+  if (sources.empty() && other != rows.end()) sources.push_back(source_of_other(**other, suite));
   add_imported_multiples(sources, suite, rows);
-  for (const ResultRow* row : rows) {
-    const auto& known = headlines();
-    const bool headline = std::any_of(known.begin(), known.end(),
-                                      [&](const Headline& h) { return h.tag == row->metric; });
-    if (other == nullptr && !row->metric.empty() && !headline) other = row;
-  }
   if (!sources.empty()) return sources;
-  if (other != nullptr) return {source_of_other(*other, suite)};
   return {{.column = {.group = suite, .title = "", .unit = "", .direction = 0}, .headline = {}}};
 }
 

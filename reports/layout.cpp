@@ -13,6 +13,7 @@
 #include "reports/best.h"
 #include "reports/fields.h"
 #include "reports/headlines.h"
+#include "reports/sections/sections.h"
 
 namespace assay {
 namespace {
@@ -243,13 +244,6 @@ void require_fields(const Layout& layout, const Fields& fields) {
   }
 }
 
-TableCell label_of(const std::string& text) {
-  TableCell cell;
-  cell.kind = TableCell::Kind::kLabel;
-  cell.text = text;
-  return cell;
-}
-
 std::vector<TableColumn> heads_of(const Grid& grid, const std::vector<Column>& columns,
                                   const Layout& layout) {
   std::vector<TableColumn> heads;
@@ -265,18 +259,32 @@ std::vector<TableColumn> heads_of(const Grid& grid, const std::vector<Column>& c
   return heads;
 }
 
-/// The part of a key that does not say which method it is.
-void append_all_but_method(std::string& family, const Key& key,
-                           const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    if (names[i] != "method" && names[i] != "setting") family += key[i] + '\n';
+/// What a value has in common with those that it competes with. How much was taken away is part of
+/// it, unless the layout compares settings: a low sparsity does not beat a high one.
+std::string family_of(const ResultRow& row, const Fields& fields, const Layout& layout) {
+  std::vector<std::string> shared = {row.metric, row.convention};
+  const bool of_suite = !of_artefact(row.metric);
+  std::vector<std::string> names = {"model", "profile", "seed"};
+  bool settings = false;
+  for (const auto* list : {&layout.group_by, &layout.pivot}) {
+    for (const std::string& name : *list) {
+      settings = settings || name == "setting";
+      const bool suites = name == "suite" || name.starts_with("suite.");
+      if (name != "method" && name != "setting" && (of_suite || !suites)) names.push_back(name);
+    }
   }
+  if (!settings) names.insert(names.end(), {"params.sparsity", "params.pattern"});
+  for (const std::string& name : names) shared.push_back(fields.text(row, name));
+  if (of_suite) {
+    shared.push_back(row.suite);
+    shared.push_back(row.suite_params);
+  }
+  return join(shared, "\n");
 }
 
-/// Only values that share all but the method compete: wherever the layout put the methods, a model
-/// does not beat another model, nor a low sparsity a high one.
 std::vector<Contender> contenders_of(Table& table, const Grid& grid,
-                                     const std::vector<Column>& columns, const Layout& layout) {
+                                     const std::vector<Column>& columns, const Fields& fields,
+                                     const Layout& layout) {
   std::vector<Contender> contenders;
   for (std::size_t i = 0; i < grid.lines.size(); ++i) {
     for (std::size_t k = 0; k < columns.size(); ++k) {
@@ -284,10 +292,8 @@ std::vector<Contender> contenders_of(Table& table, const Grid& grid,
       if (found == grid.values.end()) continue;
       const ResultRow& row = *found->second.front();
       if (row.method == "dense") continue;
-      std::string family = row.model + '\n' + row.profile + '\n' + columns[k].tag + '\n';
-      append_all_but_method(family, grid.lines[i], layout.group_by);
-      append_all_but_method(family, columns[k].key, layout.pivot);
-      contenders.push_back({&table.rows[i][table.labels + k], row.direction, std::move(family)});
+      contenders.push_back(
+          {&table.rows[i][table.labels + k], row.direction, family_of(row, fields, layout)});
     }
   }
   return contenders;
@@ -338,13 +344,13 @@ Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked,
   table.columns = heads_of(grid, columns, layout);
   for (const Key& line : grid.lines) {
     std::vector<TableCell> cells;
-    for (const std::string& text : line) cells.push_back(label_of(text));
+    for (const std::string& text : line) cells.push_back(label_cell(text));
     for (const Column& column : columns) {
       cells.push_back(cell_of(grid, line, column, fields, notes));
     }
     table.rows.push_back(std::move(cells));
   }
-  mark_best(contenders_of(table, grid, columns, layout));
+  mark_best(contenders_of(table, grid, columns, fields, layout));
   return table;
 }
 

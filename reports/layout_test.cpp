@@ -167,6 +167,31 @@ TEST(Layouts, BestIsTheBestMethodOfAModelWhereverTheMethodsStand) {
   EXPECT_THAT(best_of({"model"}, {"setting"}), ElementsAre(12, 48));
 }
 
+TEST(Layouts, WhatDiffersInMoreThanTheMethodDoesNotCompete) {
+  Layout layout;
+  layout.group_by = {"method"};
+  layout.pivot = {"model"};
+  const auto best = [&](const std::vector<ResultRow>& rows) {
+    std::vector<std::string> notes;
+    std::size_t marked = 0;
+    for (const auto& row : layout_table(rows, layout, notes).rows) {
+      marked += static_cast<std::size_t>(
+          std::count_if(row.begin(), row.end(), [](const TableCell& cell) { return cell.best; }));
+    }
+    return marked;
+  };
+  std::vector<ResultRow> rows = rows_where(two_models(), {"model=small", "params.sparsity=0.5"});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(best(rows), 1U);
+  std::vector<ResultRow> other_suite = rows, other_sparsity = rows, other_convention = rows;
+  other_suite[0].suite = "other-ppl";
+  other_sparsity[0].params = R"({"sparsity":0.7})";
+  other_convention[0].convention = "other windows";
+  EXPECT_EQ(best(other_suite), 0U);
+  EXPECT_EQ(best(other_sparsity), 0U);
+  EXPECT_EQ(best(other_convention), 0U);
+}
+
 TEST(Layouts, UnknownNamesAreRefused) {
   std::vector<std::string> notes;
   Layout layout;

@@ -42,7 +42,7 @@ std::string commit_of(const SaveArguments& arguments) {
 }
 
 std::string experiment_of(const SaveArguments& arguments) {
-  const Store store = Store::open_read_only(arguments.database);
+  const Store store = Store::open_read_only(arguments.database, Store::Older::kRefuse);
   const std::vector<std::string> names = store.experiments();
   const std::string name = only_experiment(store, arguments.experiment, arguments.database);
   if (std::find(names.begin(), names.end(), name) != names.end()) return name;

@@ -155,11 +155,11 @@ std::vector<CellRecord> cells_of_method(const std::vector<CellRecord>& cells,
   }
   if (params.empty()) {
     throw UserError(fmt::format("'{}': no setting of the method fits; there are: {}", selector,
-                                join(selectors_of(name, known), " ")));
+                                join(selectors_of(wanted, known), " ")));
   }
   if (params.size() > 1) {
     throw UserError(fmt::format("'{}': {} settings of the method fit; name one of: {}", selector,
-                                params.size(), join(selectors_of(name, params), " ")));
+                                params.size(), join(selectors_of(wanted, params), " ")));
   }
   return found;
 }

@@ -5,50 +5,42 @@
 #include <algorithm>
 
 #include "harness/base/errors.h"
+#include "reports/labels.h"
 
 namespace assay {
 namespace {
 
-std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 /// Numbers are equal by value: 0.50 is 0.5.
-bool equal(const Json& value, const std::string& wanted) {
-  if (text_of(value) == wanted) return true;
-  const Json number = Json::parse(wanted, nullptr, false);
-  return value.is_number() && number.is_number() && value == number;
+bool equal(const std::string& value, const std::string& wanted) {
+  if (value == wanted) return true;
+  const Json a = Json::parse(value, nullptr, false), b = Json::parse(wanted, nullptr, false);
+  return a.is_number() && b.is_number() && a == b;
 }
 
-using FlatJson = std::map<std::string, Json>;
-
-/// {"calibration": {"samples": 16}} -> "calibration.samples".
-FlatJson flat(const Json& params, const std::string& prefix = "") {
-  FlatJson result;
-  if (!params.is_object()) return result;
-  for (const auto& [name, value] : params.items()) {
-    if (value.is_object()) {
-      result.merge(flat(value, prefix + name + "."));
-    } else {
-      result[prefix + name] = value;
-    }
-  }
-  return result;
-}
-
-bool differs(const std::vector<FlatJson>& all, const std::string& name) {
-  const auto value_in = [&](const FlatJson& one) {
+bool differs(const std::vector<FlatParameters>& all, const std::string& name) {
+  const auto value_in = [&](const FlatParameters& one) {
     const auto found = one.find(name);
-    return found == one.end() ? Json() : found->second;
+    return found == one.end() ? "" : found->second;
   };
-  return std::any_of(all.begin(), all.end(),
-                     [&](const FlatJson& one) { return value_in(one) != value_in(all.front()); });
+  return std::any_of(all.begin(), all.end(), [&](const FlatParameters& one) {
+    return value_in(one) != value_in(all.front());
+  });
+}
+
+/// The next comma that is not inside a list.
+std::size_t end_of_part(const std::string& text, std::size_t start) {
+  int depth = 0;
+  for (std::size_t i = start; i < text.size(); ++i) {
+    depth += text[i] == '[' ? 1 : text[i] == ']' ? -1 : 0;
+    if (text[i] == ',' && depth <= 0) return i;
+  }
+  return text.size();
 }
 
 }  // namespace
 
 bool Selector::fits(const Json& params) const {
-  const FlatJson known = flat(params);
+  const FlatParameters known = flat_parameters(params.dump());
   return std::all_of(settings.begin(), settings.end(), [&](const auto& setting) {
     const auto found = known.find(setting.first);
     return found != known.end() && equal(found->second, setting.second);
@@ -59,7 +51,7 @@ Selector parse_selector(const std::string& text) {
   Selector selector{text, text.substr(0, text.find(':')), {}};
   std::size_t start = std::min(text.size(), selector.name.size() + 1);
   while (start < text.size()) {
-    const std::size_t end = std::min(text.find(',', start), text.size());
+    const std::size_t end = end_of_part(text, start);
     const std::string part = text.substr(start, end - start);
     const std::size_t equals = part.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -71,17 +63,16 @@ Selector parse_selector(const std::string& text) {
   return selector;
 }
 
-std::vector<std::string> selectors_of(const std::string& name,
+std::vector<std::string> selectors_of(const Selector& selector,
                                       const std::set<std::string>& params) {
-  std::vector<FlatJson> all;
-  for (const std::string& text : params) all.push_back(flat(Json::parse(text)));
+  std::vector<FlatParameters> all;
+  for (const std::string& text : params) all.push_back(flat_parameters(text));
   std::vector<std::string> selectors;
-  for (const FlatJson& one : all) {
-    std::string text = name;
+  for (const FlatParameters& one : all) {
+    std::string text = selector.name;
     for (const auto& [key, value] : one) {
-      if (differs(all, key)) {
-        text += (text == name ? ":" : ",") + key + "=" + text_of(value);
-      }
+      if (!differs(all, key) && !selector.settings.contains(key)) continue;
+      text += (text == selector.name ? ":" : ",") + key + "=" + value;
     }
     selectors.push_back(std::move(text));
   }

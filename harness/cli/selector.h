@@ -22,7 +22,9 @@ struct Selector {
 /// Throws UserError for a part that is not NAME=VALUE.
 Selector parse_selector(const std::string& text);
 
-/// For each text of parameters (JSON) the selector of `name` that tells it from the others.
-std::vector<std::string> selectors_of(const std::string& name, const std::set<std::string>& params);
+/// For each text of parameters (JSON) the selector of the same name that tells it from the others
+/// and says what `selector` asked for.
+std::vector<std::string> selectors_of(const Selector& selector,
+                                      const std::set<std::string>& params);
 
 }  // namespace assay

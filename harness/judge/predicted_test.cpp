@@ -138,6 +138,23 @@ TEST(SpeedUps, WhatDependsOnTheTokenIsKnownForOneAlone) {
   EXPECT_THAT(row.by_roofline.reason, HasSubstr("depends on the token"));
 }
 
+TEST(SpeedUps, WorkThatDependsOnTheTokenIsThatOfTheTimedStep) {
+  const auto deciding = [](Cells cells) {
+    for (const std::size_t at : {1U, 3U}) {
+      cells[at].metrics.push_back(value_metric("step/fallback_share", 0.3, ""));
+    }
+    return cells;
+  };
+  Cells counted_step = deciding(decode_cells(1));
+  counted_step[3].metrics.push_back(value_metric("step/flops_per_token", kFlops / 4, "FLOP"));
+  EXPECT_NEAR(*only(counted_step).by_flops.value, 4, 1e-9) << "not what any token computes";
+  for (const double batch : {1.0, 10.0}) {
+    const SpeedUp row = only(deciding(decode_cells(batch)));
+    EXPECT_FALSE(row.by_flops.value) << "nobody counted the rest";
+    EXPECT_THAT(row.by_flops.reason, HasSubstr("what is computed depends on the token"));
+  }
+}
+
 TEST(SpeedUps, BlocksAloneHaveNoWorkOfTheWholeModel) {
   Cells cells{counted("dense", kFlops, kBytes, kBytes), counted("tardis", kFlops, kBytes, kBytes),
               cell("dense", "ffn_decode/latency", 1), cell("tardis", "ffn_decode/latency", 0.2)};
@@ -146,7 +163,8 @@ TEST(SpeedUps, BlocksAloneHaveNoWorkOfTheWholeModel) {
   const SpeedUp row = only(cells);
   EXPECT_NEAR(*row.by_bytes.value, 3, 1e-9);
   EXPECT_FALSE(row.by_flops.value);
-  EXPECT_THAT(row.by_flops.reason, HasSubstr("whole model"));
+  EXPECT_THAT(row.by_flops.reason,
+              HasSubstr("no cell of this method counted what is computed (step/flops_per_token)"));
 }
 
 TEST(SpeedUps, AKernelsWorkIsItsOwn) {
@@ -169,7 +187,7 @@ TEST(SpeedUps, AccountingOfAnotherMethodDoesNotCount) {
   cells[1].key_doc["method"]["params"] = {{"bits", 3}};
   const SpeedUp row = only(cells);
   EXPECT_FALSE(row.by_flops.value);
-  EXPECT_THAT(row.by_flops.reason, HasSubstr("no cell of this method counted its work"));
+  EXPECT_THAT(row.by_flops.reason, HasSubstr("no cell of this method counted what is computed"));
   EXPECT_NEAR(*row.by_bytes.value, 4, 1e-9) << "the timed cell watched its own bytes";
 }
 

@@ -1,5 +1,7 @@
 #include "harness/judge/workloads.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -43,41 +45,36 @@ std::optional<double> either(const CellRecord& cell, const CellRecord* other,
   return own || other == nullptr ? own : value_of(*other, tag);
 }
 
-void fill_flops(const CellRecord& cell, const CellRecord* accounting, const Workload& workload,
-                double rows, SampleWork& work) {
-  const auto per_token = workload.whole_model ? either(cell, accounting, "model/flops_per_token")
-                                              : value_of(cell, "step/flops_per_token");
-  if (per_token) {
-    work.flops = *per_token * rows;
-  } else {
-    work.no_flops = workload.whole_model
-                        ? "no cell of this method counted its work (model/flops_per_token)"
-                        : "only the work of the whole model is known";
-  }
-}
+/// A quantity for one token, counted in two ways.
+struct Counted {
+  const char* fixed;  ///< of the whole model, any token
+  const char* step;   ///< mean over tokens, what depends on the token included
+  const char* what;   ///< for messages
+};
 
-/// Several rows share what every token reads. What depends on the token is known for one alone.
-void fill_bytes(const CellRecord& cell, const CellRecord* accounting, const Workload& workload,
-                double rows, SampleWork& work) {
-  const auto fixed =
-      workload.whole_model ? either(cell, accounting, "model/touched_bytes") : std::nullopt;
-  const auto step =
-      workload.by_token ? value_of(cell, "step/touched_bytes") : std::optional<double>();
-  const auto seen = step ? step : either(cell, accounting, "step/touched_bytes");
-  const bool varies = fixed && seen && *seen != *fixed;
-  if (step && rows == 1) {
-    work.bytes = step;
-  } else if (varies) {
-    work.no_bytes = "what is read depends on the token, and is known for one token alone";
-  } else if (fixed) {
-    work.bytes = fixed;
-  } else if (rows > 1 && step && value_of(cell, "step/fallback_share")) {
-    work.no_bytes = "what is read depends on the token, and is known for one token alone";
-  } else if (step) {
-    work.bytes = step;
-  } else {
-    work.no_bytes = "no cell of this method counted its bytes (model/touched_bytes)";
+constexpr Counted kWork{"model/flops_per_token", "step/flops_per_token", "what is computed"};
+constexpr Counted kRead{"model/touched_bytes", "step/touched_bytes", "what is read"};
+
+struct Amount {
+  std::optional<double> value;
+  std::string reason;  ///< why there is none
+};
+
+/// What depends on the token is known for one token alone: several rows may share it or not.
+Amount amount_of(const CellRecord& cell, const CellRecord* accounting, const Workload& workload,
+                 double rows, const Counted& counted) {
+  const auto fixed = workload.whole_model ? either(cell, accounting, counted.fixed) : std::nullopt;
+  const auto step = workload.by_token ? value_of(cell, counted.step) : std::optional<double>();
+  const auto seen = step ? step : either(cell, accounting, counted.step);
+  if (step && rows == 1) return {step, ""};
+  const bool decides = either(cell, accounting, "step/fallback_share").has_value();
+  if (fixed && seen ? *fixed != *seen : decides) {
+    return {std::nullopt,
+            fmt::format("{} depends on the token, and is known for one token alone", counted.what)};
   }
+  if (fixed || step) return {fixed ? fixed : step, ""};
+  return {std::nullopt, fmt::format("no cell of this method counted {} ({})", counted.what,
+                                    workload.whole_model ? counted.fixed : counted.step)};
 }
 
 }  // namespace
@@ -99,8 +96,13 @@ SampleWork work_of(const CellRecord& cell, const CellRecord* accounting,
   }
   const Json params = Json::parse(cell.suite_params, nullptr, false);
   const double rows = params.is_object() ? rows_of(*workload, params) : 1;
-  fill_flops(cell, accounting, *workload, rows, work);
-  fill_bytes(cell, accounting, *workload, rows, work);
+  // Work is done for each row, weights are read once for all of them.
+  const Amount done = amount_of(cell, accounting, *workload, rows, kWork);
+  const Amount read = amount_of(cell, accounting, *workload, rows, kRead);
+  if (done.value) work.flops = *done.value * rows;
+  work.bytes = read.value;
+  work.no_flops = done.reason;
+  work.no_bytes = read.reason;
   return work;
 }
 

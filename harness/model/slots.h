@@ -24,6 +24,7 @@ enum class Phase { kPrefill, kDecode };
 /// What blocks whose work depends on the input tell of each token.
 enum class StepFact {
   kTouchedBytes,   ///< weights read beyond those that Cost::touched_bytes counts
+  kFlops,          ///< work with weights beyond what Cost::flops_per_token counts
   kFallbackShare,  ///< of the neurons: how many were computed exactly
 };
 

@@ -31,10 +31,9 @@ const std::vector<MetricDef>& accounting_metrics() {
       {"step/touched_bytes_p95", "B", -1, kPerToken,
        "Bytes of weights read for a token, 95th percentile"},
       {"step/flops_per_token", "FLOP", -1,
-       "multiplications and additions executed with the weights of the blocks that are timed "
-       "alone, "
-       "for one token",
-       "Work of the timed blocks for one token"},
+       "multiplications and additions executed with weights for one token, what depends on the "
+       "token included; of what is timed, where that is a part of the model",
+       "Work for a token, mean"},
       {"step/fallback_share", "", -1,
        "neurons computed exactly among those of the blocks that approximate, each token by itself",
        "Share of neurons that fell back to the original weights, mean over tokens"},

@@ -73,9 +73,10 @@ Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
 
 Connection Connection::copy_in_memory() {
   return guarded([&] {
-    auto copy = std::make_unique<SQLite::Database>(
-        ":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Backup(*copy, *database_).executeStep(-1);
+    auto copy = std::make_unique<SQLite::Database>(":memory:",
+                                                   SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    const int code = SQLite::Backup(*copy, *database_).executeStep(-1);
+    if (code != SQLITE_DONE) throw_in_words(path_, code, "copying into memory");
     return Connection(path_, std::move(copy));
   });
 }

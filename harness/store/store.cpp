@@ -67,7 +67,7 @@ Store Store::open(const std::filesystem::path& path) {
   return Store(std::make_unique<Impl>(std::move(connection)));
 }
 
-Store Store::open_read_only(const std::filesystem::path& path) {
+Store Store::open_read_only(const std::filesystem::path& path, Older older) {
   Connection connection(path, Connection::Mode::kReadOnly);
   const auto migrations = embedded_migrations();
   const int newest = migrations.back().version;
@@ -76,6 +76,12 @@ Store Store::open_read_only(const std::filesystem::path& path) {
   if (found == 0) {
     throw UserError(fmt::format("{}: is empty; `assay run FILE --db {}` fills it", path.string(),
                                 path.string()));
+  }
+  if (older == Older::kRefuse) {
+    throw UserError(fmt::format(
+        "{}: has schema version {}, this assay writes {}; `assay run` with this database brings it "
+        "up to date",
+        path.string(), found, newest));
   }
   // Who only reads must not change the file, and may not be allowed to.
   Connection copy = connection.copy_in_memory();

@@ -88,9 +88,13 @@ class Store {
   /// Creates or opens; migrates an older file after keeping a copy. Throws UserError for a file
   /// that is not ours or newer, MachineError for a locked, read-only or full place.
   static Store open(const std::filesystem::path& path);
-  /// Opens without the right to write; an older file is read as a copy in memory that is brought
-  /// up to date. Throws UserError when missing or empty.
-  static Store open_read_only(const std::filesystem::path& path);
+  /// What open_read_only does with a file of an older schema.
+  enum class Older {
+    kCopy,    ///< brings a copy in memory up to date and reads that
+    kRefuse,  ///< UserError: the file itself is going to be read
+  };
+  /// Opens without the right to write. Throws UserError when missing or empty.
+  static Store open_read_only(const std::filesystem::path& path, Older older = Older::kCopy);
   Store(Store&&) noexcept;
   ~Store();
   struct Impl;  ///< internal

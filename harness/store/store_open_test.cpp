@@ -133,6 +133,8 @@ TEST_F(OpenTest, AnOlderFileIsReadAsACopyAndStaysAsItIs) {
   EXPECT_THROW(store.set_fingerprint("s", {{1.0}}), MachineError);
   EXPECT_EQ(read_text_file(file_), before);
   EXPECT_FALSE(fs::exists(name() + ".v1.bak"));
+  const auto refused = [&] { (void)Store::open_read_only(file_, Store::Older::kRefuse); };
+  EXPECT_THAT(message_of<UserError>(refused), HasSubstr("has schema version 1, this assay writes"));
 }
 
 TEST_F(OpenTest, AnEmptyFileHasNothingToRead) {

@@ -31,7 +31,19 @@ MetricValue p95_metric(const std::string& tag, const std::vector<double>& values
   return metric;
 }
 
+/// One value that is the same for every token where nobody told any.
+std::vector<double> each_with(std::int64_t fixed, std::vector<double> told) {
+  if (told.empty()) told.push_back(0.0);
+  for (double& value : told) value += static_cast<double>(fixed);
+  return told;
+}
+
 }  // namespace
+
+bool StepLog::empty() const {
+  return std::all_of(series_.begin(), series_.end(),
+                     [](const Series& one) { return one.sums.empty(); });
+}
 
 void StepLog::observe(std::int64_t layer, StepFact fact, const at::Tensor& values) {
   Series& series = series_[static_cast<std::size_t>(fact)];
@@ -56,6 +68,7 @@ const StepLog::Series& StepLog::series(StepFact fact) const {
 }
 
 std::vector<double> StepLog::touched_bytes() const { return series(StepFact::kTouchedBytes).sums; }
+std::vector<double> StepLog::flops() const { return series(StepFact::kFlops).sums; }
 
 std::vector<double> StepLog::fallback_share() const {
   const Series& told = series(StepFact::kFallbackShare);
@@ -65,25 +78,18 @@ std::vector<double> StepLog::fallback_share() const {
   return shares;
 }
 
-std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_bytes) {
-  std::vector<double> bytes = log.touched_bytes();
-  if (bytes.empty()) bytes.push_back(0.0);  // the same for every token
-  for (double& value : bytes) value += static_cast<double>(fixed_bytes);
+std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed) {
+  const std::vector<double> bytes = each_with(fixed.touched_bytes, log.touched_bytes());
+  const std::vector<double> work = each_with(fixed.flops_per_token, log.flops());
   std::vector<MetricValue> metrics = {
       step_metric("step/touched_bytes", mean(bytes), bytes.size()),
       p95_metric("step/touched_bytes_p95", bytes),
+      step_metric("step/flops_per_token", mean(work), work.size()),
   };
   const std::vector<double> shares = log.fallback_share();
   if (!shares.empty()) {
     metrics.push_back(step_metric("step/fallback_share", mean(shares), shares.size()));
   }
-  return metrics;
-}
-
-std::vector<MetricValue> block_metrics(const StepLog& log, const Cost& blocks) {
-  std::vector<MetricValue> metrics = step_metrics(log, blocks.touched_bytes);
-  metrics.push_back(
-      step_metric("step/flops_per_token", static_cast<double>(blocks.flops_per_token), 1));
   return metrics;
 }
 

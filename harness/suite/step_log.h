@@ -19,9 +19,10 @@ class StepLog final : public StepObserver {
   void observe(std::int64_t layer, StepFact fact, const at::Tensor& values) override;
 
   /// No block has told anything.
-  [[nodiscard]] bool empty() const { return series_[0].sums.empty() && series_[1].sums.empty(); }
+  [[nodiscard]] bool empty() const;
   /// Of the tokens seen so far, in their order; empty when no block told.
   [[nodiscard]] std::vector<double> touched_bytes() const;
+  [[nodiscard]] std::vector<double> flops() const;
   [[nodiscard]] std::vector<double> fallback_share() const;
 
  private:
@@ -32,13 +33,12 @@ class StepLog final : public StepObserver {
     std::size_t begin = 0;  ///< where the running pass starts
   };
   [[nodiscard]] const Series& series(StepFact fact) const;
-  std::array<Series, 2> series_;
+  std::array<Series, 3> series_;  ///< by StepFact
 };
 
-/// Values of the common metrics "step/...": `fixed_bytes` (Cost::touched_bytes) plus what the log
-/// saw, mean and 95th percentile over tokens; the share of neurons only when a block told one.
-std::vector<MetricValue> step_metrics(const StepLog& log, std::int64_t fixed_bytes);
-/// The same of blocks that are timed without the rest of the model, and their work.
-std::vector<MetricValue> block_metrics(const StepLog& log, const Cost& blocks);
+/// Values of the common metrics "step/...": what `fixed` says of any token plus what the log saw:
+/// bytes, mean and 95th percentile over tokens; work, mean; the share of neurons only when a block
+/// told one.
+std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed);
 
 }  // namespace assay

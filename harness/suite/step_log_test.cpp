@@ -8,6 +8,13 @@ namespace {
 
 at::Tensor told(const std::vector<float>& values) { return at::tensor(values); }
 
+Cost fixed(std::int64_t bytes, std::int64_t flops) {
+  Cost cost;
+  cost.touched_bytes = bytes;
+  cost.flops_per_token = flops;
+  return cost;
+}
+
 TEST(StepLog, AddsLayersOfAPassAndKeepsPassesApart) {
   StepLog log;
   EXPECT_TRUE(log.empty());
@@ -26,11 +33,13 @@ TEST(StepLog, SharesAreMeansOverTheLayersThatTold) {
 }
 
 TEST(StepMetrics, FixedBytesAloneWhenNobodyTold) {
-  const std::vector<MetricValue> metrics = step_metrics(StepLog(), 700);
-  ASSERT_EQ(metrics.size(), 2U);
+  const std::vector<MetricValue> metrics = step_metrics(StepLog(), fixed(700, 30));
+  ASSERT_EQ(metrics.size(), 3U);
   EXPECT_EQ(metrics[0].tag, "step/touched_bytes");
   EXPECT_EQ(*metrics[0].value, 700);
   EXPECT_EQ(*metrics[1].value, 700);
+  EXPECT_EQ(metrics[2].tag, "step/flops_per_token");
+  EXPECT_EQ(*metrics[2].value, 30);
 }
 
 TEST(StepMetrics, MeanAndPercentileOverTokens) {
@@ -39,12 +48,14 @@ TEST(StepMetrics, MeanAndPercentileOverTokens) {
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<float>(i);
   log.observe(0, StepFact::kTouchedBytes, told(bytes));
   log.observe(0, StepFact::kFallbackShare, told({0.25F, 0.75F}));
-  const std::vector<MetricValue> metrics = step_metrics(log, 1000);
-  ASSERT_EQ(metrics.size(), 3U);
+  log.observe(0, StepFact::kFlops, told({10, 30}));
+  const std::vector<MetricValue> metrics = step_metrics(log, fixed(1000, 5));
+  ASSERT_EQ(metrics.size(), 4U);
   EXPECT_DOUBLE_EQ(*metrics[0].value, 1050);
   EXPECT_DOUBLE_EQ(*metrics[1].value, 1095);
-  EXPECT_DOUBLE_EQ(*metrics[2].value, 0.5);
-  EXPECT_EQ(metrics[2].n, 2);
+  EXPECT_DOUBLE_EQ(*metrics[2].value, 25);
+  EXPECT_DOUBLE_EQ(*metrics[3].value, 0.5);
+  EXPECT_EQ(metrics[3].n, 2);
 }
 
 TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
@@ -52,7 +63,7 @@ TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
   std::vector<float> bytes(89);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<float>(i);
   log.observe(0, StepFact::kTouchedBytes, told(bytes));
-  const std::vector<MetricValue> metrics = step_metrics(log, 0);
+  const std::vector<MetricValue> metrics = step_metrics(log, {});
   EXPECT_TRUE(metrics[0].value.has_value());
   EXPECT_FALSE(metrics[1].value.has_value());
   EXPECT_EQ(metrics[1].null_reason, "n too small: 89 of 90 tokens");
@@ -61,7 +72,7 @@ TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
 TEST(StepMetrics, EqualTokensNeedNoMany) {
   StepLog log;
   log.observe(0, StepFact::kTouchedBytes, told({7, 7}));
-  EXPECT_EQ(*step_metrics(log, 1).at(1).value, 8);
+  EXPECT_EQ(*step_metrics(log, fixed(1, 0)).at(1).value, 8);
 }
 
 }  // namespace

@@ -213,7 +213,7 @@ void score(const SuiteKind& suite, const Params& params, SuiteContext& context, 
   model.watch(&log);
   suite.run(context, params);
   model.watch(nullptr);
-  for (const MetricValue& metric : step_metrics(log, model.cost().touched_bytes)) {
+  for (const MetricValue& metric : step_metrics(log, model.cost())) {
     writer.metric(metric);
   }
   emit_peak_rss(writer, "process/peak_rss");

@@ -131,9 +131,12 @@ at::Tensor TardisFfn::dense(const at::Tensor& rows, const StepContext& step) con
   const PlainFfn& ffn = parts_.original;
   if (step.observer != nullptr) {
     const Cost all = cost();
-    const double neurons =
-        static_cast<double>(ffn.neurons()) * static_cast<double>(bytes_of_a_neuron());
-    tell_constant(step, rows.size(0), 1, neurons - static_cast<double>(all.touched_bytes));
+    const auto neurons = static_cast<double>(ffn.neurons());
+    tell_constant(
+        step, rows.size(0), 1,
+        neurons * static_cast<double>(bytes_of_a_neuron()) - static_cast<double>(all.touched_bytes),
+        neurons * static_cast<double>(flops_of_a_neuron()) -
+            static_cast<double>(all.flops_per_token));
   }
   at::Tensor hidden = ffn.pre_activations(rows);
   activate_(hidden, ffn.activation);
@@ -145,7 +148,9 @@ at::Tensor TardisFfn::fold_only(const at::Tensor& rows, const StepContext& step)
     Cost spared = parts_.predictor.cost();
     spared += tensor_cost(parts_.windows.low);
     spared += tensor_cost(parts_.windows.high);
-    tell_constant(step, rows.size(0), 0, -static_cast<double>(spared.touched_bytes));
+    spared.flops_per_token = parts_.predictor.cost().flops_per_token + comparisons();
+    tell_constant(step, rows.size(0), 0, -static_cast<double>(spared.touched_bytes),
+                  -static_cast<double>(spared.flops_per_token));
   }
   return parts_.full_fold->forward(rows);
 }
@@ -156,19 +161,30 @@ std::int64_t TardisFfn::bytes_of_a_neuron() const {
   return (2 * ffn.width() + (ffn.up_bias.defined() ? 1 : 0)) * element;
 }
 
+std::int64_t TardisFfn::flops_of_a_neuron() const {
+  const PlainFfn& ffn = parts_.original;
+  return 4 * ffn.width() + (ffn.up_bias.defined() ? 1 : 0);
+}
+
+std::int64_t TardisFfn::comparisons() const { return 2 * parts_.original.neurons(); }
+
 void TardisFfn::tell_counts(const StepContext& step, const at::Tensor& counts) const {
   step.observer->observe(step.layer, StepFact::kFallbackShare,
                          counts.div(static_cast<double>(parts_.original.neurons())));
   const std::int64_t line = 2 * static_cast<std::int64_t>(sizeof(float));  // slope and intercept
   step.observer->observe(step.layer, StepFact::kTouchedBytes,
                          counts.mul(static_cast<double>(bytes_of_a_neuron() + line)));
+  constexpr std::int64_t kResidual = 3;  // slope, intercept, difference
+  step.observer->observe(step.layer, StepFact::kFlops,
+                         counts.mul(static_cast<double>(flops_of_a_neuron() + kResidual)));
 }
 
-void TardisFfn::tell_constant(const StepContext& step, std::int64_t rows, double share,
-                              double bytes) const {
+void TardisFfn::tell_constant(const StepContext& step, std::int64_t rows, double share, double read,
+                              double done) const {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(parts_.original.up.device());
   step.observer->observe(step.layer, StepFact::kFallbackShare, at::full({rows}, share, options));
-  step.observer->observe(step.layer, StepFact::kTouchedBytes, at::full({rows}, bytes, options));
+  step.observer->observe(step.layer, StepFact::kTouchedBytes, at::full({rows}, read, options));
+  step.observer->observe(step.layer, StepFact::kFlops, at::full({rows}, done, options));
 }
 
 Cost TardisFfn::cost() const {
@@ -187,7 +203,7 @@ Cost TardisFfn::cost() const {
   cost += parts_.predictor.cost();
   cost += tensor_cost(parts_.windows.low);
   cost += tensor_cost(parts_.windows.high);
-  cost.flops_per_token += 2 * ffn.neurons();  // the comparisons
+  cost.flops_per_token += comparisons();
   cost += originals;
   return cost;
 }

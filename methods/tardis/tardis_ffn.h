@@ -84,8 +84,12 @@ class TardisFfn final : public Ffn {
   /// bool [n, neurons]: the neurons to fix, settled likewise.
   [[nodiscard]] at::Tensor outside(const at::Tensor& rows, const StepContext& step) const;
   void tell_counts(const StepContext& step, const at::Tensor& counts) const;
-  void tell_constant(const StepContext& step, std::int64_t rows, double share, double bytes) const;
+  /// `read`, `done`: bytes and work beyond those of cost().
+  void tell_constant(const StepContext& step, std::int64_t rows, double share, double read,
+                     double done) const;
   [[nodiscard]] std::int64_t bytes_of_a_neuron() const;
+  [[nodiscard]] std::int64_t flops_of_a_neuron() const;
+  [[nodiscard]] std::int64_t comparisons() const;  ///< with the windows, for one token
 
   TardisParts parts_;
 };

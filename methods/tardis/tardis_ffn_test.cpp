@@ -112,6 +112,8 @@ TEST(TardisBlock, TellsHowManyNeuronsEachTokenTook) {
   for (Log* log : {&masked, &gathered}) {
     EXPECT_TRUE(log->seen[StepFact::kFallbackShare].allclose(share, 0, 1e-6));
     EXPECT_TRUE(log->seen[StepFact::kTouchedBytes].allclose(share.mul(kNeurons * bytes_of_one)));
+    const double work_of_one = 2 * 2 * kWidth + 1 + 3;  // up and down, bias; line and difference
+    EXPECT_TRUE(log->seen[StepFact::kFlops].allclose(share.mul(kNeurons * work_of_one)));
   }
 }
 
@@ -182,6 +184,9 @@ TEST(TardisBlock, ADensePromptReadsTheBlockAndNotTheFold) {
   const double read = log.seen[StepFact::kTouchedBytes][0].item<double>() +
                       static_cast<double>(block.cost().touched_bytes);
   EXPECT_EQ(read, 4.0 * (2 * kWidth + 1) * kNeurons);
+  const double done = log.seen[StepFact::kFlops][0].item<double>() +
+                      static_cast<double>(block.cost().flops_per_token);
+  EXPECT_EQ(done, (4.0 * kWidth + 1) * kNeurons);
 }
 
 TEST(TardisBlock, CountsWhatItHolds) {

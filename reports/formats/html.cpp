@@ -184,8 +184,8 @@ void append_head(std::string& out, const std::string& title) {
   out += "</style>\n</head>\n";
 }
 
-/// The library is packed text until the first picture comes near the window: reading 5 MB of
-/// program costs more than all the rest of the page.
+/// The library is packed text until a picture comes near the window or the browser is idle: reading
+/// 5 MB of program costs more than all the rest of the page.
 void append_programs(std::string& out, const std::string& data) {
   out += "<script type=\"application/json\" id=\"report-data\">" + data + "</script>\n";
   if (!plotly_library().empty()) {

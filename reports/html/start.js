@@ -34,5 +34,7 @@ const watch = new IntersectionObserver((entries) => {
 }, { rootMargin: "300px" });
 requestAnimationFrame(() => requestAnimationFrame(() => canvases.forEach((canvas) => watch.observe(canvas))));
 // A printer does not wait for the library: it must be there, then all pictures are drawn at once.
-window.addEventListener("load", () => (window.requestIdleCallback || setTimeout)(loadLibrary));
+if (canvases.length > 0) {
+  window.addEventListener("load", () => (window.requestIdleCallback || setTimeout)(loadLibrary));
+}
 window.addEventListener("beforeprint", () => canvases.forEach((canvas) => canvas.dataset.drawn || draw(canvas)));

@@ -1,6 +1,5 @@
-"use strict";
 // The page's program, first part: tables that sort, filter and turn pages. The parts become one
-// script, in the order tables, pictures, start.
+// strict block, in the order tables, pictures, start.
 
 const data = JSON.parse(document.getElementById("report-data").textContent);
 const kPage = 50;

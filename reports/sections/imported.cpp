@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reports/sections/sections.h"
 
@@ -18,10 +19,18 @@ std::size_t points_in(const Plot& plot) {
   return points;
 }
 
+/// Arms that the file has something to say of, be it that a value is missing.
+std::size_t arms_with_either(const BenchMetric& a, const BenchMetric& b) {
+  std::set<const Arm*> arms;
+  for (const auto* values : {&a.values, &a.gaps, &b.values, &b.gaps}) {
+    for (const ArmValue& value : *values) arms.insert(value.arm);
+  }
+  return arms.size();
+}
+
 Plot multiple_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& multiple) {
   Plot plot = front_plot(bench, quality, multiple);
-  const std::size_t known = std::max(quality.values.size() + quality.gaps.size(),
-                                     multiple.values.size() + multiple.gaps.size());
+  const std::size_t known = arms_with_either(quality, multiple);
   const std::size_t drawn = points_in(plot);
   plot.caption =
       "Out of a file, not measured here. The dotted line joins the points that no other one beats "

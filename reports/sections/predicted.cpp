@@ -73,7 +73,7 @@ void add_reasons(std::vector<std::string>& text, const std::vector<Entry>& entri
       const Prediction& prediction = entry.row->*kind.prediction;
       if (prediction.value || prediction.reason.empty()) continue;
       std::string line =
-          fmt::format("Where nothing is predicted {}: {}.", kind.title, prediction.reason);
+          fmt::format("Where nothing is predicted {}: {}", kind.title, prediction.reason);
       if (std::find(text.begin(), text.end(), line) == text.end()) text.push_back(std::move(line));
     }
   }

@@ -171,6 +171,10 @@ TEST_F(Compare, MethodsOfOneExperiment) {
                                   "pretend:sparsity=0.25 pretend:sparsity=0.5"));
   EXPECT_THAT(world_.run({"compare", "dense", "pretend:sparsity=0.3", "--db", "base.db"}).err,
               HasSubstr("no setting of the method fits; there are: pretend:sparsity=0.25"));
+  EXPECT_THAT(
+      world_.run({"compare", "pretend:sparsity=0.3,ends=well", "dense", "--db", "base.db"}).err,
+      HasSubstr("there are: pretend:ends=well,sparsity=0.25"))
+      << "what was asked for is named, even where nothing differs";
   const CommandOutput one =
       world_.run({"compare", "dense", "pretend:sparsity=0.25", "--db", "base.db", "--json"});
   EXPECT_EQ(one.code, 1) << one.err;

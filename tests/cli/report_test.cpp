@@ -179,6 +179,24 @@ TEST(Report, HundredsOfPublishedResultsWithGapsKeepTheirGapsAndTheirFront) {
   }
 }
 
+TEST(Report, ImportedRatiosHideNothingAndAreCounted) {
+  const CliWorld world;
+  world.write("pub.csv",
+              "model,method,suite,metric,direction,unit,value\n"
+              "m,a,gen,bleu,1,,30\nm,a,gen,speedup,1,x,2\n"
+              "m,b,images,acc,1,,0.9\nm,b,size,ratio,1,x,3\n"
+              "m,c,images,acc,1,,0.8\nm,c,size,ratio,1,x,4\n"
+              "m,d,images,acc,1,,0.7\nm,e,size,ratio,1,x,5\nm,f,size,ratio,1,x,6\n"
+              "m,f,decode,decode/tokens_per_s,1,x,2\n");
+  ASSERT_EQ(world.run({"import", "pub.csv", "--db", "i.db"}).code, 0);
+  EXPECT_THAT(world.run({"report", "i.db", "--format", "md"}).out,
+              HasSubstr("| method | gen bleu ↑ | gen speedup x ↑ | images acc ↑ | size ratio x ↑ | "
+                        "decode x ↑ |\n"))
+      << "beside a suite's own metric, and each once";
+  ASSERT_EQ(world.run({"report", "i.db", "-o", "i.html"}).code, 0);
+  EXPECT_THAT(read_text_file(world / "i.html"), HasSubstr("2 of 5 have both values"));
+}
+
 TEST(History, ShowsBaselines) {
   const CliWorld world;
   world.write("e.toml", experiment_text(kMethod, kSuites));

@@ -122,7 +122,7 @@ class Decode final : public SuiteKind {
     // A first step of which nothing is told: no step costs another than the accounting's.
     for (std::int64_t i = 0; i < steps && (i == 0 || !log.empty()); ++i) next = loop.step(next);
     context.watch(nullptr);
-    for (const MetricValue& metric : step_metrics(log, context.model().cost().touched_bytes)) {
+    for (const MetricValue& metric : step_metrics(log, context.model().cost())) {
       context.emit(metric);
     }
   }

@@ -119,7 +119,7 @@ class FfnDecode final : public SuiteKind {
     emit_calls(context, kLatency, calls);
     context.emit(rate_metric(kRate, calls.steady, static_cast<double>(batch)));
     context.emit(median_metric(kLatency, calls.steady));
-    for (const MetricValue& metric : block_metrics(facts, blocks_cost(model))) {
+    for (const MetricValue& metric : step_metrics(facts, blocks_cost(model))) {
       context.emit(metric);
     }
     context.emit(peak);

@@ -178,7 +178,7 @@ class Kernel final : public SuiteKind {
     require_scored(context, block, drawn, batch);
     emit_calls(context, kLatency, calls);
     context.emit(median_metric(kLatency, calls.steady));
-    for (const MetricValue& metric : block_metrics(block.facts(), block.cost())) {
+    for (const MetricValue& metric : step_metrics(block.facts(), block.cost())) {
       context.emit(metric);
     }
     context.emit(peak);
