@@ -58,11 +58,6 @@ Source source_of_other(const ResultRow& row, const std::string& group) {
   return source_from(row, {.tag = row.metric, .title = row.metric}, group);
 }
 
-/// A multiple of a baseline out of a file, which is what published results often are.
-bool is_imported_multiple(const ResultRow& row) {
-  return row.profile == kImportedProfile && row.unit == "x";
-}
-
 bool is_headline(const ResultRow& row) {
   const auto& known = headlines();
   return std::any_of(known.begin(), known.end(),

@@ -145,6 +145,10 @@ bool is_speed(const ResultRow& row) {
   return std::find(kTags.begin(), kTags.end(), row.metric) != kTags.end();
 }
 
+bool is_imported_multiple(const ResultRow& row) {
+  return row.profile == kImportedProfile && row.unit == "x";
+}
+
 std::string metric_name(const std::string& suite, const ResultRow& row) {
   for (const Headline& headline : headlines()) {
     if (headline.tag != row.metric) continue;

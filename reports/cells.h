@@ -73,6 +73,9 @@ std::optional<RatioEstimate> ratio_to_dense(const ResultRow& row, const Cells& c
 /// Metrics that say how well a model answers, and how fast; a share of them is in headlines.
 bool is_quality(const ResultRow& row);
 bool is_speed(const ResultRow& row);
+/// A speed-up, compression ratio or other multiple of a baseline that the imported file does not
+/// hold: what published results often are.
+bool is_imported_multiple(const ResultRow& row);
 
 /// "news-ppl token_ppl": what a column or an axis is called, with the convention's name.
 std::string metric_name(const std::string& suite, const ResultRow& row);

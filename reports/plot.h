@@ -46,4 +46,11 @@ struct Plot {
   std::optional<double> reference = {};  ///< a value of y to draw a line at: equal to dense
 };
 
+/// Points of all series together.
+inline std::size_t points_in(const Plot& plot) {
+  std::size_t points = 0;
+  for (const PlotSeries& series : plot.series) points += series.points.size();
+  return points;
+}
+
 }  // namespace assay

@@ -12,9 +12,7 @@ void add_fronts(Section& section, const Bench& bench, const std::vector<BenchMet
   for (const BenchMetric& quality : bench_metrics(bench, is_quality)) {
     for (const BenchMetric& other : others) {
       Plot plot = front_plot(bench, quality, other);
-      std::size_t points = 0;
-      for (const PlotSeries& series : plot.series) points += series.points.size();
-      if (points < 2) continue;
+      if (points_in(plot) < 2) continue;
       plot.caption =
           "Bars are 95 % intervals. The dotted line joins the points that no other one beats in "
           "both.";

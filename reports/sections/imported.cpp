@@ -10,15 +10,6 @@
 namespace assay {
 namespace {
 
-/// Speed-ups, compression ratios and other multiples of a baseline that the file does not hold.
-bool is_multiple(const ResultRow& row) { return row.unit == "x"; }
-
-std::size_t points_in(const Plot& plot) {
-  std::size_t points = 0;
-  for (const PlotSeries& series : plot.series) points += series.points.size();
-  return points;
-}
-
 /// Arms that the file has something to say of, be it that a value is missing.
 std::size_t arms_with_either(const BenchMetric& a, const BenchMetric& b) {
   std::set<const Arm*> arms;
@@ -48,7 +39,7 @@ Section imported_section(const SectionInput& input) {
   Section section{"imported", "Results from elsewhere", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
     if (!bench.imported || bench.random_weights) continue;
-    const std::vector<BenchMetric> multiples = bench_metrics(bench, is_multiple);
+    const std::vector<BenchMetric> multiples = bench_metrics(bench, is_imported_multiple);
     for (const BenchMetric& quality : bench_metrics(bench, is_quality)) {
       for (const BenchMetric& multiple : multiples) {
         Plot plot = multiple_plot(bench, quality, multiple);
