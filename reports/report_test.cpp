@@ -9,13 +9,13 @@
 #include <limits>
 #include <sstream>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/store/store_fixture.h"
 #include "reports/document.h"
 #include "reports/format.h"
 #include "reports/report_fixture.h"
-#include "reports/text_layout.h"
 #include "tests/support/build_paths.h"
 
 namespace assay {

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "harness/base/display.h"
 #include "reports/environment_lines.h"
 #include "reports/labels.h"
 #include "reports/numbers.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {

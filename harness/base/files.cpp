@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
@@ -40,13 +42,18 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] int get() const { return fd_; }
+  /// Returns 0 or the error: some file systems say only now that the disk is full.
+  int close() { return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno; }
 
  private:
   int fd_;
 };
 
-int write_and_sync(const fs::path& path, std::string_view content) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+constexpr int kFresh = O_WRONLY | O_CREAT | O_TRUNC;
+
+/// Returns 0 or the error. Pipes and some devices have nothing to sync.
+int write_and_sync(const fs::path& path, std::string_view content, int flags) {
+  Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
   if (file.get() < 0) return errno;
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
@@ -54,11 +61,51 @@ int write_and_sync(const fs::path& path, std::string_view content) {
     if (written < 0) return errno;
     content.remove_prefix(static_cast<std::size_t>(written));
   }
-  return ::fsync(file.get()) == 0 ? 0 : errno;
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) return errno;
+  return file.close();
 }
 
 fs::path temporary_sibling(const fs::path& path) {
   return path.parent_path() / ("." + path.filename().string() + "." + new_uuid().substr(0, 8));
+}
+
+/// Returns 0 or the error; nothing is left behind then.
+int replace_file(const fs::path& path, std::string_view content, const struct stat* old) {
+  const fs::path temporary = temporary_sibling(path);
+  int error = write_and_sync(temporary, content, kFresh);
+  if (error == 0 && old != nullptr) {
+    // Only a privileged user may give files away; for others the owner is themselves anyway.
+    [[maybe_unused]] const int given = ::chown(temporary.c_str(), old->st_uid, old->st_gid);
+    if (::chmod(temporary.c_str(), old->st_mode & 07777U) != 0) error = errno;
+  }
+  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) ::unlink(temporary.c_str());
+  return error;
+}
+
+/// Names of open descriptors: links that lead to what is open, not to a place.
+bool names_descriptor(const fs::path& path) {
+  const std::string& name = path.native();
+  return name.starts_with("/proc/") || name.starts_with("/dev/fd/") || name.starts_with("/dev/std");
+}
+
+/// Where a chain of links ends, whether or not something is there.
+fs::path behind_links(fs::path path) {
+  constexpr int kMostLinks = 40;  // as the kernel
+  std::error_code error;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) return path;
+    path = target.is_absolute() ? target : path.parent_path() / target;
+  }
+  fail_write(path, ELOOP);
+}
+
+int write_existing(const fs::path& path, std::string_view content, const struct stat& status) {
+  if (::access(path.c_str(), W_OK) != 0) return errno;
+  const int error = replace_file(path, content, &status);
+  const bool in_place = error == EBUSY || error == EACCES || error == EPERM || error == EROFS;
+  return in_place ? write_and_sync(path, content, O_WRONLY | O_TRUNC) : error;
 }
 
 }  // namespace
@@ -75,14 +122,24 @@ std::string read_text_file(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {
-  const fs::path temporary = temporary_sibling(path);
-  int error = write_and_sync(temporary, content);
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    fail_write(path, error);
+  const int error = replace_file(path, content, nullptr);
+  if (error != 0) fail_write(path, error);
+}
+
+void write_output_file(const fs::path& path, std::string_view content) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int error = errno == ENOENT ? replace_file(behind_links(path), content, nullptr) : errno;
+    if (error != 0) fail_write(path, error);
+    return;
   }
+  if (S_ISDIR(status.st_mode)) {
+    throw UserError(fmt::format("{}: is a folder; give the name of a file", path.string()));
+  }
+  const bool through = !S_ISREG(status.st_mode) || names_descriptor(path);
+  const int error = through ? write_and_sync(path, content, O_WRONLY)
+                            : write_existing(behind_links(path), content, status);
+  if (error != 0) fail_write(path, error);
 }
 
 void write_folder_atomically(const fs::path& path,

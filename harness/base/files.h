@@ -15,6 +15,13 @@ std::string read_text_file(const std::filesystem::path& path);
 /// new one. Throws MachineError for a full disk or a read-only place, with path and remedy.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Writes what a user asked to have at `path`. A link is followed and stays; a device, pipe or
+/// socket is written through; a file is replaced in one step and keeps its mode and, where this
+/// user may give it away, its owner; where it cannot be replaced (a file mounted by itself, a
+/// folder without the right to add names) it is written in place. Throws MachineError, also for a
+/// file without the right to write, and UserError for a folder.
+void write_output_file(const std::filesystem::path& path, std::string_view content);
+
 /// Fills a fresh sibling folder through `fill`, then renames it to `path`; nothing is left behind
 /// when `fill` throws. A folder that another process put there first is kept, and `fill`'s dropped.
 void write_folder_atomically(const std::filesystem::path& path,

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "harness/base/display.h"
+
 namespace assay {
 namespace {
 
@@ -17,8 +19,8 @@ char folded(char c) { return static_cast<char>(std::tolower(static_cast<unsigned
 std::string first_names(const std::vector<std::string>& known) {
   constexpr std::size_t kMost = 40;
   if (known.empty()) return "none";
-  if (known.size() <= kMost) return join(known, ", ");
-  return fmt::format("{} and {} more", join({known.begin(), known.begin() + kMost}, ", "),
+  if (known.size() <= kMost) return visible(join(known, ", "));
+  return fmt::format("{} and {} more", visible(join({known.begin(), known.begin() + kMost}, ", ")),
                      known.size() - kMost);
 }
 
@@ -59,10 +61,10 @@ std::vector<std::string> nearest_names(std::string_view name,
 std::string unknown_name_message(std::string_view what, std::string_view name,
                                  std::vector<std::string> known) {
   std::sort(known.begin(), known.end());
-  std::string text = fmt::format("unknown {} '{}'", what, name);
+  std::string text = fmt::format("unknown {} '{}'", what, visible(name));
   const std::vector<std::string> near = nearest_names(name, known);
   if (!near.empty())
-    text += fmt::format("; did you mean '{}'?", join(near, "' or '"));
+    text += fmt::format("; did you mean '{}'?", visible(join(near, "' or '")));
   else
     text += ";";
   return text + " known: " + first_names(known);

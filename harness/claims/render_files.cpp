@@ -4,29 +4,16 @@
 
 #include <algorithm>
 
+#include "harness/base/markup.h"
 #include "harness/base/text.h"
 #include "harness/claims/claim_lines.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {
 
-/// A cell of a Markdown table cannot hold a bar or start markup of its own.
-std::string md_cell(const std::string& text) {
-  std::string safe;
-  for (const char letter : visible(text)) {
-    if (letter == '|' || letter == '*' || letter == '_' || letter == '`' || letter == '<' ||
-        letter == '[' || letter == '\\') {
-      safe += '\\';
-    }
-    safe += letter;
-  }
-  return safe;
-}
-
 std::string md_row(const std::vector<std::string>& cells) {
   std::string line = "|";
-  for (const std::string& cell : cells) line += " " + md_cell(cell) + " |";
+  for (const std::string& cell : cells) line += " " + markdown_escaped(cell) + " |";
   return line + "\n";
 }
 
@@ -129,8 +116,10 @@ Json judgement_json(const ClaimJudgement& judgement) {
 }  // namespace
 
 std::string claims_markdown(const Reproduction& reproduction) {
-  std::string text = fmt::format("# Claimed against measured: {}\n\n", md_cell(reproduction.name));
-  for (const std::string& line : heading_lines(reproduction)) text += md_cell(line) + "\n\n";
+  std::string text =
+      fmt::format("# Claimed against measured: {}\n\n", markdown_escaped(reproduction.name));
+  for (const std::string& line : heading_lines(reproduction))
+    text += markdown_escaped(line) + "\n\n";
   text += md_row({"claim", "model", "data", "metric", "setting", "claimed", "here", "verdict",
                   "because", "nearest here"});
   text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
@@ -141,7 +130,8 @@ std::string claims_markdown(const Reproduction& reproduction) {
                     because_text(*judgement), nearest_text(*judgement)});
   }
   text += "\n";
-  for (const std::string& line : summary_lines(reproduction)) text += md_cell(line) + "\n\n";
+  for (const std::string& line : summary_lines(reproduction))
+    text += markdown_escaped(line) + "\n\n";
   text.pop_back();
   return text;
 }

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/base/display.h"
 #include "harness/base/text.h"
 #include "harness/claims/claim_lines.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
@@ -55,7 +56,8 @@ void save(const SaveArguments& arguments) {
   const std::string experiment = experiment_of(arguments);
   Store store = Store::open(arguments.baselines);
   store.save_baseline(arguments.database, experiment, arguments.name, commit, arguments.replace);
-  fmt::print("{}@{}: {} of {}\n", arguments.name, commit, experiment, arguments.database);
+  print_out(
+      fmt::format("{}@{}: {} of {}\n", arguments.name, commit, experiment, arguments.database));
 }
 
 void list(const std::string& database, bool json) {
@@ -73,7 +75,7 @@ void list(const std::string& database, bool json) {
   if (json) {
     print_json(document);
   } else {
-    fmt::print("{}", two_columns(rows));
+    print_out(two_columns(rows));
   }
 }
 

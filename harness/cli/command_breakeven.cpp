@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/display.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/breakeven_plan.h"
 #include "harness/cli/commands.h"
@@ -16,7 +18,6 @@
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
 #include "harness/runner/stop.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {
@@ -130,13 +131,13 @@ void print_text(const BreakEvenPlan& plan, const BreakEven& found) {
       widths[i] = std::max(widths[i], display_width(line[i]));
     }
   }
-  fmt::print("{}\n\n", heading(plan, plan.base.models.front().id));
+  print_out(fmt::format("{}\n\n", heading(plan, plan.base.models.front().id)));
   for (const Line& line : lines) {
     std::string text;
     for (std::size_t i = 0; i + 1 < kColumns; ++i) text += pad_left(line[i], widths[i]) + "  ";
-    fmt::print("{}{}\n", text, line.back());
+    print_out(fmt::format("{}{}\n", text, line.back()));
   }
-  fmt::print("\n{}\n", break_even_text(found, plan.over));
+  print_out(fmt::format("\n{}\n", break_even_text(found, plan.over)));
 }
 
 Json point_json(const AxisPoint& point) {
@@ -230,7 +231,8 @@ void add_breakeven_command(CLI::App& program, CommandResult& result) {
   CLI::App* command = add_command(
       program, "breakeven",
       "Search along an axis for where a method starts or stops being faster than dense",
-      "assay breakeven experiments/quickstart.toml --method magnitude --over batch --from 1 --to 32 "
+      "assay breakeven experiments/quickstart.toml --method magnitude --over batch --from 1 --to "
+      "32 "
       "--processes 8\n\n"
       "Every point is an ordinary pair of cells in the database: a repeated call runs nothing.\n"
       "Exit code: 0 answered; 2 bad input; 3 a point could not be measured; 4 the noise leaves it\n"

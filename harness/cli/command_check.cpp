@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
@@ -128,11 +129,11 @@ void check(const Arguments& arguments, CommandResult& result) {
   const Experiment experiment = read_experiment(arguments.file, catalogue);
   const auto base = find_base(arguments, experiment.name);
   if (!base) {
-    fmt::print(stderr,
-               "assay: {}: no baseline '{}'; save one with: assay baseline save NAME --db "
-               "RESULTS --baselines {}\n",
-               arguments.baseline, arguments.name.empty() ? experiment.name : arguments.name,
-               arguments.baseline);
+    print_error(
+        fmt::format("assay: {}: no baseline '{}'; save one with: assay baseline save NAME --db "
+                    "RESULTS --baselines {}\n",
+                    arguments.baseline, arguments.name.empty() ? experiment.name : arguments.name,
+                    arguments.baseline));
     result.code = ExitCode::kNotMeasured;
     return;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -30,8 +31,8 @@ void get_data(const std::vector<std::string>& names) {
         {"fetch", "--manifest", dataset->manifest.string(), "--home", assay_home().string()},
         handlers.stop());
     for (const Json& file : result.value("files", Json::array())) {
-      fmt::print("{}\n",
-                 file.is_object() ? file.at("path").get<std::string>() : file.get<std::string>());
+      print_out(fmt::format(
+          "{}\n", file.is_object() ? file.at("path").get<std::string>() : file.get<std::string>()));
     }
   }
 }
@@ -73,7 +74,7 @@ void print_data_list(bool json) {
         dataset.at("name").get<std::string>(),
         fmt::format("{}; {}", presence(dataset), dataset.at("summary").get<std::string>()));
   }
-  fmt::print("{}", two_columns(rows));
+  print_out(two_columns(rows));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/errors.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/cli/commands.h"
@@ -215,7 +216,7 @@ void print_description(const std::string& name, bool json) {
   }
   std::vector<std::string> texts;
   for (const Json& document : found) texts.push_back(text_of(document));
-  fmt::print("{}", join(texts, "\n"));
+  print_out(join(texts, "\n"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -149,7 +150,7 @@ Rows speed_rows(const ProfileEntry& profile, const Examination& found) {
 }
 
 void print_comparison(const SelfComparison& c) {
-  fmt::print(
+  print_out(fmt::format(
       "\n{} against itself, {} x {} processes an arm, A B B A\n"
       "  false alarms at p < 0.05: {} of {} (rate at most {:.1f} %, 95 % "
       "one-sided)\n"
@@ -157,20 +158,20 @@ void print_comparison(const SelfComparison& c) {
       "{:.1f} %\n"
       "  smallest slowdown found with 80 % power at p < 0.01: {:.1f} %\n",
       c.work, c.comparisons, c.processes_per_arm, c.false_alarms, c.comparisons,
-      100 * c.alarm_bound, 100 * c.between_processes, 100 * c.noise_floor, 100 * c.detectable);
+      100 * c.alarm_bound, 100 * c.between_processes, 100 * c.noise_floor, 100 * c.detectable));
 }
 
 void print_text(const ProfileEntry& profile, const Examination& found) {
-  fmt::print("Profile {}: {}\n\n", profile.id, profile.summary);
-  fmt::print("{}\n", two_columns(environment_rows(found.speed.environment)));
-  fmt::print("{}", two_columns(speed_rows(profile, found)));
+  print_out(fmt::format("Profile {}: {}\n\n", profile.id, profile.summary));
+  print_out(fmt::format("{}\n", two_columns(environment_rows(found.speed.environment))));
+  print_out(two_columns(speed_rows(profile, found)));
   for (const SelfComparison& comparison : found.comparisons) print_comparison(comparison);
   if (found.unfit.empty()) {
-    fmt::print("\nFit for timing.\n");
+    print_out("\nFit for timing.\n");
     return;
   }
-  fmt::print("\nNot fit for timing:\n");
-  for (const std::string& reason : found.unfit) fmt::print("  * {}\n", reason);
+  print_out("\nNot fit for timing:\n");
+  for (const std::string& reason : found.unfit) print_out(fmt::format("  * {}\n", reason));
 }
 
 void run_doctor(const DoctorArguments& arguments, CommandResult& result) {

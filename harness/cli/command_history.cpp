@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -30,9 +31,9 @@ void write_history(HistoryArguments arguments) {
   const std::string text = render_history(store, arguments.metric, arguments.options, format,
                                           file ? RenderOptions{} : terminal_options());
   if (file) {
-    write_file_atomically(arguments.output, text);
+    write_output_file(arguments.output, text);
   } else {
-    fmt::print("{}", text);
+    print_out(text);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/store/import_csv.h"
@@ -22,8 +23,8 @@ void import_file(const ImportArguments& arguments) {
       arguments.experiment.empty() ? file.stem().string() : arguments.experiment;
   Store store = Store::open(arguments.database);
   const ImportCounts counts = import_csv(store, file, name);
-  fmt::print("{}: {} cells with {} values and {} gaps from {}\n", name, counts.cells, counts.values,
-             counts.gaps, arguments.file);
+  print_out(fmt::format("{}: {} cells with {} values and {} gaps from {}\n", name, counts.cells,
+                        counts.values, counts.gaps, arguments.file));
 }
 
 }  // namespace

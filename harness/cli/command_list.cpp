@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "harness/base/output.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -62,7 +63,7 @@ void print_list(const std::string& noun, bool json) {
   for (const Json& entry : list) {
     rows.emplace_back(entry.at("name").get<std::string>(), entry.at("summary").get<std::string>());
   }
-  fmt::print("{}", two_columns(rows));
+  print_out(two_columns(rows));
 }
 
 }  // namespace

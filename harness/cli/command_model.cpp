@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/runner/model_finder.h"
@@ -22,7 +23,7 @@ void import_models(const std::vector<std::string>& names, bool again) {
   for (const std::string& name : names) {
     std::filesystem::path folder = again ? "" : present_model(name);
     if (folder.empty()) folder = import_model(name, catalogue, say, handlers.stop());
-    fmt::print("{}\n", folder.string());
+    print_out(fmt::format("{}\n", folder.string()));
   }
 }
 
@@ -51,7 +52,7 @@ void print_model_list(bool json) {
                       fmt::format("{}{}{}", folder.empty() ? "not imported yet" : folder,
                                   summary.empty() ? "" : "; ", summary));
   }
-  fmt::print("{}", two_columns(rows));
+  print_out(two_columns(rows));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -68,10 +69,10 @@ void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* stor
   for (const Cell& cell : plan.cells) {
     const CellExplanation explanation = explain_cell(plan, store, cell);
     ++actions[explanation.action];
-    fmt::print("{}", cell_line(cell_label(plan, catalogue, cell), explanation, width));
+    print_out(cell_line(cell_label(plan, catalogue, cell), explanation, width));
   }
-  fmt::print("{} cells: {} stored, {} to run, {} unmet\n", plan.cells.size(), actions["stored"],
-             actions["run"], actions["unmet"]);
+  print_out(fmt::format("{} cells: {} stored, {} to run, {} unmet\n", plan.cells.size(),
+                        actions["stored"], actions["run"], actions["unmet"]));
 }
 
 void print_plan(const PlanArguments& arguments) {

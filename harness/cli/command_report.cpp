@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/files.h"
+#include "harness/base/names.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -17,6 +20,8 @@
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kReportName = "report";
 
 struct ReportArguments {
   std::string database, experiment, output, format, stored;
@@ -75,19 +80,39 @@ std::string text_of(const Store& store, const ReportArguments& arguments, const 
   return render_report(store, arguments.experiment, format, options);
 }
 
+/// Names of the tables' files. A database may come from a stranger, so that names are checked; two
+/// experiments may use the same name, which their own name tells apart.
+std::vector<std::string> file_names(const std::vector<Stored>& tables) {
+  std::map<std::string, int> uses{{kReportName, 1}};
+  for (const Stored& table : tables) ++uses[table.layout.name];
+  std::vector<std::string> names;
+  for (const Stored& table : tables) {
+    const std::string& name = checked_file_name("layout", table.layout.name);
+    if (uses.at(name) == 1) {
+      names.push_back(name);
+    } else {
+      names.push_back(checked_file_name("experiment", table.experiment) + "-" + name);
+    }
+  }
+  return names;
+}
+
 /// The report, and each table that the experiment's file asks for, in files of their own.
 void write_folder(const Store& store, const ReportArguments& arguments, const std::string& format) {
+  const bool all = arguments.stored.empty() && arguments.layout.usual();
+  const std::vector<Stored> tables =
+      all ? all_stored(store, arguments.experiment) : std::vector<Stored>();
+  const std::vector<std::string> names = file_names(tables);
   const fs::path folder = ensure_folder(arguments.output);
   const std::string extension = report_extension(format);
   const auto write = [&](const std::string& name, const std::string& text) {
     const fs::path file = folder / (name + "." + extension);
-    write_file_atomically(file, text);
-    fmt::print("{}\n", file.string());
+    write_output_file(file, text);
+    print_out(fmt::format("{}\n", file.string()));
   };
-  write("report", text_of(store, arguments, format, {}));
-  if (!arguments.stored.empty() || !arguments.layout.usual()) return;
-  for (const Stored& stored : all_stored(store, arguments.experiment)) {
-    write(stored.layout.name, render_report(store, stored.experiment, stored.layout, format, {}));
+  write(kReportName, text_of(store, arguments, format, {}));
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    write(names[i], render_report(store, tables[i].experiment, tables[i].layout, format, {}));
   }
 }
 
@@ -99,11 +124,11 @@ void write_report(const ReportArguments& arguments) {
         "--layout names a whole table; leave out --where, --group-by, --pivot, --columns");
   }
   if (arguments.output.empty()) {
-    fmt::print("{}", text_of(store, arguments, format, terminal_options()));
+    print_coloured(text_of(store, arguments, format, terminal_options()));
   } else if (is_folder(arguments.output)) {
     write_folder(store, arguments, format);
   } else {
-    write_file_atomically(arguments.output, text_of(store, arguments, format, {}));
+    write_output_file(arguments.output, text_of(store, arguments, format, {}));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/claims/render_claims.h"
 #include "harness/cli/commands.h"
@@ -57,7 +58,7 @@ fs::path local_experiment(const std::string& name, const std::vector<ClaimOf>& c
 void run_local(const ReproduceArguments& arguments, const std::vector<ClaimOf>& claims,
                CommandResult& result) {
   const fs::path file = local_experiment(arguments.name, claims);
-  fmt::print(stderr, "running {}\n", file.string());
+  print_error(fmt::format("running {}\n", file.string()));
   const RanExperiment ran = run_experiment_file(file.string(), first_database(arguments), {});
   if (ran.code == ExitCode::kInterrupted) result.code = ran.code;
 }
@@ -85,11 +86,11 @@ void print_reproduction(const Reproduction& reproduction, const ReproduceArgumen
   if (arguments.json) {
     print_json(claims_json(reproduction, code));
   } else if (arguments.format == "md") {
-    fmt::print("{}", claims_markdown(reproduction));
+    print_out(claims_markdown(reproduction));
   } else if (arguments.format == "csv") {
-    fmt::print("{}", claims_csv(reproduction));
+    print_out(claims_csv(reproduction));
   } else {
-    fmt::print("{}", claims_text(reproduction, terminal_options()));
+    print_coloured(claims_text(reproduction, terminal_options()));
   }
 }
 
@@ -98,7 +99,7 @@ void list_papers(const ReproduceArguments& arguments, const ClaimSet& claims,
   if (arguments.json) {
     print_json(papers_json(claims, methods));
   } else {
-    fmt::print("{}", papers_text(claims, methods));
+    print_coloured(papers_text(claims, methods));
   }
 }
 

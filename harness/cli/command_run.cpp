@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/running.h"
@@ -20,12 +21,11 @@ struct RunArguments {
 void run_experiment(const RunArguments& arguments, CommandResult& result) {
   RunOptions options = arguments.options;
   options.count_instructions = !arguments.instrument.empty();
-  const RanExperiment ran =
-      run_experiment_file(arguments.file, arguments.database, options);
+  const RanExperiment ran = run_experiment_file(arguments.file, arguments.database, options);
   const Store store = Store::open_read_only(arguments.database);
-  fmt::print("{}", render_report(store, ran.name, "terminal", terminal_options()));
+  print_coloured(render_report(store, ran.name, "terminal", terminal_options()));
   if (!arguments.report.empty()) {
-    write_file_atomically(arguments.report, render_report(store, ran.name, "md", {}));
+    write_output_file(arguments.report, render_report(store, ran.name, "md", {}));
   }
   result.code = ran.code;
 }

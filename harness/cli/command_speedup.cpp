@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/display.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
 #include "harness/judge/predicted.h"
 #include "reports/labels.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {
@@ -96,7 +97,7 @@ void print_table(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     std::string text;
     for (std::size_t i = 0; i + 1 < kColumns; ++i) text += pad_right(line[i], widths[i]) + "  ";
-    fmt::print("{}{}\n", text, line.back());
+    print_out(fmt::format("{}{}\n", text, line.back()));
   }
 }
 
@@ -117,7 +118,7 @@ void print_reasons(const std::vector<SpeedUp>& rows) {
     say("roofline", row.by_roofline.reason);
   }
   if (said.empty()) return;
-  fmt::print("\nWhere there is no number:\n{}\n", join(said, "\n"));
+  print_out(fmt::format("\nWhere there is no number:\n{}\n", join(said, "\n")));
 }
 
 /// 3 when some row has no measured speed-up, or there is none at all.
@@ -140,7 +141,7 @@ void print_speed_ups(const Arguments& arguments, CommandResult& result) {
     return;
   }
   if (rows.empty()) {
-    fmt::print("{}: no compressed cell was timed\n", experiment);
+    print_out(fmt::format("{}: no compressed cell was timed\n", experiment));
     return;
   }
   std::vector<ResultRow> names;
@@ -150,7 +151,7 @@ void print_speed_ups(const Arguments& arguments, CommandResult& result) {
   for (const SpeedUp& row : rows) lines.push_back(line_of(row, labels));
   print_table(lines);
   print_reasons(rows);
-  fmt::print(
+  print_out(
       "\nSpeed-up over the dense twin of the same session, above 1: faster, 95 % interval. By work "
       "and by bytes:\nof weights, executed and read. Roofline: the larger of work / GEMM speed and "
       "bytes / bandwidth. Reached:\nthe roofline's time as a part of the measured one.\n");

@@ -2,6 +2,7 @@
 
 #include "assay_build.h"
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/runner/tools.h"
@@ -20,10 +21,10 @@ void print_version(bool json) {
                 {"home", assay_home().string()}});
     return;
   }
-  fmt::print("assay {} ({})\n", kAssayVersion, kBuildType);
+  print_out(fmt::format("assay {} ({})\n", kAssayVersion, kBuildType));
   for (const auto& [name, value] : build.items()) {
-    fmt::print("worker {}: {}\n", name,
-               value.is_string() ? value.get<std::string>() : value.dump());
+    print_out(fmt::format("worker {}: {}\n", name,
+                          value.is_string() ? value.get<std::string>() : value.dump()));
   }
 }
 

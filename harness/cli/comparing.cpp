@@ -6,6 +6,7 @@
 #include <set>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
 #include "harness/cli/selector.h"
@@ -117,13 +118,13 @@ void finish_comparison(Comparison& comparison, const CompareArguments& arguments
   if (arguments.json) {
     print_json(comparison_json(comparison, result.code));
   } else {
-    fmt::print("{}", comparison_text(comparison));
+    print_out(comparison_text(comparison));
   }
   if (!arguments.markdown.empty()) {
-    write_file_atomically(arguments.markdown, comparison_markdown(comparison, result.code));
+    write_output_file(arguments.markdown, comparison_markdown(comparison, result.code));
   }
   if (!arguments.junit.empty()) {
-    write_file_atomically(arguments.junit, comparison_junit(comparison, arguments.allow_ambiguous));
+    write_output_file(arguments.junit, comparison_junit(comparison, arguments.allow_ambiguous));
   }
 }
 

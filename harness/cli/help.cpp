@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "harness/base/files.h"
+#include "harness/base/output.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
@@ -45,6 +45,8 @@ RenderOptions terminal_options() {
   return {.width = size.ws_col, .colour = environment_or("NO_COLOR", "").empty()};
 }
 
-void print_json(const Json& document) { fmt::print("{}\n", document.dump(2)); }
+void print_json(const Json& document) {
+  print_out(fmt::format("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace)));
+}
 
 }  // namespace assay

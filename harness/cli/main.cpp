@@ -5,13 +5,14 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <cstdio>
 #include <exception>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "assay_build.h"
 #include "harness/base/errors.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 
@@ -63,29 +64,44 @@ void add_commands(CLI::App& program, CommandResult& result) {
 
 int fail(const std::exception& error) {
   const ExitCode code = exit_code_of_current_exception();
-  std::fflush(stdout);
-  fmt::print(stderr, "assay: {}\n", error.what());
+  print_error(fmt::format("assay: {}\n", error.what()));
   if (code == ExitCode::kBug) {
-    fmt::print(stderr, "assay: this is a bug in assay {}; please report it with the command line\n",
-               kAssayVersion);
+    print_error(
+        fmt::format("assay: this is a bug in assay {}; please report it with the command line\n",
+                    kAssayVersion));
   }
   return static_cast<int>(code);
 }
 
-int run(int argc, const char* const* argv) {
+/// Help is asked for by an exception too, with exit code 0.
+ExitCode explain(const CLI::App& program, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int code = program.exit(error, out, err);
+  print_error(err.str());
+  print_out(out.str());
+  return code == 0 ? ExitCode::kOk : ExitCode::kBadInput;
+}
+
+ExitCode run_command(int argc, const char* const* argv) {
   CLI::App program(
       "Benchmarks compression methods of transformers: accuracy and time in one record.", "assay");
   CommandResult result;
   add_commands(program, result);
+  refuse_unknown_command(program, "assay ", argv + 1, argv + argc);
   try {
-    refuse_unknown_command(program, "assay ", argv + 1, argv + argc);
     program.parse(argc, argv);
-    return static_cast<int>(result.code);
   } catch (const CLI::ParseError& error) {
-    // Help is asked for by an exception too, with exit code 0.
-    const bool fine = error.get_exit_code() == 0;
-    program.exit(error);
-    return static_cast<int>(fine ? ExitCode::kOk : ExitCode::kBadInput);
+    return explain(program, error);
+  }
+  return result.code;
+}
+
+int run(int argc, const char* const* argv) {
+  try {
+    const ExitCode code = run_command(argc, argv);
+    close_output();
+    return static_cast<int>(code);
   } catch (const std::exception& error) {
     return fail(error);
   }
@@ -94,4 +110,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace
 }  // namespace assay
 
-int main(int argc, char** argv) { return assay::run(argc, argv); }
+int main(int argc, char** argv) {
+  assay::guard_standard_descriptors();
+  return assay::run(argc, argv);
+}

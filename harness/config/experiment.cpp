@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/base/names.h"
 #include "harness/base/text.h"
 #include "harness/config/experiment_blocks.h"
 #include "harness/config/report_blocks.h"
@@ -18,10 +18,9 @@ namespace {
 constexpr std::int64_t kMostProcesses = 1000;
 
 void read_name(TableReader& reader, Experiment& experiment) {
-  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9._-]*");
   experiment.name = reader.required_text("name");
-  if (!experiment.name.empty() && !std::regex_match(experiment.name, kName)) {
-    reader.refuse("name", *reader.node().get("name"), "letters, digits, '.', '_' and '-'");
+  if (!experiment.name.empty() && !is_name(experiment.name)) {
+    reader.refuse("name", *reader.node().get("name"), kNameRule);
   }
   experiment.title = reader.text("title").value_or(experiment.name);
 }

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/layout_fields.h"
+#include "harness/base/names.h"
 #include "harness/base/text.h"
 #include "harness/protocol/common_metrics.h"
 
@@ -78,10 +78,9 @@ void check_conditions(TableReader& reader, const std::vector<std::string>& condi
 }
 
 void check_name(TableReader& reader, const std::string& name, std::set<std::string>& seen) {
-  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9._-]*");
   if (name.empty()) return;
-  if (!std::regex_match(name, kName)) {
-    reader.refuse("name", *reader.node().get("name"), "letters, digits, '.', '_' and '-'");
+  if (!is_name(name)) {
+    reader.refuse("name", *reader.node().get("name"), kNameRule);
   } else if (!seen.insert(name).second) {
     reader.problem(reader.place("name"),
                    fmt::format("two reports are called '{}'; rename one", name));

@@ -1,36 +1,10 @@
 #include <fmt/format.h>
 
+#include "harness/base/markup.h"
 #include "harness/judge/render.h"
 
 namespace assay {
 namespace {
-
-/// XML 1.0 has no place for control characters but tab and line ends.
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\n':
-        result += "&#10;";
-        break;
-      default:
-        result += static_cast<unsigned char>(c) < 0x20 && c != '\t' ? '?' : c;
-    }
-  }
-  return result;
-}
 
 struct Tally {
   std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
@@ -38,12 +12,14 @@ struct Tally {
 
 std::string outcome_of(const ComparedRow& row, bool allow_ambiguous, Tally& tally) {
   const Judgement& judgement = row.judgement;
-  const std::string message = escaped(fmt::format("{} {}; {}", verdict_name(judgement.verdict),
-                                                  effect_text(judgement), reasons_text(judgement)));
-  const std::string details = escaped(evidence_text(judgement));
+  const std::string message =
+      html_escaped(fmt::format("{} {}; {}", verdict_name(judgement.verdict), effect_text(judgement),
+                               reasons_text(judgement)));
+  const std::string details = html_escaped(evidence_text(judgement));
   if (!row.counts || !row.waived.empty()) {
     ++tally.skipped;
-    const std::string waived = row.waived.empty() ? "" : escaped("waived: " + row.waived + "; ");
+    const std::string waived =
+        row.waived.empty() ? "" : html_escaped("waived: " + row.waived + "; ");
     return fmt::format("<skipped message=\"{}{}\"/>", waived, message);
   }
   if (judgement.verdict == Verdict::kNotMeasured) {
@@ -69,15 +45,15 @@ std::string comparison_junit(const Comparison& comparison, bool allow_ambiguous)
     const std::string name = row.judgement.metric.empty() ? "cell" : row.judgement.metric;
     cases += fmt::format(
         "  <testcase classname=\"{}\" name=\"{}\">{}</testcase>\n",
-        escaped(fmt::format("{}.{}.{}.{}", row.model, row.profile, row.suite, row.method)),
-        escaped(name), outcome_of(row, allow_ambiguous, tally));
+        html_escaped(fmt::format("{}.{}.{}.{}", row.model, row.profile, row.suite, row.method)),
+        html_escaped(name), outcome_of(row, allow_ambiguous, tally));
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<testsuite name=\"assay: {} against {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
       "skipped=\"{}\">\n{}</testsuite>\n",
-      escaped(comparison.candidate), escaped(comparison.base), tally.tests, tally.failures,
-      tally.errors, tally.skipped, cases);
+      html_escaped(comparison.candidate), html_escaped(comparison.base), tally.tests,
+      tally.failures, tally.errors, tally.skipped, cases);
 }
 
 }  // namespace assay

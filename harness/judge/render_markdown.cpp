@@ -6,6 +6,8 @@
 #include <array>
 #include <vector>
 
+#include "harness/base/display.h"
+#include "harness/base/markup.h"
 #include "harness/base/text.h"
 #include "harness/judge/render.h"
 
@@ -33,14 +35,6 @@ Line line_of(const ComparedRow& row) {
           evidence};
 }
 
-std::string without_pipes(std::string text) {
-  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
-    text.insert(at, "\\");
-  }
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
 std::string table(const std::vector<Line>& lines) {
   std::string text = "|";
   for (const std::string& title : kTitles) text += " " + title + " |";
@@ -49,7 +43,7 @@ std::string table(const std::vector<Line>& lines) {
   text += "\n";
   for (const Line& line : lines) {
     text += "|";
-    for (const std::string& cell : line) text += " " + without_pipes(cell) + " |";
+    for (const std::string& cell : line) text += " " + markdown_escaped(cell) + " |";
     text += "\n";
   }
   return text;
@@ -151,8 +145,9 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
     all.push_back(line_of(row));
     if (worth_a_look(row)) look.push_back(all.back());
   }
-  std::string text = fmt::format("## assay: {}\n\n`{}` against `{}`: {}.\n", headline(code),
-                                 comparison.candidate, comparison.base, counts_text(comparison));
+  std::string text = fmt::format("## assay: {}\n\n{} against {}: {}.\n", headline(code),
+                                 markdown_escaped(comparison.candidate),
+                                 markdown_escaped(comparison.base), counts_text(comparison));
   if (!look.empty()) text += "\n" + table(look);
   text += "\n" + rules_text(comparison.rules) + "\n";
   if (all.size() > look.size()) {
@@ -164,20 +159,24 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
 
 std::string comparison_text(const Comparison& comparison) {
   std::vector<Line> lines{kTitles};
-  for (const ComparedRow& row : comparison.rows) lines.push_back(line_of(row));
+  for (const ComparedRow& row : comparison.rows) {
+    lines.push_back(line_of(row));
+    for (std::string& cell : lines.back()) cell = visible(cell);
+  }
   std::array<std::size_t, kColumns> widths{};
   for (const Line& line : lines) {
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], line[i].size());
+    for (std::size_t i = 0; i < kColumns; ++i)
+      widths[i] = std::max(widths[i], display_width(line[i]));
   }
   std::string text;
   for (const Line& line : lines) {
     for (std::size_t i = 0; i + 1 < kColumns; ++i) {
-      text += fmt::format("{:<{}}  ", line[i], widths[i]);
+      text += pad_right(line[i], widths[i]) + "  ";
     }
     text += line.back() + "\n";
   }
-  return text + rules_text(comparison.rules) + "\n" + comparison.candidate + " against " +
-         comparison.base + ": " + counts_text(comparison) + "\n";
+  return text + rules_text(comparison.rules) + "\n" + visible(comparison.candidate) + " against " +
+         visible(comparison.base) + ": " + counts_text(comparison) + "\n";
 }
 
 }  // namespace assay

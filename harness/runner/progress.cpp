@@ -1,12 +1,11 @@
 #include "harness/runner/progress.h"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "harness/base/clock.h"
+#include "harness/base/display.h"
+#include "harness/base/output.h"
 
 namespace assay {
 namespace {
@@ -26,23 +25,20 @@ StderrProgress::StderrProgress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
 StderrProgress::~StderrProgress() { clear(); }
 
 void StderrProgress::clear() {
-  if (dirty_) fmt::print(stderr, "\r\x1b[K");
+  if (dirty_) redraw_error_line("");
   dirty_ = false;
-  std::fflush(stderr);
 }
 
 void StderrProgress::step(const std::string& text) {
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  print_error(text + "\n");
   last_live_ = -1;
 }
 
 void StderrProgress::live(const std::string& text) {
   const double now = monotonic_seconds();
   if (!terminal_ || (last_live_ >= 0 && now - last_live_ < kLiveEverySeconds)) return;
-  fmt::print(stderr, "\r\x1b[K{}", text.substr(0, terminal_width() - 1));
-  std::fflush(stderr);
+  redraw_error_line(cut(text, terminal_width() - 1));
   dirty_ = true;
   last_live_ = now;
 }

@@ -17,6 +17,7 @@ constexpr char kFinished = 'f';
 volatile int signal_pipe = -1;
 struct sigaction previous_int {};
 struct sigaction previous_term {};
+struct sigaction previous_hang_up {};
 
 void on_signal(int) {
   const int saved = errno;
@@ -39,11 +40,15 @@ StopHandlers::StopHandlers() {
   sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, &previous_int);
   ::sigaction(SIGTERM, &action, &previous_term);
+  ::sigaction(SIGHUP, &action, &previous_hang_up);
+  // Under nohup a run outlives its terminal.
+  if (previous_hang_up.sa_handler == SIG_IGN) ::sigaction(SIGHUP, &previous_hang_up, nullptr);
 }
 
 StopHandlers::~StopHandlers() {
   ::sigaction(SIGINT, &previous_int, nullptr);
   ::sigaction(SIGTERM, &previous_term, nullptr);
+  ::sigaction(SIGHUP, &previous_hang_up, nullptr);
   const char byte = kFinished;
   [[maybe_unused]] const ssize_t written = ::write(signal_pipe, &byte, 1);
   watcher_.join();

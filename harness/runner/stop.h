@@ -1,5 +1,5 @@
 #pragma once
-// SIGINT and SIGTERM: the first asks politely, the second insists.
+// SIGINT, SIGTERM and SIGHUP: the first asks politely, the second insists.
 
 #include <stop_token>
 #include <string>
@@ -7,7 +7,8 @@
 
 namespace assay {
 
-/// Turns SIGINT and SIGTERM into stop requests while it lives, instead of dying of them. One at a
+/// Turns these signals into stop requests while it lives, instead of dying of them (SIGHUP only where
+/// it is not ignored, as under nohup). One at a
 /// time in a process. A thread of its own hands the requests on, because a signal handler may not.
 class StopHandlers {
  public:

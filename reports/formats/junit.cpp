@@ -6,9 +6,9 @@
 #include <array>
 #include <set>
 
+#include "harness/base/markup.h"
 #include "reports/cells.h"
 #include "reports/format.h"
-#include "reports/html/html_text.h"
 
 namespace assay {
 namespace {

@@ -1,30 +1,11 @@
 // GitHub-flavoured Markdown.
 
-#include <cctype>
-
+#include "harness/base/markup.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {
-
-bool letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-
-/// Text that Markdown shows as it stands. An underscore inside a word is harmless and stays.
-std::string escaped(const std::string& raw) {
-  const std::string text = visible(raw);
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool inside = i > 0 && i + 1 < text.size() && letter(text[i - 1]) && letter(text[i + 1]);
-    const std::string_view special = "\\`*<>[]|~&";
-    if (special.find(text[i]) != std::string_view::npos || (text[i] == '_' && !inside)) {
-      result += '\\';
-    }
-    result += text[i];
-  }
-  return result;
-}
 
 std::string header(const Table& table, const std::vector<NumberStyle>& styles) {
   std::string names = "|";
@@ -32,7 +13,8 @@ std::string header(const Table& table, const std::vector<NumberStyle>& styles) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const std::string title = column_title(table.columns[i], styles[i]);
     const std::string& group = table.columns[i].group;
-    names += " " + escaped(group + (group.empty() || title.empty() ? "" : " ") + title) + " |";
+    names +=
+        " " + markdown_escaped(group + (group.empty() || title.empty() ? "" : " ") + title) + " |";
     rule += i < table.labels ? " --- |" : " ---: |";
   }
   return names + "\n" + rule + "\n";
@@ -41,11 +23,11 @@ std::string header(const Table& table, const std::vector<NumberStyle>& styles) {
 std::string table_text(const Table& table) {
   std::vector<NumberStyle> styles;
   for (std::size_t i = 0; i < table.columns.size(); ++i) styles.push_back(column_style(table, i));
-  std::string text = "### " + escaped(table.title) + "\n\n" + header(table, styles);
+  std::string text = "### " + markdown_escaped(table.title) + "\n\n" + header(table, styles);
   for (const auto& row : table.rows) {
     text += "|";
     for (std::size_t i = 0; i < row.size(); ++i) {
-      text += " " + escaped(cell_text(row[i], styles[i]).joined()) + " |";
+      text += " " + markdown_escaped(cell_text(row[i], styles[i]).joined()) + " |";
     }
     text += "\n";
   }
@@ -53,21 +35,22 @@ std::string table_text(const Table& table) {
 }
 
 std::string document_text(const Document& document) {
-  std::string text = "## " + escaped(document.title) + "\n\n";
+  std::string text = "## " + markdown_escaped(document.title) + "\n\n";
   for (const std::string& warning : document.warnings) {
-    text += "> **" + escaped(warning) + "**\n\n";
+    text += "> **" + markdown_escaped(warning) + "**\n\n";
   }
   if (document.tables.empty()) text += "No results.\n\n";
   for (const Table& table : document.tables) text += table_text(table);
   for (std::size_t i = 0; i < document.notes.size(); ++i) {
-    text += std::to_string(i + 1) + ". " + escaped(document.notes[i]) + "\n";
+    text += std::to_string(i + 1) + ". " + markdown_escaped(document.notes[i]) + "\n";
   }
   if (!document.notes.empty()) text += "\n";
   if (!document.tables.empty()) {
     text += "Ranges: 95 % intervals. (0.50x): ratio to the dense model on the same machine.\n";
   }
-  for (const std::string& line : document.footer) text += "\n" + escaped(line) + "\n";
-  for (const std::string& line : document.environment) text += "\nMachine: " + escaped(line) + "\n";
+  for (const std::string& line : document.footer) text += "\n" + markdown_escaped(line) + "\n";
+  for (const std::string& line : document.environment)
+    text += "\nMachine: " + markdown_escaped(line) + "\n";
   return text;
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "harness/base/display.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <map>
 
+#include "harness/base/display.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
-#include "reports/text_layout.h"
 
 namespace assay {
 namespace {

@@ -6,35 +6,9 @@
 #include <cmath>
 #include <iterator>
 
-#include "reports/text_layout.h"
+#include "harness/base/display.h"
 
 namespace assay {
-
-std::string html_escaped(std::string_view text) {
-  std::string result;
-  for (const char letter : visible(text)) {
-    switch (letter) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += letter;
-    }
-  }
-  return result;
-}
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';

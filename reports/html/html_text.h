@@ -4,11 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace assay {
+#include "harness/base/markup.h"  // html_escaped
 
-/// For element content and double-quoted attributes; control and bidirectional characters are
-/// written out as visible() does.
-std::string html_escaped(std::string_view text);
+namespace assay {
 
 /// A JSON string with quotes; "<", ">" and "&" as \u escapes, so that it cannot end a script
 /// element.

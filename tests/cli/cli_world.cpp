@@ -108,8 +108,19 @@ fs::path CliWorld::write(const std::string& name, const std::string& content) co
 
 CommandOutput CliWorld::run(const std::vector<std::string>& arguments,
                             const std::function<void(long)>& on_tick) const {
+  return run_program(binary_dir() / "bin" / "assay", arguments, on_tick);
+}
+
+CommandOutput CliWorld::shell(const std::string& line) const {
+  const std::string path = "PATH=" + (binary_dir() / "bin").string() + ":$PATH\n";
+  return run_program("/bin/sh", {"-c", path + line}, {});
+}
+
+CommandOutput CliWorld::run_program(const fs::path& program,
+                                    const std::vector<std::string>& arguments,
+                                    const std::function<void(long)>& on_tick) const {
   ChildSpec spec;
-  spec.program = binary_dir() / "bin" / "assay";
+  spec.program = program;
   spec.arguments = arguments;
   for (const auto& [name, value] : variables_) spec.environment.push_back(name + "=" + value);
   spec.working_folder = folder_;

@@ -1,4 +1,4 @@
-#include "reports/text_layout.h"
+#include "harness/base/display.h"
 
 #include <fmt/format.h>
 
@@ -29,6 +29,11 @@ constexpr std::array kWide = {
     Range{0x1F900, 0x1FAFF}, Range{0x20000, 0x3FFFD}};
 constexpr std::array kBidirectional = {Range{0x200E, 0x200F}, Range{0x202A, 0x202E},
                                        Range{0x2066, 0x2069}};
+
+/// Never a character of a text; XML refuses two of them.
+bool is_noncharacter(char32_t point) {
+  return (point & 0xFFFEU) == 0xFFFEU || (point >= 0xFDD0 && point <= 0xFDEF);
+}
 
 /// Bytes of the character that starts with `lead`, 0 when none can.
 std::size_t length_of(unsigned char lead) {
@@ -76,7 +81,7 @@ std::string visible(std::string_view text) {
       result += "\\t";
     } else if (*point < 0x20 || (*point >= 0x7F && *point < 0xA0)) {
       result += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(*point));
-    } else if (within(kBidirectional, *point)) {
+    } else if (within(kBidirectional, *point) || is_noncharacter(*point)) {
       result += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(*point));
     } else {
       result += before.substr(0, before.size() - text.size());

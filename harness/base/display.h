@@ -12,7 +12,8 @@ namespace assay {
 std::optional<char32_t> take_character(std::string_view& text);
 
 /// The text with control characters written out ("\n", "\x1b"), bidirectional controls too
-/// ("\u202e"), and bytes that are not UTF-8 replaced by U+FFFD.
+/// ("\u202e") and what Unicode keeps free of characters ("\ufffe"), and bytes that are not UTF-8
+/// replaced by U+FFFD.
 std::string visible(std::string_view text);
 
 /// Columns of a terminal that valid UTF-8 takes: 2 for East Asian wide characters and emoji, 0 for
