@@ -16,5 +16,5 @@ foreach(file ${method_claims})
   install(FILES ${CMAKE_SOURCE_DIR}/${file} DESTINATION share/assay/${folder})
 endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/assay_tools DESTINATION share/assay/python
-        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+        FILES_MATCHING PATTERN "*.py" PATTERN "*.txt" PATTERN "__pycache__" EXCLUDE)
 install(FILES LICENSE README.md DESTINATION share/assay)

@@ -13,7 +13,7 @@
 #include "reports/headlines.h"
 #include "reports/labels.h"
 #include "reports/layout.h"
-#include "reports/measuring_lines.h"
+#include "reports/remark_notes.h"
 #include "reports/sections/sections.h"
 
 namespace assay {
@@ -22,11 +22,6 @@ namespace {
 /// A list without repetitions, in order of first appearance.
 void add_once(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
-}
-
-std::size_t note_number(std::vector<std::string>& notes, const std::string& text) {
-  add_once(notes, text);
-  return static_cast<std::size_t>(std::find(notes.begin(), notes.end(), text) - notes.begin()) + 1;
 }
 
 /// What a table is made from: its rows by method label, suite label and metric.
@@ -111,17 +106,16 @@ std::vector<Source> table_sources(const Group& group) {
   return sources;
 }
 
-TableCell status_cell(const std::string& word, const std::string& reason,
-                      std::vector<std::string>& notes) {
+TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes) {
   TableCell cell;
   cell.kind = TableCell::Kind::kStatus;
   cell.text = word;
-  if (!reason.empty()) cell.note = note_number(notes, word + ": " + reason);
+  if (!reason.empty()) notes.add(cell, word + ": " + reason);
   return cell;
 }
 
-TableCell headline_cell(const ResultRow& row, const Headline& headline, const Cells& cells,
-                        std::vector<std::string>& notes) {
+TableCell value_or_status(const ResultRow& row, const Headline& headline, const Cells& cells,
+                          Notes& notes) {
   if (row.status != "OK") return status_cell(row.status, row.reason, notes);
   if (!row.value) return status_cell("NOT MEASURED", row.reason, notes);
   TableCell cell;
@@ -136,18 +130,40 @@ TableCell headline_cell(const ResultRow& row, const Headline& headline, const Ce
   return cell;
 }
 
-TableCell cell_of(const Group& group, const std::string& method, const Source& source,
-                  const Cells& cells, std::vector<std::string>& notes) {
-  const auto& by_method = group.by_method.at(method);
+/// The row that a place of the table shows; null when nothing was asked there.
+const ResultRow* row_of(const Group& group, const std::string& method, const Source& source) {
   if (source.headline.of_artefact) {
-    const ResultRow* row = row_of_tag(by_method, source.headline.tag);
-    return row == nullptr ? TableCell{} : headline_cell(*row, source.headline, cells, notes);
+    return row_of_tag(group.by_method.at(method), source.headline.tag);
   }
   const auto found = group.by_cell.find({method, source.column.group});
-  if (found == group.by_cell.end()) return {};
+  if (found == group.by_cell.end()) return nullptr;
   const ResultRow* row = row_of_tag(found->second, source.headline.tag);
-  if (row == nullptr && found->second.front()->status != "OK") row = found->second.front();
-  return row == nullptr ? TableCell{} : headline_cell(*row, source.headline, cells, notes);
+  const bool failed = row == nullptr && found->second.front()->status != "OK";
+  return failed ? found->second.front() : row;
+}
+
+TableCell cell_of(const ResultRow* row, const Source& source, const Cells& cells, Notes& notes) {
+  if (row == nullptr) return {};
+  TableCell cell = value_or_status(*row, source.headline, cells, notes);
+  notes.add_remarks(cell, *row);
+  return cell;
+}
+
+/// The columns of a table compete by themselves; dense takes no part.
+void mark_best(Table& table, const std::vector<std::vector<const ResultRow*>>& shown,
+               const Evidence& evidence) {
+  std::vector<Contender> contenders;
+  std::vector<TableCell*> places;
+  for (std::size_t line = 0; line < shown.size(); ++line) {
+    for (std::size_t column = 0; column < shown[line].size(); ++column) {
+      const ResultRow* row = shown[line][column];
+      if (row == nullptr || row->method == "dense") continue;
+      contenders.push_back({row, std::to_string(column)});
+      places.push_back(&table.rows[line][table.labels + column]);
+    }
+  }
+  const auto best = best_of(contenders, evidence);
+  for (std::size_t i = 0; i < places.size(); ++i) places[i]->best = best[i].value_or(false);
 }
 
 std::string table_title(const ResultRow& row) {
@@ -155,24 +171,23 @@ std::string table_title(const ResultRow& row) {
                      row.random_weights ? " (random weights: speed only)" : "", row.profile);
 }
 
-Table make_table(const Group& group, const Cells& cells, std::vector<std::string>& notes) {
+Table make_table(const Group& group, const Cells& cells, Notes& notes) {
   Table table;
   table.title = table_title(*group.first);
   const std::vector<Source> sources = table_sources(group);
   table.columns.push_back({.group = "", .title = "method", .unit = "", .direction = 0});
   for (const Source& source : sources) table.columns.push_back(source.column);
+  std::vector<std::vector<const ResultRow*>> shown;
   for (const std::string& method : group.methods) {
-    std::vector<TableCell> row(1);
-    row[0].kind = TableCell::Kind::kLabel;
-    row[0].text = method;
+    std::vector<TableCell> row = {label_cell(method)};
+    std::vector<const ResultRow*>& rows = shown.emplace_back();
     for (const Source& source : sources) {
-      row.push_back(cell_of(group, method, source, cells, notes));
+      rows.push_back(row_of(group, method, source));
+      row.push_back(cell_of(rows.back(), source, cells, notes));
     }
     table.rows.push_back(std::move(row));
   }
-  mark_best(table, [&](std::size_t row) {
-    return group.by_method.at(group.methods[row]).front()->method == "dense";
-  });
+  mark_best(table, shown, cells.evidence());
   return table;
 }
 
@@ -246,38 +261,49 @@ void add_warnings(Document& document, const Marks& marks) {
 }
 
 /// The layouts that the experiment file asks for, one section with a table each.
-Section layouts_section(const ExperimentResults& results, std::vector<std::string>& notes) {
+Section layouts_section(const ExperimentResults& results, const Evidence& evidence, Notes& notes) {
   Section section{"layouts", "Tables of the experiment file", {}, {}, {}};
   if (!results.config.is_object() || !results.config.contains("reports")) return section;
   for (const Json& entry : results.config.at("reports")) {
     const Layout layout = layout_from_json(entry);
-    Table table = layout_table(rows_where(results.rows, layout.where), layout, notes);
+    Table table = layout_table(rows_where(results.rows, layout.where), layout, notes, evidence);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
   }
   return section;
 }
 
-}  // namespace
-
-Document make_document(const ExperimentResults& results, Detail detail) {
+/// What every document of these rows has, whatever its tables.
+Document document_of(const ExperimentResults& results, const std::vector<ResultRow>& rows,
+                     const Evidence& evidence) {
   Document document;
   document.name = results.name;
   document.title = title_of(results);
-  document.records = results.rows;
-  document.timings = results.timings;
-  add_warnings(document, marks_of(results.rows));
-  const Cells cells(results.rows);
-  for (const Group& group : make_groups(results.rows, cells.labels())) {
-    document.tables.push_back(make_table(group, cells, document.notes));
-  }
-  if (detail == Detail::kAll) {
-    document.sections = make_sections({results, cells});
-    Section layouts = layouts_section(results, document.notes);
-    if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
-  }
-  for (std::string& note : remark_notes(results.remarks)) document.notes.push_back(std::move(note));
+  document.records = rows;
+  document.best = best_records(rows, evidence);
+  document.remarks = RemarkIndex(results.remarks);
+  add_warnings(document, marks_of(rows));
   document.environment = environment_lines(results.environments);
   document.footer = footer_lines(results);
+  return document;
+}
+
+}  // namespace
+
+Document make_document(const ExperimentResults& results, Detail detail) {
+  const Evidence evidence(results.cells);
+  Document document = document_of(results, results.rows, evidence);
+  document.timings = results.timings;
+  Notes notes(document.remarks);
+  const Cells cells(results.rows, evidence);
+  for (const Group& group : make_groups(results.rows, cells.labels())) {
+    document.tables.push_back(make_table(group, cells, notes));
+  }
+  if (detail == Detail::kAll) {
+    document.sections = make_sections({results, cells, notes});
+    Section layouts = layouts_section(results, evidence, notes);
+    if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
+  }
+  document.notes = notes.list();
   return document;
 }
 
@@ -288,17 +314,15 @@ Document make_document(const ExperimentResults& results, const Layout& layout) {
     chosen.rows = rows;
     return make_document(chosen, Detail::kAll);
   }
-  Document document;
-  document.name = results.name;
-  document.title = layout.title.empty() ? title_of(results) : layout.title;
-  document.records = rows;
-  add_warnings(document, marks_of(rows));
+  const Evidence evidence(results.cells);
+  Document document = document_of(results, rows, evidence);
+  if (!layout.title.empty()) document.title = layout.title;
   Layout named = layout;
   if (named.title.empty()) named.title = document.title;
-  Table table = layout_table(rows, named, document.notes);
+  Notes notes(document.remarks);
+  Table table = layout_table(rows, named, notes, evidence);
   if (!table.rows.empty()) document.tables.push_back(std::move(table));
-  document.environment = environment_lines(results.environments);
-  document.footer = footer_lines(results);
+  document.notes = notes.list();
   return document;
 }
 

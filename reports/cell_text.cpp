@@ -31,6 +31,13 @@ std::string CellText::joined() const {
   std::string text = value;
   if (!interval.empty()) text += " " + interval;
   if (!ratio.empty()) text += " (" + ratio + ")";
+  if (!notes.empty()) text += " " + notes;
+  return text;
+}
+
+std::string notes_text(const TableCell& cell) {
+  std::string text;
+  for (const std::size_t note : cell.notes) text += fmt::format("[{}]", note);
   return text;
 }
 
@@ -49,7 +56,7 @@ CellText cell_text(const TableCell& cell, const NumberStyle& style) {
     case TableCell::Kind::kLabel:
       return {cell.text, "", ""};
     case TableCell::Kind::kStatus:
-      return {cell.note > 0 ? fmt::format("{}[{}]", cell.text, cell.note) : cell.text, "", ""};
+      return {cell.text + notes_text(cell), "", ""};
     case TableCell::Kind::kAbsent:
       return {"-", "", ""};
     case TableCell::Kind::kValue:
@@ -58,7 +65,7 @@ CellText cell_text(const TableCell& cell, const NumberStyle& style) {
   const double value = *cell.value / style.divisor;
   return {style.whole ? fmt::format("{:.0f}", value) : number_text(value),
           interval_text(value, scaled(cell.lo, style.divisor), scaled(cell.hi, style.divisor)),
-          ratio_text(cell.ratio)};
+          ratio_text(cell.ratio), notes_text(cell)};
 }
 
 std::string column_title(const TableColumn& column, const NumberStyle& style) {

@@ -107,7 +107,8 @@ const ReportCell* Arm::cell(const std::string& suite) const {
   return found == cells.end() ? nullptr : *found;
 }
 
-Cells::Cells(const std::vector<ResultRow>& rows) : labels_(rows), cells_(cells_of(rows, labels_)) {
+Cells::Cells(const std::vector<ResultRow>& rows, Evidence evidence)
+    : labels_(rows), evidence_(std::move(evidence)), cells_(cells_of(rows, labels_)) {
   benches_ = benches_of(cells_);
   for (const ResultRow& row : rows) {
     if (row.method == "dense" && row.value) dense_.emplace(metric_key(row), &row);
@@ -124,10 +125,14 @@ std::optional<RatioEstimate> ratio_to_dense(const ResultRow& row, const Cells& c
   RatioEstimate ratio{*row.ratio, {}, {}, ""};
   const ResultRow* twin = cells.twin(row);
   // The interval is the dense row's only if it is the value that the ratio was made with.
-  if (twin != nullptr && row.twin_value == twin->value && row.lo && row.hi && twin->lo &&
-      twin->hi && *row.lo > 0 && *twin->lo > 0) {
-    ratio.lo = *row.lo / *twin->hi;
-    ratio.hi = *row.hi / *twin->lo;
+  if (twin != nullptr && row.twin_value == twin->value) {
+    if (const auto paired = cells.evidence().ratio(row, *twin)) {
+      ratio.lo = std::min(paired->lo, ratio.value);
+      ratio.hi = std::max(paired->hi, ratio.value);
+    } else if (row.lo && row.hi && twin->lo && twin->hi && *row.lo > 0 && *twin->lo > 0) {
+      ratio.lo = *row.lo / *twin->hi;
+      ratio.hi = *row.hi / *twin->lo;
+    }
   }
   ratio.word = ratio_word(row, ratio);
   return ratio;

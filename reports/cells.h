@@ -8,6 +8,7 @@
 
 #include "harness/store/report_records.h"
 #include "harness/store/store.h"
+#include "reports/evidence.h"
 #include "reports/labels.h"
 
 namespace assay {
@@ -44,16 +45,18 @@ struct Bench {
 
 class Cells {
  public:
-  /// `rows` must outlive this and stay where they are.
-  explicit Cells(const std::vector<ResultRow>& rows);
+  /// `rows`, and what the evidence was made from, must outlive this and stay where they are.
+  explicit Cells(const std::vector<ResultRow>& rows, Evidence evidence = {});
   [[nodiscard]] const std::vector<Bench>& benches() const { return benches_; }
   [[nodiscard]] const std::vector<ReportCell>& cells() const { return cells_; }
   [[nodiscard]] const Labels& labels() const { return labels_; }
+  [[nodiscard]] const Evidence& evidence() const { return evidence_; }
   /// The dense row of the same question, metric and convention; null without one.
   [[nodiscard]] const ResultRow* twin(const ResultRow& row) const;
 
  private:
   Labels labels_;
+  Evidence evidence_;
   std::vector<ReportCell> cells_;
   std::vector<Bench> benches_;
   std::map<std::string, const ResultRow*> dense_;
@@ -62,7 +65,8 @@ class Cells {
 /// A ratio to the dense twin with an interval.
 struct RatioEstimate {
   double value = 1;
-  /// From both 95 % intervals, as far apart as they allow: wider than a paired interval would be.
+  /// 95 %, from pairs of processes or items; where there are none, from both 95 % intervals, as far
+  /// apart as they allow, which is wider.
   std::optional<double> lo, hi;
   std::string word;  ///< "better", "worse", "not told apart"; "" without direction or interval
 };

@@ -4,15 +4,35 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "harness/base/json.h"
 #include "harness/judge/predicted.h"
+#include "harness/store/records.h"
 #include "harness/store/report_records.h"
 #include "harness/store/store.h"
 #include "reports/plot.h"
 
 namespace assay {
+
+/// Something that is said beside a value.
+struct RowRemark {
+  std::string code, text;
+};
+
+/// Remarks by cell: what is said of a cell touches all of its metrics.
+class RemarkIndex {
+ public:
+  RemarkIndex() = default;
+  explicit RemarkIndex(const std::vector<Remark>& remarks);
+  /// Those of the row's cell, then why its value has no interval.
+  [[nodiscard]] std::vector<RowRemark> of(const ResultRow& row) const;
+  [[nodiscard]] std::vector<RowRemark> of_cell(const std::string& cell_key) const;
+
+ private:
+  std::unordered_map<std::string, std::vector<RowRemark>> by_cell_;
+};
 
 /// One place of a table.
 struct TableCell {
@@ -24,14 +44,15 @@ struct TableCell {
   };
   Kind kind = Kind::kAbsent;
   std::string text;
-  std::optional<double> value;   ///< in the column's unit
-  std::optional<double> lo, hi;  ///< 95 % interval
-  std::optional<double> ratio;   ///< value / the twin's value
-  std::size_t note = 0;          ///< 1-based index into Document::notes, 0 = none
-  /// Whether the interval is apart from the twin's; absent when one of them has none.
+  std::optional<double> value;          ///< in the column's unit
+  std::optional<double> lo, hi;         ///< 95 % interval
+  std::optional<double> ratio;          ///< value / the twin's value
+  std::vector<std::size_t> notes = {};  ///< 1-based indices into Document::notes
+  /// Whether it is told apart from the twin; absent when one of them has no interval.
   std::optional<bool> differs;
-  bool best = false;  ///< the best of the methods that share all else; never dense
-  std::string word;   ///< of a ratio: "better", "worse", "not told apart"
+  /// Not told apart from the best of the methods that share all else; never dense.
+  bool best = false;
+  std::string word;  ///< of a ratio: "better", "worse", "not told apart"
 };
 
 struct TableColumn {
@@ -73,6 +94,12 @@ struct Document {
   std::vector<std::string> footer;       ///< noise floor, the harness's own share, provenance
   /// Everything behind the tables, one record a cell and metric, in plan order.
   std::vector<ResultRow> records;
+  /// Of each record, whether it is not told apart from the best; absent where nothing competes.
+  std::vector<std::optional<bool>> best;
+  [[nodiscard]] std::optional<bool> best_of(std::size_t record) const {
+    return record < best.size() ? best[record] : std::nullopt;
+  }
+  RemarkIndex remarks;  ///< of the records
   /// Values of each process behind the times, in plan order; only for formats that ask for raw
   /// values.
   std::vector<TimedSeries> timings;
@@ -91,6 +118,7 @@ struct ExperimentResults {
   std::vector<Remark> remarks = {};
   std::optional<HarnessOverhead> overhead = {};
   std::vector<SpeedUp> speed_ups = {};
+  std::vector<CellRecord> cells = {};  ///< what is behind the rows, to tell values apart
 };
 
 /// How much of a document is made: sections are for long reports only.

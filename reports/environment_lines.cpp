@@ -9,12 +9,14 @@ namespace {
 struct Field {
   const char* pointer;
   const char* before;
+  const char* after = "";
 };
 
 /// Fields of the worker's hello, in the order of the line.
 constexpr std::array kFields = {Field{"/cpu/model", ""},
                                 Field{"/gpu/name", ""},
                                 Field{"/torch/threads", "threads "},
+                                Field{"/container/cpu_quota_cores", "CPU quota ", " cores"},
                                 Field{"/torch/version", "torch "},
                                 Field{"/torch/cpu_capability", ""},
                                 Field{"/build/version", "assay "},
@@ -37,7 +39,7 @@ std::vector<std::string> environment_lines(const std::vector<Json>& environments
       const Json::json_pointer path(field.pointer);
       const std::string text =
           environment.contains(path) ? text_of(environment.at(path)) : std::string();
-      if (!text.empty()) line += (line.empty() ? "" : ", ") + (field.before + text);
+      if (!text.empty()) line += (line.empty() ? "" : ", ") + (field.before + text + field.after);
     }
     if (!line.empty()) lines.insert(line);
   }

@@ -159,19 +159,12 @@ std::string differing_fields(const std::vector<const ResultRow*>& rows, const Fi
   return text.empty() ? "convention" : text;
 }
 
-TableCell with_note(TableCell cell, const std::string& text, std::vector<std::string>& notes) {
-  auto found = std::find(notes.begin(), notes.end(), text);
-  if (found == notes.end()) found = notes.insert(notes.end(), text);
-  cell.note = static_cast<std::size_t>(found - notes.begin()) + 1;
-  return cell;
-}
-
-TableCell status_cell(const std::string& word, const std::string& reason,
-                      std::vector<std::string>& notes) {
+TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes) {
   TableCell cell;
   cell.kind = TableCell::Kind::kStatus;
   cell.text = word;
-  return reason.empty() ? cell : with_note(cell, word + ": " + reason, notes);
+  if (!reason.empty()) notes.add(cell, word + ": " + reason);
+  return cell;
 }
 
 /// The same value in several places (a model is as large in every suite) is one value.
@@ -182,23 +175,17 @@ bool one_value(const std::vector<const ResultRow*>& rows) {
   });
 }
 
-TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const Fields& fields,
-                  std::vector<std::string>& notes) {
-  const auto found = grid.values.find({line, column});
-  if (found == grid.values.end()) {
-    const auto failed = grid.failures.find({line, column.key});
-    return failed == grid.failures.end()
-               ? TableCell{}
-               : status_cell(failed->second->status, failed->second->reason, notes);
-  }
-  const ResultRow& row = *found->second.front();
-  if (!one_value(found->second)) {
-    return status_cell("SEVERAL",
-                       fmt::format("values that differ in {}; add that to group-by or pivot, or "
-                                   "choose with where",
-                                   differing_fields(found->second, fields)),
-                       notes);
-  }
+TableCell several_cell(const std::vector<const ResultRow*>& rows, const Fields& fields,
+                       Notes& notes) {
+  return status_cell("SEVERAL",
+                     fmt::format("values that differ in {}; add that to group-by or pivot, or "
+                                 "choose with where",
+                                 differing_fields(rows, fields)),
+                     notes);
+}
+
+TableCell value_cell_of(const ResultRow& row, Notes& notes) {
+  if (row.status != "OK") return status_cell(row.status, row.reason, notes);
   if (!row.value) return status_cell("NOT MEASURED", row.reason, notes);
   TableCell cell;
   cell.kind = TableCell::Kind::kValue;
@@ -206,6 +193,24 @@ TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const
   cell.lo = row.lo;
   cell.hi = row.hi;
   if (row.method != "dense" && shows_ratio(row.metric)) cell.ratio = row.ratio;
+  return cell;
+}
+
+TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const Fields& fields,
+                  Notes& notes) {
+  const auto found = grid.values.find({line, column});
+  const ResultRow* row = nullptr;
+  if (found == grid.values.end()) {
+    const auto failed = grid.failures.find({line, column.key});
+    if (failed == grid.failures.end()) return {};
+    row = failed->second;
+  } else if (!one_value(found->second)) {
+    return several_cell(found->second, fields, notes);
+  } else {
+    row = found->second.front();
+  }
+  TableCell cell = value_cell_of(*row, notes);
+  notes.add_remarks(cell, *row);
   return cell;
 }
 
@@ -282,21 +287,23 @@ std::string family_of(const ResultRow& row, const Fields& fields, const Layout& 
   return join(shared, "\n");
 }
 
-std::vector<Contender> contenders_of(Table& table, const Grid& grid,
-                                     const std::vector<Column>& columns, const Fields& fields,
-                                     const Layout& layout) {
+void mark_best(Table& table, const Grid& grid, const std::vector<Column>& columns,
+               const Fields& fields, const Layout& layout, const Evidence& evidence) {
   std::vector<Contender> contenders;
+  std::vector<TableCell*> places;
   for (std::size_t i = 0; i < grid.lines.size(); ++i) {
     for (std::size_t k = 0; k < columns.size(); ++k) {
       const auto found = grid.values.find({grid.lines[i], columns[k]});
-      if (found == grid.values.end()) continue;
+      TableCell& cell = table.rows[i][table.labels + k];
+      if (found == grid.values.end() || cell.kind != TableCell::Kind::kValue) continue;
       const ResultRow& row = *found->second.front();
       if (row.method == "dense") continue;
-      contenders.push_back(
-          {&table.rows[i][table.labels + k], row.direction, family_of(row, fields, layout)});
+      contenders.push_back({&row, family_of(row, fields, layout)});
+      places.push_back(&cell);
     }
   }
-  return contenders;
+  const auto best = best_of(contenders, evidence);
+  for (std::size_t i = 0; i < places.size(); ++i) places[i]->best = best[i].value_or(false);
 }
 
 }  // namespace
@@ -331,8 +338,8 @@ std::vector<ResultRow> rows_where(const std::vector<ResultRow>& rows,
   return kept;
 }
 
-Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked,
-                   std::vector<std::string>& notes) {
+Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked, Notes& notes,
+                   const Evidence& evidence) {
   const Layout layout = with_defaults(asked);
   const Fields fields(rows);
   if (!rows.empty()) require_fields(layout, fields);
@@ -350,7 +357,7 @@ Table layout_table(const std::vector<ResultRow>& rows, const Layout& asked,
     }
     table.rows.push_back(std::move(cells));
   }
-  mark_best(contenders_of(table, grid, columns, fields, layout));
+  mark_best(table, grid, columns, fields, layout, evidence);
   return table;
 }
 

@@ -6,6 +6,8 @@
 
 #include "harness/base/json.h"
 #include "reports/document.h"
+#include "reports/evidence.h"
+#include "reports/remark_notes.h"
 
 namespace assay {
 
@@ -36,9 +38,10 @@ std::vector<ResultRow> rows_where(const std::vector<ResultRow>& rows,
                                   const std::vector<std::string>& conditions);
 
 /// One table. Two values never share a place: where they would, the cell says SEVERAL and a note
-/// names the fields in which they differ. The best of the values that share all but the method is
-/// marked; dense takes no part. Throws UserError for a field or metric that no row has.
-Table layout_table(const std::vector<ResultRow>& rows, const Layout& layout,
-                   std::vector<std::string>& notes);
+/// names the fields in which they differ. Of the values that share all but the method those are
+/// marked that are not told apart from the best; dense takes no part. Throws UserError for a field
+/// or metric that no row has.
+Table layout_table(const std::vector<ResultRow>& rows, const Layout& layout, Notes& notes,
+                   const Evidence& evidence = {});
 
 }  // namespace assay

@@ -65,7 +65,7 @@ TEST(Layouts, PutEachValueIntoItsPlace) {
   layout.group_by = {"params.sparsity"};
   layout.pivot = {"params.pattern"};
   layout.columns = {"token_ppl"};
-  std::vector<std::string> notes;
+  Notes notes;
   const Table table = layout_table(rows_where(usual().rows, {"method=wanda"}), layout, notes);
   EXPECT_THAT(titles(table),
               ElementsAre("|params.sparsity", "unstructured|perplexity", "2:4|perplexity"));
@@ -75,26 +75,26 @@ TEST(Layouts, PutEachValueIntoItsPlace) {
   EXPECT_DOUBLE_EQ(*table.rows[0][2].value, 17.843 * 1.62);
   EXPECT_DOUBLE_EQ(*table.rows[1][1].value, 17.843 * 9.07);
   EXPECT_EQ(table.rows[1][2].kind, TableCell::Kind::kAbsent) << "2:4 is 50 %: nothing was asked";
-  EXPECT_TRUE(notes.empty());
+  EXPECT_TRUE(notes.list().empty());
 }
 
 TEST(Layouts, NeverAverageOverWhatTheyDoNotKnow) {
   Layout layout;
   layout.group_by = {"method"};
   layout.columns = {"token_ppl"};
-  std::vector<std::string> notes;
+  Notes notes;
   const Table table = layout_table(usual().rows, layout, notes);
   const auto wanda = std::find_if(table.rows.begin(), table.rows.end(),
                                   [](const auto& row) { return row[0].text == "wanda"; });
   ASSERT_NE(wanda, table.rows.end());
   EXPECT_EQ((*wanda)[1].text, "SEVERAL");
-  EXPECT_THAT(notes.at((*wanda)[1].note - 1),
+  EXPECT_THAT(notes.list().at((*wanda)[1].notes.at(0) - 1),
               HasSubstr("differ in params.pattern, params.sparsity"));
 }
 
 TEST(Layouts, FailuresStayWords) {
   Layout layout;
-  std::vector<std::string> notes;
+  Notes notes;
   const Table table = layout_table(usual().rows, layout, notes);
   std::string words;
   for (const auto& row : table.rows) {
@@ -110,7 +110,7 @@ TEST(Layouts, FailuresStayWords) {
 TEST(Layouts, SizesHaveOneColumnWhateverTheSuites) {
   Layout layout;
   layout.columns = {"token_ppl", "fit/seconds"};
-  std::vector<std::string> notes;
+  Notes notes;
   const Table table = layout_table(usual().rows, layout, notes);
   EXPECT_THAT(titles(table), ElementsAre("|method", "news-ppl|perplexity", "decode|", "|fit"));
 }
@@ -133,6 +133,7 @@ std::vector<ResultRow> two_models() {
       row.status = "OK";
       row.metric = "token_ppl";
       row.direction = -1;
+      row.basis = Basis::kExact;  // compared as they stand
       row.value = base * factor;
       row.cell_key = row.model + row.method + sparsity;
       rows.push_back(row);
@@ -146,7 +147,7 @@ std::vector<double> best_of(const std::vector<std::string>& group_by,
   Layout layout;
   layout.group_by = group_by;
   layout.pivot = pivot;
-  std::vector<std::string> notes;
+  Notes notes;
   std::vector<double> best;
   for (const auto& row : layout_table(two_models(), layout, notes).rows) {
     for (const TableCell& cell : row) {
@@ -172,7 +173,7 @@ TEST(Layouts, WhatDiffersInMoreThanTheMethodDoesNotCompete) {
   layout.group_by = {"method"};
   layout.pivot = {"model"};
   const auto best = [&](const std::vector<ResultRow>& rows) {
-    std::vector<std::string> notes;
+    Notes notes;
     std::size_t marked = 0;
     for (const auto& row : layout_table(rows, layout, notes).rows) {
       marked += static_cast<std::size_t>(
@@ -193,7 +194,7 @@ TEST(Layouts, WhatDiffersInMoreThanTheMethodDoesNotCompete) {
 }
 
 TEST(Layouts, UnknownNamesAreRefused) {
-  std::vector<std::string> notes;
+  Notes notes;
   Layout layout;
   layout.group_by = {"methd"};
   EXPECT_THAT(message([&] { (void)layout_table(usual().rows, layout, notes); }),

@@ -22,14 +22,4 @@ std::string overhead_line(const HarnessOverhead& overhead) {
       share(overhead.load, wall), share(overhead.between, wall), share(overhead.parent_cpu, wall));
 }
 
-std::vector<std::string> remark_notes(const std::vector<Remark>& remarks) {
-  std::vector<std::string> notes;
-  for (const Remark& remark : remarks) {
-    notes.push_back(fmt::format("{} / {} / {} / {}: {} (in {} of {} processes): {}", remark.method,
-                                remark.suite, remark.model, remark.profile, remark.code,
-                                remark.processes, remark.of_processes, remark.text));
-  }
-  return notes;
-}
-
 }  // namespace assay

@@ -9,7 +9,6 @@
 namespace assay {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 ExperimentResults some_results() {
@@ -17,8 +16,6 @@ ExperimentResults some_results() {
   results.name = "small";
   results.overhead = HarnessOverhead{
       .processes = 24, .wall = 50, .start = 5, .load = 2.5, .between = 0.25, .parent_cpu = 0.125};
-  results.remarks = {{"m", "wanda", "{}", "decode", "{}", "cpu", "warning", "not_steady",
-                      "the later half took longer", 3, 12}};
   return results;
 }
 
@@ -27,12 +24,6 @@ TEST(MeasuringLines, OverheadIsInSecondsAndShares) {
             "Harness overhead: 24 processes took 50.0 s; of it starting programs 5.0 s (10 %), "
             "reading models 2.5 s (5 %); between processes 250.0 ms (0.5 %); CPU time of assay "
             "itself 125.0 ms (0.25 %).");
-}
-
-TEST(MeasuringLines, ARemarkNamesItsCellAndCountsItsProcesses) {
-  EXPECT_THAT(remark_notes(some_results().remarks),
-              ElementsAre("wanda / decode / m / cpu: not_steady (in 3 of 12 processes): the later "
-                          "half took longer"));
 }
 
 TEST(MeasuringLines, EveryFormatForPeopleShowsThem) {

@@ -5,6 +5,20 @@
 #include <numeric>
 
 namespace assay {
+namespace {
+
+bool surely_beats(const std::pair<Side, Side>& sides) {
+  const auto holds = [](Side side) { return side == Side::kBetter || side == Side::kEqual; };
+  const bool equal = sides.first == Side::kEqual && sides.second == Side::kEqual;
+  return holds(sides.first) && holds(sides.second) && !equal;
+}
+
+bool may_beat(const std::pair<Side, Side>& sides) {
+  const bool equal = sides.first == Side::kEqual && sides.second == Side::kEqual;
+  return sides.first != Side::kWorse && sides.second != Side::kWorse && !equal;
+}
+
+}  // namespace
 
 std::vector<std::size_t> pareto_front(const std::vector<std::pair<double, double>>& points,
                                       int x_direction, int y_direction) {
@@ -25,6 +39,21 @@ std::vector<std::size_t> pareto_front(const std::vector<std::pair<double, double
   std::stable_sort(front.begin(), front.end(),
                    [&](std::size_t a, std::size_t b) { return points[a].first < points[b].first; });
   return front;
+}
+
+std::vector<bool> undecided_points(std::size_t count, const Sides& sides) {
+  std::vector<bool> undecided(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    bool beaten = false, doubtful = false;
+    for (std::size_t j = 0; j < count && !beaten; ++j) {
+      if (j == i) continue;
+      const auto other = sides(j, i);
+      beaten = surely_beats(other);
+      doubtful = doubtful || may_beat(other);
+    }
+    undecided[i] = doubtful && !beaten;
+  }
+  return undecided;
 }
 
 }  // namespace assay

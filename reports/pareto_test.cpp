@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <set>
 
@@ -53,6 +54,47 @@ TEST(Pareto, IsWhatTheDefinitionSays) {
 TEST(Pareto, EqualPointsAreOnItTogether) {
   EXPECT_THAT(pareto_front({{1, 1}, {1, 1}, {0, 1}}, 1, 1), testing::UnorderedElementsAre(0, 1));
   EXPECT_TRUE(pareto_front({}, 1, 1).empty());
+}
+
+/// Values that are told apart when they differ by more than one.
+Side side(double a, double b) {
+  if (a == b) return Side::kEqual;
+  if (std::abs(a - b) <= 1) return Side::kUndecided;
+  return a > b ? Side::kBetter : Side::kWorse;
+}
+
+std::vector<bool> undecided(const Points& points) {
+  return undecided_points(points.size(), [&](std::size_t i, std::size_t j) {
+    return std::pair(side(points[i].first, points[j].first),
+                     side(points[i].second, points[j].second));
+  });
+}
+
+TEST(Pareto, SaysWhereItIsUndecided) {
+  // Far apart: all is decided, on the front or off it.
+  EXPECT_THAT(undecided({{0, 10}, {10, 0}, {5, 5}, {4, 4.0}}),
+              testing::ElementsAre(false, false, true, true));
+  EXPECT_THAT(undecided({{0, 10}, {10, 0}, {5, 5}, {3, 3}}),
+              testing::ElementsAre(false, false, false, false));
+  // The second beats the first by value, but in x nobody knows.
+  EXPECT_THAT(undecided({{5, 5}, {5.5, 8}}), testing::ElementsAre(true, false));
+  // Equal in x, better in y: decided.
+  EXPECT_THAT(undecided({{5, 5}, {5, 8}}), testing::ElementsAre(false, false));
+  // Equal points share their place.
+  EXPECT_THAT(undecided({{5, 5}, {5, 5}}), testing::ElementsAre(false, false));
+}
+
+/// Where nothing is undecided there is the front and what is off it.
+TEST(Pareto, WithoutDoubtNothingIsUndecided) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 100; ++round) {
+    Points points(20);
+    for (auto& [x, y] : points) {
+      x = 10 * static_cast<double>(random() % 50);
+      y = 10 * static_cast<double>(random() % 50);
+    }
+    EXPECT_THAT(undecided(points), testing::Each(false));
+  }
 }
 
 }  // namespace

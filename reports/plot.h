@@ -13,8 +13,11 @@ struct PlotPoint {
   /// Absent: asked for and not there. A renderer leaves a gap, it never draws zero.
   std::optional<double> y;
   std::optional<double> x_lo = {}, x_hi = {}, y_lo = {}, y_hi = {};  ///< 95 % intervals
-  /// On the Pareto front (scatter), or measured before the steady state (distribution).
+  /// On the Pareto front by its values (scatter), or measured before the steady state
+  /// (distribution).
   bool marked = false;
+  bool undecided = false;    ///< whether it is on the front cannot be said (scatter)
+  std::string remarks = {};  ///< what is said beside its values
 };
 
 struct PlotSeries {
@@ -31,7 +34,7 @@ struct PlotAxis {
 
 struct Plot {
   enum class Kind {
-    kScatter,       ///< points; the marked ones are the Pareto front
+    kScatter,       ///< points; the marked ones are the Pareto front, the undecided ones may be
     kLine,          ///< points of a series joined in order of x
     kBars,          ///< one group a category, one bar a series
     kDistribution,  ///< y against the order of execution, and how y is distributed

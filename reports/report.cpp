@@ -43,6 +43,7 @@ ExperimentResults results_of(const Store& store, const std::string& experiment,
                             .environments = store.environments(experiment)};
   results.machine_checks = newest_checks(store, results.rows);
   results.remarks = store.remarks(experiment);
+  results.cells = store.cell_records(experiment);
   results.overhead = store.harness_overhead(experiment);
   if (format.long_report || format.raw_values) results.timings = store.timed_series(experiment);
   if (format.long_report) {

@@ -221,7 +221,7 @@ TEST(Reports, EveryCellSaysSomething) {
       ASSERT_EQ(cells.size(), table.columns.size());
       for (const TableCell& cell : cells) {
         EXPECT_EQ(cell.kind == TableCell::Kind::kValue, cell.value.has_value());
-        EXPECT_EQ(cell.kind == TableCell::Kind::kStatus, cell.note > 0) << cell.text;
+        EXPECT_EQ(cell.kind == TableCell::Kind::kStatus, !cell.notes.empty()) << cell.text;
       }
     }
   }

@@ -102,5 +102,13 @@ TEST(Environment, SaysEachMachineOnce) {
             std::vector<std::string>{"X, threads 2"});
 }
 
+TEST(Environment, SaysTheQuotaOfTheProcessor) {
+  const Json machine = {{"cpu", {{"model", "X"}}},
+                        {"container", {{"cpu_quota_cores", 1.5}}},
+                        {"torch", {{"threads", 1}}}};
+  EXPECT_EQ(environment_lines({machine}),
+            std::vector<std::string>{"X, threads 1, CPU quota 1.5 cores"});
+}
+
 }  // namespace
 }  // namespace assay

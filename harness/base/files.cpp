@@ -13,8 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
-#include "harness/base/errors.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -113,7 +113,7 @@ int write_existing(const fs::path& path, std::string_view content, const struct 
 std::string read_text_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file || fs::is_directory(path)) {
-    throw UserError(
+    throw FileError(
         fmt::format("{}: {}", path.string(), fs::exists(path) ? "cannot be read" : "no such file"));
   }
   std::ostringstream content;

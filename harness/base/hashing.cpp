@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 
 namespace assay {
 
@@ -57,14 +57,14 @@ std::string sha256_hex(std::string_view bytes) {
 
 std::string sha256_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw UserError(path.string() + ": cannot be read");
+  if (!file) throw FileError(path.string() + ": cannot be read");
   Sha256 hash;
   std::vector<char> buffer(std::size_t{1} << 20);
   while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
          file.gcount() > 0) {
     hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
   }
-  if (file.bad()) throw UserError(path.string() + ": reading failed");
+  if (file.bad()) throw FileError(path.string() + ": reading failed");
   return hash.hex();
 }
 

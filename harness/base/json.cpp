@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
 
@@ -39,7 +39,7 @@ Json read_json_file(const std::filesystem::path& path) {
   } catch (const Json::parse_error& error) {
     const std::size_t at = std::min(error.byte, text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(at), '\n');
-    throw UserError(path.string() + ":" + std::to_string(line) + ": not valid JSON (" +
+    throw FileError(path.string() + ":" + std::to_string(line) + ": not valid JSON (" +
                     error.what() + ")");
   }
 }

@@ -22,14 +22,20 @@ struct StoredTensor {
   std::span<const std::byte> bytes;
 };
 
+/// Something about a model that belongs beside every result of it.
+struct ModelWarning {
+  std::string code;  ///< "model_config_key", "model_own_head", "model_unused_tensors"
+  std::string text;
+};
+
 /// A checked model directory. Owns the memory maps; tensors live as long as it does.
 class Checkpoint {
  public:
   /// Reads config.json, resolves the family, maps the safetensors files (single or sharded) and
-  /// checks that every tensor the family needs is there with its shape, and that the tokenizer
-  /// (when there is one) fits the embedding. With `weights` false only config.json is read and
-  /// needed (for random weights). Throws UserError naming the file, what was found and what is
-  /// allowed.
+  /// checks that every tensor the family needs is there with its shape. With `weights` false only
+  /// config.json is read and needed (for random weights). Throws UserError naming the file, what
+  /// was found and what is allowed: keys of config.json that may change the model and are not read,
+  /// quantised tensors, Git LFS pointers, weights in another format.
   static Checkpoint open(const std::filesystem::path& folder, bool weights = true);
 
   Checkpoint(Checkpoint&&) noexcept;
@@ -46,12 +52,16 @@ class Checkpoint {
   /// Where each needed tensor goes; empty when opened without weights.
   [[nodiscard]] const std::vector<Binding>& bindings() const;
 
+  /// What is unusual about the model without being wrong, in the order in which it was found.
+  [[nodiscard]] const std::vector<ModelWarning>& warnings() const;
+
   /// Content hash: tensors (name, dtype, shape, SHA-256 of bytes, sorted), parsed config,
-  /// tokenizer. Independent of folder name and sharding. File hashes are cached under
-  /// `assay_home()` by (device, inode, size, mtime). The first hash of a file also checks it for
-  /// NaN and infinity: UserError.
+  /// tokenizer. Independent of folder name and sharding. Hashes of weights are remembered as
+  /// harness/base/hash_cache.h says. The first hash of a file also checks it for NaN and infinity:
+  /// UserError.
   [[nodiscard]] std::string content_hash() const;
-  /// Hash of tokenizer.json; empty when the folder has none.
+  /// Of every file that can change a token id (harness/checkpoint/tokenizer_files.h); empty when
+  /// the folder has none.
   [[nodiscard]] std::string tokenizer_hash() const;
 
  private:

@@ -1,8 +1,11 @@
 #include "harness/checkpoint/checkpoint.h"
 
 #include <cstdlib>
+#include <set>
 
+#include "harness/checkpoint/checkpoint_folder.h"
 #include "harness/checkpoint/test_files.h"
+#include "harness/checkpoint/tokenizer_files.h"
 
 namespace assay {
 namespace {
@@ -11,66 +14,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string file_of(const std::vector<StoredTensor>& tensors) {
-  Json header = Json::object();
-  std::string data;
-  for (const StoredTensor& tensor : tensors) {
-    const std::size_t begin = data.size();
-    data.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-    header[tensor.name] = {
-        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
-  }
-  return safetensors_bytes(header.dump(), data);
-}
-
-// A copy of a golden model that a test may damage.
-class CheckpointFolder : public testing::Test {
- protected:
-  void SetUp() override {
-    ::setenv("ASSAY_HOME", home_.path().c_str(), 1);
-    take("llama_gqa");
-  }
-  void TearDown() override { ::unsetenv("ASSAY_HOME"); }
-
-  void take(const std::string& name) {
-    for (const char* file : {"config.json", "model.safetensors"}) {
-      fs::copy_file(golden_model(name) / file, path() / file, fs::copy_options::overwrite_existing);
-    }
-  }
-  [[nodiscard]] const fs::path& path() const { return folder_.path(); }
-  void change(const std::string& key, const Json& value) {
-    Json config = read_json_file(path() / "config.json");
-    config[key] = value;
-    write_bytes(path() / "config.json", config.dump());
-  }
-  [[nodiscard]] std::string open_error() const {
-    return user_error_of([&] { (void)Checkpoint::open(path()); });
-  }
-  // The stored tensors in an order and a form of the test's own.
-  void rewrite(const std::function<void(std::vector<StoredTensor>&)>& edit) {
-    const Checkpoint checkpoint = Checkpoint::open(path());
-    std::vector<StoredTensor> tensors = checkpoint.tensors();
-    edit(tensors);
-    const std::string content = file_of(tensors);
-    write_file_atomically(path() / "model.safetensors", content);
-  }
-  void shard() {
-    const Checkpoint checkpoint = Checkpoint::open(path());
-    const auto& all = checkpoint.tensors();
-    const auto middle = all.begin() + 7;
-    Json map = Json::object();
-    for (auto it = all.begin(); it != all.end(); ++it) {
-      map[it->name] = it < middle ? "one.safetensors" : "two.safetensors";
-    }
-    write_bytes(path() / "one.safetensors", file_of({all.begin(), middle}));
-    write_bytes(path() / "two.safetensors", file_of({middle, all.end()}));
-    write_bytes(path() / "model.safetensors.index.json", Json{{"weight_map", map}}.dump());
-    fs::remove(path() / "model.safetensors");
-  }
-
-  TemporaryFolder folder_, home_;
-};
 
 TEST_F(CheckpointFolder, ReadsTheSpec) {
   const ModelSpec spec = Checkpoint::open(path()).spec();
@@ -84,34 +27,6 @@ TEST_F(CheckpointFolder, ReadsTheSpec) {
   EXPECT_EQ(traits(spec).at("ffn.gated"), true);
   EXPECT_EQ(traits(spec).at("ffn.activation"), "silu");
   EXPECT_EQ(traits(spec).at("attention.kv_heads"), 2);
-}
-
-TEST_F(CheckpointFolder, ReadsOldAndNewRopeKeys) {
-  const Json scaling = {{"rope_type", "llama3"},
-                        {"factor", 8.0},
-                        {"low_freq_factor", 1.0},
-                        {"high_freq_factor", 4.0},
-                        {"original_max_position_embeddings", 64}};
-  Json parameters = scaling;
-  parameters["rope_theta"] = 777.0;
-  change("rope_parameters", parameters);
-  const ModelSpec now = Checkpoint::open(path()).spec();
-  change("rope_parameters", nullptr);
-  change("rope_scaling", scaling);
-  change("rope_theta", 777.0);
-  const ModelSpec before = Checkpoint::open(path()).spec();
-  for (const ModelSpec& spec : {now, before}) {
-    EXPECT_EQ(spec.rope_theta, 777.0);
-    EXPECT_EQ(spec.rope_scaling.kind, "llama3");
-    EXPECT_EQ(spec.rope_scaling.original_positions, 64);
-  }
-}
-
-TEST_F(CheckpointFolder, MistralWindowDefaultsWhenTheKeyIsAbsent) {
-  change("model_type", "mistral");
-  EXPECT_EQ(Checkpoint::open(path(), false).spec().sliding_window, 4096);
-  change("sliding_window", nullptr);
-  EXPECT_EQ(Checkpoint::open(path(), false).spec().sliding_window, 0);
 }
 
 TEST_F(CheckpointFolder, WithoutWeightsOnlyTheConfigIsNeeded) {
@@ -134,11 +49,11 @@ TEST_F(CheckpointFolder, UnknownModelTypeListsFamilies) {
 
 TEST_F(CheckpointFolder, UnsupportedValuesAreListedTogether) {
   change("hidden_act", "quick_gelu");
-  change("rope_parameters", {{"rope_type", "yarn"}, {"factor", 2.0}});
+  change("rope_parameters", {{"rope_type", "longrope"}, {"factor", 2.0}});
   change("num_hidden_layers", "two");
   EXPECT_THAT(open_error(),
               AllOf(HasSubstr("'hidden_act' is \"quick_gelu\""), HasSubstr("gelu_new"),
-                    HasSubstr("'rope_parameters.rope_type' is \"yarn\""),
+                    HasSubstr("'rope_parameters.rope_type' is \"longrope\""),
                     HasSubstr("'num_hidden_layers' is \"two\"")));
 }
 
@@ -175,16 +90,6 @@ TEST_F(CheckpointFolder, NamesWithoutPrefixAreAccepted) {
   EXPECT_EQ(checkpoint.bindings().front().tensor, "embed_tokens.weight");
 }
 
-TEST_F(CheckpointFolder, TokenizerBeyondTheEmbedding) {
-  Json tokenizer = {{"model", {{"vocab", {{"a", 0}, {"b", 66}}}}},
-                    {"added_tokens", Json::array({{{"id", 3}, {"content", "<s>"}}})}};
-  write_bytes(path() / "tokenizer.json", tokenizer.dump());
-  EXPECT_NE(Checkpoint::open(path()).tokenizer_hash(), "");
-  tokenizer["added_tokens"][0]["id"] = 67;
-  write_bytes(path() / "tokenizer.json", tokenizer.dump());
-  EXPECT_THAT(open_error(), AllOf(HasSubstr("largest token id 67"), HasSubstr("67 rows")));
-}
-
 TEST_F(CheckpointFolder, MissingShard) {
   shard();
   EXPECT_EQ(Checkpoint::open(path()).spec().layers, 2);
@@ -197,13 +102,6 @@ TEST_F(CheckpointFolder, ShardOutsideTheFolder) {
   write_bytes(path() / "model.safetensors.index.json",
               Json{{"weight_map", {{"w", "../one.safetensors"}}}}.dump());
   EXPECT_THAT(open_error(), HasSubstr("allowed: a file name"));
-}
-
-TEST_F(CheckpointFolder, TensorInTwoShards) {
-  shard();
-  fs::copy_file(path() / "one.safetensors", path() / "two.safetensors",
-                fs::copy_options::overwrite_existing);
-  EXPECT_THAT(open_error(), HasSubstr("is in another shard as well"));
 }
 
 TEST_F(CheckpointFolder, HashSeesContentNotFiles) {
@@ -219,13 +117,73 @@ TEST_F(CheckpointFolder, HashSeesContentNotFiles) {
 }
 
 TEST_F(CheckpointFolder, HashIsRememberedAndNoticesAChange) {
-  const std::string before = Checkpoint::open(path()).content_hash();
+  const std::string before = Checkpoint::open(golden_model("llama_gqa")).content_hash();
   EXPECT_FALSE(fs::is_empty(home_.path() / "hashes"));
+  EXPECT_EQ(Checkpoint::open(golden_model("llama_gqa")).content_hash(), before);
   EXPECT_EQ(Checkpoint::open(path()).content_hash(), before);
   std::string content = read_text_file(path() / "model.safetensors");
   content.back() = static_cast<char>(content.back() ^ 1);
   write_file_atomically(path() / "model.safetensors", content);
   EXPECT_NE(Checkpoint::open(path()).content_hash(), before);
+}
+
+TEST_F(CheckpointFolder, HashIsOfTheMappedFileWhateverTakesItsName) {
+  const Checkpoint opened = Checkpoint::open(path());
+  std::string content = read_text_file(path() / "model.safetensors");
+  content.back() = static_cast<char>(content.back() ^ 1);
+  write_file_atomically(path() / "model.safetensors", content);  // another file of this name
+  EXPECT_EQ(opened.content_hash(), Checkpoint::open(golden_model("llama_gqa")).content_hash());
+}
+
+TEST_F(CheckpointFolder, EveryFileOfTheTokenizerIsInBothHashes) {
+  std::set<std::string> models = {Checkpoint::open(path()).content_hash()};
+  std::set<std::string> tokenizers = {Checkpoint::open(path()).tokenizer_hash()};
+  EXPECT_EQ(*tokenizers.begin(), "");
+  std::size_t states = 1;
+  for (const std::string& name : tokenizer_file_names()) {
+    for (const char* content : {"{}", R"({"add_bos_token": true})"}) {
+      write_bytes(path() / name, content);
+      models.insert(Checkpoint::open(path()).content_hash());
+      tokenizers.insert(Checkpoint::open(path()).tokenizer_hash());
+      ++states;
+    }
+  }
+  EXPECT_EQ(models.size(), states);
+  EXPECT_EQ(tokenizers.size(), states);
+  // A repository's cache holds links to blobs: content counts.
+  const std::string plain = Checkpoint::open(path()).tokenizer_hash();
+  fs::rename(path() / "vocab.json", path() / "blob");
+  fs::create_symlink("blob", path() / "vocab.json");
+  EXPECT_EQ(Checkpoint::open(path()).tokenizer_hash(), plain);
+}
+
+TEST_F(CheckpointFolder, TokenizerHashIsTheOneOfTheTools) {
+  // python/tests/test_tokenizer.py has the same files and the same hash.
+  write_bytes(path() / "tokenizer_config.json", R"({"add_bos_token": true})");
+  write_bytes(path() / "merges.txt", "#version: 0.2\n");
+  EXPECT_EQ(Checkpoint::open(path()).tokenizer_hash(),
+            "9f4a24b947422aa5dc40f096f43d01e4f5ab6f348f9d240d15a0e87d5b5a0086");
+}
+
+TEST_F(CheckpointFolder, DocumentationListsTheFilesOfTheTokenizer) {
+  const std::string text = read_text_file(source_dir() / "docs/formats/prepared_data.md");
+  for (const std::string& name : tokenizer_file_names()) {
+    EXPECT_THAT(text, HasSubstr("| `" + name + "` |"));
+  }
+}
+
+TEST_F(CheckpointFolder, SaysWhichTokenizerItCannotRead) {
+  EXPECT_THAT(tokenizer_problem(path()), HasSubstr("no tokenizer.json, so no text can be read"));
+  for (const char* name : {"tokenizer.model", "vocab.txt"}) {
+    write_bytes(path() / name, "");
+    EXPECT_THAT(tokenizer_problem(path()),
+                AllOf(HasSubstr(std::string(name) + ", but no tokenizer.json"),
+                      HasSubstr("save_pretrained")));
+  }
+  write_bytes(path() / "vocab.json", "{}");
+  EXPECT_THAT(tokenizer_problem(path()), HasSubstr("neither merges.txt"));
+  write_bytes(path() / "merges.txt", "");
+  EXPECT_EQ(tokenizer_problem(path()), "");
 }
 
 TEST_F(CheckpointFolder, HashWorksWithoutAHome) {

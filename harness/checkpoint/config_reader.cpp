@@ -13,25 +13,49 @@ namespace {
 
 const Json kNull;
 
-// Numbers of a rope object; a missing one keeps the default that `otherwise` gives.
-double number_or(const Json& object, const char* key, double otherwise) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<double>() : otherwise;
-}
-
 }  // namespace
 
-ConfigReader::ConfigReader(std::string place, const Json& config)
-    : place_(std::move(place)), config_(config) {}
+ConfigReader::ConfigReader(std::string place, const Json& config, std::string prefix)
+    : place_(std::move(place)), config_(config), prefix_(std::move(prefix)) {}
 
 const Json& ConfigReader::at(const std::string& key) const {
+  asked_.insert(key);
   const auto found = config_.find(key);
   return found == config_.end() ? kNull : *found;
 }
 
 void ConfigReader::problem(const std::string& key, const std::string& found,
                            const std::string& allowed) {
-  problems_.push_back(fmt::format("{}: '{}' is {}; allowed: {}", place_, key, found, allowed));
+  problems_.push_back(
+      fmt::format("{}: '{}{}' is {}; allowed: {}", place_, prefix_, key, found, allowed));
+}
+
+void ConfigReader::remark(const std::string& key, const std::string& text) {
+  remarks_.push_back(fmt::format("'{}{}' {}", prefix_, key, text));
+}
+
+bool ConfigReader::names(const std::string& key) const {
+  asked_.insert(key);
+  return config_.contains(key);
+}
+
+ConfigReader ConfigReader::table(const std::string& key) const {
+  static const Json kEmpty = Json::object();
+  const Json& value = at(key);
+  return {place_, value.is_object() ? value : kEmpty, prefix_ + key + "."};
+}
+
+void ConfigReader::take(const ConfigReader& table) {
+  problems_.insert(problems_.end(), table.problems_.begin(), table.problems_.end());
+  remarks_.insert(remarks_.end(), table.remarks_.begin(), table.remarks_.end());
+}
+
+std::vector<std::string> ConfigReader::unread() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : config_.items()) {
+    if (!value.is_null() && !asked_.contains(key)) keys.push_back(key);
+  }
+  return keys;
 }
 
 void ConfigReader::finish() const {
@@ -48,6 +72,20 @@ std::int64_t ConfigReader::count(const std::string& key, std::optional<std::int6
   }
   problem(key, value.is_null() ? "missing" : value.dump(), "an integer from 1 to 1000000000");
   return 1;
+}
+
+std::int64_t ConfigReader::count_of(const std::vector<std::string>& names,
+                                    std::optional<std::int64_t> otherwise) {
+  std::string first;
+  for (const std::string& name : names) {
+    if (!has(name)) continue;
+    if (first.empty()) {
+      first = name;
+    } else if (at(name) != at(first)) {
+      problem(name, at(name).dump(), fmt::format("{}, as '{}' says", at(first).dump(), first));
+    }
+  }
+  return count(first.empty() ? names.front() : first, otherwise);
 }
 
 double ConfigReader::real(const std::string& key, std::optional<double> otherwise) {
@@ -96,12 +134,25 @@ void ConfigReader::require_flag(const std::string& key, bool allowed) {
   }
 }
 
+void ConfigReader::require_count(const std::string& key, std::int64_t allowed,
+                                 const std::string& why) {
+  const Json& value = at(key);
+  if (value.is_null() || value == allowed) return;
+  problem(key, value.dump(), fmt::format("{} ({})", allowed, why));
+}
+
 ActivationKind ConfigReader::activation(const std::string& key, const std::string& otherwise) {
   static const std::map<std::string, ActivationKind> kKnown = {
-      {"relu", ActivationKind::kRelu},          {"silu", ActivationKind::kSilu},
-      {"swish", ActivationKind::kSilu},         {"gelu", ActivationKind::kGelu},
-      {"gelu_python", ActivationKind::kGelu},   {"gelu_new", ActivationKind::kGeluTanh},
-      {"gelu_fast", ActivationKind::kGeluTanh}, {"gelu_pytorch_tanh", ActivationKind::kGeluTanh},
+      {"relu", ActivationKind::kRelu},
+      {"silu", ActivationKind::kSilu},
+      {"swish", ActivationKind::kSilu},
+      {"gelu", ActivationKind::kGelu},
+      {"gelu_python", ActivationKind::kGelu},
+      {"gelu_new", ActivationKind::kGeluTanh},
+      {"gelu_fast", ActivationKind::kGeluTanh},
+      {"gelu_pytorch_tanh", ActivationKind::kGeluTanh},
+      {"gelu_accurate", ActivationKind::kGeluTanh},
+      {"gelu_python_tanh", ActivationKind::kGeluTanh},
   };
   const std::string name = text(key, otherwise);
   const auto found = kKnown.find(name);
@@ -110,49 +161,6 @@ ActivationKind ConfigReader::activation(const std::string& key, const std::strin
   for (const auto& [known, kind] : kKnown) names.push_back(known);
   problem(key, "\"" + name + "\"", join(names, ", "));
   return ActivationKind::kGelu;
-}
-
-void ConfigReader::rope_scaling(ModelSpec& spec, const Json& scaling, const std::string& key) {
-  const Json kind = scaling.value("rope_type", scaling.value("type", Json("default")));
-  if (kind == "default") return;
-  if (kind != "linear" && kind != "llama3") {
-    return problem(key + ".rope_type", kind.dump(), "\"default\", \"linear\", \"llama3\"");
-  }
-  RopeScaling& out = spec.rope_scaling;
-  out.kind = kind.get<std::string>();
-  out.factor = number_or(scaling, "factor", 0);
-  out.low_frequency_factor = number_or(scaling, "low_freq_factor", 1);
-  out.high_frequency_factor = number_or(scaling, "high_freq_factor", 4);
-  out.original_positions =
-      static_cast<std::int64_t>(number_or(scaling, "original_max_position_embeddings", 8192));
-  if (!(out.factor > 0)) problem(key + ".factor", "missing or not positive", "a number > 0");
-  if (out.high_frequency_factor <= out.low_frequency_factor) {
-    problem(key + ".high_freq_factor", fmt::format("{}", out.high_frequency_factor),
-            "a number above low_freq_factor");
-  }
-}
-
-void ConfigReader::rope(ModelSpec& spec, double default_theta, double default_fraction) {
-  // transformers 5 writes one object rope_parameters; before, rope_theta stood beside rope_scaling.
-  const std::string key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  const Json& object = at(key);
-  spec.positions = PositionKind::kRotary;
-  spec.rope_theta = real("rope_theta", default_theta);
-  double fraction = real("partial_rotary_factor", default_fraction);
-  if (object.is_object()) {
-    spec.rope_theta = number_or(object, "rope_theta", spec.rope_theta);
-    fraction = number_or(object, "partial_rotary_factor", fraction);
-    rope_scaling(spec, object, key);
-  } else if (!object.is_null()) {
-    problem(key, object.dump(), "an object");
-  }
-  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * fraction);
-  if (spec.rotary_dim % 2 != 0 || spec.rotary_dim < 2 || spec.rotary_dim > spec.head_dim) {
-    problem("partial_rotary_factor",
-            fmt::format("{}, which rotates {} of {} elements of a head", fraction, spec.rotary_dim,
-                        spec.head_dim),
-            "a fraction that gives an even count");
-  }
 }
 
 }  // namespace assay

@@ -1,22 +1,17 @@
 #include "harness/checkpoint/content_hash.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cstring>
-#include <filesystem>
-#include <optional>
+#include <vector>
 
 #include "harness/base/errors.h"
-#include "harness/base/files.h"
+#include "harness/base/hash_cache.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
 
 namespace assay {
-namespace fs = std::filesystem;
 namespace {
-
-constexpr int kCacheVersion = 1;
 
 // Numbers with all exponent bits set are NaN or infinity.
 template <typename Word>
@@ -49,50 +44,23 @@ void check_finite(const SafetensorsFile& file) {
   if (!problems.empty()) throw UserError(problems);
 }
 
-fs::path cache_path(const fs::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  const std::string key =
-      fmt::format("{}-{}-{}-{}.{:09}", status.st_dev, status.st_ino, status.st_size,
-                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-  return assay_home() / "hashes" / (sha256_hex(key) + ".json");
-}
-
-std::optional<std::map<std::string, std::string>> read_cache(const fs::path& path) {
-  try {
-    if (path.empty() || !fs::exists(path)) return std::nullopt;
-    const Json document = read_json_file(path);
-    if (document.at("version") != kCacheVersion) return std::nullopt;
-    return document.at("tensors").get<std::map<std::string, std::string>>();
-  } catch (const std::exception&) {
-    return std::nullopt;  // an unreadable entry only costs a second hash
-  }
-}
-
-void write_cache(const fs::path& path, const std::map<std::string, std::string>& hashes) {
-  if (path.empty()) return;
-  try {
-    ensure_folder(path.parent_path());
-    write_file_atomically(path, canonical_json({{"version", kCacheVersion}, {"tensors", hashes}}));
-  } catch (const MachineError&) {
-    // A home that cannot be written costs a hash on each run, nothing else.
-  }
-}
-
 }  // namespace
 
 std::map<std::string, std::string> tensor_hashes(const SafetensorsFile& file) {
-  const fs::path cache = cache_path(file.path);
-  if (auto known = read_cache(cache)) return *known;
-  check_finite(file);
-  std::map<std::string, std::string> hashes;
-  for (const StoredTensor& tensor : file.tensors) {
-    Sha256 hash;
-    hash.update(tensor.bytes);
-    hashes[tensor.name] = hash.hex();
-  }
-  write_cache(cache, hashes);
-  return hashes;
+  const auto compute = [&] {
+    check_finite(file);
+    Json hashes = Json::object();
+    for (const StoredTensor& tensor : file.tensors) {
+      Sha256 hash;
+      hash.update(tensor.bytes);
+      hashes[tensor.name] = hash.hex();
+    }
+    return hashes;
+  };
+  // Of the file that is mapped, whatever stands under its name by now.
+  const auto identify = [&] { return file.map->identity(); };
+  return remembered_of_file("tensors", file.path.string(), identify, compute)
+      .get<std::map<std::string, std::string>>();
 }
 
 }  // namespace assay

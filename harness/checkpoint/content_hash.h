@@ -8,9 +8,9 @@
 
 namespace assay {
 
-/// SHA-256 of each tensor's bytes by name. The first time a file is seen (by device, inode, size
-/// and modification time) its floating-point tensors are checked: throws UserError naming those
-/// with NaN or infinity. Remembered under assay_home()/hashes when that can be written.
+/// SHA-256 of each tensor's bytes by name. The first time a file is seen (by its FileIdentity)
+/// its floating-point tensors are checked: throws UserError naming those with NaN or infinity.
+/// Remembered as harness/base/hash_cache.h says.
 std::map<std::string, std::string> tensor_hashes(const SafetensorsFile& file);
 
 }  // namespace assay

@@ -14,14 +14,31 @@ namespace {
 
 using TensorIndex = std::map<std::string, const StoredTensor*>;
 
+// transformers would fill such a head at random.
+constexpr const char* kUntied =
+    " ('tie_word_embeddings' is false, so the head is a tensor of its own; when the model shares "
+    "it "
+    "with the embedding, set the key to true in config.json)";
+
 bool belongs_to_layer(Slot slot) { return slot >= Slot::kAttentionNorm; }
 
-// The head stands outside the part that carries the prefix, wherever a file has it.
-std::vector<std::string> candidates(const Family& family, const TensorRule& rule,
-                                    const std::string& name) {
-  std::vector<std::string> names;
-  if (rule.slot == Slot::kHead) names.push_back(name);
+// The head stands outside the part that carries the prefix, wherever a file has it, under a name
+// that changed with the versions of transformers.
+std::vector<std::string> head_names(const Family& family, const std::string& name) {
+  std::vector<std::string> names = {name, "lm_head.weight", "embed_out.weight"};
   for (const std::string& prefix : family.prefixes) names.push_back(prefix + name);
+  return names;
+}
+
+std::vector<std::string> candidates(const Family& family, const ModelSpec& spec,
+                                    const TensorRule& rule, const std::string& name) {
+  if (rule.slot == Slot::kHead) return head_names(family, name);
+  std::vector<std::string> names;
+  for (const std::string& prefix : family.prefixes) names.push_back(prefix + name);
+  // A file of a tied model may hold the one tensor under the head's name.
+  if (rule.slot == Slot::kEmbedding && spec.tied_head) {
+    for (std::string& head : head_names(family, "lm_head.weight")) names.push_back(std::move(head));
+  }
   return names;
 }
 
@@ -60,13 +77,14 @@ class Binder {
     if (const std::size_t mark = name.find("{}"); mark != std::string::npos) {
       name.replace(mark, 2, std::to_string(layer));
     }
-    const auto names = candidates(family_, rule, name + (bias ? ".bias" : ".weight"));
+    const auto names = candidates(family_, spec_, rule, name + (bias ? ".bias" : ".weight"));
     const auto shape = stored_shape(spec_, rule, bias);
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const std::string& n) { return index_.contains(n); });
     if (found == names.end()) {
-      problems_.push_back(fmt::format("{}: missing tensor '{}' of shape [{}]", place_,
-                                      names.front(), fmt::join(shape, ", ")));
+      problems_.push_back(fmt::format("{}: missing tensor '{}' of shape [{}]{}", place_,
+                                      names.front(), fmt::join(shape, ", "),
+                                      rule.slot == Slot::kHead ? kUntied : ""));
       return;
     }
     check(*index_.at(*found), shape);
@@ -114,6 +132,20 @@ std::vector<FamilyInfo> families() {
   std::sort(infos.begin(), infos.end(),
             [](const FamilyInfo& a, const FamilyInfo& b) { return a.name < b.name; });
   return infos;
+}
+
+const StoredTensor* stored_tensor_of(const Family& family, const ModelSpec& spec, Slot slot,
+                                     const std::vector<StoredTensor>& tensors) {
+  for (const TensorRule& rule : family.tensors(spec)) {
+    if (rule.slot != slot) continue;
+    for (const std::string& name :
+         candidates(family, spec, rule, std::string(rule.name) + ".weight")) {
+      const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                      [&](const StoredTensor& t) { return t.name == name; });
+      if (found != tensors.end()) return &*found;
+    }
+  }
+  return nullptr;
 }
 
 std::vector<Binding> bind_tensors(const Family& family, const ModelSpec& spec,

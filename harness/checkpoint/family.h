@@ -6,6 +6,7 @@
 
 #include "harness/checkpoint/binding.h"
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/config_keys.h"
 #include "harness/checkpoint/config_reader.h"
 
 namespace assay {
@@ -28,6 +29,8 @@ struct Family {
   std::vector<TensorRule> (*tensors)(const ModelSpec& spec);
   /// Prefixes that the names may carry, the usual one first.
   std::vector<std::string> prefixes;
+  /// Keys of its configurations that change no logit; those that any model may carry are known.
+  std::vector<HarmlessKey> harmless;
 };
 
 /// All families, sorted by name. Generated from the files in families/.
@@ -35,6 +38,11 @@ const std::vector<Family>& family_table();
 
 /// Throws UserError listing the families when none has this model_type.
 const Family& family_of_model_type(const std::string& model_type, const std::string& place);
+
+/// The stored tensor of the embedding or the head, whether this configuration uses it or not; null
+/// when there is none.
+const StoredTensor* stored_tensor_of(const Family& family, const ModelSpec& spec, Slot slot,
+                                     const std::vector<StoredTensor>& tensors);
 
 /// Finds a tensor for each rule. Throws UserError listing every missing tensor, every wrong shape
 /// and every unusable element type together.

@@ -14,7 +14,9 @@
 #include <map>
 #include <set>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
+#include "harness/checkpoint/lfs_pointer.h"
+#include "harness/checkpoint/quantised.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -54,7 +56,7 @@ class Reader {
  private:
   template <typename... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
-    throw UserError(path_.string() + ": " + fmt::format(format, std::forward<Args>(args)...));
+    throw FileError(path_.string() + ": " + fmt::format(format, std::forward<Args>(args)...));
   }
 
   std::string_view header_text() {
@@ -111,6 +113,11 @@ class Reader {
   std::string dtype(const std::string& name, const Json& entry) const {
     const Json value = entry.is_object() ? entry.value("dtype", Json()) : Json();
     if (value.is_string() && element_sizes().contains(value.get<std::string>())) return value;
+    // Elements of less than a byte, or scales: F4, F6_E2M3, F8_E8M0, ...
+    const std::string word = value.is_string() ? value.get<std::string>() : "";
+    if (word == "F4" || word.starts_with("F6_") || word.starts_with("F8_")) {
+      fail("tensor '{}' is {}: the model is quantised. {}", name, word, kImportTheOriginal);
+    }
     std::vector<std::string> known;
     for (const auto& [dtype, size] : element_sizes()) known.push_back(dtype);
     fail("tensor '{}': unsupported dtype {}; allowed: {}", name, value.dump(),
@@ -186,33 +193,37 @@ class Reader {
 
 }  // namespace
 
-MappedFile::MappedFile(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+MappedFile::MappedFile(const fs::path& path)
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
   struct stat status {};
-  if (fd < 0 || ::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     const int error = errno;
-    if (fd >= 0) ::close(fd);
-    throw UserError(fmt::format("{}: cannot be read: {}", path.string(),
-                                fd < 0 ? std::strerror(error) : "no regular file"));
+    const bool opened = descriptor_ >= 0;
+    if (opened) ::close(descriptor_);
+    throw FileError(fmt::format("{}: cannot be read: {}", path.string(),
+                                opened ? "no regular file" : std::strerror(error)));
   }
   const auto size = static_cast<std::size_t>(status.st_size);
-  void* start = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  const int error = errno;
-  ::close(fd);
+  void* start = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
   if (start == MAP_FAILED) {
+    const int error = errno;
+    ::close(descriptor_);
     throw MachineError(fmt::format("{}: cannot be mapped into memory ({} bytes): {}", path.string(),
                                    size, std::strerror(error)));
   }
   bytes_ = {static_cast<const std::byte*>(start), size};
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 SafetensorsFile open_safetensors(const fs::path& path) {
+  refuse_lfs_pointer(path);
   SafetensorsFile file{path, std::make_shared<const MappedFile>(path), {}};
   file.tensors = Reader(path, file.map->bytes()).read();
   return file;

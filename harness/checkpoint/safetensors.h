@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/file_identity.h"
 #include "harness/checkpoint/checkpoint.h"
 
 namespace assay {
@@ -21,8 +22,11 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   ~MappedFile();
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+  /// Of the mapped file now, also when another file has taken its name.
+  [[nodiscard]] FileIdentity identity() const { return file_identity(descriptor_); }
 
  private:
+  int descriptor_ = -1;
   std::span<const std::byte> bytes_;
 };
 

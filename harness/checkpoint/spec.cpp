@@ -31,6 +31,10 @@ const char* position_name(PositionKind kind) {
 
 }  // namespace
 
+std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
+  return spec.layer_windows.empty() ? 0 : spec.layer_windows.at(static_cast<std::size_t>(layer));
+}
+
 Json traits(const ModelSpec& spec) {
   return {{"family", spec.family},
           {"layers", spec.layers},

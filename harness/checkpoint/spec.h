@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "harness/base/json.h"
 
@@ -12,13 +13,17 @@ enum class NormKind { kLayerNorm, kRmsNorm };
 enum class PositionKind { kRotary, kLearned, kAlibi };
 enum class ActivationKind { kSilu, kRelu, kGelu, kGeluTanh };
 
-/// Scaling of rotary frequencies (config key `rope_scaling`).
+/// Scaling of rotary frequencies (config key `rope_scaling` or `rope_parameters`).
 struct RopeScaling {
-  std::string kind = "none";  ///< "none", "linear", "llama3"
+  std::string kind = "none";  ///< "none", "linear", "dynamic", "llama3", "yarn"
   double factor = 1.0;
-  double low_frequency_factor = 1.0;
-  double high_frequency_factor = 4.0;
-  std::int64_t original_positions = 8192;
+  double low_frequency_factor = 1.0;    ///< llama3
+  double high_frequency_factor = 4.0;   ///< llama3
+  std::int64_t original_positions = 0;  ///< llama3, yarn: longest sequence before scaling
+  double beta_fast = 32.0;              ///< yarn: rotations above which a frequency is kept
+  double beta_slow = 1.0;               ///< yarn: rotations below which it is slowed by the factor
+  bool truncate = true;                 ///< yarn: the two borders are whole dimensions
+  double attention_factor = 1.0;        ///< yarn: cosines and sines are multiplied by it
 };
 
 /// One decoder executes any of these. All counts are per model, all widths in elements.
@@ -43,7 +48,7 @@ struct ModelSpec {
   double rope_theta = 10000.0;
   std::int64_t rotary_dim = 0;  ///< leading part of a head that rotates
   RopeScaling rope_scaling;
-  std::int64_t sliding_window = 0;  ///< 0: none (Mistral v0.1: 4096)
+  std::vector<std::int64_t> layer_windows;  ///< of each layer, 0: none; empty: none anywhere
 
   ActivationKind activation = ActivationKind::kGelu;
   bool ffn_gated = false;          ///< down(act(gate(x)) * up(x)) instead of down(act(up(x)))
@@ -60,6 +65,9 @@ struct ModelSpec {
   bool head_bias = false;
   bool tied_head = false;
 };
+
+/// How many positions, itself included, a token of this layer sees; 0: all before it.
+std::int64_t window_of(const ModelSpec& spec, std::int64_t layer);
 
 /// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
 /// "ffn.activation": "silu", "attention.kv_heads": 3, ...}.

@@ -64,7 +64,7 @@ TEST(AllClaims, AgainstAnEmptyDatabaseEachHasAReason) {
   const ClaimSet claims = real_claims();
   const TemporaryFolder folder;
   const Store store = Store::open(folder.path() / "empty.db");
-  const std::vector<Measured> nothing = read_measured(store, "empty.db", notes_of_prepared_data);
+  const std::vector<Measured> nothing = read_measured(store, "empty.db");
   EXPECT_TRUE(nothing.empty());
   expect_judged(claims, nothing);
   EXPECT_EQ(exit_code_of(judge_claims(claims, every_claim(claims), nothing, known_methods())),
@@ -74,7 +74,8 @@ TEST(AllClaims, AgainstAnEmptyDatabaseEachHasAReason) {
 /// A database with dense and Wanda at 50 % of one model, in the convention of Wanda's repository.
 class SmallDatabase {
  public:
-  SmallDatabase(double dense, double wanda) : store_(Store::open(folder_.path() / "r.db")) {
+  SmallDatabase(double dense, double wanda, std::vector<WorkerReply::Event> events = {})
+      : events_(std::move(events)), store_(Store::open(folder_.path() / "r.db")) {
     PlannedCell base = cell(0, "dense", R"({})", nullptr);
     base.twin_key = base.key;  // as the planner links it
     const PlannedCell pruned =
@@ -99,18 +100,20 @@ class SmallDatabase {
   }
   void run(std::int64_t plan, const PlannedCell& cell, double value) {
     const std::int64_t attempt = store_.begin_attempt(plan, cell.key, "s");
-    store_.add_process(attempt, make_process("score"), reply_with("token_ppl", value),
+    WorkerReply reply = reply_with("token_ppl", value);
+    reply.events = events_;
+    store_.add_process(attempt, make_process("score"), reply,
                        {{"token_ppl", "", -1, "gptq@{window}: windows", "perplexity"}});
     store_.finish_attempt(attempt, {Outcome::kOk, "", ""});
   }
+  std::vector<WorkerReply::Event> events_;
   TemporaryFolder folder_;
   Store store_;
 };
 
 TEST(AllClaims, AgainstASmallDatabaseEachHasAVerdictOrAReason) {
   const SmallDatabase database(5.12, 14.95);
-  const std::vector<Measured> measured = read_measured(
-      database.store(), "r.db", [](const std::string&) { return std::vector<std::string>{}; });
+  const std::vector<Measured> measured = read_measured(database.store(), "r.db");
   ASSERT_EQ(measured.size(), 2U);
   EXPECT_EQ(measured[0].device, "cuda");
   const ClaimSet claims = real_claims();
@@ -125,28 +128,31 @@ TEST(AllClaims, AgainstASmallDatabaseEachHasAVerdictOrAReason) {
   EXPECT_EQ(exit_code_of(judgements), ExitCode::kOk);
 }
 
+/// The remarks stand in the database, so the machine that measured need not be this one.
 TEST(AllClaims, DataThatAreNotThePublishedOnesAreNamed) {
-  const SmallDatabase database(5.12, 14.95);
-  const auto notes = [](const std::string& key) {
-    return key == "d0" ? std::vector<std::string>{"corpus=wikitext2_stripped"}
-                       : std::vector<std::string>{};
-  };
+  const SmallDatabase database(5.12, 14.95, {{"warning", "data_stripped", "lines are missing"}});
+  const std::vector<Measured> measured = read_measured(database.store(), "r.db");
+  ASSERT_EQ(measured.size(), 2U);
+  EXPECT_EQ(measured[0].data_notes, std::vector<std::string>{"lines are missing"});
   const ClaimSet claims = real_claims();
   const auto judgements =
-      judge_claims(claims, find_claims(claims, "wanda"),
-                   read_measured(database.store(), "r.db", notes), known_methods());
+      judge_claims(claims, find_claims(claims, "wanda"), measured, known_methods());
   EXPECT_EQ(exit_code_of(judgements), ExitCode::kNotMeasured);
   EXPECT_EQ(judgements.front().reasons.front().code, "other_data");
+}
+
+TEST(AllClaims, RemarksThatAreNotAboutDataLeaveClaimsComparable) {
+  const SmallDatabase database(5.12, 14.95, {{"warning", "items_cut_context", "1 of 2"}});
+  for (const Measured& one : read_measured(database.store(), "r.db")) {
+    EXPECT_TRUE(one.data_notes.empty());
+  }
 }
 
 TEST(AllClaims, AWrongDenseValueFailsAndNothingElseDoes) {
   const SmallDatabase database(5.47, 99);
   const ClaimSet claims = real_claims();
-  const auto judgements =
-      judge_claims(claims, find_claims(claims, "wanda"),
-                   read_measured(database.store(), "r.db",
-                                 [](const std::string&) { return std::vector<std::string>{}; }),
-                   known_methods());
+  const auto judgements = judge_claims(claims, find_claims(claims, "wanda"),
+                                       read_measured(database.store(), "r.db"), known_methods());
   EXPECT_EQ(exit_code_of(judgements), ExitCode::kWorse);
   for (const ClaimJudgement& one : judgements) {
     const bool dense = one.of.claim->id == "wanda.l2-7b.dense";

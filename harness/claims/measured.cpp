@@ -1,11 +1,9 @@
 #include "harness/claims/measured.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
-
-#include "harness/base/errors.h"
-#include "harness/base/files.h"
 
 namespace assay {
 namespace {
@@ -29,11 +27,6 @@ std::string device_class(const Json& key) {
   if (!device.is_string()) return "";
   const std::string text = device.get<std::string>();
   return text.substr(0, text.find(':'));
-}
-
-std::string data_key(const Json& key) {
-  const Json data = key.value(Json::json_pointer("/suite/data"), Json());
-  return data.is_string() ? data.get<std::string>() : "";
 }
 
 /// The experiment's choice, with the counts that held for this model.
@@ -60,35 +53,37 @@ Measured measured_from(ResultRow row, const std::string& database, const Json& k
   return measured;
 }
 
+/// What was remarked of the data behind each cell, by its key.
+using DataNotes = std::map<std::string, std::vector<std::string>>;
+
+DataNotes data_notes(const Store& store) {
+  DataNotes notes;
+  for (const std::string& experiment : store.experiments()) {
+    for (const Remark& remark : store.remarks(experiment)) {
+      if (!remark.code.starts_with("data_")) continue;
+      std::vector<std::string>& texts = notes[remark.cell_key];
+      if (std::ranges::count(texts, remark.text) == 0) texts.push_back(remark.text);
+    }
+  }
+  return notes;
+}
+
 bool has_ended(const ResultRow& row) { return row.status != "QUEUED" && row.status != "RUNNING"; }
 
 }  // namespace
 
-std::vector<std::string> notes_of_prepared_data(const std::string& key) {
-  const std::filesystem::path manifest = assay_home() / "prepared" / key / "manifest.json";
-  std::error_code missing;
-  if (key.empty() || !std::filesystem::exists(manifest, missing)) return {};
-  try {
-    return read_json_file(manifest).value("notes", std::vector<std::string>{});
-  } catch (const Json::exception&) {
-    return {"its manifest cannot be read: " + manifest.string()};
-  }
-}
-
-std::vector<Measured> read_measured(const Store& store, const std::string& database,
-                                    const DataNotes& notes) {
+std::vector<Measured> read_measured(const Store& store, const std::string& database) {
   std::vector<ResultRow> rows = store.results("");
   const std::map<std::string, Json> keys = key_documents(store, rows);
-  std::map<std::string, std::vector<std::string>> notes_by_key;
+  const DataNotes notes = data_notes(store);
   std::vector<Measured> measured;
   for (ResultRow& row : rows) {
     if (!has_ended(row)) continue;
-    const auto found = keys.find(row.cell_key);
-    const Json key = found == keys.end() ? Json::object() : found->second;
-    const std::string data = data_key(key);
-    if (!notes_by_key.contains(data)) notes_by_key[data] = notes(data);
-    measured.push_back(measured_from(std::move(row), database, key));
-    measured.back().data_notes = notes_by_key[data];
+    const auto key = keys.find(row.cell_key);
+    const auto found = notes.find(row.cell_key);
+    measured.push_back(
+        measured_from(std::move(row), database, key == keys.end() ? Json::object() : key->second));
+    if (found != notes.end()) measured.back().data_notes = found->second;
   }
   return measured;
 }

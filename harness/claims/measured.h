@@ -1,8 +1,6 @@
 #pragma once
 // What results databases hold, as far as published values can be compared with it.
 
-#include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,14 +21,8 @@ struct Measured {
   std::vector<std::string> data_notes;  ///< what is wrong with the data behind it
 };
 
-/// Notes of prepared data by their key; empty where the data are not on this machine.
-using DataNotes = std::function<std::vector<std::string>(const std::string& key)>;
-
-/// From the manifests under assay_home()/prepared.
-std::vector<std::string> notes_of_prepared_data(const std::string& key);
-
-/// Cells of the newest plan of each experiment that have ended; in plan order.
-std::vector<Measured> read_measured(const Store& store, const std::string& database,
-                                    const DataNotes& notes);
+/// Cells of the newest plan of each experiment that have ended; in plan order. What is wrong with
+/// their data are the remarks with a code `data_...` that the database holds.
+std::vector<Measured> read_measured(const Store& store, const std::string& database);
 
 }  // namespace assay

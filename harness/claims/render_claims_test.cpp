@@ -69,9 +69,10 @@ TEST_F(RenderClaims, HostileNamesBreakNoTable) {
   Reproduction made;
   made.judgements = judge_claims(claims, find_claims(claims, "p"), {}, known_methods());
   const std::string md = claims_markdown(made);
-  EXPECT_THAT(md, AllOf(HasSubstr("| x\\|y | m,\"n\" | \\<b> | acc | \\[l](u)\\\\nz | 1 | - | not "
-                                  "comparable |"),
-                        HasSubstr("a\\|b")));
+  EXPECT_THAT(md,
+              AllOf(HasSubstr("| x\\|y | m,\"n\" | \\<b\\> | acc | \\[l\\](u)\\\\nz | 1 | - | not "
+                              "comparable |"),
+                    HasSubstr("a\\|b")));
   const std::string csv = claims_csv(made);
   EXPECT_THAT(csv, HasSubstr("p,x|y,\"m,\"\"n\"\"\",<b>,acc,\"[l](u)\nz\",dense,1,,verified,s,"));
 }

@@ -147,7 +147,10 @@ class Planner {
     std::erase_if(base.models, [&](const ModelChoice& other) { return other.id != model; });
     base.profiles = {only_name(base.profiles, choice_.profile, "profile", "--profile")};
     base.seeds = {base.seeds.front()};
-    if (choice_.processes > 0) base.processes_per_arm = choice_.processes;
+    if (choice_.processes > 0) {
+      base.processes_per_arm = choice_.processes;
+      base.sampling = {};  // a number that was asked for is that number
+    }
     if (base.processes_per_arm < 2) {
       throw UserError("one process an arm decides nothing; raise processes_per_arm or --processes");
     }

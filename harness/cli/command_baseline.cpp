@@ -94,8 +94,10 @@ void add_baseline_command(CLI::App& program, CommandResult&) {
   keep->add_option("--commit", arguments->commit,
                    "Commit; default: GITHUB_SHA or CI_COMMIT_SHA of the environment");
   keep->add_option("--db", arguments->database, "Results database to copy from")
+      ->check(database_place())
       ->capture_default_str();
   keep->add_option("--baselines", arguments->baselines, "Database to copy to, made when missing")
+      ->check(database_place())
       ->capture_default_str();
   keep->add_option("--experiment", arguments->experiment, "Needed where there are several");
   keep->add_flag("--replace", arguments->replace, "Overwrite a baseline of this name and commit");
@@ -103,7 +105,9 @@ void add_baseline_command(CLI::App& program, CommandResult&) {
   CLI::App* show = add_command(*baseline, "list", "List the baselines of a database, newest last",
                                "assay baseline list --baselines baselines.db --json");
   const auto database = std::make_shared<std::string>("baselines.db");
-  show->add_option("--baselines", *database, "Database with baselines")->capture_default_str();
+  show->add_option("--baselines", *database, "Database with baselines")
+      ->check(database_place())
+      ->capture_default_str();
   const auto json = add_switch(*show, "--json", "As JSON");
   show->callback([database, json] { list(*database, *json); });
 }

@@ -67,7 +67,8 @@ class Points {
 
   void run(const std::vector<double>& values) {
     const Plan plan = planned(values);
-    if (run_plan(plan, catalogue_, store_, launcher_, progress_, {}).interrupted) {
+    if (run_plan(plan, catalogue_, store_, launcher_, progress_, {.stop = handlers_.stop()})
+            .interrupted) {
       throw Interrupted();
     }
   }
@@ -117,8 +118,9 @@ Line line_of(const AxisPoint& point) {
 
 std::string heading(const BreakEvenPlan& plan, const std::string& model) {
   const MethodChoice& method = plan.base.methods.back();
-  return fmt::format("{} against dense: {} of {} on {}, profile {}, {} processes an arm", method.id,
-                     plan.metric, plan.base.suites.front().id, model, plan.base.profiles.front(),
+  return fmt::format("{} against dense: {} of {} on {}, profile {}, {}{} processes an arm",
+                     method.id, plan.metric, plan.base.suites.front().id, model,
+                     plan.base.profiles.front(), plan.base.sampling.adapts() ? "at least " : "",
                      plan.base.processes_per_arm);
 }
 
@@ -242,6 +244,7 @@ void add_breakeven_command(CLI::App& program, CommandResult& result) {
       ->required();
   add_options(*command, arguments->choice);
   command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->check(database_place())
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments, &result] { run_break_even(*arguments, result); });

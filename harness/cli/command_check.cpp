@@ -59,16 +59,16 @@ class Candidate {
   Candidate(const Arguments& arguments, const Experiment& experiment, const Catalogue& catalogue)
       : experiment_(experiment),
         catalogue_(catalogue),
-        store_(Store::open(arguments.database)),
         resolver_(
             catalogue, [this](const std::string& text) { progress_.step(text); }, handlers_.stop()),
-        plan_(make_plan(experiment, catalogue, resolver_)) {
-    check_calibration_texts(plan_);
-  }
+        plan_(checked_plan()),
+        store_(Store::open(arguments.database)) {}
 
   RunSummary run(const RunOptions& options) {
     ProcessLauncher launcher(handlers_.stop(), handlers_.kill());
-    return run_plan(plan_, catalogue_, store_, launcher, progress_, options);
+    RunOptions stoppable = options;
+    stoppable.stop = handlers_.stop();
+    return run_plan(plan_, catalogue_, store_, launcher, progress_, stoppable);
   }
   [[nodiscard]] std::vector<CellRecord> records() const {
     return store_.cell_records(experiment_.name);
@@ -77,19 +77,25 @@ class Candidate {
   void say(const std::string& text) { progress_.step(text); }
 
  private:
+  Plan checked_plan() {
+    Plan plan = make_plan(experiment_, catalogue_, resolver_);
+    check_calibration_texts(plan);
+    return plan;
+  }
+
   const Experiment& experiment_;
   const Catalogue& catalogue_;
   const StopHandlers handlers_;
   StderrProgress progress_;
-  Store store_;
   DiskResolver resolver_;
   Plan plan_;
+  Store store_;  ///< opened last: a plan that is refused makes no file
 };
 
 std::set<std::string> to_confirm(const Comparison& comparison) {
   std::set<std::string> keys;
   for (const ComparedRow& row : comparison.rows) {
-    if (wants_confirmation(row)) keys.insert(row.cell_key);
+    if (wants_second_round(row)) keys.insert(row.cell_key);
   }
   return keys;
 }
@@ -109,7 +115,8 @@ std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base
       compare_cells(base.cells, first, rules, {.only_common = arguments.only_common});
   const std::set<std::string> again = to_confirm(comparison);
   if (again.empty() || arguments.no_confirm) return comparison;
-  candidate.say(fmt::format("{} cells look worse; timing them again", again.size()));
+  candidate.say(
+      fmt::format("{} cells look worse or are undecided; timing them again", again.size()));
   options.again = again;
   if (candidate.run(options).interrupted) return std::nullopt;
   return confirm(comparison, base.cells, first, candidate.records());
@@ -155,7 +162,9 @@ void check(const Arguments& arguments, CommandResult& result) {
 void add_check_command(CLI::App& program, CommandResult& result) {
   CLI::App* command = add_command(
       program, "check",
-      "Run an experiment and hold it against a baseline; what looks slower is timed a second time",
+      "Run an experiment and hold it against a baseline; what looks slower, or cannot be decided, "
+      "is "
+      "timed a second time",
       "assay check experiments/quickstart.toml --baseline baselines.db --markdown summary.md\n\n"
       "Exit code: 0 nothing got worse; 1 something did; 2 bad input; 3 something could not be\n"
       "measured, or there is no baseline; 4 something could not be decided; 130 interrupted.");
@@ -164,11 +173,13 @@ void add_check_command(CLI::App& program, CommandResult& result) {
   command
       ->add_option("--baseline", arguments->baseline,
                    "Database with the baseline: saved ones, or results of an earlier run")
+      ->check(database_place())
       ->required();
   command->add_option("--name", arguments->name,
                       "Baseline, as NAME (the newest) or NAME@COMMIT; default: the experiment's "
                       "name");
   command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->check(database_place())
       ->capture_default_str();
   command
       ->add_option("--instrument", arguments->instrument,
@@ -176,7 +187,7 @@ void add_check_command(CLI::App& program, CommandResult& result) {
       ->check(CLI::IsMember({"callgrind"}));
   command->add_flag("--no-run", arguments->no_run, "Judge what the database holds already");
   command->add_flag("--no-confirm", arguments->no_confirm,
-                    "Do not time a second time what looks slower");
+                    "Do not time a second time what looks slower or is undecided");
   add_compare_options(*command, *arguments);
   command->callback([arguments, &result] { check(*arguments, result); });
 }

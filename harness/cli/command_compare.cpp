@@ -98,7 +98,8 @@ void add_compare_command(CLI::App& program, CommandResult& result) {
   const auto arguments = std::make_shared<Arguments>();
   command->add_option("A", arguments->a, "Base")->required();
   command->add_option("B", arguments->b, "Candidate")->required();
-  command->add_option("--db", arguments->database, "Database that holds both sides");
+  command->add_option("--db", arguments->database, "Database that holds both sides")
+      ->check(database_place());
   command->add_option("--experiment", arguments->experiment,
                       "Experiment to compare; needed where there are several");
   add_compare_options(*command, *arguments);

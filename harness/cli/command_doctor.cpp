@@ -16,6 +16,7 @@
 #include "harness/runner/machine_check.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/progress.h"
+#include "harness/runner/requests.h"
 #include "harness/runner/self_comparison.h"
 #include "harness/runner/stop.h"
 #include "harness/store/store.h"
@@ -45,6 +46,10 @@ struct Examination {
 Examination examine(const ProfileEntry& profile, const DoctorArguments& arguments,
                     WorkerLauncher& launcher, Progress& progress) {
   Examination found;
+  const auto hold = launcher.hold(machine_use(profile, true), [&](const std::string& what) {
+    progress.step("waiting for other work on this machine: " + what);
+  });
+  if (!hold->problem.empty()) progress.step("machine_unlocked: " + hold->problem);
   found.load = load_average();
   progress.live("measuring products and memory");
   for (const char* dtype : kDtypes) {
@@ -180,12 +185,12 @@ void run_doctor(const DoctorArguments& arguments, CommandResult& result) {
   const Catalogue catalogue = load_catalogue();
   const ProfileEntry& profile = catalogue.profile(arguments.profile);
   check_profile_fits(profile);
+  std::optional<Store> store;  // a place that cannot be used is found before anything is measured
+  if (!arguments.database.empty()) store.emplace(Store::open(arguments.database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
   const Examination found = examine(profile, arguments, launcher, progress);
   const Json document = document_of(profile, found);
-  if (!arguments.database.empty()) {
-    Store::open(arguments.database).add_machine_check(profile.id, document);
-  }
+  if (store) store->add_machine_check(profile.id, document);
   if (arguments.json) {
     print_json(document);
   } else {
@@ -215,7 +220,8 @@ void add_doctor_command(CLI::App& program, CommandResult& result) {
   command->add_option("--work", arguments->work, "What the arms do: gemv, gemm, or both")
       ->check(CLI::IsMember({"gemv", "gemm"}))
       ->capture_default_str();
-  command->add_option("--db", arguments->database, "Keep the result in this database");
+  command->add_option("--db", arguments->database, "Keep the result in this database")
+      ->check(database_place());
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments, &result] { run_doctor(*arguments, result); });
 }

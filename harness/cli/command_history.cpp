@@ -47,6 +47,7 @@ void add_history_command(CLI::App& program, CommandResult&) {
   const auto arguments = std::make_shared<HistoryArguments>();
   command->add_option("metric", arguments->metric, "Its tag, for example token_ppl")->required();
   command->add_option("--db", arguments->database, "Database with baselines or results")
+      ->check(database_place())
       ->capture_default_str();
   command->add_option("--experiment", arguments->options.experiment,
                       "Only this experiment, or the baselines of this name");

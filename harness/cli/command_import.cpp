@@ -21,8 +21,9 @@ void import_file(const ImportArguments& arguments) {
   const std::filesystem::path file = arguments.file;
   const std::string name =
       arguments.experiment.empty() ? file.stem().string() : arguments.experiment;
+  const ImportedFile imported = read_import(file);  // a file that is refused makes no database
   Store store = Store::open(arguments.database);
-  const ImportCounts counts = import_csv(store, file, name);
+  const ImportCounts counts = store_import(store, imported, name);
   print_out(fmt::format("{}: {} cells with {} values and {} gaps from {}\n", name, counts.cells,
                         counts.values, counts.gaps, arguments.file));
 }
@@ -42,6 +43,7 @@ void add_import_command(CLI::App& program, CommandResult&) {
                    "other columns")
       ->required();
   command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->check(database_place())
       ->capture_default_str();
   command->add_option("--experiment", arguments->experiment,
                       "Name of the experiment; default: that of the file");

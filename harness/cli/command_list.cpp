@@ -19,11 +19,18 @@ Json named(const Entries& entries) {
   return list;
 }
 
-template <class Entries>
-Json identified(const Entries& entries) {
+Json suite_list(const std::vector<SuiteEntry>& suites) {
   Json list = Json::array();
-  for (const auto& entry : entries) {
-    list.push_back({{"name", entry.id}, {"summary", entry.summary}});
+  for (const SuiteEntry& suite : suites) {
+    list.push_back({{"name", suite.id}, {"kind", suite.kind}, {"summary", suite.summary}});
+  }
+  return list;
+}
+
+Json profile_list(const std::vector<ProfileEntry>& profiles) {
+  Json list = Json::array();
+  for (const ProfileEntry& profile : profiles) {
+    list.push_back({{"name", profile.id}, {"summary", profile.summary}});
   }
   return list;
 }
@@ -49,8 +56,8 @@ Json list_of(const std::string& noun) {
   if (noun == "methods") return named(catalogue.methods);
   if (noun == "models") return named(catalogue.models);
   if (noun == "datasets") return named(catalogue.datasets);
-  if (noun == "suites") return identified(catalogue.suites);
-  return identified(catalogue.profiles);
+  if (noun == "suites") return suite_list(catalogue.suites);
+  return profile_list(catalogue.profiles);
 }
 
 void print_list(const std::string& noun, bool json) {

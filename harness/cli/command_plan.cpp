@@ -111,6 +111,7 @@ void add_plan_command(CLI::App& program, CommandResult&) {
   const auto arguments = std::make_shared<PlanArguments>();
   command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
   command->add_option("--db", arguments->database, "Results database that a run would use")
+      ->check(database_place())
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "As JSON, with keys and key documents");
   command->add_flag("--resolved", arguments->resolved,

@@ -74,7 +74,7 @@ std::vector<Measured> read_all(const std::vector<std::string>& databases) {
   std::vector<Measured> measured;
   for (const std::string& database : databases) {
     const Store store = Store::open_read_only(database);
-    std::vector<Measured> found = read_measured(store, database, notes_of_prepared_data);
+    std::vector<Measured> found = read_measured(store, database);
     measured.insert(measured.end(), std::make_move_iterator(found.begin()),
                     std::make_move_iterator(found.end()));
   }
@@ -141,6 +141,7 @@ void add_reproduce_command(CLI::App& program, CommandResult& result) {
   command
       ->add_option("--db", arguments->databases,
                    "Results database; may be given several times; default: results.db")
+      ->check(database_place())
       ->take_all();
   command->add_flag("--run", arguments->run,
                     "First run the paper's experiment on small models into the (first) database");

@@ -37,11 +37,13 @@ void add_run_command(CLI::App& program, CommandResult& result) {
       program, "run",
       "Run an experiment: fit, score and time what the database does not hold yet, print the table",
       "assay run experiments/quickstart.toml --report report.md\n\n"
-      "Exit code: 0 every cell is OK or UNMET; 2 bad input; 3 some cell could not be measured;\n"
+      "Exit code: 0 every cell is OK or does not apply; 2 bad input; 3 some cell could not be "
+      "measured;\n"
       "130 interrupted (run it again to go on).");
   const auto arguments = std::make_shared<RunArguments>();
   command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
   command->add_option("--db", arguments->database, "Results database, made when missing")
+      ->check(database_place())
       ->capture_default_str();
   command->add_flag("--retry", arguments->options.retry,
                     "Run cells again that ended in anything but OK");

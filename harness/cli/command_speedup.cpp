@@ -168,7 +168,9 @@ void add_speedup_command(CLI::App& program, CommandResult& result) {
       "  assay doctor --profile cpu --db results.db    # the machine's figures for the roofline\n\n"
       "Exit code: 0 every timed cell has a speed-up; 2 bad input; 3 some have none.");
   const auto arguments = std::make_shared<Arguments>();
-  command->add_option("--db", arguments->database, "Results database")->capture_default_str();
+  command->add_option("--db", arguments->database, "Results database")
+      ->check(database_place())
+      ->capture_default_str();
   command->add_option("--experiment", arguments->experiment, "Needed where there are several");
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments, &result] { print_speed_ups(*arguments, result); });

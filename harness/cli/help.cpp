@@ -6,9 +6,11 @@
 
 #include <algorithm>
 
+#include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/runner/tools.h"
+#include "harness/store/place.h"
 
 namespace assay {
 
@@ -24,6 +26,19 @@ std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& nam
   auto value = std::make_shared<bool>(false);
   command.add_flag(name, *value, description);
   return value;
+}
+
+CLI::Validator database_place() {
+  return CLI::Validator(
+      [](std::string& name) -> std::string {
+        try {
+          check_database_place(name);
+          return "";
+        } catch (const UserError& error) {
+          return error.what();
+        }
+      },
+      "");
 }
 
 Catalogue load_catalogue() { return read_catalogue(share_folder(), describe_worker().document); }

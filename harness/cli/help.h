@@ -22,6 +22,9 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
 std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& name,
                                        const std::string& description);
 
+/// For options that name a database: refuses what is no file that lasts, before anything is done.
+CLI::Validator database_place();
+
 /// Everything that can be named on this machine.
 Catalogue load_catalogue();
 

@@ -5,13 +5,16 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "assay_build.h"
 #include "harness/base/errors.h"
+#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
@@ -62,6 +65,17 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_version_command(program, result);
 }
 
+/// Children run in folders of their own, and must find what the variables name all the same.
+void make_paths_absolute() {
+  for (const char* name : {"ASSAY_HOME", "ASSAY_DATA", "ASSAY_MODELS", "ASSAY_SHARE",
+                           "ASSAY_PYTHON", "ASSAY_WORKER", "XDG_CACHE_HOME", "HOME", "TMPDIR"}) {
+    const std::filesystem::path path = environment_or(name, "");
+    if (path.is_relative() && !path.empty()) {
+      ::setenv(name, std::filesystem::absolute(path).c_str(), 1);
+    }
+  }
+}
+
 int fail(const std::exception& error) {
   const ExitCode code = exit_code_of_current_exception();
   print_error(fmt::format("assay: {}\n", error.what()));
@@ -99,6 +113,7 @@ ExitCode run_command(int argc, const char* const* argv) {
 
 int run(int argc, const char* const* argv) {
   try {
+    make_paths_absolute();
     const ExitCode code = run_command(argc, argv);
     close_output();
     return static_cast<int>(code);

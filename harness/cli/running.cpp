@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 
 #include "harness/base/clock.h"
 #include "harness/base/text.h"
@@ -13,6 +15,7 @@
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/stop.h"
+#include "harness/store/place.h"
 
 namespace assay {
 namespace {
@@ -33,9 +36,26 @@ void check_instrument(const RunOptions& options, const Plan& plan, const std::st
   const bool any = std::any_of(suites.begin(), suites.end(),
                                [](const SuiteChoice& suite) { return suite.kind == kCountedKind; });
   if (any) return;
-  throw UserError(
-      fmt::format("--instrument callgrind: {} has no suite of kind {}, and only those can be counted",
-                  file, kCountedKind));
+  throw UserError(fmt::format(
+      "--instrument callgrind: {} has no suite of kind {}, and only those can be counted", file,
+      kCountedKind));
+}
+
+/// None yet for a new name: a plan that is refused leaves no file behind.
+std::optional<Store> open_if_there(const std::string& database) {
+  check_database_place(database);
+  std::error_code ignored;
+  if (!std::filesystem::exists(database, ignored)) return std::nullopt;
+  return Store::open(database);
+}
+
+void warn_of_shared_place(const std::string& database, Progress& progress) {
+  const std::string kind = shared_file_system(database);
+  if (kind.empty()) return;
+  progress.step(
+      fmt::format("note: {} lies on a network file system ({}), where locks between machines are "
+                  "not to be relied on; use it from one machine at a time, or choose a local disk",
+                  database, kind));
 }
 
 }  // namespace
@@ -47,14 +67,18 @@ RanExperiment run_experiment_file(const std::string& file, const std::string& da
   StderrProgress progress;
   const Catalogue catalogue = load_catalogue();
   const Experiment experiment = read_experiment(file, catalogue);
-  Store store = Store::open(database);
+  std::optional<Store> store = open_if_there(database);
+  warn_of_shared_place(database, progress);
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_calibration_texts(plan);
   check_instrument(options, plan, file);
+  if (!store) store.emplace(Store::open(database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
-  const RunSummary summary = run_plan(plan, catalogue, store, launcher, progress, options);
+  RunOptions stoppable = options;
+  stoppable.stop = handlers.stop();
+  const RunSummary summary = run_plan(plan, catalogue, *store, launcher, progress, stoppable);
   progress.step(summary_line(summary, monotonic_seconds() - start));
   return {experiment.name, summary.exit_code()};
 }

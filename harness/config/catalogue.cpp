@@ -43,7 +43,10 @@ MethodEntry method_from(const Json& document) {
     entry.requirements.push_back(
         {one.at("trait").get<std::string>(), one.at("op").get<std::string>(), one.at("value")});
   }
-  entry.needs_calibration = document.at("needs").at("calibration").get<bool>();
+  const Json& needs = document.at("needs");
+  entry.needs_calibration = needs.at("calibration").get<bool>();
+  entry.calibration_unless =
+      param_conditions_from_json(needs.value("calibration_unless", Json::array()));
   return entry;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/base/json.h"
+#include "harness/base/param_condition.h"
 #include "harness/base/params.h"
 #include "harness/protocol/protocol.h"
 
@@ -25,6 +26,10 @@ struct MethodEntry {
   std::vector<ParamSpec> params;
   std::vector<RequirementEntry> requirements;
   bool needs_calibration = false;
+  std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
+  [[nodiscard]] bool needs_calibration_for(const Json& chosen) const {
+    return needs_calibration && !any_holds(calibration_unless, chosen);
+  }
 };
 
 struct SuiteKindEntry {
@@ -58,7 +63,6 @@ struct ModelEntry {
   std::filesystem::path folder;  ///< empty until imported
 };
 
-/// hardware_profiles/<id>.toml
 /// What a machine must reach before anything is timed on it; 0: not asked.
 struct ProfileFloors {
   double gemm_gflops = 0;     ///< 1024^3 product in the profile's dtype with its threads
@@ -66,6 +70,7 @@ struct ProfileFloors {
   double max_load = 0;        ///< load average of the last minute before a session
 };
 
+/// hardware_profiles/<id>.toml
 struct ProfileEntry {
   std::string id, summary;
   std::string device = "cpu";

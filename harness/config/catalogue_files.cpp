@@ -54,7 +54,7 @@ void read_fetch(TableReader& split) {
   fetch->word("from", {"pypi", "hub"});
   if (!fetch->node().contains("from")) fetch->required_text("from");
   for (const char* key : {"package", "version", "sha256", "platform", "python", "abi", "file",
-                          "file_sha256", "layout", "repository", "config", "split"}) {
+                          "file_sha256", "layout", "repository", "config", "split", "revision"}) {
     fetch->text(key);
   }
   fetch->take("splits");

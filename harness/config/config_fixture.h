@@ -37,7 +37,8 @@ inline ParamSpec token_count(const std::string& name, int value) {
 }
 
 inline Json method_json(const std::string& name, const Json& params, bool calibration,
-                        const Json& requirements = Json::array()) {
+                        const Json& requirements = Json::array(),
+                        const Json& calibration_unless = Json::array()) {
   return {{"name", name},
           {"summary", name},
           {"citation", ""},
@@ -45,7 +46,7 @@ inline Json method_json(const std::string& name, const Json& params, bool calibr
           {"source_hash", "source-of-" + name},
           {"params", params},
           {"requires", requirements},
-          {"needs", {{"calibration", calibration}}}};
+          {"needs", {{"calibration", calibration}, {"calibration_unless", calibration_unless}}}};
 }
 
 inline Json kind_json(const std::string& name, const std::string& stage, const std::string& format,
@@ -69,7 +70,9 @@ inline Json worker_description() {
   methods.push_back(method_json("dense", Json::array(), false));
   methods.push_back(method_json("magnitude", params_json({sparsity, layers}), false));
   methods.push_back(method_json("tardis", Json::array(), false, ungated));
-  methods.push_back(method_json("wanda", params_json({sparsity, pattern}), true));
+  // This Wanda has a setting that looks at no data, as other methods do.
+  methods.push_back(method_json("wanda", params_json({sparsity, pattern}), true, Json::array(),
+                                Json::array({{{"pattern", "1:2"}}})));
   Json kinds = Json::array();
   kinds.push_back(kind_json(
       "token_ppl", "score", "stream",

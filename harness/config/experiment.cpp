@@ -9,13 +9,12 @@
 #include "harness/base/names.h"
 #include "harness/base/text.h"
 #include "harness/config/experiment_blocks.h"
+#include "harness/config/measure_block.h"
 #include "harness/config/report_blocks.h"
 #include "harness/config/toml_reader.h"
 
 namespace assay {
 namespace {
-
-constexpr std::int64_t kMostProcesses = 1000;
 
 void read_name(TableReader& reader, Experiment& experiment) {
   experiment.name = reader.required_text("name");
@@ -65,15 +64,6 @@ void read_header(TableReader& root, const Catalogue& catalogue, Experiment& expe
   header->finish(key_homes());
 }
 
-void read_measure(TableReader& root, Experiment& experiment) {
-  auto measure = root.table("measure", "[measure]");
-  if (!measure) return;
-  experiment.processes_per_arm = measure->integer("processes_per_arm", 1, kMostProcesses)
-                                     .value_or(experiment.processes_per_arm);
-  experiment.timeout_s = measure->positive_number("timeout_s").value_or(experiment.timeout_s);
-  measure->finish(key_homes());
-}
-
 void need_one(TableReader& root, const char* block) {
   if (!root.node().contains(block)) {
     root.problem({root.file(), 1, 1}, fmt::format("no [[{}]]; add at least one", block));
@@ -101,6 +91,8 @@ Json Experiment::resolved() const {
       {"methods", Json::array()},
       {"suites", Json::array()},
       {"measure", {{"processes_per_arm", processes_per_arm}, {"timeout_s", timeout_s}}}};
+  // As for reports below: what is not asked for has no key.
+  if (sampling.adapts()) document["measure"].update(sampling.to_json());
   for (const ModelChoice& model : models) {
     document["models"].push_back(
         {{"id", model.id}, {"weights", model.random_weights ? "random" : "checkpoint"}});

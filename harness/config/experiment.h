@@ -63,6 +63,16 @@ struct ReportChoice {
   [[nodiscard]] Json to_json() const;
 };
 
+/// How long timing goes on for a narrow interval. Each group of arms that are timed against each
+/// other has its own budget.
+struct Sampling {
+  double target_interval = 0;  ///< half width on the log scale, as a share; 0: a fixed number
+  double budget_s = 600;       ///< no further block is begun that would end after it
+  std::int64_t max_processes_per_arm = 40;
+  [[nodiscard]] bool adapts() const { return target_interval > 0; }
+  [[nodiscard]] Json to_json() const;
+};
+
 struct Experiment {
   std::string name, title;
   std::vector<std::uint64_t> seeds{0};
@@ -72,7 +82,8 @@ struct Experiment {
   std::vector<SuiteChoice> suites;
   std::vector<ReportChoice> reports;
   /// Limits of `[measure]`.
-  std::int64_t processes_per_arm = 3;
+  std::int64_t processes_per_arm = 3;  ///< the fewest, when sampling adapts
+  Sampling sampling;
   double timeout_s = 3600;
   /// Everything with defaults written out; stored, hashed, printed by `assay plan --resolved`.
   [[nodiscard]] Json resolved() const;

@@ -107,18 +107,30 @@ std::vector<CalibrationChoice> read_calibrations(TableReader& reader, const Cata
   return choices;
 }
 
-std::vector<std::optional<CalibrationChoice>> calibrations_of(TableReader& reader,
-                                                              const MethodEntry& method,
-                                                              const Catalogue& catalogue) {
-  if (method.needs_calibration) {
+using Calibrations = std::vector<std::optional<CalibrationChoice>>;
+
+/// `any`: whether one of the block's settings needs the data.
+Calibrations calibrations_of(TableReader& reader, const MethodEntry& method, bool any,
+                             const Catalogue& catalogue) {
+  if (any) {
     const std::vector<CalibrationChoice> choices = read_calibrations(reader, catalogue);
     return {choices.begin(), choices.end()};
   }
   if (const toml::node* node = reader.node().get("calibration")) {
     reader.take("calibration");
-    reader.problem(place_of(reader.file(), node->source()),
-                   fmt::format("{} uses no calibration data; remove the key", reader.what()));
+    const std::string when =
+        method.needs_calibration ? " with " + any_text(method.calibration_unless) : "";
+    reader.problem(
+        place_of(reader.file(), node->source()),
+        fmt::format("{} uses no calibration data{}; remove the key", reader.what(), when));
   }
+  return {};
+}
+
+/// One setting's calibrations: each of the block's, or none where it does not look at them.
+Calibrations calibrations_for(const Json& params, const MethodEntry& method,
+                              const Calibrations& of_block) {
+  if (method.needs_calibration_for(params)) return of_block;
   return {std::nullopt};
 }
 
@@ -131,6 +143,9 @@ const KeyHomes& key_homes() {
                                   {"profiles", "[experiment]"},
                                   {"processes_per_arm", "[measure]"},
                                   {"timeout_s", "[measure]"},
+                                  {"target_interval", "[measure]"},
+                                  {"budget_s", "[measure]"},
+                                  {"max_processes_per_arm", "[measure]"},
                                   {"weights", "[[model]]"},
                                   {"calibration", "[[method]]"},
                                   {"group_by", "[[report]]"},
@@ -167,12 +182,16 @@ std::vector<MethodChoice> read_methods(std::vector<TableReader> blocks,
         [&catalogue](const std::string& id) -> const MethodEntry& { return catalogue.method(id); });
     if (method == nullptr) continue;
     const std::vector<Axis> axes = read_axes(reader, method->params);
-    const auto calibrations = calibrations_of(reader, *method, catalogue);
+    std::vector<Json> settings;
+    for (const Json& given : multiply(axes)) settings.push_back(written_out(method->params, given));
+    const bool any = std::any_of(settings.begin(), settings.end(), [&](const Json& params) {
+      return method->needs_calibration_for(params);
+    });
+    const Calibrations calibrations = calibrations_of(reader, *method, any, catalogue);
     reader.finish(key_homes());
-    for (const Json& given : multiply(axes)) {
-      for (const auto& calibration : calibrations) {
-        MethodChoice choice{method->name, written_out(method->params, given), calibration,
-                            reader.place()};
+    for (const Json& params : settings) {
+      for (const auto& calibration : calibrations_for(params, *method, calibrations)) {
+        MethodChoice choice{method->name, params, calibration, reader.place()};
         const Json identity = {{"method", choice.id},
                                {"params", choice.params},
                                {"calibration", calibration ? calibration->to_json() : Json()}};

@@ -109,6 +109,25 @@ TEST_F(ExperimentTest, CalibrationOfAMethodWithoutIsRefused) {
             "x.toml:14:15: method 'magnitude' uses no calibration data; remove the key");
 }
 
+TEST_F(ExperimentTest, ASettingThatLooksAtNoDataGetsNone) {
+  const Experiment experiment = read(
+      "[[method]]\nid = \"wanda\"\npattern = [\"2:4\", \"1:2\"]\n"
+      "calibration = { samples = [8, 16] }\n");
+  ASSERT_EQ(experiment.methods.size(), 1U + 2 + 1) << "calibrations do not multiply what has none";
+  EXPECT_EQ(experiment.methods[1].calibration->samples, 8);
+  EXPECT_EQ(experiment.methods[2].calibration->samples, 16);
+  EXPECT_EQ(experiment.methods[3].params.at("pattern"), "1:2");
+  EXPECT_FALSE(experiment.methods[3].calibration);
+  EXPECT_FALSE(read("[[method]]\nid = \"wanda\"\npattern = \"1:2\"\n").methods[1].calibration);
+}
+
+TEST_F(ExperimentTest, CalibrationForSuchASettingAloneIsRefused) {
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\npattern = \"1:2\"\n"
+                     "calibration = { samples = 8 }\n"),
+            "x.toml:15:15: method 'wanda' uses no calibration data with pattern = '1:2'; remove "
+            "the key");
+}
+
 TEST_F(ExperimentTest, RepeatedCombinationsAreNamed) {
   EXPECT_THAT(problems("[[method]]\nid = \"magnitude\"\n\n[[method]]\nid = \"magnitude\"\n"
                        "sparsity = [0.3, 0.5]\n"),
@@ -178,6 +197,39 @@ TEST_F(ExperimentTest, TheDocumentedExampleIsValid) {
   EXPECT_EQ(experiment.suites.size(), 1U + 2);
   EXPECT_TRUE(experiment.suites[0].limited);
   EXPECT_EQ(experiment.processes_per_arm, 5);
+}
+
+TEST_F(ExperimentTest, ATargetAsksForWholeBlocksAndHasABudget) {
+  const Experiment experiment = read("[measure]\ntarget_interval = \"2.5 %\"\n");
+  EXPECT_TRUE(experiment.sampling.adapts());
+  EXPECT_DOUBLE_EQ(experiment.sampling.target_interval, 0.025);
+  EXPECT_EQ(experiment.processes_per_arm, 4);
+  EXPECT_EQ(experiment.resolved().at("measure"), (Json{{"processes_per_arm", 4},
+                                                       {"timeout_s", 3600.0},
+                                                       {"target_interval", 0.025},
+                                                       {"budget_s", 600.0},
+                                                       {"max_processes_per_arm", 40}}));
+  const Experiment more =
+      read("[measure]\nprocesses_per_arm = 51\ntarget_interval = \"100%\"\nbudget_s = 5\n");
+  EXPECT_EQ(more.processes_per_arm, 52);
+  EXPECT_EQ(more.sampling.max_processes_per_arm, 52);
+  EXPECT_DOUBLE_EQ(more.sampling.budget_s, 5);
+  EXPECT_FALSE(read("").resolved().at("measure").contains("target_interval"));
+}
+
+TEST_F(ExperimentTest, ATargetThatMeansNothingIsRefused) {
+  for (const char* target : {"0 %", "5", "-5 %", "101 %", "five %", "5 % of 3"}) {
+    EXPECT_THAT(problems(std::string("[measure]\ntarget_interval = \"") + target + "\"\n"),
+                HasSubstr("give a share above 0 % and up to 100 %, such as \"5 %\""))
+        << target;
+  }
+  EXPECT_THAT(problems("[measure]\ntarget_interval = \"5 %\"\nmax_processes_per_arm = 7\n"),
+              HasSubstr("max_processes_per_arm = 7 is not allowed; give an even number"));
+  EXPECT_THAT(problems("[measure]\nprocesses_per_arm = 9\ntarget_interval = \"5 %\"\n"
+                       "max_processes_per_arm = 8\n"),
+              HasSubstr("at least processes_per_arm (here 10)"));
+  EXPECT_THAT(problems("[measure]\nbudget_s = 60\n"),
+              HasSubstr("budget_s limits how long target_interval is pursued, and there is none"));
 }
 
 TEST_F(ExperimentTest, ImpossibleRangesAreRefused) {

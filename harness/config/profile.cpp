@@ -3,40 +3,17 @@
 #include "harness/config/profile.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <set>
 
 #include "harness/base/errors.h"
+#include "harness/measure/affinity.h"
+#include "harness/measure/cpu_quota.h"
+#include "harness/measure/proc_file.h"
 
 namespace assay {
 namespace {
-
-std::set<int> allowed_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::set<int> cores;
-  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &set)) cores.insert(core);
-  }
-  return cores;
-}
-
-// Value of the first line "KEY : VALUE" of a file of /proc; "" when there is none.
-std::string proc_value(const std::filesystem::path& path, const std::string& key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(':');
-    if (!line.starts_with(key) || colon == std::string::npos) continue;
-    const std::size_t start = line.find_first_not_of(" \t", colon + 1);
-    return start == std::string::npos ? "" : line.substr(start);
-  }
-  return "";
-}
 
 Json graphics_cards() {
   Json names = Json::array();
@@ -50,20 +27,31 @@ Json graphics_cards() {
 
 }  // namespace
 
-int threads_on_this_machine(const ProfileEntry& profile) {
+std::vector<int> used_cores(const ProfileEntry& profile) {
+  return profile.cores.empty() ? allowed_cores() : profile.cores;
+}
+
+int threads_on_this_machine(const ProfileEntry& profile, const MachineFiles& files) {
   if (profile.threads > 0) return profile.threads;
-  if (!profile.cores.empty()) return static_cast<int>(profile.cores.size());
-  return std::max(1, static_cast<int>(allowed_cores().size()));
+  const int cores = std::max(1, static_cast<int>(used_cores(profile).size()));
+  const auto quota = cpu_quota(files);
+  return quota ? std::min(cores, whole_cores(*quota)) : cores;
+}
+
+std::optional<double> binding_quota(const ProfileEntry& profile, const MachineFiles& files) {
+  const auto quota = cpu_quota(files);
+  if (!quota || threads_on_this_machine(profile, files) <= quota->cores) return std::nullopt;
+  return quota->cores;
 }
 
 void check_profile_fits(const ProfileEntry& profile) {
-  const std::set<int> allowed = allowed_cores();
+  const std::vector<int> allowed = allowed_cores();
   for (const int core : profile.cores) {
-    if (!allowed.contains(core)) {
+    if (std::find(allowed.begin(), allowed.end(), core) == allowed.end()) {
       throw MachineError(fmt::format(
           "profile '{}' pins to core {}, but this machine lets assay use only {} cores (highest: "
           "{}); choose another profile or change `cores`",
-          profile.id, core, allowed.size(), allowed.empty() ? -1 : *allowed.rbegin()));
+          profile.id, core, allowed.size(), allowed.empty() ? -1 : allowed.back()));
     }
   }
   const auto cores = static_cast<int>(allowed.size());
@@ -82,6 +70,8 @@ Json ProfileEntry::fingerprint() const {
                    {"cores", cores},
                    {"memory_limit_bytes", memory_limit_bytes},
                    {"cpu", proc_value("/proc/cpuinfo", "model name")}};
+  // More threads than the quota lets run at once wait for each other: another measurement.
+  if (const auto quota = binding_quota(*this)) document["cpu_quota"] = *quota;
   if (device != "cpu") document["graphics_cards"] = graphics_cards();
   return document;
 }

@@ -1,13 +1,23 @@
 #pragma once
 // What a hardware profile means on this machine.
 
+#include <optional>
+#include <vector>
+
 #include "harness/config/catalogue.h"
+#include "harness/measure/machine_files.h"
 
 namespace assay {
 
-/// Threads of a run: as the profile says, else one for each pinned core, else one for each core
-/// that this process may use.
-int threads_on_this_machine(const ProfileEntry& profile);
+/// The pinned cores, else those that this process may use.
+std::vector<int> used_cores(const ProfileEntry& profile);
+
+/// Threads of a run: as the profile says, else one for each used core, but no more than the quota
+/// of this process's control groups lets run at once.
+int threads_on_this_machine(const ProfileEntry& profile, const MachineFiles& files = {});
+
+/// The quota, in cores, when it is below the profile's threads: they wait for each other then.
+std::optional<double> binding_quota(const ProfileEntry& profile, const MachineFiles& files = {});
 
 /// Throws MachineError when the profile asks for cores or threads that are not there. Called for
 /// the profiles that an experiment uses; reading a profile for another machine is no error.

@@ -9,150 +9,13 @@
 #include <utility>
 
 #include "harness/base/text.h"
-#include "harness/judge/instruments.h"
-#include "harness/judge/items.h"
+#include "harness/judge/gate.h"
 #include "harness/judge/match.h"
 #include "harness/judge/times.h"
-#include "harness/judge/values.h"
-#include "harness/protocol/common_metrics.h"
 #include "harness/stats/multiplicity.h"
 
 namespace assay {
 namespace {
-
-/// Process medians, each over the processes that measured anything.
-std::vector<double> medians_of(const MetricRecord& metric) {
-  std::vector<double> medians;
-  for (const ProcessSamples& process : metric.processes) {
-    if (!process.values.empty()) medians.push_back(median(process.values));
-  }
-  return medians;
-}
-
-bool clean(const MetricRecord& metric) {
-  for (const ProcessSamples& process : metric.processes) {
-    for (const double value : process.values) {
-      if (value != value) return false;
-    }
-  }
-  return true;
-}
-
-/// A throughput beside raw times of the same cell says the same thing with less.
-bool derived(const MetricRecord& metric, const CellRecord& cell) {
-  const bool timed = std::any_of(cell.metrics.begin(), cell.metrics.end(),
-                                 [](const MetricRecord& m) { return !m.processes.empty(); });
-  return timed && metric.processes.empty() && metric.def.unit.ends_with("/s");
-}
-
-bool wanted(const MetricRecord& metric, const CellRecord& cell, const Rules& rules) {
-  const std::string& tag = metric.def.tag;
-  if (metric.def.direction == 0) return false;
-  if (rules.metrics.empty()) {
-    return !of_one_process(tag) && !tag.starts_with("acc/") && tag != kInstructionsTag &&
-           !derived(metric, cell);
-  }
-  return std::any_of(rules.metrics.begin(), rules.metrics.end(), [&](const std::string& glob) {
-    return ::fnmatch(glob.c_str(), tag.c_str(), 0) == 0;
-  });
-}
-
-const MetricRecord* find_metric(const CellRecord& cell, const std::string& tag) {
-  const auto found = std::find_if(cell.metrics.begin(), cell.metrics.end(),
-                                  [&](const MetricRecord& m) { return m.def.tag == tag; });
-  return found == cell.metrics.end() ? nullptr : &*found;
-}
-
-Judgement start(const MetricDef& def) {
-  Judgement judgement;
-  judgement.metric = def.tag;
-  judgement.unit = def.unit;
-  judgement.convention = def.convention;
-  judgement.direction = def.direction;
-  return judgement;
-}
-
-bool same_session(const CellRecord& a, const CellRecord& b) {
-  return !a.session.empty() && a.session == b.session;
-}
-
-/// Medians of the twin, when each process of the cell has a neighbour there.
-std::vector<double> twin_medians(const CellRecord& cell, const CellRecord* twin,
-                                 const MetricRecord& metric) {
-  if (twin == nullptr || twin->cell_key == cell.cell_key) return {};
-  const MetricRecord* same = find_metric(*twin, metric.def.tag);
-  if (same == nullptr || same->processes.size() != metric.processes.size() || !clean(*same)) {
-    return {};
-  }
-  return medians_of(*same);
-}
-
-void judge_samples(Judgement& judgement, const CellRecord& cell_a, const MetricRecord& a,
-                   const CellRecord& cell_b, const MetricRecord& b, const Rules& rules,
-                   const Twins& twins) {
-  if (!clean(a) || !clean(b)) {
-    because(judgement, "bad_samples", "samples hold NaN");
-    return;
-  }
-  const std::vector<double> left = medians_of(a);
-  const std::vector<double> right = medians_of(b);
-  const bool together = same_session(cell_a, cell_b);
-  const std::vector<double> twin_left = twin_medians(cell_a, twins.a, a);
-  const std::vector<double> twin_right = twin_medians(cell_b, twins.b, b);
-  if (!together && rules.relative_to_twins && !twin_left.empty() && !twin_right.empty()) {
-    judge_relative_times(judgement, {left, twin_left}, {right, twin_right}, judgement.direction,
-                         rules);
-    return;
-  }
-  judge_times(judgement, left, right, together && left.size() == right.size(), judgement.direction,
-              rules);
-}
-
-/// Both sides have the metric, with one convention.
-void judge_metric(Judgement& judgement, const CellRecord& cell_a, const MetricRecord& a,
-                  const CellRecord& cell_b, const MetricRecord& b, const Rules& rules,
-                  const Twins& twins) {
-  judgement.a = a.summary.value;
-  judgement.b = b.summary.value;
-  if (!a.summary.value || !b.summary.value) {
-    const MetricRecord& lacking = a.summary.value ? b : a;
-    because(
-        judgement, "no_value",
-        fmt::format("{}: {}", a.summary.value ? "candidate" : "base", lacking.summary.null_reason));
-    return;
-  }
-  const auto scale = scale_of(a, cell_a.items);
-  if (!a.processes.empty() && !b.processes.empty()) {
-    judge_samples(judgement, cell_a, a, cell_b, b, rules, twins);
-  } else if (scale && scale == scale_of(b, cell_b.items)) {
-    judge_items(judgement, pair_items(cell_a.items, cell_b.items, *scale), *scale,
-                judgement.direction, rules);
-    if (scale == ItemScale::kCorrect && judgement.effect) {
-      judgement.flips = flips_of(cell_a.items, cell_b.items);
-    }
-  } else {
-    judge_values(judgement, a, b, rules);
-  }
-}
-
-Judgement judge_tag(const std::string& tag, const CellRecord& cell_a, const CellRecord& cell_b,
-                    const Rules& rules, const Twins& twins) {
-  const MetricRecord* a = find_metric(cell_a, tag);
-  const MetricRecord* b = find_metric(cell_b, tag);
-  Judgement judgement = start((a != nullptr ? a : b)->def);
-  if (a == nullptr) return because(judgement, "missing_base", "the base has no such metric");
-  if (b == nullptr) {
-    return because(judgement, "missing_candidate", "the candidate has no such metric");
-  }
-  if (a->def.convention != b->def.convention || a->def.unit != b->def.unit ||
-      a->def.direction != b->def.direction) {
-    return because(judgement, "convention_differs",
-                   fmt::format("base: '{}' [{}], candidate: '{}' [{}]", a->def.convention,
-                               a->def.unit, b->def.convention, b->def.unit));
-  }
-  judge_metric(judgement, cell_a, *a, cell_b, *b, rules, twins);
-  return judgement;
-}
 
 /// Method and suite names, with their parameters where one name has several.
 class Names {
@@ -192,6 +55,7 @@ ComparedRow row_of(const CellPair& pair, const Names& names) {
   }
   row.profile = cell.profile;
   row.cell_key = cell.cell_key;
+  row.remarks = side_remarks(pair.a, pair.b);
   row.limited = cell.limited || (pair.a != nullptr && pair.a->limited);
   return row;
 }
@@ -217,9 +81,11 @@ bool both_unmet(const CellPair& pair) {
          pair.b->status == "UNMET";
 }
 
-/// Neither side could give a value (no meter, too few tokens): nothing to compare, nothing lost.
-bool without_value(const Judgement& judgement) {
-  return has_reason(judgement, "no_value") && !judgement.a && !judgement.b;
+/// What the base lacks cannot have got worse (no meter then, too few tokens, a metric that is new):
+/// there is nothing to compare and nothing lost, unless somebody asked for this metric.
+bool nothing_lost(const Judgement& judgement, const Rules& rules) {
+  const bool lacking = has_reason(judgement, "missing_base") || has_reason(judgement, "no_value");
+  return lacking && !judgement.a && (rules.metrics.empty() || !judgement.b);
 }
 
 /// The dense cell that was timed next to this one.
@@ -243,7 +109,7 @@ void add_rows(const CellPair& pair, const Twins& twins, const Names& names,
   }
   for (Judgement& judgement : judge_cell(*pair.a, *pair.b, comparison.rules, twins)) {
     row.judgement = std::move(judgement);
-    row.counts = !without_value(row.judgement);
+    row.counts = !nothing_lost(row.judgement, comparison.rules);
     comparison.rows.push_back(row);
   }
 }
@@ -288,26 +154,21 @@ const ComparedRow* same_row(const Comparison& comparison, const ComparedRow& wan
   return found == comparison.rows.end() ? nullptr : &*found;
 }
 
-}  // namespace
-
-std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules,
-                                  const Twins& twins) {
-  std::vector<std::string> tags;
-  for (const CellRecord* cell : {&a, &b}) {
-    for (const MetricRecord& metric : cell->metrics) {
-      const bool known = std::find(tags.begin(), tags.end(), metric.def.tag) != tags.end();
-      if (!known && wanted(metric, *cell, rules)) tags.push_back(metric.def.tag);
-    }
+/// `alone`: the row by the second round, `together`: by both.
+void judge_again(ComparedRow& row, const ComparedRow* alone, const ComparedRow* together) {
+  const bool was_worse = row.judgement.verdict == Verdict::kWorse;
+  const bool measured = alone != nullptr && together != nullptr && alone->judgement.effect;
+  if (measured && (was_worse || together->judgement.verdict == Verdict::kWorse)) {
+    row.judgement = confirmed(row.judgement, alone->judgement, together->judgement);
+  } else if (measured) {
+    row.judgement = together->judgement;
+  } else if (was_worse) {
+    row.judgement.verdict = Verdict::kAmbiguous;
+    because(row.judgement, "confirmation_failed", "the second round could not be measured");
   }
-  std::vector<Judgement> judgements;
-  for (const std::string& tag : tags) judgements.push_back(judge_tag(tag, a, b, rules, twins));
-  const bool counted =
-      find_metric(a, kInstructionsTag) != nullptr && find_metric(b, kInstructionsTag) != nullptr;
-  if (counted) {
-    hold_against_count(judgements, [&] { return judge_tag(kInstructionsTag, a, b, rules, twins); });
-  }
-  return judgements;
 }
+
+}  // namespace
 
 Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<CellRecord>& b,
                          const Rules& rules, const CompareOptions& options) {
@@ -350,21 +211,18 @@ bool wants_confirmation(const ComparedRow& row) {
          !row.judgement.confirmed;
 }
 
+bool wants_second_round(const ComparedRow& row) {
+  const bool undecided = row.judgement.verdict == Verdict::kAmbiguous && row.judgement.timed;
+  return wants_confirmation(row) || undecided;
+}
+
 Comparison confirm(const Comparison& comparison, const std::vector<CellRecord>& a,
                    const std::vector<CellRecord>& first, const std::vector<CellRecord>& second) {
   const Comparison alone = compare_cells(a, second, comparison.rules);
   const Comparison together = compare_cells(a, both_rounds(first, second), comparison.rules);
   Comparison result = comparison;
   for (ComparedRow& row : result.rows) {
-    if (!wants_confirmation(row)) continue;
-    const ComparedRow* again = same_row(alone, row);
-    const ComparedRow* both = same_row(together, row);
-    if (again == nullptr || both == nullptr || !again->judgement.effect) {
-      row.judgement.verdict = Verdict::kAmbiguous;
-      because(row.judgement, "confirmation_failed", "the second round could not be measured");
-      continue;
-    }
-    row.judgement = confirmed(row.judgement, again->judgement, both->judgement);
+    if (wants_second_round(row)) judge_again(row, same_row(alone, row), same_row(together, row));
   }
   correct_for_many(result);
   return result;
@@ -388,10 +246,11 @@ ExitCode exit_code_of(const Comparison& comparison, bool allow_ambiguous) {
   const bool any = std::any_of(comparison.rows.begin(), comparison.rows.end(),
                                [](const ComparedRow& row) { return row.counts; });
   if (!any || count_of(comparison, Verdict::kNotMeasured) > 0) return ExitCode::kNotMeasured;
-  if (count_of(comparison, Verdict::kAmbiguous) > 0 && !allow_ambiguous) {
-    return ExitCode::kAmbiguous;
-  }
-  return ExitCode::kOk;
+  const bool undecided =
+      std::any_of(comparison.rows.begin(), comparison.rows.end(), [](const ComparedRow& row) {
+        return row.counts && row.waived.empty() && hints_at_loss(row.judgement);
+      });
+  return undecided && !allow_ambiguous ? ExitCode::kAmbiguous : ExitCode::kOk;
 }
 
 }  // namespace assay

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "harness/base/errors.h"
+#include "harness/judge/judge_cell.h"
+#include "harness/judge/side_remarks.h"
 #include "harness/judge/verdict.h"
 #include "harness/store/records.h"
 
@@ -17,6 +19,7 @@ struct ComparedRow {
   /// False: both sides are UNMET, or neither has a value; nothing was to be measured.
   bool counts = true;
   std::string waived;  ///< why its verdict does not decide the exit code; usually empty
+  std::vector<SideRemark> remarks = {};  ///< of both cells: they touch every metric
   Judgement judgement;
   /// "suite/method/metric", what a waiver names; the metric is "-" for a cell as a whole.
   [[nodiscard]] std::string name() const;
@@ -44,17 +47,6 @@ struct CompareOptions {
 Comparison compare_cells(const std::vector<CellRecord>& a, const std::vector<CellRecord>& b,
                          const Rules& rules, const CompareOptions& options = {});
 
-/// Dense twins that two cells were timed next to, each in its own session; nullptr without one.
-struct Twins {
-  const CellRecord* a = nullptr;
-  const CellRecord* b = nullptr;
-};
-
-/// Metrics of two cells that both are OK and answer the same question. With twins, times of
-/// different sessions are compared relative to them when the rules ask for that.
-std::vector<Judgement> judge_cell(const CellRecord& a, const CellRecord& b, const Rules& rules,
-                                  const Twins& twins = {});
-
 /// Marks the rows that the waivers name. Their verdicts stay as they are and are shown with the
 /// reason; they decide no exit code. Throws UserError for a waiver that names no row: it is stale.
 void waive(Comparison& comparison, const std::vector<Waiver>& waivers);
@@ -62,8 +54,13 @@ void waive(Comparison& comparison, const std::vector<Waiver>& waivers);
 /// True when a row measured in processes is worse: what fresh processes should confirm.
 bool wants_confirmation(const ComparedRow& row);
 
+/// True also when it is ambiguous: twice the processes may decide it.
+bool wants_second_round(const ComparedRow& row);
+
 /// Judges again with a second round of the candidate's timed cells (`second`, the same plan as
-/// `first`); see `confirmed` of times.h. Rows that did not want it stay as they are.
+/// `first`): what was worse, or is with both rounds, needs the second one to agree (`confirmed` of
+/// times.h); what was ambiguous is what both rounds together say. Rows that did not want it stay as
+/// they are.
 Comparison confirm(const Comparison& comparison, const std::vector<CellRecord>& a,
                    const std::vector<CellRecord>& first, const std::vector<CellRecord>& second);
 

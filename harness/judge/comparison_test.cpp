@@ -120,6 +120,50 @@ TEST(Comparison, WithoutAMeterOnEitherSideNothingIsLost) {
   EXPECT_EQ(exit_code_of(comparison, false), ExitCode::kOk);
 }
 
+TEST(Comparison, WhatTheBaseLacksCannotHaveGotWorse) {
+  const Cells base{timed_cell("dense", arms(1).a)};
+  Cells candidate{timed_cell("dense", arms(1).b)};
+  candidate[0].metrics.push_back(value_metric("model/resident_bytes", 5, "B"));
+  EXPECT_EQ(exit_code_of(compare_cells(base, candidate, {}), false), ExitCode::kOk);
+  EXPECT_EQ(exit_code_of(compare_cells(candidate, base, {}), false), ExitCode::kNotMeasured)
+      << "what only the base has is lost";
+  Rules named;
+  named.metrics = {"model/*"};
+  EXPECT_EQ(exit_code_of(compare_cells(base, candidate, named), false), ExitCode::kNotMeasured);
+}
+
+TEST(Comparison, ASideAgainstItselfIsTheSameWhateverItHolds) {
+  Cells cells{timed_cell("dense", {1e-3}), scored_cell("dense", {true}), make_record("dense", "x")};
+  MetricRecord wide = value_metric("score", 1);
+  wide.def.basis = Basis::kUndeclared;
+  wide.summary.n = 2;
+  wide.summary.lo = -5;
+  wide.summary.hi = 7;
+  MetricRecord once = value_metric("fit/seconds", 3, "s");
+  cells[2].metrics = {wide, once, value_metric("model/host_bytes", 0, "B")};
+  cells.push_back(timed_cell("wanda", {1e-3, 9e-3}));
+  Rules rules;
+  rules.metrics = {"*"};
+  for (const Rules& asked : {Rules{}, rules}) {
+    const Comparison comparison = compare_cells(cells, cells, asked);
+    EXPECT_EQ(count_of(comparison, Verdict::kSame), comparison.rows.size());
+    EXPECT_EQ(exit_code_of(comparison, false), ExitCode::kOk);
+  }
+}
+
+TEST(Comparison, NotWorseIsNoReasonToStop) {
+  // Between 15 % better and 5 % worse where 10 % are allowed.
+  std::vector<double> before, after;
+  for (int i = 0; i < 12; ++i) {
+    before.push_back(1e-3);
+    after.push_back(1e-3 * (i % 2 == 0 ? 0.85 : 1.05));
+  }
+  const Comparison comparison =
+      compare_cells({timed_cell("dense", before)}, {timed_cell("dense", after)}, {});
+  EXPECT_EQ(only(comparison).verdict, Verdict::kNotWorse);
+  EXPECT_EQ(exit_code_of(comparison, false), ExitCode::kOk);
+}
+
 TEST(Comparison, MetricsAreChosen) {
   CellRecord cell = timed_cell("dense", arms(1).a);
   cell.metrics.push_back(value_metric("model/resident_bytes", 5, "B"));
@@ -168,6 +212,31 @@ TEST(Comparison, ConfirmationKeepsWhatFreshProcessesSayToo) {
   failed[0].status = "CRASHED";
   failed[0].metrics.clear();
   EXPECT_EQ(only(confirm(comparison, base, first, failed)).verdict, Verdict::kAmbiguous);
+}
+
+TEST(Comparison, WhatIsAmbiguousIsDecidedByBothRounds) {
+  const auto few = [](const std::vector<double>& values) {
+    return std::vector<double>(values.begin(), values.begin() + 3);
+  };
+  const Cells base{timed_cell("dense", arms(1).a, "old")};
+  const Cells noisy{timed_cell("dense", {0.6e-3, 1e-3, 1.7e-3}, "new")};
+  const Comparison comparison = compare_cells(base, noisy, {});
+  ASSERT_EQ(only(comparison).verdict, Verdict::kAmbiguous);
+  EXPECT_FALSE(wants_confirmation(comparison.rows[0]));
+  EXPECT_TRUE(wants_second_round(comparison.rows[0]));
+  const Cells quiet{timed_cell("dense", arms(1, 9).b, "again")};
+  EXPECT_EQ(only(confirm(comparison, base, noisy, quiet)).n_b, 15U);
+  EXPECT_NE(only(confirm(comparison, base, noisy, quiet)).verdict, Verdict::kAmbiguous);
+  const Cells slow{timed_cell("dense", arms(1.5, 9).b, "again")};
+  const Cells doubtful{timed_cell("dense", {0.95e-3, 1.9e-3, 1.5e-3}, "new")};
+  const Comparison at_first = compare_cells(base, doubtful, {});
+  ASSERT_EQ(only(at_first).verdict, Verdict::kAmbiguous);
+  const Judgement worse = only(confirm(at_first, base, doubtful, slow));
+  EXPECT_EQ(worse.verdict, Verdict::kWorse);
+  EXPECT_TRUE(worse.confirmed);
+  const Cells base_few{timed_cell("dense", few(arms(1).a), "old")};
+  EXPECT_EQ(only(confirm(compare_cells(base_few, noisy, {}), base_few, noisy, noisy)).n_b, 3U)
+      << "the same attempt again is no second round";
 }
 
 /// Dense and a method of one session, all times `machine_now` as long.

@@ -7,6 +7,8 @@
 #include <map>
 #include <utility>
 
+#include "harness/judge/identical.h"
+#include "harness/protocol/item_value.h"
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/mcnemar.h"
 #include "harness/stats/permutation.h"
@@ -15,25 +17,29 @@
 namespace assay {
 namespace {
 
-std::optional<double> value_of(const ItemScore& item, ItemScale scale) {
-  if (scale == ItemScale::kDivergence) return item.kld;
-  if (scale == ItemScale::kCorrect) {
-    return item.correct ? std::optional<double>(*item.correct ? 1 : 0) : std::nullopt;
-  }
-  if (!item.nll || item.tokens < 1) return std::nullopt;
-  return *item.nll / static_cast<double>(item.tokens);
-}
-
-double metric_of(std::span<const double> values, ItemScale scale) {
-  return scale == ItemScale::kPerplexity ? std::exp(mean(values)) : mean(values);
-}
-
 bool finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
-void judge_correct(Judgement& judgement, const ItemPairs& pairs, int direction,
-                   const Rules& rules) {
+bool all_of_both(const ItemPairs& pairs, bool (*fits)(double)) {
+  return std::all_of(pairs.a.begin(), pairs.a.end(), fits) &&
+         std::all_of(pairs.b.begin(), pairs.b.end(), fits);
+}
+
+std::vector<double> differences_of(const ItemPairs& pairs) {
+  std::vector<double> differences;
+  std::transform(pairs.b.begin(), pairs.b.end(), pairs.a.begin(), std::back_inserter(differences),
+                 [](double b, double a) { return b - a; });
+  return differences;
+}
+
+TestResult flip_test(const ItemPairs& pairs, const Rules& rules) {
+  PermutationLimits limits;
+  limits.seed = rules.seed;
+  return sign_flip_test(differences_of(pairs), Alternative::kTwoSided, limits);
+}
+
+TestResult mcnemar_test(Judgement& judgement, const ItemPairs& pairs) {
   std::int64_t lost = 0;
   std::int64_t won = 0;
   for (std::size_t i = 0; i < pairs.a.size(); ++i) {
@@ -41,79 +47,130 @@ void judge_correct(Judgement& judgement, const ItemPairs& pairs, int direction,
     won += pairs.b[i] > pairs.a[i] ? 1 : 0;
   }
   const McNemar test = mcnemar(lost, won);
-  const Estimate estimate = paired_difference(pairs.b, pairs.a);
-  judgement.difference = true;
-  judgement.effect = estimate.value;
-  judgement.interval = estimate.interval;
-  judgement.interval_method = "student_t_items";
-  judgement.threshold = rules.points_threshold;
-  judgement.mde =
-      minimum_detectable_effect(estimate.std_error * std::sqrt(static_cast<double>(estimate.n)),
-                                pairs.a.size(), rules.alpha_items / 2);
+  judgement.p_mid = test.mid_p;
   TestResult result;
   result.statistic = static_cast<double>(lost - won);
   result.p = test.exact;
   result.variant = "mcnemar_exact";
   result.n = static_cast<std::size_t>(lost + won);
-  judgement.test = result;
-  judgement.p_mid = test.mid_p;
-  const double sign = direction > 0 ? -1 : 1;
-  const double one = sign * estimate.interval.lo;
-  const double other = sign * estimate.interval.hi;
-  decide(judgement, {.cost = sign * estimate.value,
-                     .lo = std::min(one, other),
-                     .hi = std::max(one, other),
-                     .p_worse = test.exact,
-                     .p_better = test.exact,
-                     .limit = rules.points_threshold,
-                     .limit_better = rules.points_threshold,
-                     .margin = rules.points_threshold,
-                     .margin_better = rules.points_threshold,
+  return result;
+}
+
+/// A cost and its interval against limits on both sides, the judgement's test deciding.
+void decide_by_test(Judgement& judgement, double cost, Interval interval, double limit,
+                    double limit_better, const Rules& rules) {
+  if (interval.lo > interval.hi) std::swap(interval.lo, interval.hi);
+  judgement.threshold = limit;
+  decide(judgement, {.cost = cost,
+                     .lo = interval.lo,
+                     .hi = interval.hi,
+                     .p_worse = judgement.test->p,
+                     .p_better = judgement.test->p,
+                     .limit = limit,
+                     .limit_better = limit_better,
+                     .margin = limit,
+                     .margin_better = limit_better,
                      .alpha = rules.alpha_items});
 }
 
-/// Perplexities: differences of log-likelihoods. Divergences: differences of the values themselves.
-void judge_ratio(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, int direction,
+double detectable(const Estimate& difference, const Rules& rules) {
+  const auto n = static_cast<std::size_t>(difference.n);
+  return minimum_detectable_effect(
+      difference.std_error * std::sqrt(static_cast<double>(difference.n)), n,
+      rules.alpha_items / 2);
+}
+
+void judge_share(Judgement& judgement, const ItemPairs& pairs, int direction, const Rules& rules) {
+  const bool answers = all_of_both(pairs, [](double v) { return v == 0 || v == 1; });
+  judgement.test = answers ? mcnemar_test(judgement, pairs) : flip_test(pairs, rules);
+  const Estimate estimate = paired_difference(pairs.b, pairs.a);
+  judgement.difference = true;
+  judgement.effect = estimate.value;
+  judgement.interval = estimate.interval;
+  judgement.interval_method = "student_t_items";
+  judgement.mde = detectable(estimate, rules);
+  const double sign = direction > 0 ? -1 : 1;
+  decide_by_test(judgement, sign * estimate.value,
+                 {sign * estimate.interval.lo, sign * estimate.interval.hi}, rules.points_threshold,
+                 rules.points_threshold, rules);
+}
+
+/// The ratio of candidate to base, as more or less cost.
+void decide_ratio(Judgement& judgement, int direction, const Rules& rules) {
+  const auto cost = [&](double ratio) { return (direction > 0 ? 1 / ratio : ratio) - 1; };
+  const double limit = rules.quality_threshold;
+  decide_by_test(judgement, cost(*judgement.effect),
+                 {cost(judgement.interval->lo), cost(judgement.interval->hi)}, limit,
+                 1 - 1 / (1 + limit), rules);
+}
+
+/// All values behind the ratio are positive, so that every resample has one.
+void judge_ratio(Judgement& judgement, const ItemPairs& pairs, Basis basis, int direction,
                  const Rules& rules) {
   const auto ratio = [&](std::span<const double> a, std::span<const double> b) {
-    return metric_of(b, scale) / metric_of(a, scale);
+    return basis == Basis::kExpMean ? std::exp(mean(b) - mean(a)) : mean(b) / mean(a);
   };
-  std::vector<double> differences;
-  for (std::size_t i = 0; i < pairs.a.size(); ++i) {
-    differences.push_back(pairs.b[i] - pairs.a[i]);
-  }
-  PermutationLimits limits;
-  limits.seed = rules.seed;
-  judgement.test = sign_flip_test(differences, Alternative::kTwoSided, limits);
+  judgement.test = flip_test(pairs, rules);
   const BootstrapEstimate estimate =
       paired_bootstrap(pairs.a, pairs.b, ratio, {rules.resamples, rules.seed, 0.95});
   judgement.effect = estimate.value;
   judgement.interval = estimate.percentile;
   judgement.interval_method = "bootstrap_items";
-  judgement.threshold = rules.quality_threshold;
   judgement.mde = minimum_detectable_effect(estimate.std_error, 1, rules.alpha_items / 2);
-  const auto cost = [&](double value) { return (direction > 0 ? 1 / value : value) - 1; };
-  const double one = cost(estimate.percentile.lo);
-  const double other = cost(estimate.percentile.hi);
-  const double better = 1 - 1 / (1 + rules.quality_threshold);
-  decide(judgement, {.cost = cost(estimate.value),
-                     .lo = std::min(one, other),
-                     .hi = std::max(one, other),
-                     .p_worse = judgement.test->p,
-                     .p_better = judgement.test->p,
-                     .limit = rules.quality_threshold,
-                     .limit_better = better,
-                     .margin = rules.quality_threshold,
-                     .margin_better = better,
-                     .alpha = rules.alpha_items});
+  decide_ratio(judgement, direction, rules);
+}
+
+/// The base is 0, or below it by rounding: any change is infinitely large, if it is one.
+void judge_from_zero(Judgement& judgement, double difference, int direction, const Rules& rules) {
+  because(judgement, "from_zero", "a side is 0, so that there is no ratio; the test decides");
+  judgement.verdict = Verdict::kAmbiguous;
+  if (equal_to_rounding(difference, 0) || judgement.test->p >= rules.alpha_items) return;
+  judgement.verdict = (difference > 0) == (direction > 0) ? Verdict::kBetter : Verdict::kWorse;
+}
+
+/// Means of which some items are 0 or, by rounding, below.
+void judge_mean_near_zero(Judgement& judgement, const ItemPairs& pairs, int direction,
+                          const Rules& rules) {
+  judgement.test = flip_test(pairs, rules);
+  const Estimate difference = paired_difference(pairs.b, pairs.a);
+  const double base = mean(pairs.a);
+  const auto nothing = [](double value) { return value <= 0 || equal_to_rounding(value, 0); };
+  if (nothing(base) || nothing(mean(pairs.b))) {
+    return judge_from_zero(judgement, difference.value, direction, rules);
+  }
+  const auto ratio = [&](double change) { return std::max(0.0, 1 + change / base); };
+  judgement.effect = ratio(difference.value);
+  judgement.interval = {ratio(difference.interval.lo), ratio(difference.interval.hi)};
+  judgement.interval_method = "student_t_items";
+  judgement.mde = detectable(difference, rules) / base;
+  decide_ratio(judgement, direction, rules);
+}
+
+void judge_different_items(Judgement& judgement, const ItemPairs& pairs, Basis basis, int direction,
+                           const Rules& rules) {
+  if (pairs.a.size() < 2) {
+    judgement.verdict = Verdict::kAmbiguous;
+    because(judgement, "one_item", "one item says nothing about others");
+  } else if (basis == Basis::kShare) {
+    judge_share(judgement, pairs, direction, rules);
+  } else if (basis == Basis::kExpMean || all_of_both(pairs, [](double v) { return v > 0; })) {
+    judge_ratio(judgement, pairs, basis, direction, rules);
+  } else {
+    judge_mean_near_zero(judgement, pairs, direction, rules);
+  }
 }
 
 using Key = std::pair<std::string, std::size_t>;  // item_hash, occurrence
 
-std::map<Key, const ItemScore*> by_hash(const std::vector<ItemScore>& items) {
+/// The items that have the value; all of them where no value is named.
+std::map<Key, const ItemScore*> by_hash(const std::vector<ItemScore>& items,
+                                        const std::string& value = "") {
   std::map<std::string, std::size_t> seen;
   std::map<Key, const ItemScore*> found;
-  for (const ItemScore& item : items) found[{item.item_hash, seen[item.item_hash]++}] = &item;
+  for (const ItemScore& item : items) {
+    if (!value.empty() && !item_value(item, value)) continue;
+    found[{item.item_hash, seen[item.item_hash]++}] = &item;
+  }
   return found;
 }
 
@@ -131,39 +188,19 @@ void count_flip(const ItemScore& a, const ItemScore& b, Flips& flips) {
 
 }  // namespace
 
-std::optional<ItemScale> scale_of(const MetricRecord& metric, const std::vector<ItemScore>& items) {
-  if (!metric.summary.value || items.empty()) return std::nullopt;
-  const double wanted = *metric.summary.value;
-  for (const ItemScale scale :
-       {ItemScale::kCorrect, ItemScale::kPerplexity, ItemScale::kDivergence}) {
-    std::vector<double> values;
-    for (const ItemScore& item : items) {
-      const std::optional<double> value = value_of(item, scale);
-      if (value) values.push_back(*value);
-    }
-    if (values.size() != items.size() || !finite(values)) continue;
-    if (std::abs(metric_of(values, scale) - wanted) <= 1e-6 * std::max(1.0, std::abs(wanted))) {
-      return scale;
-    }
-  }
-  return std::nullopt;
-}
-
 ItemPairs pair_items(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b,
-                     ItemScale scale) {
-  const auto left = by_hash(a);
-  const auto right = by_hash(b);
+                     const std::string& value) {
+  const auto left = by_hash(a, value);
+  const auto right = by_hash(b, value);
   ItemPairs pairs;
+  pairs.stored = !left.empty() && !right.empty();
   for (const auto& [key, item] : left) {
     const auto partner = right.find(key);
     if (partner == right.end()) continue;
-    const auto from = value_of(*item, scale);
-    const auto to = value_of(*partner->second, scale);
-    if (!from || !to) continue;
-    pairs.a.push_back(*from);
-    pairs.b.push_back(*to);
+    pairs.a.push_back(*item_value(*item, value));
+    pairs.b.push_back(*item_value(*partner->second, value));
   }
-  pairs.unpaired = a.size() + b.size() - 2 * pairs.a.size();
+  pairs.unpaired = left.size() + right.size() - 2 * pairs.a.size();
   return pairs;
 }
 
@@ -179,32 +216,19 @@ Flips flips_of(const std::vector<ItemScore>& a, const std::vector<ItemScore>& b)
   return flips;
 }
 
-void judge_items(Judgement& judgement, const ItemPairs& pairs, ItemScale scale, int direction,
+void judge_items(Judgement& judgement, const ItemPairs& pairs, Basis basis, int direction,
                  const Rules& rules) {
   judgement.n_a = judgement.n_b = pairs.a.size();
   judgement.verdict = Verdict::kNotMeasured;
   if (pairs.unpaired > 0) {
     because(judgement, "items_differ",
             fmt::format("{} items have no partner on the other side", pairs.unpaired));
-    return;
-  }
-  if (pairs.a.empty() || !finite(pairs.a) || !finite(pairs.b)) {
-    because(judgement, "bad_samples", "no items, or items that are not numbers");
-    return;
-  }
-  if (pairs.a.size() < 2) {
-    judgement.verdict = Verdict::kAmbiguous;
-    because(judgement, "one_item", "one item says nothing about others");
-    return;
-  }
-  if (scale == ItemScale::kCorrect) {
-    judge_correct(judgement, pairs, direction, rules);
-  } else if (metric_of(pairs.a, scale) > 0 && metric_of(pairs.b, scale) > 0) {
-    judge_ratio(judgement, pairs, scale, direction, rules);
-  } else if (pairs.a == pairs.b) {
-    judgement.verdict = Verdict::kSame;
+  } else if (pairs.a.empty() || !finite(pairs.a) || !finite(pairs.b)) {
+    because(judgement, "bad_samples", "no items, or items with non-finite values");
+  } else if (std::equal(pairs.a.begin(), pairs.a.end(), pairs.b.begin(), equal_to_rounding)) {
+    call_identical(judgement, basis == Basis::kShare);
   } else {
-    because(judgement, "bad_samples", "a side is 0, so that there is no ratio");
+    judge_different_items(judgement, pairs, basis, direction, rules);
   }
 }
 

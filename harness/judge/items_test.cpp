@@ -44,7 +44,8 @@ Rates rates(double loss, double flips) {
         judge_cell(scored_cell("dense", a), scored_cell("dense", b), {}).front();
     if (judgement.verdict == Verdict::kWorse) ++counted.worse;
     if (judgement.verdict == Verdict::kBetter) ++counted.better;
-    if (judgement.verdict == Verdict::kSame || judgement.verdict == Verdict::kAmbiguous) {
+    if (judgement.verdict == Verdict::kSame || judgement.verdict == Verdict::kNotWorse ||
+        judgement.verdict == Verdict::kAmbiguous) {
       ++counted.undecided;
     }
   }
@@ -119,7 +120,8 @@ CellRecord perplexity_cell(const std::vector<double>& nll) {
     item.tokens = 10;
     cell.items.push_back(item);
   }
-  cell.metrics.push_back(value_metric("token_ppl", std::exp(mean(nll))));
+  cell.metrics.push_back(
+      item_metric("token_ppl", std::exp(mean(nll)), Basis::kExpMean, "nll_per_token"));
   return cell;
 }
 
@@ -151,7 +153,7 @@ TEST(Items, ArePairedByHashNotByPlace) {
   CellRecord a = perplexity_cell({1, 2, 3, 4});
   CellRecord b = perplexity_cell({4, 3, 2, 1});
   for (std::size_t i = 0; i < 4; ++i) b.items[i].item_hash = "w" + std::to_string(3 - i);
-  const ItemPairs pairs = pair_items(a.items, b.items, ItemScale::kPerplexity);
+  const ItemPairs pairs = pair_items(a.items, b.items, "nll_per_token");
   EXPECT_EQ(pairs.a, pairs.b);
   EXPECT_EQ(pairs.unpaired, 0U);
 }
@@ -159,7 +161,7 @@ TEST(Items, ArePairedByHashNotByPlace) {
 TEST(Items, RepeatedItemsArePairedInOrder) {
   CellRecord a = perplexity_cell({1, 2});
   a.items[1].item_hash = a.items[0].item_hash;
-  const ItemPairs pairs = pair_items(a.items, a.items, ItemScale::kPerplexity);
+  const ItemPairs pairs = pair_items(a.items, a.items, "nll_per_token");
   EXPECT_EQ(pairs.a, (std::vector<double>{1, 2}));
   EXPECT_EQ(pairs.a, pairs.b);
 }
@@ -177,17 +179,159 @@ TEST(Items, OneItemAndNaN) {
   EXPECT_EQ(one.verdict, Verdict::kAmbiguous);
   ItemPairs pairs{{1, std::numeric_limits<double>::quiet_NaN()}, {1, 2}, 0};
   Judgement judgement;
-  judge_items(judgement, pairs, ItemScale::kPerplexity, -1, {});
+  judge_items(judgement, pairs, Basis::kExpMean, -1, {});
   EXPECT_EQ(judgement.verdict, Verdict::kNotMeasured);
   EXPECT_TRUE(has_reason(judgement, "bad_samples"));
 }
 
-TEST(Items, AScaleIsFoundByTheValueThatItGives) {
-  const CellRecord text = perplexity_cell({1, 2});
-  EXPECT_EQ(scale_of(text.metrics[0], text.items), ItemScale::kPerplexity);
-  const CellRecord questions = scored_cell("dense", {true, false, false});
-  EXPECT_EQ(scale_of(questions.metrics[0], questions.items), ItemScale::kCorrect);
-  EXPECT_EQ(scale_of(value_metric("other", 0.7), questions.items), std::nullopt);
+/// One metric of items with these values under the name "own".
+CellRecord own_cell(const std::vector<double>& values, double value, Basis basis) {
+  CellRecord cell = make_record("dense", "text");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ItemScore item;
+    item.item_hash = "i" + std::to_string(i);
+    item.tokens = 1;
+    item.values["own"] = values[i];
+    cell.items.push_back(item);
+  }
+  cell.metrics.push_back(item_metric("m", value, basis, "own"));
+  return cell;
+}
+
+Judgement judged(const std::vector<double>& a, const std::vector<double>& b, Basis basis) {
+  const auto value = [&](const std::vector<double>& values) {
+    return basis == Basis::kExpMean ? std::exp(mean(values)) : mean(values);
+  };
+  return judge_cell(own_cell(a, value(a), basis), own_cell(b, value(b), basis), {}).front();
+}
+
+TEST(Items, BytesThatEqualAnAccuracyAreStillBytes) {
+  // One of two right is 0.5, and so are half a byte and a mean; only what is declared counts.
+  CellRecord a = scored_cell("dense", {true, false}), b = scored_cell("dense", {false, false});
+  a.metrics = {value_metric("model/touched_bytes", 0.5, "B")};
+  b.metrics = {value_metric("model/touched_bytes", 0.0, "B")};
+  const Judgement judgement = judge_cell(a, b, {}).front();
+  EXPECT_FALSE(judgement.difference) << "no points of accuracy";
+  EXPECT_FALSE(judgement.test);
+  EXPECT_EQ(judgement.verdict, Verdict::kBetter);
+  EXPECT_TRUE(has_reason(judgement, "from_zero"));
+}
+
+TEST(Items, AKindsOwnValuesAreJudgedByThem) {
+  // Another order of right answers than `correct` has: the metric is made of its own value.
+  std::vector<double> before(200, 1.0), after(200, 1.0);
+  for (std::size_t i = 0; i < 40; ++i) after[i] = 0.0;
+  const Judgement share = judged(before, after, Basis::kShare);
+  EXPECT_EQ(share.verdict, Verdict::kWorse);
+  EXPECT_EQ(share.test->variant, "mcnemar_exact");
+  EXPECT_NEAR(*share.effect, -0.2, 1e-12);
+  EXPECT_FALSE(share.flips) << "answers are told of `correct` only";
+  EXPECT_EQ(judged(after, before, Basis::kShare).verdict, Verdict::kBetter);
+}
+
+TEST(Items, SharesOfAWindowAreComparedByTheirDifference) {
+  std::vector<double> before, after;
+  for (int i = 0; i < 40; ++i) {
+    before.push_back(0.9 + 0.001 * (i % 7));
+    after.push_back(before.back() - 0.02 - 0.001 * (i % 3));
+  }
+  const Judgement judgement = judged(before, after, Basis::kShare);
+  EXPECT_EQ(judgement.verdict, Verdict::kWorse);
+  EXPECT_TRUE(judgement.difference);
+  EXPECT_EQ(judgement.test->variant, "signflip_mc");
+  EXPECT_NEAR(*judgement.effect, mean(after) - mean(before), 1e-12);
+}
+
+TEST(Items, APerplexityOfWordsIsNotOneOfTokens) {
+  // exp(mean nll) of items of different lengths: 1 and 3 nats, whatever their tokens.
+  CellRecord a = perplexity_cell({0.1, 0.3}), b = perplexity_cell({0.2, 0.6});
+  for (CellRecord* cell : {&a, &b}) {
+    cell->items[0].tokens = 5;
+    cell->metrics = {item_metric("perplexity", 1, Basis::kExpMean, "nll")};
+  }
+  a.metrics[0].summary.value = std::exp(2.0);
+  b.metrics[0].summary.value = std::exp(4.0);
+  EXPECT_NEAR(*judge_cell(a, b, {}).front().effect, std::exp(2.0), 1e-9);
+}
+
+TEST(Items, WithoutTheValueTheyAreNotGuessed) {
+  CellRecord a = scored_cell("dense", {true, false, true, true});
+  CellRecord b = scored_cell("dense", {true, true, false, false});
+  for (CellRecord* cell : {&a, &b}) {
+    MetricRecord norm =
+        item_metric("acc_norm", *cell->metrics[0].summary.value, Basis::kShare, "correct_norm");
+    norm.summary.n = 4;
+    norm.summary.lo = *norm.summary.value / 2;
+    norm.summary.hi = *norm.summary.value * 1.5;
+    cell->metrics.push_back(norm);
+  }
+  const Judgement judgement = judge_cell(a, b, {}).at(1);
+  EXPECT_TRUE(has_reason(judgement, "items_not_stored"));
+  EXPECT_EQ(judgement.interval_method, "of_stored_intervals");
+  EXPECT_FALSE(judgement.test);
+}
+
+TEST(Items, ItemsOfAGroupAreThoseThatHaveItsValue) {
+  CellRecord a = own_cell({1, 1, 0, 1}, 1, Basis::kShare);
+  a.items[3].values.clear();
+  CellRecord b = a;
+  EXPECT_EQ(pair_items(a.items, b.items, "own").a, (std::vector<double>{1, 1, 0}));
+  b.items[2].values.clear();
+  EXPECT_EQ(pair_items(a.items, b.items, "own").unpaired, 1U);
+  EXPECT_FALSE(pair_items(a.items, b.items, "other").stored);
+}
+
+TEST(Items, AnyNumberOfEqualOnesIsTheSame) {
+  for (const Basis basis : {Basis::kShare, Basis::kMean, Basis::kExpMean}) {
+    for (const std::vector<double>& values :
+         {std::vector<double>{0}, {1}, {0, 0}, {1, 1, 1}, {0.5}, {0, 0.25, 1}}) {
+      Judgement judgement;
+      judge_items(judgement, {values, values}, basis, 1, {});
+      EXPECT_EQ(judgement.verdict, Verdict::kSame) << basis_name(basis) << values.size();
+      EXPECT_EQ(judged(values, values, basis).verdict, Verdict::kSame);
+    }
+  }
+}
+
+TEST(Items, TheRoundingOfASumIsNoDifference) {
+  Judgement one;
+  judge_items(one, {{2.5}, {2.5000001}}, Basis::kExpMean, -1, {});
+  EXPECT_EQ(one.verdict, Verdict::kSame);
+  Judgement zero;
+  judge_items(zero, {{0, 0, 0}, {1e-9, -1e-9, 2e-9}}, Basis::kMean, -1, {});
+  EXPECT_EQ(zero.verdict, Verdict::kSame) << "a divergence of rounding against none";
+  Judgement more;
+  judge_items(more, {{2.5}, {2.6}}, Basis::kExpMean, -1, {});
+  EXPECT_EQ(more.verdict, Verdict::kAmbiguous) << "one item says nothing about others";
+}
+
+TEST(Items, ADivergenceFromNothingHasNoRatioAndAVerdict) {
+  const std::vector<double> none(20, 0.0);
+  std::vector<double> some;
+  for (int i = 0; i < 20; ++i) some.push_back(0.1 + 0.01 * i);
+  const Judgement worse = judged(none, some, Basis::kMean);
+  EXPECT_EQ(worse.verdict, Verdict::kWorse);
+  EXPECT_FALSE(worse.effect);
+  EXPECT_TRUE(has_reason(worse, "from_zero"));
+  EXPECT_EQ(judged(some, none, Basis::kMean).verdict, Verdict::kBetter);
+}
+
+TEST(Items, SomeZerosMakeNoImpossibleInterval) {
+  // Resamples of five such windows often are all 0: no ratio could be made of them.
+  const Judgement judgement = judged({0, 0, 0, 0, 0.1}, {0, 0, 0, 0.05, 0.1}, Basis::kMean);
+  ASSERT_TRUE(judgement.interval);
+  EXPECT_TRUE(std::isfinite(judgement.interval->hi));
+  EXPECT_GE(judgement.interval->lo, 0);
+  EXPECT_NEAR(*judgement.effect, 1.5, 1e-12);
+  EXPECT_EQ(judgement.verdict, Verdict::kAmbiguous);
+}
+
+TEST(Items, RulingOutALossIsEnoughForAGate) {
+  // 8 of 100 won, none lost: more than a point is neither sure nor excluded, a loss is.
+  std::vector<double> before(400, 0.0), after(400, 0.0);
+  for (std::size_t i = 0; i < 5; ++i) after[i] = 1.0;
+  const Judgement judgement = judged(before, after, Basis::kShare);
+  EXPECT_EQ(judgement.verdict, Verdict::kNotWorse);
 }
 
 }  // namespace

@@ -69,10 +69,20 @@ inline CellRecord make_record(const std::string& method, const std::string& suit
 inline MetricRecord value_metric(const std::string& tag, double value, const std::string& unit = "",
                                  int direction = -1) {
   MetricRecord metric;
-  metric.def = {tag, unit, direction, "usual", ""};
+  const bool measured = unit == "s" || unit == "J" || unit.ends_with("/s");
+  metric.def = {tag, unit, direction, "usual", "", measured ? Basis::kMeasured : Basis::kExact};
   metric.summary.tag = tag;
   metric.summary.value = value;
   metric.summary.n = 1;
+  return metric;
+}
+
+/// A metric that is made of the value `item_value` of the cell's items.
+inline MetricRecord item_metric(const std::string& tag, double value, Basis basis,
+                                const std::string& item_value) {
+  MetricRecord metric = value_metric(tag, value, "", basis == Basis::kShare ? 1 : -1);
+  metric.def.basis = basis;
+  metric.def.item_value = item_value;
   return metric;
 }
 
@@ -105,7 +115,8 @@ inline CellRecord scored_cell(const std::string& method, const std::vector<bool>
     cell.items.push_back(item);
     right += correct[i] ? 1 : 0;
   }
-  cell.metrics.push_back(value_metric("acc", right / static_cast<double>(correct.size()), "", 1));
+  cell.metrics.push_back(
+      item_metric("acc", right / static_cast<double>(correct.size()), Basis::kShare, "correct"));
   return cell;
 }
 

@@ -12,8 +12,10 @@ namespace {
 /// What must agree for a pair; later levels ask for less.
 struct Level {
   bool params, place, model;  ///< parameters of method and suite; profile and seed; the model
+  bool key = false;           ///< everything that decides a value
 };
-constexpr std::array<Level, 4> kLevels = {{
+constexpr std::array<Level, 5> kLevels = {{
+    {.params = true, .place = true, .model = true, .key = true},
     {.params = true, .place = true, .model = true},
     {.params = true, .place = true, .model = false},
     {.params = true, .place = false, .model = false},
@@ -21,6 +23,7 @@ constexpr std::array<Level, 4> kLevels = {{
 }};
 
 std::string identity(const CellRecord& cell, const Level& level, bool across_methods) {
+  if (level.key && !across_methods) return cell.cell_key;
   Json parts = {cell.suite};
   if (!across_methods) parts.push_back(cell.method);
   if (!across_methods && level.params) parts.push_back(cell.params);
@@ -92,7 +95,7 @@ std::vector<CellPair> match_cells(const std::vector<CellRecord>& a,
 }
 
 std::vector<std::string> key_differences(const Json& a, const Json& b, bool across_methods) {
-  std::set<std::string> free = {"method.source", "method.version", "processes_per_arm"};
+  std::set<std::string> free = {"method.source", "method.version", "processes_per_arm", "sampling"};
   if (across_methods) free.insert({"method", "calibration"});
   std::vector<std::string> differences;
   collect(a, b, "", free, differences);

@@ -14,10 +14,10 @@ struct CellPair {
   const CellRecord* b = nullptr;
 };
 
-/// Pairs cells by model, method, parameters, suite, profile and seed (without method and parameters
-/// when `across_methods`). Cells left over are paired by less, where that is unique on both sides:
-/// such a pair is refused later, but with the difference named instead of "missing". In a's order,
-/// cells without a partner in a last. Pointers are into `a` and `b`.
+/// Pairs cells of one key, then by model, method, parameters, suite, profile and seed (without
+/// method and parameters when `across_methods`). Cells left over are paired by less, where that is
+/// unique on both sides: such a pair is refused later, but with the difference named instead of
+/// "missing". In a's order, cells without a partner in a last. Pointers are into `a` and `b`.
 std::vector<CellPair> match_cells(const std::vector<CellRecord>& a,
                                   const std::vector<CellRecord>& b, bool across_methods);
 

@@ -47,6 +47,18 @@ TEST(Match, SameQuestionsMeet) {
   EXPECT_EQ(pairs[1].b, &b[0]);
 }
 
+TEST(Match, OneKeyIsOneQuestionWhateverTheNames) {
+  // Random and trained weights of one model share all labels.
+  std::vector<CellRecord> a{make_record("dense"), make_record("dense")};
+  a[1].key_doc["model"]["random_weights"] = true;
+  a[1].cell_key = json_hash(a[1].key_doc);
+  const std::vector<CellRecord> b{a[1], a[0]};
+  const auto pairs = match_cells(a, b, false);
+  ASSERT_EQ(pairs.size(), 2U);
+  EXPECT_EQ(pairs[0].b, &b[1]);
+  EXPECT_EQ(pairs[1].b, &b[0]);
+}
+
 TEST(Match, AcrossMethodsOnlyTheMethodDiffers) {
   const std::vector<CellRecord> a{make_record("dense", "x"), make_record("dense", "y")};
   const std::vector<CellRecord> b{make_record("wanda", "y"), make_record("wanda", "x")};

@@ -80,7 +80,7 @@ TEST(SpeedUps, MeasuredIsDenseOverCompressedWithAnInterval) {
   EXPECT_GE(row.interval->hi, *row.measured);
   EXPECT_GT(row.interval->lo, 1.9);
   EXPECT_LT(row.interval->hi, 2.2);
-  EXPECT_EQ(row.interval_method, "bootstrap_pairs");
+  EXPECT_EQ(row.interval_method, "student_t_pairs");
   EXPECT_EQ(row.pairs, 10U);
   EXPECT_EQ(row.verdict, Verdict::kBetter);
   EXPECT_EQ(row.reason, "");

@@ -27,6 +27,8 @@ std::string effect_text(const Judgement& judgement);
 std::string evidence_text(const Judgement& judgement);
 /// "2 worse, 1 not measured, 5 same".
 std::string counts_text(const Comparison& comparison);
+/// "candidate: data_altered: differs from the pinned content": a note of a row.
+std::string remark_text(const SideRemark& remark);
 /// Reasons as one line.
 std::string reasons_text(const Judgement& judgement);
 

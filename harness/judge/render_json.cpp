@@ -41,6 +41,14 @@ Json reasons_json(const Judgement& judgement) {
   return reasons;
 }
 
+Json remarks_json(const ComparedRow& row) {
+  Json remarks = Json::array();
+  for (const SideRemark& remark : row.remarks) {
+    remarks.push_back({{"side", remark.side}, {"code", remark.code}, {"text", remark.text}});
+  }
+  return remarks;
+}
+
 Json row_json(const ComparedRow& row) {
   const Judgement& judgement = row.judgement;
   return {{"model", row.model},
@@ -74,7 +82,8 @@ Json row_json(const ComparedRow& row) {
           {"mde", or_null(judgement.mde)},
           {"n_base", judgement.n_a},
           {"n_candidate", judgement.n_b},
-          {"confirmed", judgement.confirmed}};
+          {"confirmed", judgement.confirmed},
+          {"remarks", remarks_json(row)}};
 }
 
 Json rules_json(const Rules& rules) {
@@ -98,8 +107,8 @@ Json comparison_json(const Comparison& comparison, ExitCode code) {
   Json rows = Json::array();
   for (const ComparedRow& row : comparison.rows) rows.push_back(row_json(row));
   Json counts = Json::object();
-  for (const Verdict verdict : {Verdict::kBetter, Verdict::kSame, Verdict::kWorse,
-                                Verdict::kAmbiguous, Verdict::kNotMeasured}) {
+  for (const Verdict verdict : {Verdict::kBetter, Verdict::kSame, Verdict::kNotWorse,
+                                Verdict::kWorse, Verdict::kAmbiguous, Verdict::kNotMeasured}) {
     counts[verdict_name(verdict)] = count_of(comparison, verdict);
   }
   counts["waived"] = waived_count(comparison);

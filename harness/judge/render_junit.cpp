@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/markup.h"
+#include "harness/judge/gate.h"
 #include "harness/judge/render.h"
 
 namespace assay {
@@ -15,19 +16,22 @@ std::string outcome_of(const ComparedRow& row, bool allow_ambiguous, Tally& tall
   const std::string message =
       html_escaped(fmt::format("{} {}; {}", verdict_name(judgement.verdict), effect_text(judgement),
                                reasons_text(judgement)));
-  const std::string details = html_escaped(evidence_text(judgement));
+  std::string details = html_escaped(evidence_text(judgement));
+  for (const SideRemark& remark : row.remarks) {
+    details += (details.empty() ? "" : "\n") + html_escaped(remark_text(remark));
+  }
   if (!row.counts || !row.waived.empty()) {
     ++tally.skipped;
     const std::string waived =
         row.waived.empty() ? "" : html_escaped("waived: " + row.waived + "; ");
-    return fmt::format("<skipped message=\"{}{}\"/>", waived, message);
+    return fmt::format("<skipped message=\"{}{}\">{}</skipped>", waived, message, details);
   }
   if (judgement.verdict == Verdict::kNotMeasured) {
     ++tally.errors;
     return fmt::format("<error type=\"not measured\" message=\"{}\">{}</error>", message, details);
   }
-  const bool ambiguous = judgement.verdict == Verdict::kAmbiguous;
-  if (judgement.verdict == Verdict::kWorse || (ambiguous && !allow_ambiguous)) {
+  const bool undecided = hints_at_loss(judgement) && !allow_ambiguous;
+  if (judgement.verdict == Verdict::kWorse || undecided) {
     ++tally.failures;
     return fmt::format("<failure type=\"{}\" message=\"{}\">{}</failure>",
                        verdict_name(judgement.verdict), message, details);

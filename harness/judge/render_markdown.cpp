@@ -20,7 +20,30 @@ const Line kTitles = {"verdict", "model", "suite", "method", "metric", "change",
 
 std::string percent(double share) { return fmt::format("{:+.1f}", 100 * share); }
 
-Line line_of(const ComparedRow& row) {
+/// Remarks of all rows, each once and numbered.
+class Notes {
+ public:
+  /// " [1][3]" for a row; "" without remarks.
+  std::string marks(const ComparedRow& row) {
+    std::string marks;
+    for (const SideRemark& remark : row.remarks) {
+      marks += fmt::format("[{}]", number(remark_text(remark)));
+    }
+    return marks.empty() ? "" : " " + marks;
+  }
+  [[nodiscard]] const std::vector<std::string>& list() const { return list_; }
+
+ private:
+  std::size_t number(const std::string& text) {
+    const auto found = std::find(list_.begin(), list_.end(), text);
+    const auto place = static_cast<std::size_t>(found - list_.begin());
+    if (found == list_.end()) list_.push_back(text);
+    return place + 1;
+  }
+  std::vector<std::string> list_;
+};
+
+Line line_of(const ComparedRow& row, Notes& notes) {
   const Judgement& judgement = row.judgement;
   std::string evidence = evidence_text(judgement);
   const std::string reasons = reasons_text(judgement);
@@ -31,7 +54,7 @@ Line line_of(const ComparedRow& row) {
           row.limited ? row.suite + " (part)" : row.suite,
           row.method,
           judgement.metric.empty() ? "-" : judgement.metric,
-          effect_text(judgement),
+          effect_text(judgement) + notes.marks(row),
           evidence};
 }
 
@@ -127,10 +150,14 @@ std::string reasons_text(const Judgement& judgement) {
   return join(parts, "; ");
 }
 
+std::string remark_text(const SideRemark& remark) {
+  return fmt::format("{}: {}: {}", remark.side, remark.code, remark.text);
+}
+
 std::string counts_text(const Comparison& comparison) {
   std::vector<std::string> parts;
   for (const Verdict verdict : {Verdict::kWorse, Verdict::kNotMeasured, Verdict::kAmbiguous,
-                                Verdict::kBetter, Verdict::kSame}) {
+                                Verdict::kBetter, Verdict::kNotWorse, Verdict::kSame}) {
     const std::size_t count = count_of(comparison, verdict);
     if (count > 0) parts.push_back(fmt::format("{} {}", count, verdict_name(verdict)));
   }
@@ -141,14 +168,19 @@ std::string counts_text(const Comparison& comparison) {
 
 std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
   std::vector<Line> look, all;
+  Notes notes;
   for (const ComparedRow& row : comparison.rows) {
-    all.push_back(line_of(row));
+    all.push_back(line_of(row, notes));
     if (worth_a_look(row)) look.push_back(all.back());
   }
   std::string text = fmt::format("## assay: {}\n\n{} against {}: {}.\n", headline(code),
                                  markdown_escaped(comparison.candidate),
                                  markdown_escaped(comparison.base), counts_text(comparison));
   if (!look.empty()) text += "\n" + table(look);
+  for (std::size_t i = 0; i < notes.list().size(); ++i) {
+    text +=
+        fmt::format("{}- [{}] {}\n", i == 0 ? "\n" : "", i + 1, markdown_escaped(notes.list()[i]));
+  }
   text += "\n" + rules_text(comparison.rules) + "\n";
   if (all.size() > look.size()) {
     text += fmt::format("\n<details><summary>All {} rows</summary>\n\n{}\n</details>\n", all.size(),
@@ -159,8 +191,9 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
 
 std::string comparison_text(const Comparison& comparison) {
   std::vector<Line> lines{kTitles};
+  Notes notes;
   for (const ComparedRow& row : comparison.rows) {
-    lines.push_back(line_of(row));
+    lines.push_back(line_of(row, notes));
     for (std::string& cell : lines.back()) cell = visible(cell);
   }
   std::array<std::size_t, kColumns> widths{};
@@ -174,6 +207,9 @@ std::string comparison_text(const Comparison& comparison) {
       text += pad_right(line[i], widths[i]) + "  ";
     }
     text += line.back() + "\n";
+  }
+  for (std::size_t i = 0; i < notes.list().size(); ++i) {
+    text += fmt::format("[{}] {}\n", i + 1, visible(notes.list()[i]));
   }
   return text + rules_text(comparison.rules) + "\n" + visible(comparison.candidate) + " against " +
          visible(comparison.base) + ": " + counts_text(comparison) + "\n";

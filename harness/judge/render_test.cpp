@@ -44,14 +44,14 @@ TEST(Render, MarkdownShowsFirstWhatNeedsALook) {
   const std::string text = comparison_markdown(example(), ExitCode::kWorse);
   EXPECT_THAT(text, AllOf(HasSubstr("something got worse"), HasSubstr("wa\\|nda"),
                           HasSubstr("1 worse, 1 not measured, 1 same"), HasSubstr("<details>"),
-                          HasSubstr("line break")));
+                          HasSubstr("line\\\\nbreak \\\\x01")));
   EXPECT_LT(text.find("| worse |"), text.find("<details>"));
 }
 
 TEST(Render, JunitIsEscaped) {
   const std::string text = comparison_junit(example(), false);
   EXPECT_THAT(text, AllOf(HasSubstr("tests=\"3\" failures=\"1\" errors=\"1\" skipped=\"0\""),
-                          HasSubstr("wa|nda&lt;&amp;&quot;"), HasSubstr("line&#10;break ?"),
+                          HasSubstr("wa|nda&lt;&amp;&quot;"), HasSubstr("line\\nbreak \\x01"),
                           HasSubstr("<failure type=\"worse\""), Not(HasSubstr("\x01"))));
 }
 
@@ -82,6 +82,31 @@ TEST(Render, TextEndsWithTheCounts) {
   const std::string text = comparison_text(example());
   EXPECT_THAT(text, HasSubstr("new.db against old.db: 1 worse, 1 not measured, 1 same\n"));
   EXPECT_THAT(comparison_text({}), HasSubstr("nothing to compare"));
+}
+
+TEST(Render, RemarksOfBothSidesStandBesideTheirRows) {
+  std::mt19937 random(1);
+  const Arms same = simulate(1.0, 12, random, {.drift = 0, .correlation = 0, .noise = 0.005});
+  std::vector<CellRecord> base{timed_cell("dense", same.a)};
+  std::vector<CellRecord> candidate{timed_cell("dense", same.b)};
+  base[0].remarks = {{"warning", "model_head", "stored, different head"},
+                     {"warning", "not_steady", "moved by 3 %"}};
+  candidate[0].remarks = {{"warning", "model_head", "stored, different head"},
+                          {"warning", "data_altered", "differs | from <the> pinned content"}};
+  const Comparison comparison = compare_cells(base, candidate, {});
+  ASSERT_EQ(comparison.rows.size(), 1U);
+  EXPECT_THAT(comparison_text(comparison),
+              AllOf(HasSubstr(" [1][2][3]"), HasSubstr("[1] both: model_head: stored"),
+                    HasSubstr("[2] base: not_steady: moved by 3 %"),
+                    HasSubstr("[3] candidate: data_altered: differs")));
+  EXPECT_THAT(comparison_markdown(comparison, ExitCode::kOk),
+              AllOf(HasSubstr("\\[1\\]\\[2\\]\\[3\\]"), HasSubstr("\n- [3] candidate: data_altered")));
+  EXPECT_THAT(comparison_junit(comparison, false),
+              HasSubstr("candidate: data_altered: differs | from &lt;the&gt; pinned content"));
+  const Json remarks = comparison_json(comparison, ExitCode::kOk).at("rows").at(0).at("remarks");
+  ASSERT_EQ(remarks.size(), 3U);
+  EXPECT_EQ(remarks.at(0).at("side"), "both");
+  EXPECT_EQ(remarks.at(2).at("code"), "data_altered");
 }
 
 TEST(Render, Effects) {

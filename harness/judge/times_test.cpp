@@ -284,6 +284,19 @@ TEST(Times, FewPairsGetStudentsInterval) {
   EXPECT_EQ(sure, kTrials);
 }
 
+TEST(Times, PairsOfADriftingMachineCoverAsTheySay) {
+  std::mt19937 random(10);
+  int covered = 0;
+  constexpr int kMany = 2000;
+  for (int i = 0; i < kMany; ++i) {
+    const Judgement judgement = judge_arms(simulate(1.25, 12, random), quick(0.1));
+    covered += judgement.interval->lo <= 1.25 && judgement.interval->hi >= 1.25 ? 1 : 0;
+  }
+  RecordProperty("covered_of_2000", covered);
+  EXPECT_GE(covered, kMany * 93 / 100) << "resampling twelve pairs covers about 91 %";
+  EXPECT_LE(covered, kMany * 97 / 100);
+}
+
 TEST(Times, ThroughputsAreReadTheOtherWay) {
   std::mt19937 random(3);
   const Arms arms = simulate(1.5, 12, random, {.drift = 0, .correlation = 0, .noise = 0.01});

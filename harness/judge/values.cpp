@@ -3,18 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <string_view>
 
 namespace assay {
 namespace {
 
-bool varies(const MetricRecord& metric) {
-  if (metric.def.unit == "tokens") return false;
-  constexpr std::array<std::string_view, 5> kMeasured = {"s", "tokens/s", "J", "W", "FLOP/s"};
-  return of_one_process(metric.def.tag) ||
-         std::find(kMeasured.begin(), kMeasured.end(), metric.def.unit) != kMeasured.end();
+/// True of what does not vary, and of memory: it differs by some pages from process to process, far
+/// less than the threshold of what is measured.
+bool one_value_tells(const MetricDef& def) {
+  return def.basis == Basis::kExact || (def.basis == Basis::kMeasured && def.unit == "B");
 }
 
 bool has_interval(const MetricRecord& metric) {
@@ -32,9 +29,20 @@ Finding finding_of(double cost, const Interval& interval, double limit) {
           .margin_better = better};
 }
 
-void judge_exactly(Judgement& judgement, double cost, const Rules& rules) {
-  judgement.threshold = rules.size_threshold;
-  Finding finding = finding_of(cost, {cost, cost}, rules.size_threshold);
+bool positive(double a, double b) { return std::isfinite(a) && std::isfinite(b) && a > 0 && b > 0; }
+
+/// Any change beyond the limit is one, also from or to 0, where no ratio says how large.
+void judge_exactly(Judgement& judgement, double from, double to, double limit) {
+  judgement.threshold = limit;
+  if (!positive(from, to)) {
+    because(judgement, "from_zero", "a side is 0, so that there is no ratio");
+    judgement.verdict =
+        (to > from) == (judgement.direction > 0) ? Verdict::kBetter : Verdict::kWorse;
+    return;
+  }
+  judgement.effect = to / from;
+  const double cost = (judgement.direction > 0 ? from / to : to / from) - 1;
+  Finding finding = finding_of(cost, {cost, cost}, limit);
   finding.p_worse = finding.p_better = 0;
   decide(judgement, finding);
 }
@@ -43,7 +51,7 @@ void judge_intervals(Judgement& judgement, const MetricRecord& a, const MetricRe
                      double cost, const Rules& rules) {
   const Interval left{*a.summary.lo, *a.summary.hi};
   const Interval right{*b.summary.lo, *b.summary.hi};
-  const bool measured = varies(a);
+  const bool measured = a.def.basis == Basis::kMeasured;
   judgement.threshold = measured ? time_limit(rules) : rules.quality_threshold;
   if (!(left.lo > 0 && right.lo > 0)) {
     judgement.verdict = Verdict::kAmbiguous;
@@ -64,6 +72,36 @@ void judge_intervals(Judgement& judgement, const MetricRecord& a, const MetricRe
   decide(judgement, finding);
 }
 
+/// Why values without intervals decide nothing.
+Reason undecided(const MetricDef& def) {
+  if (def.basis == Basis::kMeasured) {
+    return {"one_process", "one process a side says nothing about another one"};
+  }
+  if (of_items(def.basis)) {
+    return {"one_item", "neither items nor an interval are stored, only one value a side"};
+  }
+  return {"not_declared", "nobody has said whether this number varies, and it has no interval"};
+}
+
+/// Of what varies, or may: intervals decide, where both sides have one.
+void judge_uncertain(Judgement& judgement, const MetricRecord& a, const MetricRecord& b,
+                     const Rules& rules) {
+  const double from = *a.summary.value;
+  const double to = *b.summary.value;
+  judgement.verdict = Verdict::kAmbiguous;
+  if (!positive(from, to)) {
+    because(judgement, "from_zero", "a side is not positive, so that there is no ratio");
+    return;
+  }
+  judgement.effect = to / from;
+  if (has_interval(a) && has_interval(b)) {
+    judge_intervals(judgement, a, b, (judgement.direction > 0 ? from / to : to / from) - 1, rules);
+    return;
+  }
+  if (a.def.basis == Basis::kMeasured) judgement.threshold = time_limit(rules);
+  judgement.reasons.push_back(undecided(a.def));
+}
+
 }  // namespace
 
 bool of_one_process(const std::string& tag) {
@@ -76,27 +114,16 @@ void judge_values(Judgement& judgement, const MetricRecord& a, const MetricRecor
   const double to = *b.summary.value;
   judgement.n_a = static_cast<std::size_t>(a.summary.n);
   judgement.n_b = static_cast<std::size_t>(b.summary.n);
-  if (from == to && !varies(a) && !has_interval(a)) {
-    judgement.verdict = Verdict::kSame;
-    judgement.threshold = rules.size_threshold;
-    if (from != 0) judgement.effect = 1;
-    return;
-  }
-  if (!std::isfinite(from) || !std::isfinite(to) || from <= 0 || to <= 0) {
-    judgement.verdict = Verdict::kAmbiguous;
-    because(judgement, "bad_samples", "a side is not positive, so that there is no ratio");
-    return;
-  }
-  judgement.effect = to / from;
-  const double cost = (judgement.direction > 0 ? from / to : to / from) - 1;
-  if (has_interval(a) && has_interval(b)) {
-    judge_intervals(judgement, a, b, cost, rules);
-  } else if (varies(a)) {
-    judgement.threshold = time_limit(rules);
-    judgement.verdict = Verdict::kAmbiguous;
-    because(judgement, "one_process", "one process a side says nothing about another one");
+  if (!std::isfinite(from) || !std::isfinite(to)) {
+    judgement.verdict = Verdict::kNotMeasured;
+    because(judgement, "bad_samples", "a side is not a finite number");
+  } else if (from == to && one_value_tells(a.def)) {
+    call_identical(judgement, /*difference=*/false);
+  } else if (one_value_tells(a.def)) {
+    const bool exact = a.def.basis == Basis::kExact;
+    judge_exactly(judgement, from, to, exact ? rules.size_threshold : time_limit(rules));
   } else {
-    judge_exactly(judgement, cost, rules);
+    judge_uncertain(judgement, a, b, rules);
   }
 }
 

@@ -16,6 +16,7 @@ Judgement judged(const MetricRecord& a, const MetricRecord& b) {
 
 MetricRecord with_interval(double value, double half, int direction = -1) {
   MetricRecord metric = value_metric("score", value, "", direction);
+  metric.def.basis = Basis::kMean;
   metric.summary.n = 30;
   metric.summary.lo = value - half;
   metric.summary.hi = value + half;
@@ -29,7 +30,27 @@ TEST(Values, CountsDecideByThemselves) {
   EXPECT_EQ(judged(bytes(100), bytes(150)).verdict, Verdict::kWorse);
   EXPECT_EQ(judged(bytes(100), bytes(50)).verdict, Verdict::kBetter);
   EXPECT_EQ(judged(bytes(0), bytes(0)).verdict, Verdict::kSame);
-  EXPECT_EQ(judged(bytes(0), bytes(5)).verdict, Verdict::kAmbiguous);
+  EXPECT_EQ(judged(bytes(0), bytes(5)).verdict, Verdict::kWorse);
+  EXPECT_EQ(judged(bytes(5), bytes(0)).verdict, Verdict::kBetter);
+  EXPECT_TRUE(has_reason(judged(bytes(0), bytes(5)), "from_zero"));
+}
+
+TEST(Values, WhatNobodyDeclaredIsNotGuessed) {
+  MetricRecord a = value_metric("theirs", 100), b = value_metric("theirs", 150);
+  a.def.basis = b.def.basis = Basis::kUndeclared;
+  EXPECT_EQ(judged(a, b).verdict, Verdict::kAmbiguous);
+  EXPECT_TRUE(has_reason(judged(a, b), "not_declared"));
+}
+
+TEST(Values, MemoryOfProcessesMayDifferByTheirNoise) {
+  // 100 kB of 120 MB between processes: more than nothing, and no reason to stop anybody.
+  const auto peak = [](double value) {
+    MetricRecord metric = value_metric("peak_rss", value, "B");
+    metric.def.basis = Basis::kMeasured;
+    return metric;
+  };
+  EXPECT_EQ(judged(peak(120.0e6), peak(121.5e6)).verdict, Verdict::kSame);
+  EXPECT_EQ(judged(peak(120.0e6), peak(150.0e6)).verdict, Verdict::kWorse);
 }
 
 TEST(Values, IntervalsMustBeDisjoint) {

@@ -12,6 +12,8 @@ std::string verdict_name(Verdict verdict) {
       return "better";
     case Verdict::kSame:
       return "same";
+    case Verdict::kNotWorse:
+      return "not worse";
     case Verdict::kWorse:
       return "worse";
     case Verdict::kAmbiguous:
@@ -40,6 +42,13 @@ bool has_reason(const Judgement& judgement, const std::string& code) {
                      [&](const Reason& reason) { return reason.code == code; });
 }
 
+void call_identical(Judgement& judgement, bool difference) {
+  judgement.verdict = Verdict::kSame;
+  judgement.difference = difference;
+  judgement.effect = difference ? 0 : 1;
+  because(judgement, "identical", "");
+}
+
 void decide(Judgement& judgement, const Finding& finding) {
   judgement.verdict = Verdict::kAmbiguous;
   const bool beyond = finding.cost > finding.limit || finding.cost < -finding.limit_better;
@@ -49,7 +58,13 @@ void decide(Judgement& judgement, const Finding& finding) {
   } else if (finding.lo >= -finding.margin_better && finding.hi <= finding.margin) {
     judgement.verdict = Verdict::kSame;
   } else if (p < finding.alpha) {
+    if (finding.hi <= finding.limit) judgement.verdict = Verdict::kNotWorse;
     because(judgement, "below_threshold", "a difference is there, but not beyond what is allowed");
+  } else if (finding.hi <= finding.limit) {
+    judgement.verdict = Verdict::kNotWorse;
+    because(
+        judgement, "within_limit",
+        "the interval is too wide to call it the same, and rules out more cost than is allowed");
   } else {
     because(judgement, "not_significant",
             "the interval is too wide to call it the same, and chance explains it");

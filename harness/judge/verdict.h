@@ -12,13 +12,16 @@
 
 namespace assay {
 
-enum class Verdict { kBetter, kSame, kWorse, kAmbiguous, kNotMeasured };
+/// kNotWorse: too uncertain to be called the same, but a change for the worse beyond what is
+/// allowed is ruled out.
+enum class Verdict { kBetter, kSame, kNotWorse, kWorse, kAmbiguous, kNotMeasured };
 
-/// "better", "same", "worse", "ambiguous", "not measured".
+/// "better", "same", "not worse", "worse", "ambiguous", "not measured".
 std::string verdict_name(Verdict verdict);
 
-/// Why a verdict is what it is, or what a reader must know beside it. Codes: below_threshold,
-/// not_significant, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
+/// Why a verdict is what it is, or what a reader must know beside it. Codes: identical,
+/// below_threshold, within_limit, not_significant, from_zero, items_not_stored, not_declared,
+/// one_item, one_process, too_few_pairs, p_not_attainable, estimators_disagree, unpaired,
 /// order_drift, floor_not_measured, relative_to_twins, not_confirmed, confirmation_failed,
 /// missing_base, missing_candidate, not_ok, no_value, key_differs, convention_differs,
 /// items_differ, bad_samples, instruments_disagree.
@@ -77,8 +80,8 @@ struct Judgement {
   std::optional<double> a, b;        ///< values of base and candidate
   std::optional<double> effect;      ///< candidate / base, or candidate - base
   std::optional<Interval> interval;  ///< 95 %, of the effect
-  /// "bootstrap_pairs", "student_t_pairs", "bootstrap_medians", "welch", "student_t_items",
-  /// "bootstrap_items", "of_stored_intervals"; "" without an interval.
+  /// "student_t_pairs", "bootstrap_medians", "welch", "student_t_items", "bootstrap_items",
+  /// "of_stored_intervals"; "" without an interval.
   std::string interval_method;
   bool difference = false;  ///< the effect is a difference (accuracies), not a ratio
   /// exp of the mean of the pairs' log-ratios, beside the ratio of medians; relative to twins, of
@@ -101,8 +104,12 @@ struct Judgement {
 Judgement& because(Judgement& judgement, const std::string& code, const std::string& text);
 [[nodiscard]] bool has_reason(const Judgement& judgement, const std::string& code);
 
-/// The common end of all judgements. `cost` is the effect for the worse: above 0 is worse, `lo` and
-/// `hi` its interval; `p_worse` and `p_better` are one-sided or two-sided as the caller's level is.
+/// Both sides measured the same values: "same", whatever their number.
+void call_identical(Judgement& judgement, bool difference);
+
+/// The common end of all other judgements. `cost` is the effect for the worse: above 0 is worse,
+/// `lo` and `hi` its interval; `p_worse` and `p_better` are one-sided or two-sided as the caller's
+/// level is.
 struct Finding {
   double cost = 0, lo = 0, hi = 0;
   double p_worse = 1, p_better = 1;

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
 
 namespace assay {
@@ -39,8 +39,8 @@ void pin_to_cores(const std::vector<int>& cores) {
   CPU_ZERO(&set);
   for (const int core : cores) {
     if (std::find(allowed.begin(), allowed.end(), core) == allowed.end()) {
-      throw MachineError("core " + std::to_string(core) + " is not available; allowed here: " +
-                         core_list(allowed) + "; change 'cores' of the hardware profile");
+      throw NotOnThisMachine("core " + std::to_string(core) + " is not available; allowed here: " +
+                             core_list(allowed) + "; change 'cores' of the hardware profile");
     }
     CPU_SET(core, &set);
   }

@@ -11,6 +11,7 @@
 
 #include "harness/measure/affinity.h"
 #include "harness/measure/code_version.h"
+#include "harness/measure/cpu_quota.h"
 #include "harness/measure/proc_file.h"
 
 namespace assay {
@@ -77,9 +78,11 @@ Json container() {
   Json limits = Json::object();
   const fs::path root = "/sys/fs/cgroup";
   put(limits, "memory_max", first_line(root / "memory.max"));
-  put(limits, "cpu_max", first_line(root / "cpu.max"));
   put(limits, "memory_limit", first_line(root / "memory/memory.limit_in_bytes"));
-  put(limits, "cpu_quota", first_line(root / "cpu/cpu.cfs_quota_us"));
+  if (const auto quota = cpu_quota()) {
+    limits["cpu_quota_cores"] = quota->cores;
+    limits["cpu_quota_of"] = quota->group;
+  }
   return limits;
 }
 

@@ -32,7 +32,13 @@ constexpr std::array kThrottleReasons = {ThrottleReason{0x8, "the hardware slowe
                                          ThrottleReason{0x40, "it is too hot (hardware)"},
                                          ThrottleReason{0x80, "the power supply braked it"}};
 
-/// What CUDA's number `index` stands for: a number or an identifier of NVML's.
+bool is_number(const std::string& text) {
+  return !text.empty() && text.size() < 6 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
 std::string visible_device(int index) {
   const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
   if (visible == nullptr) return std::to_string(index);
@@ -43,13 +49,6 @@ std::string visible_device(int index) {
   }
   return name;
 }
-
-bool is_number(const std::string& text) {
-  return !text.empty() && text.size() < 6 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-}  // namespace
 
 struct NvmlDevice::Library {
   explicit Library(const std::string& name) : handle(::dlopen(name.c_str(), RTLD_NOW)) {}

@@ -10,6 +10,10 @@
 
 namespace assay {
 
+/// What CUDA's number `index` stands for by CUDA_VISIBLE_DEVICES: a number or an identifier of
+/// NVML's; "" when it is hidden.
+std::string visible_device(int index);
+
 class NvmlDevice {
  public:
   struct Opened;

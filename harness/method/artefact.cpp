@@ -69,6 +69,7 @@ void save_artefact(const std::filesystem::path& path, const ArtefactHeader& head
                    {"artefact_version", std::to_string(header.artefact_version)},
                    {"params", canonical_json(header.params)},
                    {"model_hash", header.model_hash},
+                   {"name", path.stem().string()},
                    {"plan", canonical_json(artefact.plan)}};
   file.metadata["checksum"] = checksum(file);
   write_tensor_file(path, file);
@@ -89,6 +90,9 @@ std::pair<ArtefactHeader, Artefact> load_artefact(const std::filesystem::path& p
   if (metadata_text(path, file.metadata, "checksum") != checksum(file)) {
     damaged(path, "content and checksum differ");
   }
+  // Its name is the key of what it was made for, so another artefact may not take it.
+  const std::string& name = metadata_text(path, file.metadata, "name");
+  if (name != path.stem()) damaged(path, "it was written as '" + name + "'");
   ArtefactHeader header;
   header.method = metadata_text(path, file.metadata, "method");
   header.artefact_version = metadata_int(path, file.metadata, "artefact_version");

@@ -2,8 +2,8 @@
 // Checks around artefact files; reading and writing itself is declared in method.h.
 //
 // An artefact is a safetensors file whose __metadata__ holds the texts assay_artefact (version of
-// this container), method, artefact_version, params, model_hash, plan (JSON) and checksum
-// (SHA-256 over all of these and the tensors).
+// this container), method, artefact_version, params, model_hash, name (of the file, without
+// its extension), plan (JSON) and checksum (SHA-256 over all of these and the tensors).
 
 #include <string>
 

@@ -59,10 +59,19 @@ TEST_F(ArtefactFile, ComesBackAsItWas) {
 }
 
 TEST_F(ArtefactFile, SameContentGivesTheSameBytesAndNothingElseIsLeft) {
-  const fs::path other = place_.scratch() / "b.safetensors";
+  const fs::path folder = place_.scratch() / "other";
+  const fs::path other = folder / file_.filename();
+  fs::create_directories(folder);
   save_artefact(other, {"wanda", 3, {{"sparsity", 0.5}}, "cafe"}, artefact_);
   EXPECT_EQ(read_text_file(file_), read_text_file(other));
-  EXPECT_EQ(std::distance(fs::directory_iterator(place_.scratch()), {}), 2);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+}
+
+TEST_F(ArtefactFile, AnotherArtefactMayNotTakeItsName) {
+  const fs::path other = place_.scratch() / "other.safetensors";
+  fs::copy_file(file_, other);
+  EXPECT_THAT([&] { load_artefact(other); },
+              ThrowsMessage<UserError>(HasSubstr("it was written as '" + file_.stem().string())));
 }
 
 TEST_F(ArtefactFile, DataStartsAtAMultipleOfEight) {

@@ -110,8 +110,9 @@ class Kit {
   void check_identity(const Json& given) {
     if (given.is_null() || is_unmet(given)) return;
     label_ = "identity " + given.dump() + ": ";
-    RecordingContext context(calibration(), 0, folder_);
-    const Artefact artefact = method_.fit(model_, context, Params(info_.params, given));
+    const Params params(info_.params, given);
+    RecordingContext context(calibration(params), 0, folder_);
+    const Artefact artefact = method_.fit(model_, context, params);
     expect(at::equal(logits_after(artefact), dense_), "the logits differ from the dense model's");
   }
 
@@ -119,9 +120,11 @@ class Kit {
     if (is_unmet(given)) return;
     label_ = "case " + given.dump() + ": ";
     const Params params(info_.params, given);
-    RecordingContext context(calibration(), 5, folder_);
+    RecordingContext context(calibration(params), 5, folder_);
     const std::set<std::string> before = listing(folder_);
     const Artefact artefact = method_.fit(model_, context, params);
+    expect(context.asked_for_calibration() == info_.needs.calibration_for(params),
+           "looks at calibration data in other settings than its needs say");
     expect(listing(folder_) == before, "fitting changed files in the model's folder");
     expect(at::equal(logits_of(model_, probe_), dense_), "fitting changed the model");
     check_repeatable(artefact, params);
@@ -137,8 +140,8 @@ class Kit {
     if (!holds) problems_.push_back(info_.name + ": " + label_ + problem);
   }
 
-  [[nodiscard]] at::Tensor calibration() const {
-    return info_.needs.calibration ? tokens_ : at::Tensor();
+  [[nodiscard]] at::Tensor calibration(const Params& params) const {
+    return info_.needs.calibration_for(params) ? tokens_ : at::Tensor();
   }
 
   bool is_unmet(const Json& given) {
@@ -156,12 +159,12 @@ class Kit {
   }
 
   void check_repeatable(const Artefact& artefact, const Params& params) {
-    RecordingContext again(calibration(), 5, folder_);
+    RecordingContext again(calibration(params), 5, folder_);
     expect(same_artefact(artefact, method_.fit(model_, again, params)),
            "the same seed gave another artefact");
     const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
-    RecordingContext other(calibration(), 5, folder_);
+    RecordingContext other(calibration(params), 5, folder_);
     expect(same_decisions(artefact, method_.fit(model_, other, params)),
            "another number of threads gave another artefact");
     at::set_num_threads(threads);

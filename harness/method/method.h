@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/param_condition.h"
 #include "harness/base/params.h"
 #include "harness/model/model.h"
 
@@ -27,6 +28,12 @@ struct Requirement {
 
 struct Needs {
   bool calibration = false;  ///< token sequences; adds the parameter `calibration` to the method
+  /// Settings that do not look at them all the same: then none are asked for, prepared or part of
+  /// the key, and FitContext::calibration() throws.
+  std::vector<ParamCondition> calibration_unless;
+  [[nodiscard]] bool calibration_for(const Params& params) const {
+    return calibration && !any_holds(calibration_unless, params.json());
+  }
 };
 
 struct MethodInfo {
@@ -47,7 +54,7 @@ struct Artefact {
 class FitContext {
  public:
   virtual ~FitContext() = default;
-  /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration.
+  /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration_for(params).
   [[nodiscard]] virtual const at::Tensor& calibration() const = 0;
   [[nodiscard]] virtual std::uint64_t seed() const = 0;
   /// Reports progress and throws Interrupted when the run was asked to stop.
@@ -80,7 +87,7 @@ class Method {
 /// Methods by name. A value, not a singleton: tests start with an empty one.
 class MethodRegistry {
  public:
-  /// Throws std::logic_error for a duplicate name.
+  /// Throws std::logic_error for a duplicate name, and for conditions that no setting can meet.
   void add(std::unique_ptr<Method> method);
   /// Throws UserError listing the known names.
   [[nodiscard]] const Method& get(const std::string& name) const;

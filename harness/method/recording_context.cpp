@@ -24,6 +24,7 @@ RecordingContext::~RecordingContext() {
 
 const at::Tensor& RecordingContext::calibration() const {
   if (!calibration_.defined()) throw std::logic_error("this method did not ask for calibration");
+  asked_ = true;
   return calibration_;
 }
 

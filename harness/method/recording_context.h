@@ -22,6 +22,7 @@ class RecordingContext final : public FitContext {
   RecordingContext& operator=(const RecordingContext&) = delete;
 
   [[nodiscard]] const at::Tensor& calibration() const override;
+  [[nodiscard]] bool asked_for_calibration() const { return asked_; }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override;
   void warn(const std::string& code, const std::string& text) override;
@@ -37,6 +38,7 @@ class RecordingContext final : public FitContext {
 
  private:
   at::Tensor calibration_;
+  mutable bool asked_ = false;
   std::uint64_t seed_;
   std::filesystem::path model_folder_;
   std::filesystem::path scratch_;

@@ -10,7 +10,9 @@ namespace assay {
 std::vector<std::string> Method::unmet(const ModelSpec&, const Params&) const { return {}; }
 
 void MethodRegistry::add(std::unique_ptr<Method> method) {
-  std::string name = method->info().name;
+  const MethodInfo info = method->info();
+  require_possible(info.needs.calibration_unless, info.params);
+  const std::string& name = info.name;
   if (!methods_.emplace(name, std::move(method)).second) {
     throw std::logic_error("two methods are called '" + name + "'");
   }

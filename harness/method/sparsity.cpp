@@ -11,7 +11,7 @@
 #include <cmath>
 #include <utility>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
 
 namespace assay {
@@ -149,7 +149,7 @@ void prune_smallest(const float* scores, std::int64_t size, std::int64_t prune, 
 
 void require_whole_groups(std::int64_t columns, const Pattern& pattern) {
   if (columns % pattern.group == 0) return;
-  throw UserError(
+  throw DoesNotApply(
       fmt::format("pattern {}:{}: a row has {} weights, a number that {} does not "
                   "divide",
                   pattern.prune, pattern.group, columns, pattern.group));

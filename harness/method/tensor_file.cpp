@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
-#include "harness/base/errors.h"
 #include "harness/base/json.h"
 
 namespace assay {
@@ -124,7 +124,7 @@ int write_to(int fd, const TensorFile& file) {
 
 /// A damaged file: what is wrong, and what to do.
 [[noreturn]] void fail_read(const fs::path& path, const std::string& problem) {
-  throw UserError(fmt::format("{}: damaged tensor file: {}; delete it, it will be made again",
+  throw FileError(fmt::format("{}: damaged tensor file: {}; delete it, it will be made again",
                               path.string(), problem));
 }
 
@@ -241,7 +241,7 @@ TensorFile read_tensor_file(const fs::path& path) {
   const Descriptor in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (in.get() < 0 || ::fstat(in.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    throw UserError(
+    throw FileError(
         fmt::format("{}: {}", path.string(), fs::exists(path) ? "cannot be read" : "no such file"));
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <filesystem>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
 #include "harness/model/model.h"
 
@@ -34,7 +34,7 @@ void load_cuda_library() {
       std::filesystem::path(info.dli_fname == nullptr ? "" : info.dli_fname).parent_path();
   const std::string library = (folder / "libtorch_cuda.so").string();
   if (::dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    throw MachineError(fmt::format("no CUDA: {}; {}", ::dlerror(), kRemedy));
+    throw NotOnThisMachine(fmt::format("no CUDA: {}; {}", ::dlerror(), kRemedy));
   }
 }
 
@@ -45,13 +45,13 @@ at::Device open_device(const std::string& name) {
   const int index = cuda_index(name);
   load_cuda_library();
   if (!at::hasCUDA()) {
-    throw MachineError(fmt::format(
+    throw NotOnThisMachine(fmt::format(
         "no CUDA device: the driver is missing or finds no device (try nvidia-smi); {}", kRemedy));
   }
   const int count = at::detail::getCUDAHooks().deviceCount();
   if (index >= count) {
-    throw MachineError(fmt::format("device '{}' is missing: this machine has {} CUDA devices; {}",
-                                   name, count, kRemedy));
+    throw NotOnThisMachine(fmt::format(
+        "device '{}' is missing: this machine has {} CUDA devices; {}", name, count, kRemedy));
   }
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

@@ -62,8 +62,10 @@ at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContex
 at::Tensor Model::run(at::Tensor rows, StepContext& step) const {
   step.observer = observer_;
   step.decisions = decisions_;
+  std::map<std::int64_t, Masks> masks;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
+    set_masks(step, step.layer, masks);
     rows = run_one(layers_[i], rows, step);
   }
   return finish(rows);
@@ -89,7 +91,6 @@ at::Tensor Model::hidden_packed(const at::Tensor& tokens, const at::Tensor& posi
   step.positions = positions;
   step.segments = &segments;
   set_rotation(step);
-  set_segment_masks(step);
   return run(embed_at(tokens, positions), step);
 }
 
@@ -128,6 +129,8 @@ at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Te
   StepContext step = uniform_step(batch, 0, rows.size(0) / batch);
   step.layer = index;
   step.recorder = recorder;
+  std::map<std::int64_t, Masks> masks;
+  set_masks(step, index, masks);
   return run_one(layer, rows, step);
 }
 
@@ -142,6 +145,8 @@ Model Model::clone() const {
   };
   Model copy;
   copy.spec_ = spec_;
+  copy.folder_ = folder_;
+  copy.warnings_ = warnings_;
   copy.dtype_ = dtype_;
   copy.device_ = device_;
   copy.embedding_ = copy_on_large_pages(embedding_);
@@ -156,6 +161,21 @@ Model Model::clone() const {
   copy.alibi_ = alibi_;
   for (const Layer& layer : layers_) copy.layers_.push_back(layer.clone());
   return copy;
+}
+
+void Model::visit_weights(
+    const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const {
+  visit("embedding", embedding_);
+  if (position_embedding_.defined()) visit("positions", position_embedding_);
+  if (project_in_) visit("project_in", project_in_->weight());
+  if (project_out_) visit("project_out", project_out_->weight());
+  if (!spec_.tied_head) visit("head", head_->weight());
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (const LinearRole role : layers_[i].roles()) {
+      const auto* dense = dynamic_cast<const DenseLinear*>(&layers_[i].linear(role));
+      if (dense != nullptr) visit(fmt::format("layer.{}.{}", i, role_name(role)), dense->weight());
+    }
+  }
 }
 
 Cost Model::cost() const {

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/vocabulary.h"
 #include "harness/model/slots.h"
 
 namespace assay {
@@ -81,6 +83,10 @@ class Model {
   [[nodiscard]] std::vector<Layer>& layers() { return layers_; }
   [[nodiscard]] const std::vector<Layer>& layers() const { return layers_; }
   [[nodiscard]] std::int64_t layer_count() const { return spec_.layers; }
+  /// Its tokens, and the folder whose tokenizer names them.
+  [[nodiscard]] Vocabulary vocabulary() const { return {spec_.vocab, folder_}; }
+  /// What its checkpoint says that belongs beside every result.
+  [[nodiscard]] const std::vector<ModelWarning>& warnings() const { return warnings_; }
 
   /// Deep copy, so that a method can change one and keep the other.
   [[nodiscard]] Model clone() const;
@@ -121,6 +127,11 @@ class Model {
   /// False when a block computes a prompt otherwise than the same tokens one by one.
   [[nodiscard]] bool prefill_equals_decode() const;
 
+  /// Calls with the name ("embedding", "head", "layer.3.up") and the tensor of every matrix that a
+  /// pass multiplies or looks up, as far as it is dense; a tied head is the embedding.
+  void visit_weights(
+      const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const;
+
   /// Accounting over embeddings, layers and head; a tied head counts once. Work and touched bytes
   /// are those of the weights: the part of attention that grows with the context is left out.
   [[nodiscard]] Cost cost() const;
@@ -132,15 +143,25 @@ class Model {
   [[nodiscard]] at::Tensor run(at::Tensor rows, StepContext& step) const;
   [[nodiscard]] at::Tensor run_one(const Layer& layer, const at::Tensor& rows,
                                    StepContext& step) const;
-  /// Positions [begin, begin + tokens) for each of `batch` rows, with rotation and mask.
+  /// What the scores of one pass get in layers of one window.
+  struct Masks {
+    at::Tensor whole;
+    std::vector<at::Tensor> segments;
+  };
+  /// Positions [begin, begin + tokens) for each of `batch` rows, with rotation; no mask yet.
   [[nodiscard]] StepContext uniform_step(std::int64_t batch, std::int64_t begin,
                                          std::int64_t tokens) const;
   void set_rotation(StepContext& step) const;
-  void set_mask(StepContext& step, std::int64_t begin) const;
-  void set_segment_masks(StepContext& step) const;
+  /// Puts the masks of this layer into the step; `known` keeps those of each window of the pass.
+  void set_masks(StepContext& step, std::int64_t layer, std::map<std::int64_t, Masks>& known) const;
+  [[nodiscard]] at::Tensor mask(const StepContext& step, std::int64_t window) const;
+  [[nodiscard]] std::vector<at::Tensor> segment_masks(const StepContext& step,
+                                                      std::int64_t window) const;
   void check_positions(std::int64_t end) const;
 
   ModelSpec spec_;
+  std::filesystem::path folder_;
+  std::vector<ModelWarning> warnings_;
   at::ScalarType dtype_ = at::kFloat;
   at::Device device_ = at::kCPU;
   at::Tensor embedding_;           ///< [vocab, embedding_width]

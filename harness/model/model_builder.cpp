@@ -171,8 +171,9 @@ NormBlock ModelBuilder::norm_block(const Parameter& parameter) const {
   return {spec_.norm, spec_.norm_eps, parameter.weight, parameter.bias};
 }
 
-Layer ModelBuilder::layer(const LayerParameters& parameters) const {
-  const AttentionShape shape{spec_.heads, spec_.kv_heads, spec_.head_dim, spec_.sliding_window};
+Layer ModelBuilder::layer(std::int64_t index) const {
+  const LayerParameters& parameters = layers_.at(static_cast<std::size_t>(index));
+  const AttentionShape shape{spec_.heads, spec_.kv_heads, spec_.head_dim, window_of(spec_, index)};
   const auto dense = [](const Parameter& p) { return DenseLinear(p.weight, p.bias); };
   return {norm_block(parameters.attention_norm), norm_block(parameters.ffn_norm),
           std::make_unique<StandardAttention>(shape, dense(parameters.qkv), dense(parameters.out)),
@@ -183,6 +184,8 @@ Layer ModelBuilder::layer(const LayerParameters& parameters) const {
 Model ModelBuilder::assemble() {
   Model model;
   model.spec_ = spec_;
+  model.folder_ = checkpoint_.folder();
+  model.warnings_ = checkpoint_.warnings();
   model.dtype_ = options_.dtype;
   model.device_ = options_.device;
   model.embedding_ = embedding_.weight;
@@ -200,7 +203,7 @@ Model ModelBuilder::assemble() {
   } else if (spec_.positions == PositionKind::kAlibi) {
     model.alibi_ = alibi_bias(spec_, spec_.max_positions).to(options_.device);
   }
-  for (const LayerParameters& parameters : layers_) model.layers_.push_back(layer(parameters));
+  for (std::int64_t i = 0; i < spec_.layers; ++i) model.layers_.push_back(layer(i));
   return model;
 }
 

@@ -32,7 +32,7 @@ class ModelBuilder {
   void copy_weights();
   void fill_random_weights();
   [[nodiscard]] NormBlock norm_block(const Parameter& parameter) const;
-  [[nodiscard]] Layer layer(const LayerParameters& parameters) const;
+  [[nodiscard]] Layer layer(std::int64_t index) const;
   [[nodiscard]] Model assemble();
 
   const Checkpoint& checkpoint_;

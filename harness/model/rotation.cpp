@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -23,10 +24,45 @@ float llama3_frequency(const RopeScaling& scaling, float frequency) {
   return (1.0F - smooth) * frequency / factor + smooth * frequency;
 }
 
+/// YaRN: from dimension `low` on, frequencies go over to those slowed by the factor, wholly at
+/// `high`.
+struct YarnRange {
+  double low = 0;
+  double high = 0;
+};
+
+// The dimension whose frequency turns `rotations` times over the original length.
+double yarn_dimension(const ModelSpec& spec, double rotations) {
+  const auto length = static_cast<double>(spec.rope_scaling.original_positions);
+  const auto dimensions = static_cast<double>(spec.rotary_dim);
+  return dimensions * std::log(length / (rotations * 2 * std::numbers::pi)) /
+         (2 * std::log(spec.rope_theta));
+}
+
+YarnRange yarn_range(const ModelSpec& spec) {
+  YarnRange range{yarn_dimension(spec, spec.rope_scaling.beta_fast),
+                  yarn_dimension(spec, spec.rope_scaling.beta_slow)};
+  if (spec.rope_scaling.truncate) range = {std::floor(range.low), std::ceil(range.high)};
+  range.low = std::max(range.low, 0.0);
+  range.high = std::min(range.high, static_cast<double>(spec.rotary_dim - 1));
+  if (range.low == range.high) range.high += 0.001;
+  return range;
+}
+
+float yarn_frequency(const ModelSpec& spec, const YarnRange& range, std::int64_t index,
+                     float power) {
+  const auto low = static_cast<float>(range.low),
+             width = static_cast<float>(range.high - range.low);
+  const float slowed = std::clamp((static_cast<float>(index) - low) / width, 0.0F, 1.0F);
+  const float kept = 1.0F - slowed;
+  const float slow = 1.0F / (static_cast<float>(spec.rope_scaling.factor) * power);
+  return slow * (1.0F - kept) + 1.0F / power * kept;
+}
+
 float scaled_frequency(const RopeScaling& scaling, float frequency) {
   if (scaling.kind == "linear") return frequency / static_cast<float>(scaling.factor);
   if (scaling.kind == "llama3") return llama3_frequency(scaling, frequency);
-  return frequency;
+  return frequency;  // "dynamic" as well, up to the longest sequence that is let in
 }
 
 void rotate_by_operators(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
@@ -49,10 +85,13 @@ void rotate_by_operators(at::Tensor& rows, std::int64_t heads, std::int64_t head
 at::Tensor rope_frequencies(const ModelSpec& spec) {
   at::Tensor frequencies = at::empty({spec.rotary_dim / 2}, at::kFloat);
   auto* out = frequencies.mutable_data_ptr<float>();
+  const bool yarn = spec.rope_scaling.kind == "yarn";
+  const YarnRange range = yarn ? yarn_range(spec) : YarnRange{};
   for (std::int64_t i = 0; i < spec.rotary_dim / 2; ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(spec.rotary_dim);
-    const float plain = 1.0F / std::pow(static_cast<float>(spec.rope_theta), exponent);
-    out[i] = scaled_frequency(spec.rope_scaling, plain);
+    const float power = std::pow(static_cast<float>(spec.rope_theta), exponent);
+    out[i] = yarn ? yarn_frequency(spec, range, i, power)
+                  : scaled_frequency(spec.rope_scaling, 1.0F / power);
   }
   return frequencies;
 }

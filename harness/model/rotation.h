@@ -7,7 +7,7 @@
 
 namespace assay {
 
-/// f32 [rotary_dim / 2], scaled as the spec says ("linear", "llama3").
+/// f32 [rotary_dim / 2], scaled as the spec says.
 at::Tensor rope_frequencies(const ModelSpec& spec);
 
 /// Rotates in place the first 2 * cos.size(1) elements of heads [0, heads) of each row, pairing

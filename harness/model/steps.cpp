@@ -10,7 +10,7 @@
 
 #include <limits>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/model/model.h"
 
 namespace assay {
@@ -31,8 +31,11 @@ at::Tensor biased(const at::Tensor& bias, const at::Tensor& allowed) {
 }  // namespace
 
 void Model::check_positions(std::int64_t end) const {
-  if (spec_.positions == PositionKind::kRotary || end <= spec_.max_positions) return;
-  throw UserError(
+  // Dynamic scaling changes nothing up to here; beyond, frequencies depend on what ran before.
+  const bool limited =
+      spec_.positions != PositionKind::kRotary || spec_.rope_scaling.kind == "dynamic";
+  if (!limited || end <= spec_.max_positions) return;
+  throw DoesNotApply(
       fmt::format("a sequence of {} tokens is longer than the {} positions of this {} model; "
                   "choose a shorter window",
                   end, spec_.max_positions, spec_.family));
@@ -47,7 +50,6 @@ StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int
   step.positions = at::arange(begin, begin + tokens, at::TensorOptions(at::kLong).device(device_));
   if (batch > 1) step.positions = step.positions.repeat({batch});
   set_rotation(step);
-  set_mask(step, begin);
   return step;
 }
 
@@ -56,25 +58,40 @@ void Model::set_rotation(StepContext& step) const {
   const at::Tensor angles = step.positions.unsqueeze(1).mul(rope_frequencies_);
   step.rope_cos = at::cos(angles);
   step.rope_sin = at::sin(angles);
+  const double factor = spec_.rope_scaling.attention_factor;
+  if (factor == 1.0) return;
+  step.rope_cos.mul_(factor);
+  step.rope_sin.mul_(factor);
 }
 
-void Model::set_mask(StepContext& step, std::int64_t begin) const {
+void Model::set_masks(StepContext& step, std::int64_t layer,
+                      std::map<std::int64_t, Masks>& known) const {
+  const std::int64_t window = window_of(spec_, layer);
+  const auto [found, fresh] = known.try_emplace(window);
+  Masks& masks = found->second;
+  if (fresh && step.segments != nullptr) masks.segments = segment_masks(step, window);
+  if (fresh && step.segments == nullptr) masks.whole = mask(step, window);
+  step.mask = masks.whole;
+  step.segment_masks = masks.segments;
+}
+
+at::Tensor Model::mask(const StepContext& step, std::int64_t window) const {
+  const std::int64_t begin = step.cache == nullptr ? 0 : step.cache->length();
   const std::int64_t end = begin + step.tokens;
-  const std::int64_t window = spec_.sliding_window;
-  if (alibi_.defined()) step.mask = alibi_.narrow(3, 0, end);
-  if (step.tokens == 1) return;  // the last query sees every key; the window cuts the keys
+  const at::Tensor bias = alibi_.defined() ? alibi_.narrow(3, 0, end) : at::Tensor();
+  if (step.tokens == 1) return bias;  // the last query sees every key; the window cuts the keys
   const bool plain = begin == 0 && (window == 0 || end <= window);
-  if (plain && !alibi_.defined()) return;
+  if (plain && !bias.defined()) return {};
   const at::Tensor keys = at::arange(end, at::TensorOptions(at::kLong).device(device_));
   const at::Tensor allowed = visible(keys.narrow(0, begin, step.tokens), keys, window);
-  step.mask = alibi_.defined() ? biased(step.mask, allowed) : allowed;
+  return bias.defined() ? biased(bias, allowed) : allowed;
 }
 
-void Model::set_segment_masks(StepContext& step) const {
+std::vector<at::Tensor> Model::segment_masks(const StepContext& step, std::int64_t window) const {
+  std::vector<at::Tensor> masks;
   for (const Segment& segment : *step.segments) {
     at::Tensor mask = segment.mask;
     const at::Tensor positions = step.positions.narrow(0, segment.offset, segment.length);
-    const std::int64_t window = spec_.sliding_window;
     if (window > 0 && segment.length > window) {
       const at::Tensor near = visible(positions, positions, window);
       mask = mask.defined() ? mask.logical_and(near) : near;
@@ -83,8 +100,9 @@ void Model::set_segment_masks(StepContext& step) const {
       const at::Tensor allowed = mask.defined() ? mask : visible(positions, positions, 0);
       mask = biased(alibi_.index_select(3, positions), allowed);
     }
-    step.segment_masks.push_back(mask);
+    masks.push_back(mask);
   }
+  return masks;
 }
 
 }  // namespace assay

@@ -122,11 +122,8 @@ class Planner {
       return document;
     }
     const ResolvedData& data = stream(cell.model, choice.dataset, choice.split);
-    if (data.folder.empty()) {
-      set_unmet(cell, "data_absent", data.unmet);
-    } else {
-      document["data"] = data.key;
-    }
+    if (data.folder.empty()) set_unmet(cell, data.unmet_code, data.unmet);
+    if (!data.key.empty()) document["data"] = data.key;
     return document;
   }
 
@@ -139,8 +136,8 @@ class Planner {
                                    ? items(cell.model, cell.suite)
                                    : stream(cell.model, suite.dataset, suite.split);
     if (data.folder.empty()) {
-      set_unmet(cell, "data_absent", data.unmet);
-      return "absent";
+      set_unmet(cell, data.unmet_code, data.unmet);
+      return data.key.empty() ? "absent" : data.key;
     }
     cell.data_folder = data.folder.string();
     return data.key;
@@ -189,6 +186,8 @@ class Planner {
     // More processes are another measurement of time; a score does not depend on them.
     if (catalogue_.suite_kind(suite.kind).stage == "time") {
       document["processes_per_arm"] = plan_.experiment.processes_per_arm;
+      const Sampling& sampling = plan_.experiment.sampling;
+      if (sampling.adapts()) document["sampling"] = sampling.to_json();
     }
     return document;
   }

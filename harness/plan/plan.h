@@ -23,11 +23,17 @@ struct ResolvedModel {
   Json traits;
 };
 
+/// Why cells are UNMET for their data: they are not here, or hold what is not allowed. The latter
+/// is a mistake that somebody has to mend, so a run's exit code says it.
+inline constexpr const char* kDataAbsent = "data_absent";
+inline constexpr const char* kBadData = "bad_data";
+
 /// Identity of prepared data: the folder's name under $ASSAY_HOME/prepared.
 struct ResolvedData {
   std::string key;
-  std::filesystem::path folder;  ///< empty when the data set is not there
-  std::string unmet;             ///< then: why, and the command that would get it
+  std::filesystem::path folder;  ///< empty when the data set is not there or cannot be used
+  std::string unmet;             ///< then: why, and what to do
+  std::string unmet_code = kDataAbsent;
 };
 
 /// Answers the planner's questions about the world; a fake in tests.

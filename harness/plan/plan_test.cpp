@@ -21,6 +21,7 @@ class FakeResolver : public Resolver {
                  {"ffn.width", 1024},   {"ffn.gated", true}, {"attention.head_dim", 32},
                  {"max_positions", 256}};
   bool has_news = true;
+  std::string bad_news = {};  ///< what is wrong with them
   int questions = 0;
 
   ResolvedModel model(const ModelChoice& choice) override {
@@ -33,7 +34,9 @@ class FakeResolver : public Resolver {
                       const std::string& split) override {
     ++questions;
     if (!has_news) return {"", "", "news is not here; get it with `assay data get news`"};
-    return {"key-of-" + dataset + "-" + split, "/prepared/" + split, ""};
+    const std::string key = "key-of-" + dataset + "-" + split;
+    if (!bad_news.empty()) return {key, "", bad_news, kBadData};
+    return {key, "/prepared/" + split, ""};
   }
   ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override {
     return {"key-of-" + suite.id, "/prepared/" + suite.id, ""};
@@ -111,6 +114,15 @@ TEST_F(PlanTest, FitsKnowTheirResolvedCalibration) {
   EXPECT_EQ(resolver_.questions, 2);  // one for each split, not one for each cell
 }
 
+TEST_F(PlanTest, ASettingThatLooksAtNoDataHasNoneInItsKeyAndAsksForNone) {
+  const Plan made = plan("[[method]]\nid = \"wanda\"\npattern = \"1:2\"\n");
+  const FitJob& job = made.fits.at(made.cells[1].artefact_key);
+  EXPECT_TRUE(job.key_doc.at("calibration").is_null());
+  EXPECT_TRUE(made.cells[1].key_doc.at("calibration").is_null());
+  EXPECT_TRUE(job.calibration_folder.empty());
+  EXPECT_EQ(resolver_.questions, 1) << "the calibration text was asked for";
+}
+
 TEST_F(PlanTest, CommentsAndOrderOfKeysDoNotChangeKeysButAParameterDoes) {
   const auto keys = keys_of(plan(kWanda));
   EXPECT_EQ(keys, keys_of(plan("# a remark\n[[method]]\ncalibration = { samples = 4 }\n"
@@ -140,6 +152,16 @@ TEST_F(PlanTest, MoreProcessesAreAnotherMeasurementOfTime) {
             plan(decode + "[measure]\nprocesses_per_arm = 9\n").cells[1].key);
 }
 
+TEST_F(PlanTest, ATargetAndItsBudgetAreAnotherMeasurementOfTimeOnly) {
+  const std::string decode = "[[suite]]\nid = \"decode\"\n[measure]\nprocesses_per_arm = 4\n";
+  const std::string target = decode + "target_interval = \"5 %\"\n";
+  const Plan fixed = plan(decode), adapts = plan(target);
+  EXPECT_EQ(fixed.cells[0].key, adapts.cells[0].key) << "a score";
+  EXPECT_NE(fixed.cells[1].key, adapts.cells[1].key);
+  EXPECT_NE(adapts.cells[1].key, plan(target + "budget_s = 60\n").cells[1].key);
+  EXPECT_NE(adapts.cells[1].key, plan(target + "max_processes_per_arm = 8\n").cells[1].key);
+}
+
 TEST_F(PlanTest, AnUnmetRequirementSaysWhatTheModelHas) {
   const Plan made = plan("[[method]]\nid = \"tardis\"\n");
   ASSERT_TRUE(made.cells[1].unmet);
@@ -163,6 +185,20 @@ TEST_F(PlanTest, AbsentDataMakeCellsUnmetUnderAnotherKey) {
     EXPECT_THAT(cell.unmet->text, HasSubstr("assay data get news"));
   }
   EXPECT_NE(with.cells[0].key, without.cells[0].key);
+}
+
+/// Under the key of the content: mended data are another question.
+TEST_F(PlanTest, BadDataMakeCellsUnmetUnderTheirKey) {
+  const Plan with = plan(kWanda);
+  resolver_.bad_news = "gold is 7";
+  const Plan bad = plan(kWanda);
+  for (const Cell& cell : bad.cells) {
+    ASSERT_TRUE(cell.unmet);
+    EXPECT_EQ(cell.unmet->code, kBadData);
+    EXPECT_EQ(cell.unmet->text, "gold is 7");
+  }
+  EXPECT_EQ(with.cells[0].key, bad.cells[0].key);
+  EXPECT_TRUE(bad.fits.empty());
 }
 
 TEST_F(PlanTest, RandomWeightsAreForTimesOnly) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,12 +14,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <stdexcept>
 
 #include "harness/base/clock.h"
 #include "harness/process/launch.h"
 #include "harness/process/line_splitter.h"
 #include "harness/process/oom_counter.h"
+#include "harness/process/pause_watch.h"
 
 namespace assay {
 namespace {
@@ -26,6 +29,10 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using Timer = asio::steady_timer;
+using Buffer = std::array<char, 65536>;
+
+/// More than a full pipe holds.
+constexpr int kMostRounds = 32;
 
 Timer::duration as_duration(double seconds) {
   return std::chrono::duration_cast<Timer::duration>(std::chrono::duration<double>(seconds));
@@ -42,8 +49,11 @@ class Watch {
     const LaunchedChild child = launch(spec);
     pid_ = child.pid;
     result_.pid = child.pid;
+    pauses_.emplace(child.pid);
     out_.assign(child.out);
     err_.assign(child.err);
+    out_.non_blocking(true);
+    err_.non_blocking(true);
   }
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -72,13 +82,29 @@ class Watch {
     read_out();
     read_err();
     await_exit();
-    if (spec_.timeout_seconds) {
-      after(deadline_, *spec_.timeout_seconds, [this] {
-        result_.timed_out = !result_.interrupted;
-        end_politely();
-      });
-    }
+    look_again();
     if (callbacks_.on_tick) tick();
+  }
+
+  void look_again() {
+    double wait = PauseWatch::kLookSeconds;
+    if (spec_.timeout_seconds && !ending_) {
+      wait = std::clamp(*spec_.timeout_seconds - ran_, 0.0, wait);
+    }
+    after(look_timer_, wait, [this] { look(); });
+  }
+
+  /// The limit counts time in which this program ran: while it was stopped, the child may have
+  /// waited for it, or may have ended.
+  void look() {
+    if (exited_) return;
+    ran_ += pauses_->look();
+    if (spec_.timeout_seconds && ran_ >= *spec_.timeout_seconds && !ending_) {
+      if (has_exited()) return collect_exit();
+      result_.timed_out = true;
+      end_politely();
+    }
+    look_again();
   }
 
   template <class Action>
@@ -151,14 +177,21 @@ class Watch {
     });
   }
 
-  void poll_exit() {
+  [[nodiscard]] bool has_exited() const {
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
-    if (info.si_pid == pid_) return collect_exit();
+    return info.si_pid == pid_;
+  }
+
+  void poll_exit() {
+    if (has_exited()) return collect_exit();
     after(poll_timer_, 0.02, [this] { poll_exit(); });
   }
 
   void collect_exit() {
+    if (exited_) return;
+    ran_ += pauses_->look();
+    result_.paused_seconds = pauses_->paused_seconds();
     result_.wall_seconds = monotonic_seconds() - started_;
     // Before the leader is collected, so that its number cannot belong to another group yet.
     signal_group(SIGKILL);
@@ -174,12 +207,30 @@ class Watch {
       return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
     };
     result_.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-    deadline_.cancel();
+    look_timer_.cancel();
     grace_timer_.cancel();
     tick_timer_.cancel();
+    poll_timer_.cancel();
     // A descendant that left the group may hold the pipes.
-    after(drain_timer_, spec_.grace_seconds, [this] { io_.stop(); });
+    after(drain_timer_, spec_.grace_seconds, [this] { leave_pipes(); });
     stop_when_done();
+  }
+
+  /// The time may have run out while this program was stopped: what is there is still taken.
+  void leave_pipes() {
+    drain(out_, out_buffer_, [this](std::string_view bytes) { take_output(bytes); });
+    drain(err_, err_buffer_, [this](std::string_view bytes) { keep_tail(bytes); });
+    io_.stop();
+  }
+
+  template <class Take>
+  static void drain(asio::posix::stream_descriptor& pipe, Buffer& buffer, Take take) {
+    error_code error;
+    for (int round = 0; round < kMostRounds && pipe.is_open(); ++round) {
+      const std::size_t n = pipe.read_some(asio::buffer(buffer), error);
+      if (error) return;
+      take(std::string_view(buffer.data(), n));
+    }
   }
 
   void stop_when_done() {
@@ -194,11 +245,15 @@ class Watch {
   }
 
   void end_politely() {
+    ending_ = true;
     signal_group(SIGTERM);
     after(grace_timer_, spec_.grace_seconds, [this] { signal_group(SIGKILL); });
   }
 
-  void signal_group(int number) const { ::kill(-pid_, number); }
+  /// Never after it was collected: its number may belong to others by then.
+  void signal_group(int number) const {
+    if (!exited_) ::kill(-pid_, number);
+  }
 
   void finish() {
     cut_tail();
@@ -212,12 +267,14 @@ class Watch {
   LineSplitter lines_;
   std::int64_t oom_kills_before_;
   pid_t pid_ = -1;
-  bool exited_ = false;
+  bool exited_ = false, ending_ = false;
+  std::optional<PauseWatch> pauses_;
   double started_ = 0, last_line_ = 0;
-  std::array<char, 65536> out_buffer_{}, err_buffer_{};
+  double ran_ = 0;  ///< seconds that this program ran since then
+  Buffer out_buffer_{}, err_buffer_{};
   asio::io_context io_{1};
   asio::posix::stream_descriptor out_{io_}, err_{io_}, exit_{io_};
-  Timer deadline_{io_}, grace_timer_{io_}, drain_timer_{io_}, tick_timer_{io_}, poll_timer_{io_};
+  Timer look_timer_{io_}, grace_timer_{io_}, drain_timer_{io_}, tick_timer_{io_}, poll_timer_{io_};
 };
 
 }  // namespace

@@ -19,11 +19,11 @@ namespace assay {
 struct ChildSpec {
   std::filesystem::path program;  ///< a path, not looked up in PATH
   std::vector<std::string> arguments;
-  std::vector<std::string> environment;  ///< "NAME=value", complete: nothing is inherited
-  std::string input;                     ///< whole standard input
-  std::filesystem::path working_folder;  ///< empty: the caller's
-  std::optional<double> timeout_seconds;
-  double grace_seconds = 2;  ///< between SIGTERM and SIGKILL, and for pipes left open
+  std::vector<std::string> environment;   ///< "NAME=value", complete: nothing is inherited
+  std::string input;                      ///< whole standard input
+  std::filesystem::path working_folder;   ///< empty: the caller's
+  std::optional<double> timeout_seconds;  ///< of time in which this program ran, not stopped
+  double grace_seconds = 2;               ///< between SIGTERM and SIGKILL, and for pipes left open
   /// RLIMIT_AS. CPU only: CUDA reserves far more address space than it uses.
   std::optional<std::int64_t> memory_limit_bytes;
   std::size_t max_line_bytes = std::size_t{4} << 20;      ///< of standard output
@@ -54,6 +54,8 @@ struct ChildResult {
   std::int64_t peak_rss_bytes = 0;
   double cpu_seconds = 0;  ///< user + system, with descendants that were waited for
   double wall_seconds = 0;
+  /// That this program, the child or the machine stood still meanwhile: its times mean nothing.
+  double paused_seconds = 0;
   std::string stderr_tail;  ///< the last 64 KiB
 };
 

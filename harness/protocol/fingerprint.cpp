@@ -27,6 +27,15 @@ double fingerprint_tolerance(const std::string& dtype) {
   throw std::invalid_argument("no fingerprint tolerance for dtype '" + dtype + "'");
 }
 
+double allowed_by(const WorkerReply& timed, const std::string& dtype) {
+  double allowed = fingerprint_tolerance(dtype);
+  for (const Sample& sample : timed.samples) {
+    if (sample.tag != "probe/allowed") continue;
+    allowed = std::max(allowed, std::min(sample.value, kMostFingerprintTolerance));
+  }
+  return allowed;
+}
+
 Fingerprint fingerprint_from_json(const Json& values) {
   Fingerprint fingerprint;
   if (!values.is_array()) throw std::runtime_error("fingerprint: not an array");

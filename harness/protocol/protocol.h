@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -14,12 +15,13 @@
 
 #include "harness/base/json.h"
 #include "harness/base/outcome.h"
+#include "harness/protocol/basis.h"
 
 namespace assay {
 
 inline constexpr int kProtocolVersion = 1;
 /// Part of every cell key: raise when scoring or timing rules change meaning.
-inline constexpr int kMeasuringVersion = 2;
+inline constexpr int kMeasuringVersion = 3;
 /// Limits of a reply; more is a malformed one. The writer splits batches to stay far below.
 inline constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{256} << 20;
@@ -31,6 +33,10 @@ struct MetricDef {
   int direction = 0;
   std::string convention;  ///< what must agree before two values may be compared
   std::string help;
+  Basis basis = Basis::kUndeclared;
+  /// With a basis of items: the value (item_value.h) that the metric is made of. Items without this
+  /// value are not part of it.
+  std::string item_value = {};
 };
 Json to_json(const MetricDef& def);
 MetricDef metric_def_from_json(const Json& document);
@@ -42,8 +48,10 @@ struct MetricValue {
   std::optional<double> std_error;
   std::optional<double> lo, hi;
   std::int64_t n = 0;           ///< items, windows or samples behind the value
-  std::string interval_method;  ///< "normal", "wilson", "delta", "order_statistics", ""
+  /// "wilson", "student_t", "student_t_logs", "order_statistics"; "" without an interval
+  std::string interval_method;
   std::string null_reason;
+  std::string no_interval = {};  ///< why a value that could have an interval has none
 };
 Json to_json(const MetricValue& value);
 MetricValue metric_value_from_json(const Json& document);
@@ -68,6 +76,8 @@ struct ItemScore {
   std::optional<double> kld;    ///< mean over positions, nats
   std::int64_t tokens = 0;
   std::string output_hash;
+  /// What else the kind knows of an item, by its own names ("correct_norm"); all finite.
+  std::map<std::string, double> values = {};
 };
 Json to_json(const ItemScore& item);
 ItemScore item_score_from_json(const Json& document);

@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "harness/base/errors.h"
+#include "harness/protocol/fingerprint.h"
+#include "harness/protocol/item_value.h"
 
 namespace assay {
 namespace {
@@ -98,6 +100,35 @@ TEST(MetricDef, RoundTripAndRange) {
   EXPECT_THROW(metric_def_from_json(document), std::runtime_error);
 }
 
+TEST(MetricDef, SaysWhatItRestsOn) {
+  const MetricDef def{"acc_norm", "", 1, "lm-eval", "", Basis::kShare, "correct_norm"};
+  Json document = to_json(def);
+  EXPECT_EQ(document.at("basis"), "share");
+  const MetricDef read = metric_def_from_json(document);
+  EXPECT_EQ(read.basis, Basis::kShare);
+  EXPECT_EQ(read.item_value, "correct_norm");
+  document["basis"] = "average";
+  EXPECT_THROW(metric_def_from_json(document), std::runtime_error);
+  EXPECT_FALSE(to_json(MetricDef{}).contains("basis")) << "nobody said";
+  for (const Basis basis : {Basis::kUndeclared, Basis::kExact, Basis::kMeasured, Basis::kShare,
+                            Basis::kMean, Basis::kExpMean}) {
+    EXPECT_EQ(basis_from_name(basis_name(basis)), basis);
+  }
+}
+
+TEST(ItemValue, IsFoundByName) {
+  ItemScore item{3, "h", false, 2.0, 6.0, std::nullopt, 4, "", {{"correct_norm", 1.0}}};
+  EXPECT_EQ(item_value(item, "correct"), 0.0);
+  EXPECT_EQ(item_value(item, "score"), 2.0);
+  EXPECT_EQ(item_value(item, "nll"), 6.0);
+  EXPECT_EQ(item_value(item, "nll_per_token"), 1.5);
+  EXPECT_EQ(item_value(item, "kld"), std::nullopt);
+  EXPECT_EQ(item_value(item, "correct_norm"), 1.0);
+  EXPECT_EQ(item_value(item, "other"), std::nullopt);
+  item.tokens = 0;
+  EXPECT_EQ(item_value(item, "nll_per_token"), std::nullopt);
+}
+
 TEST(Fingerprint, DistanceIsRelativeToTheLargest) {
   const Fingerprint a{{10, -20, 0}}, b{{10, -20, 0.2}};
   EXPECT_EQ(fingerprint_distance(a, a), 0);
@@ -110,6 +141,17 @@ TEST(Fingerprint, DistanceOfIncomparableIsInfinite) {
   EXPECT_EQ(fingerprint_distance({{std::nan("")}}, {{1}}), infinity);
   EXPECT_EQ(fingerprint_distance({{infinity}}, {{infinity}}), infinity);
   EXPECT_EQ(fingerprint_distance({{0}}, {{1}}), infinity);
+}
+
+TEST(Fingerprint, ATimedProcessMaySayThatRoundingDoesMoreWithinBounds) {
+  WorkerReply timed;
+  EXPECT_EQ(allowed_by(timed, "fp32"), fingerprint_tolerance("fp32"));
+  timed.samples.push_back({"probe/allowed", 0, 3e-3, false});
+  EXPECT_EQ(allowed_by(timed, "fp32"), 3e-3);
+  timed.samples.back().value = 1e-9;
+  EXPECT_EQ(allowed_by(timed, "fp32"), fingerprint_tolerance("fp32"));
+  timed.samples.back().value = 5;
+  EXPECT_EQ(allowed_by(timed, "fp32"), kMostFingerprintTolerance);
 }
 
 TEST(Fingerprint, ToleranceByDtype) {

@@ -54,7 +54,8 @@ TEST(Reply, RoundTripKeepsEverything) {
   writer.metric({"ppl", 0.1, 0.2, -1e-300, 1e300, 7, "delta", ""});
   writer.metric({"acc", {}, {}, {}, {}, 0, "", "no items"});
   writer.items(
-      {{3, "hash", true, 2.0, 1.0 / 3, 5e-324, 17, "out"}, {4, "h2", {}, {}, {}, {}, 1, ""}});
+      {{3, "hash", true, 2.0, 1.0 / 3, 5e-324, 17, "out", {{"own", 0.1}, {"a/b", -1e-300}}},
+       {4, "h2", {}, {}, {}, {}, 1, ""}});
   writer.samples({{"t", 0, 0.1 + 0.2, true}, {"t", 1, 2.5, false}});
   writer.fingerprint({{1.5, -0.1}});
   writer.event("warning", "cholesky_retry", "layer 3 q: \xF0\x9F\x98\x80 \"quoted\"\n");
@@ -72,7 +73,9 @@ TEST(Reply, RoundTripKeepsEverything) {
   EXPECT_EQ(reply.items[0].nll, 1.0 / 3);
   EXPECT_EQ(reply.items[0].kld, 5e-324);
   EXPECT_EQ(reply.items[0].correct, true);
+  EXPECT_EQ(reply.items[0].values, (std::map<std::string, double>{{"own", 0.1}, {"a/b", -1e-300}}));
   EXPECT_FALSE(reply.items[1].correct);
+  EXPECT_TRUE(reply.items[1].values.empty());
   ASSERT_EQ(reply.samples.size(), 2U);
   EXPECT_EQ(reply.samples[0].value, 0.1 + 0.2);
   EXPECT_TRUE(reply.samples[0].warmup);
@@ -89,7 +92,7 @@ TEST(Reply, NonFiniteNumbersBecomeEvents) {
   recorded.writer.hello(Json::object());
   recorded.writer.metric({"ppl", nan, infinity, {}, {}, 7, "delta", ""});
   recorded.writer.samples({{"t", 0, infinity, false}, {"t", 1, 2.0, false}});
-  recorded.writer.items({{3, "hash", {}, {}, -infinity, {}, 17, ""}});
+  recorded.writer.items({{3, "hash", {}, {}, -infinity, {}, 17, "", {{"a", nan}, {"b", 1}}}});
   recorded.writer.fingerprint({{nan}});
   const WorkerReply reply = recorded.read();
   ASSERT_EQ(reply.metrics.size(), 1U);
@@ -99,7 +102,8 @@ TEST(Reply, NonFiniteNumbersBecomeEvents) {
   EXPECT_EQ(reply.samples[0].index, 1);
   EXPECT_FALSE(reply.items.at(0).nll);
   EXPECT_FALSE(reply.fingerprint);
-  ASSERT_EQ(reply.events.size(), 5U);
+  EXPECT_EQ(reply.items.at(0).values, (std::map<std::string, double>{{"b", 1}}));
+  ASSERT_EQ(reply.events.size(), 6U);
   for (const auto& event : reply.events) EXPECT_EQ(event.code, "non_finite");
 }
 
@@ -195,6 +199,8 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"v":1,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":1},{"tag":"t"}]})",
         R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h"}]})",
         R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"correct":1}]})",
+        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":[1]}]})",
+        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":{"a":"x"}}]})",
         R"({"v":1,"t":"fingerprint","n":1,"values":["x"]})",
         R"({"v":1,"t":"outcome","n":1,"status":"GOOD","code":"","text":""})",
         R"({"v":1,"t":"outcome","n":1,"status":"RUNNING","code":"","text":""})",

@@ -90,9 +90,13 @@ void ReplyWriter::metric(const MetricValue& value) {
 void ReplyWriter::items(const std::vector<ItemScore>& items) {
   std::vector<ItemScore> finite = items;
   for (ItemScore& item : finite) {
+    const auto refuse = [&] { refuse_non_finite("score of item " + std::to_string(item.item)); };
     for (std::optional<double>* value : {&item.score, &item.nll, &item.kld}) {
-      if (drop_non_finite(*value)) refuse_non_finite("score of item " + std::to_string(item.item));
+      if (drop_non_finite(*value)) refuse();
     }
+    const std::size_t dropped =
+        std::erase_if(item.values, [](const auto& entry) { return !std::isfinite(entry.second); });
+    for (std::size_t i = 0; i < dropped; ++i) refuse();
   }
   for (Json& batch : batches_of(finite)) write("items", std::move(batch));
 }

@@ -2,8 +2,8 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/hash_cache.h"
 #include "harness/base/json.h"
-#include "harness/runner/hash_cache.h"
 
 namespace assay {
 namespace fs = std::filesystem;

@@ -7,22 +7,31 @@
 #include <utility>
 
 #include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
 #include "harness/runner/summaries.h"
+#include "harness/runner/unpaused.h"
 
 namespace assay {
 namespace {
+
+/// " [31.2, 34.9]", or in words why there is none.
+std::string interval_text(const MetricValue& value) {
+  if (value.lo && value.hi) return fmt::format(" [{:.4g}, {:.4g}]", *value.lo, *value.hi);
+  return value.no_interval.empty() ? "" : " (" + value.no_interval + ")";
+}
 
 std::string metrics_text(const SuiteKindEntry& kind, const std::vector<MetricValue>& values) {
   std::vector<std::string> parts;
   for (const MetricDef& def : kind.metrics) {
     for (const MetricValue& value : values) {
       if (value.tag == def.tag && value.value) {
-        parts.push_back(fmt::format("{} {:.5g}{}{}", def.tag, *value.value,
-                                    def.unit.empty() ? "" : " ", def.unit));
+        parts.push_back(fmt::format("{} {:.5g}{}{}{}", def.tag, *value.value,
+                                    def.unit.empty() ? "" : " ", def.unit, interval_text(value)));
       }
     }
   }
@@ -49,7 +58,7 @@ void mark_non_finite(WorkerRun& run) {
 
 CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store,
                        WorkerLauncher& launcher, Progress& progress, std::int64_t experiment,
-                       TimingOptions timing)
+                       TimingOptions timing, std::stop_token stop)
     : plan_(plan),
       catalogue_(catalogue),
       store_(store),
@@ -58,6 +67,7 @@ CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& stor
       experiment_(experiment),
       session_(new_uuid()),
       timing_(std::move(timing)),
+      stop_(std::move(stop)),
       idle_since_(monotonic_seconds()) {}
 
 std::string CellRunner::title(const Cell& cell) const {
@@ -69,12 +79,39 @@ const SuiteKindEntry& CellRunner::kind_of(const Cell& cell) const {
   return catalogue_.suite_kind(plan_.suite_of(cell).kind);
 }
 
-CellRunner::Attempt CellRunner::begin(const Cell& cell, std::optional<std::int64_t> schedule_seed) {
-  Attempt attempt;
-  attempt.cell = &cell;
-  attempt.id = store_.begin_attempt(experiment_, cell.key, session_, schedule_seed);
-  attempt.started = monotonic_seconds();
-  return attempt;
+CellRunner::Claim CellRunner::claim(const std::function<std::vector<const Cell*>()>& choose,
+                                    std::optional<std::uint64_t> schedule_seed) {
+  std::vector<const Cell*> cells;
+  std::optional<std::int64_t> seed;
+  if (schedule_seed) seed = static_cast<std::int64_t>(*schedule_seed);
+  const Begun begun = store_.begin_attempts(experiment_, session_, seed, [&] {
+    cells = choose();
+    std::vector<std::string> keys;
+    for (const Cell* cell : cells) keys.push_back(cell->key);
+    return keys;
+  });
+  Claim claim{.attempts = {}, .busy = begun.busy, .schedule_seed = schedule_seed.value_or(0)};
+  for (std::size_t i = 0; i < begun.attempts.size(); ++i) {
+    Attempt attempt;
+    attempt.cell = cells[i];
+    attempt.id = begun.attempts[i];
+    attempt.started = monotonic_seconds();
+    claim.attempts.push_back(std::move(attempt));
+  }
+  return claim;
+}
+
+void CellRunner::abandon(Claim& claim) {
+  for (const Attempt& attempt : claim.attempts) {
+    try {
+      store_.finish_attempt(attempt.id, {Outcome::kInterrupted, "lost",
+                                         "another run took a cell of the same group over"});
+    } catch (const AttemptLost&) {
+      continue;
+    } catch (const std::logic_error&) {
+      continue;  // finished before the loss was noticed
+    }
+  }
 }
 
 OutcomeReason CellRunner::finish(Attempt& attempt, const std::vector<MetricValue>& shown) {
@@ -97,8 +134,7 @@ void CellRunner::report(const Attempt& attempt, const OutcomeReason& outcome,
   progress_.step(text);
 }
 
-OutcomeReason CellRunner::record(const Cell& cell, const OutcomeReason& outcome) {
-  Attempt attempt = begin(cell);
+OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
   attempt.ended = outcome;
   return finish(attempt, {});
 }
@@ -106,16 +142,31 @@ OutcomeReason CellRunner::record(const Cell& cell, const OutcomeReason& outcome)
 WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
                              const std::string& what, bool count_instructions) {
   const std::string label = fmt::format("{}: {}", title(*attempt.cell), what);
+  const bool timed = request.op == "time" && !count_instructions;
+  // Whoever times holds the machine over the whole group.
+  const auto hold = timed ? nullptr : hold_machine(attempt.cell->profile, false);
   progress_.live(label);
   WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
   limits.count_instructions = count_instructions;
   const double between = monotonic_seconds() - idle_since_;
-  WorkerRun run = launcher_.run(request, limits, [&](const auto& report) {
+  const auto show = [&](const ReplyReader::Progress& report) {
     progress_.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
-  });
+  };
+  WorkerRun run =
+      timed ? run_unpaused(launcher_, request, limits, show) : launcher_.run(request, limits, show);
   idle_since_ = monotonic_seconds();
   run.process.between_seconds = between;
   return run;
+}
+
+std::unique_ptr<MachineHold> CellRunner::hold_machine(const std::string& profile, bool alone) {
+  const double asked = monotonic_seconds();
+  auto hold = launcher_.hold(machine_use(catalogue_.profile(profile), alone),
+                             [this](const std::string& what) {
+                               progress_.step("waiting for other work on this machine: " + what);
+                             });
+  idle_since_ += monotonic_seconds() - asked;  // waiting is no bookkeeping
+  return hold;
 }
 
 void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string& pass) {
@@ -142,9 +193,25 @@ void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string
   }
 }
 
+/// Another program may need the same artefact at the same time, of another database as well: the
+/// second waits for the first and takes what it made.
 std::optional<FitRecord> CellRunner::fit(Attempt& attempt) {
   const std::string& key = attempt.cell->artefact_key;
   ensure_folder(artefact_path(key).parent_path());
+  const FileLock lock(artefact_path(key), stop_, [&] {
+    progress_.step(title(*attempt.cell) + ": waits for the fit that another program makes");
+  });
+  if (std::optional<FitRecord> made = cached_artefact(key)) {
+    attempt.cached_events = made->events;
+    return made;
+  }
+  if (!stop_.stop_requested()) return fit_alone(attempt);
+  attempt.ended = OutcomeReason{Outcome::kInterrupted, "stopped", "stopped on request"};
+  return std::nullopt;
+}
+
+std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt) {
+  const std::string& key = attempt.cell->artefact_key;
   const ScratchFolder scratch;
   WorkerRun run =
       launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, scratch.path()), "fit");
@@ -158,7 +225,12 @@ std::optional<FitRecord> CellRunner::fit(Attempt& attempt) {
     return std::nullopt;
   }
   FitRecord record{run.reply.metrics, run.reply.events};
-  complete_artefact(key, record);
+  try {
+    complete_artefact(key, record);
+  } catch (const UserError& error) {  // it is gone already
+    attempt.ended = OutcomeReason{Outcome::kCrashed, "file", error.what()};
+    return std::nullopt;
+  }
   ++fitted_;
   return record;
 }
@@ -182,8 +254,8 @@ void CellRunner::ensure_artefact(Attempt& attempt) {
                      definitions_for(kind_of(*attempt.cell), record->metrics, {}));
 }
 
-OutcomeReason CellRunner::score(const Cell& cell) {
-  Attempt attempt = begin(cell);
+OutcomeReason CellRunner::score(Attempt& attempt) {
+  const Cell& cell = *attempt.cell;
   ensure_artefact(attempt);
   if (attempt.ended) return finish(attempt, {});
   const ScratchFolder scratch;

@@ -2,8 +2,11 @@
 // Runs single cells: fit, score, and the groups of timing cells.
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -12,6 +15,7 @@
 #include "harness/runner/artefacts.h"
 #include "harness/runner/launcher.h"
 #include "harness/runner/progress.h"
+#include "harness/stats/adaptive_stop.h"
 #include "harness/store/store.h"
 
 namespace assay {
@@ -26,20 +30,11 @@ struct TimingOptions {
 /// The cells of one `assay run`. Everything that it is given must outlive it.
 class CellRunner {
  public:
+  /// `stop` ends waiting for what another program fits.
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
-             Progress& progress, std::int64_t experiment, TimingOptions timing = {});
+             Progress& progress, std::int64_t experiment, TimingOptions timing = {},
+             std::stop_token stop = {});
 
-  /// Stores an outcome that is known without running anything.
-  OutcomeReason record(const Cell& cell, const OutcomeReason& outcome);
-  /// Fits if needed, then scores in one worker.
-  OutcomeReason score(const Cell& cell);
-  /// Fits what is missing, then times the cells in short processes, A B B A or B A A B by chance.
-  /// All cells share model, suite and profile. Returns one outcome a cell, in their order.
-  std::vector<OutcomeReason> time(const std::vector<const Cell*>& cells);
-
-  [[nodiscard]] std::int64_t fitted() const { return fitted_; }
-
- private:
   /// One cell while it runs.
   struct Attempt {
     const Cell* cell = nullptr;
@@ -49,20 +44,56 @@ class CellRunner {
     std::vector<WorkerReply> replies;               ///< of the timing processes so far
     std::optional<OutcomeReason> ended;             ///< set when the cell can go no further
     Json counted_environment = Json::object();      ///< of the process under callgrind
+    [[nodiscard]] bool was_stopped() const {
+      return ended && ended->outcome == Outcome::kInterrupted;
+    }
   };
+  /// Cells that are this run's and no other's until they are finished.
+  struct Claim {
+    std::vector<Attempt> attempts;  ///< empty: nothing was chosen, or a cell is busy
+    std::string busy;               ///< the live run that is at one of the cells, in words
+    std::uint64_t schedule_seed = 0;
+  };
+  /// Asks for the cells that `choose` gives; what that reads from the store holds until they are
+  /// claimed. All of them, or none.
+  Claim claim(const std::function<std::vector<const Cell*>()>& choose,
+              std::optional<std::uint64_t> schedule_seed = {});
 
-  Attempt begin(const Cell& cell, std::optional<std::int64_t> schedule_seed = {});
+  /// The three below finish what was claimed; AttemptLost when another run took it over meanwhile.
+  /// Stores an outcome that is known without running anything.
+  OutcomeReason end(Attempt& attempt, const OutcomeReason& outcome);
+  /// Fits if needed, then scores in one worker.
+  OutcomeReason score(Attempt& attempt);
+  /// Fits what is missing, then times the cells in short processes, A B B A or B A A B by chance.
+  /// All cells share model, suite and profile. Returns one outcome a cell, in their order.
+  std::vector<OutcomeReason> time(Claim& claim);
+  /// Another one for every group and session, so that chance decides each time which arm is first.
+  std::uint64_t next_schedule_seed();
+  /// Lets go of what is left of a claim of which a part was lost.
+  void abandon(Claim& claim);
+
+  /// Waits until what a profile uses is free, and says so. `alone`: times are going to be taken.
+  std::unique_ptr<MachineHold> hold_machine(const std::string& profile, bool alone);
+
+  [[nodiscard]] std::int64_t fitted() const { return fitted_; }
+
+ private:
   OutcomeReason finish(Attempt& attempt, const std::vector<MetricValue>& shown);
   /// Makes the artefact when it is missing, adds its figures to the attempt, or ends the attempt.
   void ensure_artefact(Attempt& attempt);
   std::optional<FitRecord> fit(Attempt& attempt);
+  std::optional<FitRecord> fit_alone(Attempt& attempt);
   WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
                    bool count_instructions = false);
   /// Stores a finished process; its reply is left as it was stored.
   void add_process(Attempt& attempt, WorkerRun& run, const std::string& pass);
+  bool time_arms(std::vector<Attempt>& arms, std::uint64_t seed);
+  bool enough(const std::vector<Attempt>& arms, AdaptiveStop& stop, std::size_t blocks,
+              double seconds) const;
+  void remark_on_width(const std::vector<Attempt>& arms, double seconds);
+  void remark_unlocked(const std::vector<Attempt>& arms, const std::string& problem);
   void time_once(Attempt& attempt, std::size_t block);
   OutcomeReason finish_timed(Attempt& attempt, bool stopped);
-  std::uint64_t next_schedule_seed();
   /// Adds the metric where it was asked for and the suite has it.
   void count_instructions(Attempt& attempt);
   MetricValue count_once(Attempt& attempt);
@@ -81,6 +112,7 @@ class CellRunner {
   std::int64_t experiment_;
   std::string session_;
   TimingOptions timing_;
+  std::stop_token stop_;
   int order_ = 0;
   std::int64_t groups_timed_ = 0;
   double idle_since_;  ///< monotonic seconds: end of the process before

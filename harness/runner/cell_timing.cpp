@@ -2,45 +2,95 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "harness/base/clock.h"
 #include "harness/base/hashing.h"
+#include "harness/protocol/fingerprint.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/machine_check.h"
 #include "harness/runner/requests.h"
+#include "harness/runner/sampling.h"
 #include "harness/runner/schedule.h"
 #include "harness/runner/scratch.h"
 #include "harness/runner/summaries.h"
 
 namespace assay {
 
-std::vector<OutcomeReason> CellRunner::time(const std::vector<const Cell*>& cells) {
-  const std::uint64_t seed = next_schedule_seed();
-  std::vector<Attempt> arms;
+std::vector<OutcomeReason> CellRunner::time(Claim& claim) {
+  const std::uint64_t seed = claim.schedule_seed;
+  std::vector<Attempt>& arms = claim.attempts;
   bool stopped = false;
-  const auto note = [&](const Attempt& arm) {
-    stopped = stopped || (arm.ended && arm.ended->outcome == Outcome::kInterrupted);
-  };
-  for (const Cell* cell : cells) {
-    arms.push_back(begin(*cell, static_cast<std::int64_t>(seed)));
-    if (!stopped) ensure_artefact(arms.back());
-    note(arms.back());
+  for (Attempt& arm : arms) {
+    if (!stopped) ensure_artefact(arm);
+    stopped = stopped || arm.was_stopped();
   }
-  const auto processes = static_cast<std::size_t>(plan_.experiment.processes_per_arm);
-  for (const Turn& turn : interleaved_order(arms.size(), processes, seed)) {
-    Attempt& arm = arms[turn.arm];
-    if (stopped || arm.ended) continue;
-    time_once(arm, turn.block);
-    note(arm);
-  }
+  stopped = stopped || !time_arms(arms, seed);
   std::vector<OutcomeReason> outcomes;
   for (Attempt& arm : arms) {
     if (!stopped) count_instructions(arm);
-    note(arm);
+    stopped = stopped || arm.was_stopped();
     outcomes.push_back(finish_timed(arm, stopped));
   }
   return outcomes;
+}
+
+/// False when it was stopped before the group was complete.
+bool CellRunner::time_arms(std::vector<Attempt>& arms, std::uint64_t seed) {
+  const auto has_ended = [](const Attempt& arm) { return arm.ended.has_value(); };
+  if (std::all_of(arms.begin(), arms.end(), has_ended)) return true;
+  const Experiment& experiment = plan_.experiment;
+  const auto hold = hold_machine(arms.front().cell->profile, true);
+  AdaptiveStop stop = stop_rule(experiment);
+  const double start = monotonic_seconds();
+  std::size_t block = 0;
+  for (const Turn& turn : interleaved_order(arms.size(), most_processes(experiment), seed)) {
+    if (turn.block != block && experiment.sampling.adapts() &&
+        enough(arms, stop, turn.block, monotonic_seconds() - start)) {
+      break;
+    }
+    block = turn.block;
+    Attempt& arm = arms[turn.arm];
+    if (!arm.ended) time_once(arm, turn.block);
+    if (arm.was_stopped()) return false;
+  }
+  remark_on_width(arms, monotonic_seconds() - start);
+  if (!hold->problem.empty()) remark_unlocked(arms, hold->problem);
+  return true;
+}
+
+/// All arms go on until the last one's interval is narrow enough: they are compared.
+bool CellRunner::enough(const std::vector<Attempt>& arms, AdaptiveStop& stop, std::size_t blocks,
+                        double seconds) const {
+  std::optional<double> widest = 0;
+  for (const Attempt& arm : arms) {
+    if (arm.ended) continue;
+    const auto width = widest_interval(kind_of(*arm.cell), arm.replies).half_width;
+    widest = width && widest ? std::optional(std::max(*width, *widest)) : std::nullopt;
+  }
+  return stop.look(blocks * kProcessesPerBlock, widest, seconds, kProcessesPerBlock);
+}
+
+void CellRunner::remark_on_width(const std::vector<Attempt>& arms, double seconds) {
+  const Sampling& sampling = plan_.experiment.sampling;
+  if (!sampling.adapts()) return;
+  for (const Attempt& arm : arms) {
+    if (arm.ended) continue;
+    const WidestInterval widest = widest_interval(kind_of(*arm.cell), arm.replies);
+    if (widest.within(sampling.target_interval)) continue;
+    const std::string text = wide_interval_text(widest, arm.replies.size(), seconds, sampling);
+    store_.add_remark(arm.id, {"warning", "times_wide_interval", text});
+  }
+}
+
+void CellRunner::remark_unlocked(const std::vector<Attempt>& arms, const std::string& problem) {
+  const std::string text =
+      problem +
+      ": another assay may have timed or scored on these cores meanwhile; set ASSAY_LOCKS to a "
+      "folder that everybody may write to";
+  for (const Attempt& arm : arms) store_.add_remark(arm.id, {"warning", "machine_unlocked", text});
 }
 
 OutcomeReason CellRunner::finish_timed(Attempt& arm, bool stopped) {
@@ -49,12 +99,11 @@ OutcomeReason CellRunner::finish_timed(Attempt& arm, bool stopped) {
                               "the run was stopped before the group was complete"};
   }
   if (arm.ended) return finish(arm, {});
-  const std::vector<MetricValue> summaries = summarise_processes(arm.replies);
+  const std::vector<MetricValue> summaries = summarise_processes(kind_of(*arm.cell), arm.replies);
   store_.add_metrics(arm.id, summaries, definitions_for(kind_of(*arm.cell), summaries, {}));
   return finish(arm, summaries);
 }
 
-/// Another one for every group and session, so that chance decides each time which arm is first.
 std::uint64_t CellRunner::next_schedule_seed() {
   const std::string text = (timing_.schedule_name.empty() ? session_ : timing_.schedule_name) +
                            " " + std::to_string(groups_timed_++);
@@ -68,8 +117,7 @@ void CellRunner::time_once(Attempt& arm, std::size_t block) {
   const std::string subject = fingerprint_subject(plan_, catalogue_, *arm.cell);
   request.expected = store_.fingerprint(subject);
   WorkerRun run =
-      launch(arm, request,
-             fmt::format("time, process {} of {}", round, plan_.experiment.processes_per_arm));
+      launch(arm, request, fmt::format("time, process {}", process_place(round, plan_.experiment)));
   compare_fingerprints(*arm.cell, request.expected, run);
   const std::string unfit = unfit_build(run.reply.environment);
   if (run.outcome.outcome == Outcome::kOk && !unfit.empty()) {
@@ -88,12 +136,13 @@ void CellRunner::time_once(Attempt& arm, std::size_t block) {
   arm.replies.push_back(std::move(run.reply));
 }
 
-/// The worker compares too; this side does not depend on its word.
+/// The worker compares too; this side depends on its word only for how much rounding may do, and
+/// within bounds.
 void CellRunner::compare_fingerprints(const Cell& cell, const std::optional<Fingerprint>& expected,
                                       WorkerRun& run) {
   if (run.outcome.outcome != Outcome::kOk || !expected || !run.reply.fingerprint) return;
   const double distance = fingerprint_distance(*expected, *run.reply.fingerprint);
-  const double tolerance = fingerprint_tolerance(catalogue_.profile(cell.profile).dtype);
+  const double tolerance = allowed_by(run.reply, catalogue_.profile(cell.profile).dtype);
   if (distance <= tolerance) return;
   run.outcome = {
       Outcome::kInvalid, "fingerprint_mismatch",

@@ -6,6 +6,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/tokenizer_files.h"
 #include "harness/runner/model_finder.h"
 #include "harness/runner/tools.h"
 
@@ -28,6 +29,9 @@ ResolvedModel DiskResolver::model(const ModelChoice& choice) {
     model.hash = checkpoint.content_hash();
     model.tokenizer_hash = checkpoint.tokenizer_hash();
     model.traits = traits(checkpoint.spec());
+    for (const ModelWarning& warning : checkpoint.warnings()) {
+      note(fmt::format("model '{}': {}", choice.id, warning.text));
+    }
   } catch (const UserError& error) {
     throw UserError(fmt::format("model '{}': {}", choice.id, error.what()));
   }
@@ -46,11 +50,12 @@ ResolvedData DiskResolver::items(const ResolvedModel& model, const SuiteChoice& 
 
 ResolvedData DiskResolver::prepared(const ResolvedModel& model, const DatasetEntry& dataset,
                                     const std::string& split, const std::string& task) {
-  if (model.tokenizer_hash.empty()) {
+  const std::string problem = tokenizer_problem(model.folder);
+  if (!problem.empty()) {
     return {.key = "",
             .folder = "",
-            .unmet = fmt::format("model '{}' has no tokenizer.json, so it cannot read text",
-                                 model.choice.id)};
+            .unmet = fmt::format("model '{}': {}", model.choice.id, problem),
+            .unmet_code = "requirement"};
   }
   const std::string name =
       fmt::format("{}\n{}\n{}\n{}", model.tokenizer_hash, dataset.name, split, task);
@@ -69,7 +74,12 @@ ResolvedData DiskResolver::prepared(const ResolvedModel& model, const DatasetEnt
                                   .tokenizer_folder = model.folder,
                                   .tokenizer_hash = model.tokenizer_hash};
     data.key = prepared_key(request, raw, tools_hash_);
-    data.folder = ensure_prepared(request, raw, data.key, say_, stop_);
+    try {
+      data.folder = ensure_prepared(request, raw, data.key, say_, stop_);
+    } catch (const UserError& error) {
+      data.unmet = fmt::format("data set '{}' ({}): {}", dataset.name, split, error.what());
+      data.unmet_code = kBadData;
+    }
   }
   return known_.emplace(name, data).first->second;
 }

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/base/outcome.h"
 #include "harness/protocol/protocol.h"
@@ -18,6 +20,9 @@ struct WorkerRun {
   WorkerReply reply;
   OutcomeReason outcome;
   std::optional<std::int64_t> instructions;  ///< of the counted calls, where they were asked for
+  /// That `assay`, the worker or the machine stood still meanwhile; the worker's times mean
+  /// nothing.
+  double paused_seconds = 0;
 };
 
 struct WorkerLimits {
@@ -28,6 +33,19 @@ struct WorkerLimits {
 
 using WorkerProgress = std::function<void(const ReplyReader::Progress&)>;
 
+/// What of the machine workers are going to use.
+struct MachineUse {
+  std::vector<int> cores;
+  std::string device = "cpu";
+  bool alone = false;  ///< nobody else may use it meanwhile: times are taken
+};
+
+/// Keeps other programs off as long as it lives.
+struct MachineHold {
+  virtual ~MachineHold() = default;
+  std::string problem = {};  ///< why others are not kept off; "" when they are
+};
+
 class WorkerLauncher {
  public:
   virtual ~WorkerLauncher() = default;
@@ -35,6 +53,13 @@ class WorkerLauncher {
   /// stop becomes the outcome. Throws MachineError when the worker cannot be started at all.
   virtual WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
                         const WorkerProgress& progress) = 0;
+  /// Waits until the machine is free, and for no longer than a stop is not asked for; `say` is told
+  /// what it waits for. A program holds one at a time. Without a say of its own, nobody is kept
+  /// off.
+  virtual std::unique_ptr<MachineHold> hold(
+      const MachineUse& /*use*/, const std::function<void(const std::string&)>& /*say*/) {
+    return std::make_unique<MachineHold>();
+  }
 };
 
 }  // namespace assay

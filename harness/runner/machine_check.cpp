@@ -9,6 +9,7 @@
 #include "harness/base/errors.h"
 #include "harness/config/profile.h"
 #include "harness/measure/nvml.h"
+#include "harness/runner/unpaused.h"
 #include "harness/stats/intervals.h"
 
 namespace assay {
@@ -18,7 +19,8 @@ constexpr double kTimeout = 300;
 
 WorkerReply reply_of(const ProfileEntry& profile, const std::string& work,
                      WorkerLauncher& launcher) {
-  WorkerRun run = launcher.run(machine_request(profile, work), {kTimeout, 0}, [](const auto&) {});
+  WorkerRun run =
+      run_unpaused(launcher, machine_request(profile, work), {kTimeout, 0}, [](const auto&) {});
   if (run.outcome.outcome == Outcome::kInterrupted) throw Interrupted();
   if (run.outcome.outcome != Outcome::kOk) {
     throw MachineError(fmt::format("profile '{}': this machine could not be measured: {}",
@@ -110,6 +112,18 @@ std::optional<std::vector<std::int64_t>> gpu_processes(const ProfileEntry& profi
   const int index = colon == std::string::npos ? 0 : std::stoi(profile.device.substr(colon + 1));
   const auto opened = NvmlDevice::open(index);
   return opened.device ? opened.device->processes() : std::nullopt;
+}
+
+std::optional<std::vector<std::int64_t>> still_there(
+    const std::optional<std::vector<std::int64_t>>& before, const ProfileEntry& profile) {
+  if (!before || before->empty()) return before;
+  const auto now = gpu_processes(profile);
+  if (!now) return before;
+  std::vector<std::int64_t> both;
+  for (const std::int64_t pid : *before) {
+    if (std::find(now->begin(), now->end(), pid) != now->end()) both.push_back(pid);
+  }
+  return both;
 }
 
 std::string unfit_build(const Json& environment) {

@@ -37,6 +37,10 @@ std::vector<std::string> foreign_gpu_reasons(
 /// The processes on the profile's GPU now; absent for a processor and without NVIDIA's driver.
 std::optional<std::vector<std::int64_t>> gpu_processes(const ProfileEntry& profile);
 
+/// Those of `before` that are on the profile's GPU now: another assay that was has ended its turn.
+std::optional<std::vector<std::int64_t>> still_there(
+    const std::optional<std::vector<std::int64_t>>& before, const ProfileEntry& profile);
+
 /// Why this worker's times mean nothing ("... is a debug build ..."); "" when they do.
 std::string unfit_build(const Json& environment);
 

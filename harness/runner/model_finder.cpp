@@ -60,7 +60,8 @@ fs::path import_model(const std::string& name, const Catalogue& catalogue,
   const FileLock lock(folder, stop);
   if (is_model_folder(folder)) return folder;  // another program made it meanwhile
   say(fmt::format("importing model {} into {}", name, folder.string()));
-  run_python_tool({"import-model", "--manifest", manifest.string(), "--out", folder.string()},
+  run_python_tool({"import-model", "--manifest", fs::absolute(manifest).string(), "--out",
+                   fs::absolute(folder).string()},
                   std::move(stop));
   return folder;
 }

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
+#include <random>
 
 #include "harness/base/hashing.h"
-#include "harness/runner/hash_cache.h"
+#include "harness/protocol/common_metrics.h"
+#include "harness/protocol/metric_range.h"
 #include "harness/runner/prepared_data.h"
 #include "harness/runner/raw_data.h"
 #include "harness/runner/runner_test_world.h"
@@ -102,48 +105,89 @@ WorkerReply timed(double value) {
   return reply;
 }
 
+SuiteKindEntry timed_kind() {
+  SuiteKindEntry kind;
+  kind.metrics = {{"t", "s", -1, "", ""}, {"memory", "B", -1, "", ""}};
+  return kind;
+}
+
 TEST(Summaries, MedianOfProcessMediansWithoutWarmUp) {
-  const auto values = summarise_processes({timed(1), timed(5), timed(2)});
+  const auto values = summarise_processes(timed_kind(), {timed(9), timed(12), timed(10)});
   ASSERT_EQ(values.size(), 2U);
   EXPECT_EQ(values[0].tag, "memory");
-  EXPECT_DOUBLE_EQ(values[0].value.value(), 20);
+  EXPECT_DOUBLE_EQ(values[0].value.value(), 100);
   EXPECT_EQ(values[1].tag, "t");
-  EXPECT_DOUBLE_EQ(values[1].value.value(), 3);
+  EXPECT_DOUBLE_EQ(values[1].value.value(), 11);
   EXPECT_EQ(values[1].n, 3);
-  EXPECT_EQ(values[1].interval_method, "student_t");
-  // Process medians 2, 6, 3: mean 11/3, standard error sqrt(13/9), t(2, 0.975) = 4.302653.
-  EXPECT_NEAR(values[1].hi.value(), 11.0 / 3 + 4.302653 * 1.2018504, 1e-5);
+  EXPECT_EQ(values[1].interval_method, "student_t_logs");
+  // Process medians 10, 11, 13; t(2, 0.975) = 4.302653.
+  const double center = (std::log(10.0) + std::log(11.0) + std::log(13.0)) / 3;
+  double squares = 0;
+  for (const double m : {10.0, 11.0, 13.0}) squares += std::pow(std::log(m) - center, 2);
+  const double half = 4.302653 * std::sqrt(squares / 2 / 3);
+  EXPECT_NEAR(values[1].lo.value(), std::exp(center - half), 1e-5);
+  EXPECT_NEAR(values[1].hi.value(), std::exp(center + half), 1e-5);
 }
 
-TEST(Summaries, DistributionFreeIntervalFromSixProcessesAndNoneForOne) {
-  std::vector<WorkerReply> six;
-  for (int i = 1; i <= 6; ++i) six.push_back(timed(i));
-  const auto values = summarise_processes(six);
-  EXPECT_EQ(values[1].interval_method, "order_statistics");
-  EXPECT_DOUBLE_EQ(values[1].lo.value(), 2);
-  EXPECT_DOUBLE_EQ(values[1].hi.value(), 7);
-  EXPECT_FALSE(summarise_processes({timed(1)})[1].lo.has_value());
+TEST(Summaries, ProcessesThatDisagreeHaveNoIntervalAndSaySo) {
+  const auto values = summarise_processes(timed_kind(), {timed(1), timed(5), timed(2)});
+  EXPECT_FALSE(values[1].lo.has_value());
+  EXPECT_FALSE(values[1].hi.has_value());
+  EXPECT_EQ(values[1].no_interval,
+            "3 processes, spread 3.0x: not enough for an interval; processes_per_arm = 12");
+  const auto one = summarise_processes(timed_kind(), {timed(1)});
+  EXPECT_FALSE(one[1].lo.has_value());
+  EXPECT_EQ(one[1].no_interval, "");
 }
 
-TEST(HashCache, NoticesAChangedFile) {
-  const Home home;
-  const auto path = home.path() / "file";
-  write_file_atomically(path, "one");
-  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
-  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
-  write_file_atomically(path, "two");
-  EXPECT_EQ(cached_file_hash(path), sha256_hex("two"));
+MetricValue summary_of(const MetricDef& def, const std::vector<double>& values) {
+  SuiteKindEntry kind;
+  kind.metrics = {def};
+  std::vector<WorkerReply> processes;
+  for (const double value : values) {
+    MetricValue& metric = processes.emplace_back().metrics.emplace_back();
+    metric.tag = def.tag;
+    metric.value = value;
+  }
+  return summarise_processes(kind, processes).front();
 }
 
-TEST(HashCache, WorksWithADamagedEntry) {
-  const Home home;
-  const auto path = home.path() / "file";
-  write_file_atomically(path, "one");
-  cached_file_hash(path);
-  const auto entry = home.path() / "hashes" / "sha256" / (file_identity(path).place() + ".json");
-  ASSERT_TRUE(std::filesystem::exists(entry));
-  write_file_atomically(entry, "{");
-  EXPECT_EQ(cached_file_hash(path), sha256_hex("one"));
+/// Every common metric, and one of each kind that suites declare, under values that nobody wants.
+TEST(Summaries, NoBoundIsOutsideOfWhatAMetricCanBe) {
+  std::vector<MetricDef> defs = {{"decode/tokens_per_s", "tokens/s", 1, "", ""},
+                                 {"decode/token_latency", "s", -1, "", ""},
+                                 {"acc", "", 1, "", ""},
+                                 {"token_ppl", "", -1, "", ""}};
+  for (const auto* common : {&accounting_metrics(), &fit_metrics(), &process_metrics()}) {
+    defs.insert(defs.end(), common->begin(), common->end());
+  }
+  std::mt19937_64 random(2);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  for (const MetricDef& def : defs) {
+    const MetricRange range = range_of(def.tag, def.unit);
+    const double least = std::max(range.least, -1e9);
+    for (int i = 0; i < 300; ++i) {
+      std::vector<double> values(1 + random() % 13);
+      const double power = 1 + 10 * uniform(random);
+      const double most = range.most < 2 ? range.most : least + std::pow(10, 12 * uniform(random));
+      for (double& v : values) v = least + (most - least) * std::pow(uniform(random), power);
+      if (i % 5 == 0) values[0] = least;
+      if (i % 7 == 0) values.back() = most;
+      if (i % 9 == 0) values.assign(values.size(), i % 2 == 0 ? least : most);
+      const MetricValue metric = summary_of(def, values);
+      ASSERT_EQ(metric.lo.has_value(), metric.hi.has_value());
+      if (values.size() > 1) {
+        EXPECT_NE(metric.lo.has_value(), !metric.no_interval.empty()) << def.tag;
+      }
+      if (!metric.lo) continue;
+      EXPECT_TRUE(range.holds(*metric.lo) && range.holds(*metric.hi))
+          << def.tag << " " << *metric.lo << " " << *metric.hi;
+      if (range.least >= 0) {
+        EXPECT_LE(*metric.lo, *metric.value) << def.tag;
+        EXPECT_GE(*metric.hi, *metric.value) << def.tag;
+      }
+    }
+  }
 }
 
 DatasetEntry two_file_dataset() {
@@ -204,20 +248,44 @@ TEST(PreparedData, KeyDependsOnContentTokenizerTaskAndTools) {
   EXPECT_NE(key, prepared_key(request, raw, "tools"));
 }
 
+/// The prepared folder holds the note, so two pins of one content are two folders.
+TEST(PreparedData, KeyDependsOnThePinOnlyWhereTheContentIsAnother) {
+  const Home home;
+  std::filesystem::create_directories(home.path() / "data/letters/d");
+  write_file_atomically(home.path() / "data/letters/d/a", "a");
+  write_file_atomically(home.path() / "data/letters/d/b", "b");
+  const auto key_with = [](const Json& pins) {
+    DatasetEntry dataset = two_file_dataset();
+    dataset.document["splits"]["all"]["sha256"] = pins;
+    const PreparedRequest request{&dataset, "all", "", "folder", "tokenizer"};
+    return prepared_key(request, find_raw_files(dataset, "all"), "tools");
+  };
+  const std::string right_a = sha256_hex("a"), right_b = sha256_hex("b");
+  EXPECT_EQ(key_with({right_a, right_b}), key_with(Json::array()));
+  EXPECT_NE(key_with({right_a, right_b}), key_with({right_a, "0"}));
+  EXPECT_NE(key_with({right_a, "1"}), key_with({right_a, "0"}));
+}
+
 TEST(PreparedData, IsIntactOnlyWithEveryFileAsListed) {
   const Home home;
   const auto folder = home.path() / "prepared";
-  EXPECT_FALSE(prepared_is_intact(folder));
+  EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "tokens.bin", "tokens");
-  EXPECT_FALSE(prepared_is_intact(folder));
+  EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
   write_file_atomically(folder / "manifest.json",
                         Json({{"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
-  EXPECT_TRUE(prepared_is_intact(folder));
+  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
+  write_file_atomically(
+      folder / "manifest.json",
+      Json({{"tokenizer_hash", "tokenizer"}, {"files", {{"tokens.bin", sha256_hex("tokens")}}}})
+          .dump());
+  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
+  EXPECT_FALSE(prepared_is_intact(folder, "another tokenizer"));
   write_file_atomically(folder / "tokens.bin", "tokenz");
-  EXPECT_FALSE(prepared_is_intact(folder));
+  EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
   std::filesystem::remove(folder / "tokens.bin");
-  EXPECT_FALSE(prepared_is_intact(folder));
+  EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
 }
 
 }  // namespace

@@ -8,14 +8,15 @@
 #include "harness/base/errors.h"
 #include "harness/base/file_lock.h"
 #include "harness/base/files.h"
-#include "harness/runner/hash_cache.h"
+#include "harness/base/hash_cache.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-/// What of a split's table changes the prepared content; how to fetch it does not.
+/// What of a split's table changes the prepared content; how to fetch it does not, and a pin only
+/// where the content is another (RawFiles::not_pinned).
 Json recipe_of(const DatasetEntry& dataset, const std::string& split) {
   Json recipe = dataset.document.at("splits").at(split);
   recipe.erase("fetch");
@@ -28,19 +29,19 @@ std::vector<std::string> tool_arguments(const PreparedRequest& request, const Ra
                                         const fs::path& folder) {
   std::vector<std::string> arguments = {request.task.empty() ? "prepare-stream" : "prepare-items",
                                         "--manifest",
-                                        request.dataset->manifest.string(),
+                                        fs::absolute(request.dataset->manifest).string(),
                                         "--split",
                                         request.split,
                                         "--tokenizer",
-                                        request.tokenizer_folder.string(),
+                                        fs::absolute(request.tokenizer_folder).string(),
                                         "--out",
-                                        folder.string()};
+                                        fs::absolute(folder).string()};
   if (!request.task.empty()) {
     arguments.emplace_back("--task");
     arguments.push_back(request.task);
   }
   arguments.emplace_back("--raw");
-  for (const fs::path& file : raw.files) arguments.push_back(file.string());
+  for (const fs::path& file : raw.files) arguments.push_back(fs::absolute(file).string());
   return arguments;
 }
 
@@ -50,17 +51,19 @@ std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
                          const std::string& tools_hash) {
   return json_hash({{"format", request.task.empty() ? "stream" : "items"},
                     {"raw", raw.hashes},
+                    {"not_pinned", raw.not_pinned},
                     {"tokenizer", request.tokenizer_hash},
                     {"task", request.task},
                     {"recipe", recipe_of(*request.dataset, request.split)},
                     {"tools", tools_hash}});
 }
 
-bool prepared_is_intact(const fs::path& folder) {
+bool prepared_is_intact(const fs::path& folder, const std::string& tokenizer_hash) {
   std::error_code missing;
   if (!fs::exists(folder / "manifest.json", missing)) return false;
   try {
     const Json manifest = read_json_file(folder / "manifest.json");
+    if (manifest.value("tokenizer_hash", tokenizer_hash) != tokenizer_hash) return false;
     for (const auto& [name, hash] : manifest.at("files").items()) {
       if (cached_file_hash(folder / name) != hash.get<std::string>()) return false;
     }
@@ -74,10 +77,11 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
                          const std::string& key, const std::function<void(const std::string&)>& say,
                          std::stop_token stop) {
   const fs::path folder = assay_home() / "prepared" / key;
-  if (prepared_is_intact(folder)) return folder;
+  if (prepared_is_intact(folder, request.tokenizer_hash)) return folder;
   ensure_folder(folder.parent_path());
   const FileLock lock(folder, stop);
-  if (prepared_is_intact(folder)) return folder;  // another program made it meanwhile
+  if (prepared_is_intact(folder, request.tokenizer_hash))
+    return folder;  // another program made it meanwhile
   std::error_code error;
   if (fs::exists(folder, error)) {
     say(fmt::format("{}: damaged; preparing it again", folder.string()));
@@ -86,11 +90,11 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
   say(fmt::format("preparing {} ({}{}{})", request.dataset->name, request.split,
                   request.task.empty() ? "" : ", ", request.task));
   run_python_tool(tool_arguments(request, raw, folder), std::move(stop));
-  if (!prepared_is_intact(folder)) {
+  if (!prepared_is_intact(folder, request.tokenizer_hash)) {
     throw MachineError(
-        fmt::format("{}: the prepared data is damaged right after it was made; "
-                    "check the disk",
-                    folder.string()));
+        fmt::format("{}: the prepared data is damaged right after it was made, or the tokenizer in "
+                    "{} changed meanwhile; check the disk, and run it again",
+                    folder.string(), request.tokenizer_folder.string()));
   }
   return folder;
 }

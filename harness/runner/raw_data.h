@@ -15,6 +15,7 @@ struct RawFiles {
   std::vector<std::string> hashes;   ///< SHA-256, one a file
   std::vector<std::string> missing;  ///< relative names that are in no place; then nothing else
   std::vector<std::string> notes;    ///< content that is not what the manifest pins
+  Json not_pinned = Json::array();  ///< the same files with their pins, for the prepared data's key
 };
 
 /// Looks for each file under $ASSAY_DATA, then under assay_home()/data/<name>. Throws UserError for

@@ -82,6 +82,10 @@ WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cel
           .memory_bytes = limited ? profile.memory_limit_bytes : 0};
 }
 
+MachineUse machine_use(const ProfileEntry& profile, bool alone) {
+  return {used_cores(profile), profile.device, alone};
+}
+
 std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
   const ProfileEntry& profile = catalogue.profile(cell.profile);
   std::string subject = cell.artefact_key;

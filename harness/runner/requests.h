@@ -21,6 +21,9 @@ WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const C
 
 WorkerLimits cell_limits(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 
+/// The cores and the GPU that workers under a profile use.
+MachineUse machine_use(const ProfileEntry& profile, bool alone);
+
 /// What a fingerprint belongs to: the artefact (or the bare model; random weights with their seed),
 /// its dtype and its device.
 std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell);

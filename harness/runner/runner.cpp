@@ -1,7 +1,12 @@
 #include "harness/runner/runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -20,6 +25,19 @@ namespace {
 /// Cells that are timed against each other: same model, suite and profile.
 using GroupKey = std::tuple<std::size_t, std::size_t, std::string>;
 
+/// What is done in one go: a scored cell, one whose outcome is known, or a group of timed cells.
+struct Job {
+  std::vector<const Cell*> cells;
+  bool timed = false;
+};
+
+constexpr std::chrono::milliseconds kLookEvery{500};
+
+/// Of UNMET: what somebody can still get or mend, as opposed to what does not apply.
+bool lacks_something(const OutcomeReason& outcome) {
+  return outcome.code == "machine" || outcome.code == kBadData || outcome.code == kDataAbsent;
+}
+
 class PlanRun {
  public:
   PlanRun(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
@@ -28,10 +46,12 @@ class PlanRun {
         catalogue_(catalogue),
         store_(store),
         launcher_(launcher),
+        progress_(progress),
         options_(options),
+        newest_at_start_(store.newest_attempt()),
         experiment_(freeze()),
         cells_(plan, catalogue, store, launcher, progress, experiment_,
-               {options.schedule_name, options.count_instructions}) {}
+               {options.schedule_name, options.count_instructions}, options.stop) {}
 
   RunSummary run() {
     store_.close_stale_attempts();
@@ -40,13 +60,11 @@ class PlanRun {
     for (const std::string& id : plan_.experiment.profiles) {
       foreign_[id] = gpu_processes(catalogue_.profile(id));
     }
-    std::vector<const Cell*> to_score;
-    std::map<GroupKey, Group> groups;
-    for (const Cell& cell : plan_.cells) sort_out(cell, to_score, groups);
-    for (const Cell* cell : to_score) {
-      if (!stopping()) count(cells_.score(*cell));
+    std::vector<Job> busy;
+    for (Job& job : jobs()) {
+      if (!take(job)) busy.push_back(std::move(job));
     }
-    time_groups(groups);
+    wait_for_others(std::move(busy));
     summary_.fitted = cells_.fitted();
     summary_.not_run = static_cast<std::int64_t>(plan_.cells.size()) - summary_.ok -
                        summary_.unmet - summary_.failed;
@@ -78,7 +96,7 @@ class PlanRun {
       ++summary_.ok;
     } else if (outcome.outcome == Outcome::kUnmet) {
       ++summary_.unmet;
-      if (outcome.code == "machine") ++summary_.lacking;
+      if (lacks_something(outcome)) ++summary_.lacking;
     } else {
       ++summary_.failed;
     }
@@ -90,25 +108,18 @@ class PlanRun {
     count(outcome);
   }
 
-  void sort_out(const Cell& cell, std::vector<const Cell*>& to_score,
-                std::map<GroupKey, Group>& groups) {
+  [[nodiscard]] bool is_timed(const Cell& cell) const {
+    return !cell.unmet && catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
+  }
+
+  /// The stored outcome of a cell that need not run. What another run finished since this one began
+  /// is as new as it would be here.
+  [[nodiscard]] std::optional<OutcomeReason> settled(const Cell& cell) const {
     const auto stored = store_.final_outcome(cell.key);
-    const bool timed = catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
-    const bool done = stored && stands(*stored) &&
-                      (!options_.retry || stored->outcome == Outcome::kOk) &&
-                      !(timed && options_.again.contains(cell.key)) && !lacks_count(cell, *stored);
-    Group* group = timed && !cell.unmet ? &groups[{cell.model, cell.suite, cell.profile}] : nullptr;
-    if (done && group != nullptr) {
-      group->stored.emplace_back(&cell, *stored);
-    } else if (done) {
-      reuse(cell, *stored);
-    } else if (cell.unmet) {
-      count(cells_.record(cell, *cell.unmet));
-    } else if (group != nullptr) {
-      group->missing.push_back(&cell);
-    } else {
-      to_score.push_back(&cell);
-    }
+    if (!stored || !stands(*stored) || lacks_count(cell, *stored)) return std::nullopt;
+    const bool again = (options_.retry && stored->outcome != Outcome::kOk) ||
+                       (is_timed(cell) && options_.again.contains(cell.key));
+    return again && !store_.finished_since(cell.key, newest_at_start_) ? std::nullopt : stored;
   }
 
   [[nodiscard]] bool lacks_count(const Cell& cell, const OutcomeReason& stored) const {
@@ -117,13 +128,46 @@ class PlanRun {
            !store_.has_metric(cell.key, kInstructionsTag);
   }
 
-  void time_groups(std::map<GroupKey, Group>& groups) {
-    std::vector<Group*> list;
-    for (auto& [key, group] : groups) list.push_back(&group);
-    const auto& seeds = plan_.experiment.seeds;
-    for (const std::size_t index : seeded_order(list.size(), seeds.empty() ? 0 : seeds.front())) {
-      time_group(*list[index]);
+  /// Single cells in the order of the plan, then the groups in one drawn from the seed.
+  [[nodiscard]] std::vector<Job> jobs() const {
+    std::vector<Job> all;
+    std::map<GroupKey, Job> groups;
+    for (const Cell& cell : plan_.cells) {
+      if (!is_timed(cell)) {
+        all.push_back({{&cell}, false});
+        continue;
+      }
+      Job& group = groups[{cell.model, cell.suite, cell.profile}];
+      group.timed = true;
+      group.cells.push_back(&cell);
     }
+    std::vector<Job> timed;
+    for (auto& [key, group] : groups) timed.push_back(std::move(group));
+    const auto& seeds = plan_.experiment.seeds;
+    for (const std::size_t i : seeded_order(timed.size(), seeds.empty() ? 0 : seeds.front())) {
+      all.push_back(std::move(timed[i]));
+    }
+    return all;
+  }
+
+  /// False when another run is at the job, so that it must be asked for again.
+  bool take(const Job& job) { return job.timed ? take_group(job) : take_cell(*job.cells.front()); }
+
+  bool take_cell(const Cell& cell) {
+    if (const auto stored = settled(cell)) {
+      reuse(cell, *stored);
+      return true;
+    }
+    if (stopping()) return true;
+    CellRunner::Claim claim = cells_.claim([&] {
+      return settled(cell) ? std::vector<const Cell*>{} : std::vector<const Cell*>{&cell};
+    });
+    if (!claim.busy.empty()) return wait_for(claim.busy);
+    if (claim.attempts.empty()) return take_cell(cell);  // finished by another run just now
+    CellRunner::Attempt& attempt = claim.attempts.front();
+    return kept(claim, [&] {
+      count(cell.unmet ? cells_.end(attempt, *cell.unmet) : cells_.score(attempt));
+    });
   }
 
   /// Asked once a session, before the first time is taken.
@@ -132,57 +176,146 @@ class PlanRun {
     if (known != unfit_.end()) return known->second;
     const ProfileEntry& profile = catalogue_.profile(id);
     std::vector<std::string>& reasons = unfit_[id];
+    const auto& foreign = foreign_.at(id);
+    if (!profile.asks_something() && (!foreign || foreign->empty())) return reasons;
+    const auto hold = cells_.hold_machine(id, true);
     if (profile.asks_something()) {
       const std::optional<double> load = load_average();
       reasons = unfit_reasons(profile, measure_machine_speed(profile, launcher_), load);
     }
-    for (std::string& reason : foreign_gpu_reasons(profile, foreign_.at(id))) {
+    for (std::string& reason : foreign_gpu_reasons(profile, still_there(foreign, profile))) {
       reasons.push_back(std::move(reason));
     }
     return reasons;
   }
 
-  /// What was timed before stands; what is missing says why it was not.
-  void refuse(const Group& group, const std::vector<std::string>& reasons) {
-    for (const auto& [cell, outcome] : group.stored) {
-      if (outcome.outcome == Outcome::kOk) reuse(*cell, outcome);
-    }
-    for (const Cell* cell : group.missing) {
-      count(cells_.record(*cell, {Outcome::kInvalid, "unfit_machine", join(reasons, "; ")}));
-    }
-  }
-
-  /// A group is timed as a whole: a time of this hour is no twin for one of another hour.
-  void time_group(const Group& group) {
-    const bool run = !group.missing.empty() && !stopping();
-    std::vector<const Cell*> arms;
-    for (const auto& [cell, outcome] : group.stored) {
-      if (run && outcome.outcome == Outcome::kOk) {
-        arms.push_back(cell);
+  [[nodiscard]] Group sort_out(const Job& job) const {
+    Group group;
+    for (const Cell* cell : job.cells) {
+      if (auto stored = settled(*cell)) {
+        group.stored.emplace_back(cell, std::move(*stored));
       } else {
-        reuse(*cell, outcome);
+        group.missing.push_back(cell);
       }
     }
-    if (!run) return;
-    arms.insert(arms.end(), group.missing.begin(), group.missing.end());
-    const std::vector<std::string>& unfit = unfit_here(arms.front()->profile);
-    if (!unfit.empty()) {
-      refuse(group, unfit);
-      return;
+    return group;
+  }
+
+  /// A group is timed as a whole: a time of this hour is no twin for one of another hour. Where the
+  /// machine is unfit, what was timed before stands.
+  static std::vector<const Cell*> to_time(const Group& group, bool fit) {
+    std::vector<const Cell*> arms = group.missing;
+    if (arms.empty() || !fit) return arms;
+    for (const auto& [cell, outcome] : group.stored) {
+      if (outcome.outcome == Outcome::kOk) arms.push_back(cell);
     }
     std::sort(arms.begin(), arms.end(),
               [](const Cell* a, const Cell* b) { return a->ordinal < b->ordinal; });
-    for (const OutcomeReason& outcome : cells_.time(arms)) count(outcome);
+    return arms;
+  }
+
+  void reuse_others(const Group& group, const std::vector<const Cell*>& arms) {
+    for (const auto& [cell, outcome] : group.stored) {
+      if (std::find(arms.begin(), arms.end(), cell) == arms.end()) reuse(*cell, outcome);
+    }
+  }
+
+  bool take_group(const Job& job) {
+    Group group = sort_out(job);
+    if (stopping() || group.missing.empty()) {
+      reuse_others(group, {});
+      return true;
+    }
+    const std::vector<std::string>& unfit = unfit_here(job.cells.front()->profile);
+    std::vector<const Cell*> arms;
+    CellRunner::Claim claim = cells_.claim(
+        [&] {
+          group = sort_out(job);
+          return arms = to_time(group, unfit.empty());
+        },
+        cells_.next_schedule_seed());
+    if (!claim.busy.empty()) return wait_for(claim.busy);
+    return kept(claim, [&] {
+      measure_group(claim, unfit);
+      reuse_others(group, arms);
+    });
+  }
+
+  void measure_group(CellRunner::Claim& claim, const std::vector<std::string>& unfit) {
+    if (claim.attempts.empty()) return;
+    if (unfit.empty()) {
+      for (const OutcomeReason& outcome : cells_.time(claim)) count(outcome);
+      return;
+    }
+    const OutcomeReason refused{Outcome::kInvalid, "unfit_machine", join(unfit, "; ")};
+    for (CellRunner::Attempt& attempt : claim.attempts) count(cells_.end(attempt, refused));
+  }
+
+  /// True when the claim held until `work` was done. What was lost to another run is asked for
+  /// again, like what it was at from the beginning.
+  template <typename Work>
+  bool kept(CellRunner::Claim& claim, Work work) {
+    try {
+      work();
+      return true;
+    } catch (const AttemptLost& lost) {
+      progress_.step(lost.what());
+      cells_.abandon(claim);
+      return false;
+    }
+  }
+
+  bool wait_for(const std::string& other) {
+    other_ = other;
+    return false;
+  }
+
+  /// After its own work a run waits for what others are at, and takes it over or does it itself.
+  void wait_for_others(std::vector<Job> busy) {
+    bool said = false;
+    while (!busy.empty()) {
+      const std::size_t before = busy.size();
+      std::vector<Job> still;
+      for (Job& job : busy) {
+        if (!take(job)) still.push_back(std::move(job));
+      }
+      busy = std::move(still);
+      if (busy.empty() || busy.size() < before) continue;
+      const std::string text = fmt::format(
+          "waiting for another run on this database ({}) to finish {} cells that are "
+          "left; Ctrl-C stops waiting",
+          other_, cell_count(busy));
+      if (!std::exchange(said, true)) progress_.step(text);
+      progress_.live(text);
+      pause();
+    }
+  }
+
+  static std::size_t cell_count(const std::vector<Job>& jobs) {
+    std::size_t cells = 0;
+    for (const Job& job : jobs) cells += job.cells.size();
+    return cells;
+  }
+
+  void pause() {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any nobody;
+    nobody.wait_for(lock, options_.stop, kLookEvery, [] { return false; });
+    if (options_.stop.stop_requested()) summary_.interrupted = true;
   }
 
   const Plan& plan_;
   const Catalogue& catalogue_;
   Store& store_;
   WorkerLauncher& launcher_;
+  Progress& progress_;
   RunOptions options_;
+  std::int64_t newest_at_start_;  ///< attempt
   std::int64_t experiment_;
   CellRunner cells_;
   RunSummary summary_;
+  std::string other_;                                      ///< the run that was waited for last
   std::map<std::string, std::vector<std::string>> unfit_;  ///< by profile, once asked
   std::map<std::string, std::optional<std::vector<std::int64_t>>> foreign_;  ///< likewise
 };
@@ -202,8 +335,12 @@ ExitCode RunSummary::exit_code() const {
 }
 
 bool stands(const OutcomeReason& outcome) {
-  static const std::set<std::string> kOfTheMachine = {"machine", "unfit_machine", "unfit_build",
-                                                      "throttled"};
+  // A file that is cut off while it is mapped ends the worker with SIGBUS.
+  static const std::set<std::string> kOfTheMachine = {
+      "machine",          "file",   "unfit_machine", "unfit_build", "throttled", "model_changed",
+      "artefact_changed", "paused", "signal:SIGBUS"};
+  // Files that were gone for a moment were once UNMET too.
+  if (outcome.outcome == Outcome::kUnmet && outcome.code == "bad_input") return false;
   return outcome.outcome != Outcome::kQueued && outcome.outcome != Outcome::kRunning &&
          outcome.outcome != Outcome::kInterrupted && !kOfTheMachine.contains(outcome.code);
 }

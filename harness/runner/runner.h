@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <set>
+#include <stop_token>
 #include <string>
 
 #include "harness/base/errors.h"
@@ -22,28 +23,34 @@ struct RunOptions {
   std::string schedule_name = {};
   /// Count the instructions of kernels too; cells that were timed without are timed again.
   bool count_instructions = false;
+  /// Ends waiting for other programs; workers hear of a stop through their launcher.
+  std::stop_token stop = {};
 };
 
 struct RunSummary {
   std::int64_t ok = 0, unmet = 0, failed = 0;  ///< cells, cached ones included
-  std::int64_t lacking = 0;                    ///< of `unmet`: this machine lacks device or cores
-  std::int64_t cached = 0;                     ///< cells whose stored outcome was reused
-  std::int64_t not_run = 0;                    ///< left over by an interrupt or --fail-fast
-  std::int64_t fitted = 0;                     ///< artefacts made
+  std::int64_t lacking = 0;  ///< of `unmet`: the machine lacks device or cores, or the data are bad
+  std::int64_t cached = 0;   ///< cells whose stored outcome was reused
+  std::int64_t not_run = 0;  ///< left over by an interrupt or --fail-fast
+  std::int64_t fitted = 0;   ///< artefacts made
   bool interrupted = false;
-  /// 0: every cell is OK, or UNMET for what the method, model or data is; 3: some cell failed, was
-  /// not run, or needs a machine that this one is not, or none is OK; 130: interrupted.
+  /// 0: every cell is OK, or UNMET for what the method or model is or for data that are not here;
+  /// 3: some cell failed, was not run, needs a machine that this one is not or has bad data, or
+  /// none is OK; 130: interrupted.
   [[nodiscard]] ExitCode exit_code() const;
 };
 
 /// True for outcomes that stand until `--retry`: everything but queued, running, interrupted, and
-/// what was the machine's fault at that hour (a full disk, no such device, load, a debug build).
+/// what was the machine's fault at that hour (a full disk, a file that was gone, no such device,
+/// load, a debug build).
 bool stands(const OutcomeReason& outcome);
 
 /// The plan's cells as the store keeps them, in the same order.
 std::vector<PlannedCell> planned_cells(const Plan& plan);
 
-/// Runs what is not stored yet. Cells that fail never stop the others unless asked. Throws
+/// Runs what is not stored yet. Several runs may work on one database at the same time: each takes
+/// cells that no other is at, and waits for the rest at the end. Cells that fail never stop the
+/// others unless asked. Throws
 /// MachineError when the database cannot be written or no worker can be started.
 RunSummary run_plan(const Plan& plan, const Catalogue& catalogue, Store& store,
                     WorkerLauncher& launcher, Progress& progress, const RunOptions& options);

@@ -132,6 +132,14 @@ TEST_F(RunnerTest, StoresUnmetCellsWithoutAWorker) {
   EXPECT_EQ(status("prune"), "UNMET");
 }
 
+TEST_F(RunnerTest, BadDataStopNoOtherCellAndAreNotMeasured) {
+  Plan plan = small_plan({"quality"});
+  plan.cells[1].unmet = OutcomeReason{Outcome::kUnmet, kBadData, "gold is 7"};
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense"));
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured) << "the second time too";
+}
+
 TEST_F(RunnerTest, AMachineThatLacksTheDeviceIsNotMeasured) {
   launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
     if (request.method == "dense") run.outcome = {Outcome::kUnmet, "machine", "no CUDA device"};
@@ -237,6 +245,49 @@ TEST_F(RunnerTest, AnInterruptStopsAndTheNextRunGoesOn) {
   const RunSummary second = run(plan);
   EXPECT_EQ(second.ok, 4);
   EXPECT_EQ(launcher_.asked.front(), "fit prune");
+}
+
+TEST_F(RunnerTest, FaultsOfTheMachineAreTriedAgainAndCrashesStand) {
+  OutcomeReason ends;
+  launcher_.on_run = [&](const WorkerRequest& request, WorkerRun& run) {
+    if (request.method == "dense") run.outcome = ends;
+  };
+  const Plan plan = small_plan({"quality"});
+  for (const OutcomeReason& fault :
+       {OutcomeReason{Outcome::kCrashed, "file", "model gone"},
+        OutcomeReason{Outcome::kCrashed, "machine", "disk full"},
+        OutcomeReason{Outcome::kCrashed, "signal:SIGBUS", "a mapped file was cut"},
+        OutcomeReason{Outcome::kUnmet, "bad_input", "as once stored for a file that was gone"}}) {
+    ends = fault;
+    run(plan);
+    run(plan);
+    EXPECT_THAT(launcher_.asked, testing::Contains("score dense")) << fault.code;
+  }
+  ends = {Outcome::kCrashed, "signal:SIGSEGV", "killed"};
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured);
+  EXPECT_EQ(run(plan).exit_code(), ExitCode::kNotMeasured);
+  EXPECT_THAT(launcher_.asked, ElementsAre());
+}
+
+TEST_F(RunnerTest, ARetryTakesWhatAnotherRunRetriedMeanwhile) {
+  const Plan plan = small_plan({"quality"});
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& run) {
+    if (request.op == "score") run.outcome = {Outcome::kCrashed, "signal:SIGSEGV", "killed"};
+  };
+  run(plan);
+  Store others = Store::open(home_.path() / "results.db");
+  FakeLauncher other_launcher;
+  launcher_.on_run = [&](const WorkerRequest& request, WorkerRun&) {
+    // While the first cell runs here, the other run does the second and waits for nothing.
+    if (request.method == "dense" && other_launcher.asked.empty()) {
+      Plan second = plan;
+      second.cells.erase(second.cells.begin());
+      run_plan(second, catalogue_, others, other_launcher, progress_, {.retry = true});
+    }
+  };
+  EXPECT_EQ(run(plan, {.retry = true}).ok, 2);
+  EXPECT_THAT(other_launcher.asked, ElementsAre("score prune"));
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense"));
 }
 
 TEST_F(RunnerTest, ReportsFailuresAtOnceWithCodeAndText) {

@@ -7,9 +7,9 @@
 
 namespace assay {
 
-/// Turns these signals into stop requests while it lives, instead of dying of them (SIGHUP only where
-/// it is not ignored, as under nohup). One at a
-/// time in a process. A thread of its own hands the requests on, because a signal handler may not.
+/// Turns these signals into stop requests while it lives, instead of dying of them (SIGHUP only
+/// where it is not ignored, as under nohup). One at a time in a process. A thread of its own hands
+/// the requests on, because a signal handler may not.
 class StopHandlers {
  public:
   StopHandlers();

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "harness/protocol/common_metrics.h"
+#include "harness/protocol/metric_range.h"
 #include "harness/stats/intervals.h"
+#include "harness/stats/process_interval.h"
 
 namespace assay {
 namespace {
@@ -19,36 +21,49 @@ MetricDef definition_of(const SuiteKindEntry& kind, const std::string& tag) {
     const auto found = std::find_if(common->begin(), common->end(), of_tag);
     if (found != common->end()) return *found;
   }
-  return {.tag = tag, .unit = "", .direction = 0, .convention = "", .help = ""};
+  MetricDef unknown;
+  unknown.tag = tag;
+  return unknown;
 }
 
-/// A process's value of each tag.
-std::map<std::string, double> process_values(const WorkerReply& process) {
-  std::map<std::string, double> values;
-  for (const MetricValue& metric : process.metrics) {
-    if (metric.value) values[metric.tag] = *metric.value;
-  }
-  std::map<std::string, std::vector<double>> samples;
-  for (const Sample& sample : process.samples) {
-    if (!sample.warmup) samples[sample.tag].push_back(sample.value);
-  }
-  for (const auto& [tag, list] : samples) values[tag] = median(list);
-  return values;
+void set_interval(MetricValue& result, const Interval& interval, const MetricRange& range,
+                  const char* method) {
+  result.lo = range.nearest(interval.lo);
+  result.hi = range.nearest(interval.hi);
+  result.interval_method = method;
 }
 
-MetricValue summary(const std::string& tag, const std::vector<double>& values) {
+/// Nothing where logarithms do not exist and the processes are too few to be put in order, unless
+/// all of them agree.
+std::optional<Interval> interval_with_zeros(const std::vector<double>& values) {
+  const auto [least, most] = std::ranges::minmax(values);
+  if (least == most && values.size() >= kLeastProcesses) return Interval{least, most};
+  return median_interval(values);
+}
+
+void add_interval(MetricValue& result, const std::vector<double>& values,
+                  const MetricRange& range) {
+  if (range.least < 0) {
+    set_interval(result, mean_estimate(values).interval, range, "student_t");
+    return;
+  }
+  const bool with_zeros = std::ranges::min(values) <= 0;
+  const auto interval = with_zeros ? interval_with_zeros(values) : process_interval(values);
+  if (interval) {
+    set_interval(result, *interval, range, with_zeros ? "order_statistics" : "student_t_logs");
+  } else {
+    result.no_interval = why_no_process_interval(values);
+  }
+}
+
+MetricValue summary(const MetricDef& definition, const std::vector<double>& values) {
   MetricValue result;
-  result.tag = tag;
+  result.tag = definition.tag;
   result.value = median(values);
   result.n = static_cast<std::int64_t>(values.size());
   if (values.size() < 2) return result;
-  const Estimate of_mean = mean_estimate(values);
-  const std::optional<Interval> of_median = median_interval(values);
-  const Interval interval = of_median ? *of_median : of_mean.interval;
-  result.std_error = of_mean.std_error;
-  result.lo = interval.lo;
-  result.hi = interval.hi;
-  result.interval_method = of_median ? "order_statistics" : "student_t";
+  result.std_error = mean_estimate(values).std_error;
+  add_interval(result, values, range_of(definition.tag, definition.unit));
   return result;
 }
 
@@ -65,13 +80,27 @@ std::vector<MetricDef> definitions_for(const SuiteKindEntry& kind,
   return result;
 }
 
-std::vector<MetricValue> summarise_processes(const std::vector<WorkerReply>& processes) {
+std::map<std::string, double> process_values(const WorkerReply& process) {
+  std::map<std::string, double> values;
+  for (const MetricValue& metric : process.metrics) {
+    if (metric.value) values[metric.tag] = *metric.value;
+  }
+  std::map<std::string, std::vector<double>> samples;
+  for (const Sample& sample : process.samples) {
+    if (!sample.warmup) samples[sample.tag].push_back(sample.value);
+  }
+  for (const auto& [tag, list] : samples) values[tag] = median(list);
+  return values;
+}
+
+std::vector<MetricValue> summarise_processes(const SuiteKindEntry& kind,
+                                             const std::vector<WorkerReply>& processes) {
   std::map<std::string, std::vector<double>> values;
   for (const WorkerReply& process : processes) {
     for (const auto& [tag, value] : process_values(process)) values[tag].push_back(value);
   }
   std::vector<MetricValue> result;
-  for (const auto& [tag, list] : values) result.push_back(summary(tag, list));
+  for (const auto& [tag, list] : values) result.push_back(summary(definition_of(kind, tag), list));
   return result;
 }
 

@@ -5,15 +5,16 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "assay_build.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/hash_cache.h"
 #include "harness/base/hashing.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
-#include "harness/runner/hash_cache.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -27,16 +28,29 @@ std::string last_line(std::string text) {
   return newline == std::string::npos ? text : text.substr(newline + 1);
 }
 
-fs::path python_folder() { return share_folder() / "python"; }
+fs::path python_folder() { return fs::absolute(share_folder() / "python"); }
 
-/// The caller's environment (a download needs its proxies and certificates) with our package first.
+/// Isolated (-I): the interpreter finds itself and its own packages, and neither the current
+/// folder, nor the user's packages, nor what PYTHON* variables say. Our package is added by its
+/// path, and nothing is written beside it (-B).
+std::vector<std::string> isolated_python(const std::vector<std::string>& arguments) {
+  constexpr const char* kStart =
+      "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+      "from assay_tools.__main__ import main; sys.exit(main())";
+  std::vector<std::string> command = {
+      "-I", "-B", "-X", "utf8", "-c", kStart, python_folder().string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+/// The caller's environment, because a download needs its proxies and certificates; what the
+/// interpreter ignores is not left to programs that it starts either.
 std::vector<std::string> python_environment() {
   std::vector<std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string variable = *entry;
-    if (!variable.starts_with("PYTHONPATH=")) variables.push_back(variable);
+    if (!variable.starts_with("PYTHON")) variables.push_back(variable);
   }
-  variables.push_back("PYTHONPATH=" + python_folder().string());
   return variables;
 }
 
@@ -74,31 +88,10 @@ Json ask_worker(const fs::path& worker) {
   }
 }
 
-Json worker_identity(const fs::path& worker) {
-  const FileIdentity file = file_identity(worker);
-  return {{"program_version", kAssayVersion},
-          {"place", file.place()},
-          {"size", file.size},
-          {"mtime_ns", file.mtime_ns}};
-}
-
-/// The cached answer, or null when there is none for this very worker.
-Json cached_description(const fs::path& entry, const Json& identity) {
-  std::error_code missing;
-  if (!fs::exists(entry, missing)) return nullptr;
-  try {
-    Json document = read_json_file(entry);
-    if (document.at("worker") == identity && document.at("description").is_object()) {
-      return document;
-    }
-  } catch (const std::exception&) {
-    return nullptr;  // a damaged entry is asked for again and replaced
-  }
-  return nullptr;
-}
-
 [[noreturn]] void fail_tool(const ChildResult& result, const std::string& command) {
+  constexpr std::string_view kPrefix = "assay_tools: ";
   std::string text = last_line(result.stderr_tail);
+  if (text.starts_with(kPrefix)) text.erase(0, kPrefix.size());
   if (text.empty()) text = fmt::format("assay_tools {} {}", command, how_it_ended(result));
   if (result.signal == 0 && result.exit_code == static_cast<int>(ExitCode::kBadInput)) {
     throw UserError(text);
@@ -135,20 +128,12 @@ std::vector<std::string> worker_environment() {
 
 WorkerDescription describe_worker() {
   const fs::path worker = worker_program();
-  const Json identity = worker_identity(worker);
-  const fs::path entry =
-      assay_home() / "describe" / (identity.at("place").get<std::string>() + ".json");
-  Json document = cached_description(entry, identity);
-  if (document.is_null()) {
-    document = {
-        {"worker", identity}, {"hash", sha256_file(worker)}, {"description", ask_worker(worker)}};
-    try {
-      ensure_folder(entry.parent_path());
-      write_file_atomically(entry, document.dump() + "\n");
-    } catch (const MachineError&) {
-      // Only an accelerator: listing must work with a read-only cache.
-    }
-  }
+  const Json document = remembered_of_file(
+      fmt::format("describe-{}", kAssayVersion), worker.string(),
+      [&] { return file_identity(worker); },
+      [&] {
+        return Json{{"hash", sha256_file(worker)}, {"description", ask_worker(worker)}};
+      });
   return {.document = document.at("description"), .hash = document.at("hash").get<std::string>()};
 }
 
@@ -164,11 +149,11 @@ fs::path python_program() {
 }
 
 Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop) {
-  std::vector<std::string> command = {"-m", "assay_tools"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
   ChildSpec spec;
-  spec.program = python_program();
-  spec.arguments = std::move(command);
+  spec.program = fs::absolute(python_program());
+  spec.arguments = isolated_python(arguments);
+  // A library that is given a repository's name looks for a folder of that name first.
+  spec.working_folder = "/";
   spec.environment = python_environment();
   std::string last;
   const ChildResult result = run_for_lines(

@@ -22,16 +22,17 @@ struct WorkerDescription {
   std::string hash;  ///< SHA-256 of the worker's file
 };
 
-/// Cached under assay_home()/describe by the identity of the worker's file, because starting
-/// LibTorch takes longer than a listing may. Throws MachineError when the worker does not answer.
+/// Remembered as harness/base/hash_cache.h says, because starting LibTorch takes longer than a
+/// listing may. Throws MachineError when the worker does not answer.
 WorkerDescription describe_worker();
 
 /// $ASSAY_PYTHON, else the interpreter that the build was configured with. Throws MachineError with
 /// the remedy when there is none.
 std::filesystem::path python_program();
 
-/// Runs `python -m assay_tools ARGUMENTS` and returns the JSON object of its last line. Lines that
-/// it writes to standard error meanwhile are the tool's own; the last one becomes the message of
+/// Runs the Python tools, isolated from the caller's folder, packages and PYTHON* variables, and
+/// returns the JSON object of their last line. Paths among the arguments must be absolute. Lines
+/// that they write to standard error meanwhile are their own; the last one becomes the message of
 /// the UserError (exit 2) or MachineError (any other failure). Throws Interrupted when stopped.
 Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop = {});
 

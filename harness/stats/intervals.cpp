@@ -116,12 +116,12 @@ Estimate mean_estimate(std::span<const double> values, double confidence) {
 }
 
 Estimate exp_mean_estimate(std::span<const double> values, double confidence) {
+  const Estimate of_mean = mean_estimate(values, confidence);
   Estimate result;
-  result.value = std::exp(mean(values));
-  result.std_error = result.value * mean_error(values);
-  result.n = static_cast<std::int64_t>(values.size());
-  result.interval = normal_interval(result.value, result.std_error, confidence);
-  result.interval.lo = std::max(0.0, result.interval.lo);
+  result.value = std::exp(of_mean.value);
+  result.std_error = result.value * of_mean.std_error;
+  result.n = of_mean.n;
+  result.interval = {std::exp(of_mean.interval.lo), std::exp(of_mean.interval.hi)};
   return result;
 }
 

@@ -47,7 +47,8 @@ Interval normal_interval(double value, double std_error, double confidence = 0.9
 Estimate mean_estimate(std::span<const double> values, double confidence = 0.95);
 
 /// exp(mean), as a perplexity is of its windows' mean negative log-likelihoods (nats). First-order
-/// (delta method) standard error exp(mean) s / sqrt(n), normal interval cut at 0; needs n >= 2.
+/// (delta method) standard error exp(mean) s / sqrt(n); the interval is exp of Student's interval
+/// of the mean, so that it is always above 0. Needs n >= 2.
 Estimate exp_mean_estimate(std::span<const double> values, double confidence = 0.95);
 
 /// mean_estimate of a[i] - b[i]: how much a exceeds b on the same items. Needs equal sizes >= 2.

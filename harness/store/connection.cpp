@@ -5,8 +5,9 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <array>
+#include <vector>
 
+#include "harness/base/clock.h"
 #include "harness/base/errors.h"
 
 namespace assay {
@@ -43,20 +44,19 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection
 }
 
 void check_place(const fs::path& path, Connection::Mode mode) {
+  check_database_place(path);
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    throw UserError(
-        fmt::format("{}: is a folder; give the name of a database file", path.string()));
-  }
   if (mode == Connection::Mode::kReadOnly && !fs::exists(path, ignored)) {
     throw UserError(fmt::format("{}: no such database; `assay run FILE --db {}` makes one",
                                 path.string(), path.string()));
   }
-  const fs::path folder = path.parent_path();
-  if (!folder.empty() && !fs::is_directory(folder, ignored)) {
-    throw UserError(fmt::format("{}: the folder {} does not exist; create it or choose another",
-                                path.string(), folder.string()));
-  }
+}
+
+/// Beside the database, else where temporary files go; the first place that takes a file.
+std::vector<fs::path> rescue_places(const fs::path& database) {
+  const std::string name =
+      fmt::format("{}.rescued-{}", database.filename().string(), new_uuid().substr(0, 8));
+  return {database.parent_path() / name, fs::temp_directory_path() / name};
 }
 
 }  // namespace
@@ -69,6 +69,53 @@ Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
     // The first real read: finds out whether the file is a database.
     database_->exec("PRAGMA schema_version");
   });
+  if (mode == Mode::kReadWrite) file_ = std::make_unique<PlacedFile>(path_);
+}
+
+std::string Connection::rescued_copy() {
+  for (const fs::path& place : rescue_places(path_)) {
+    try {
+      SQLite::Statement copy(*database_, "VACUUM INTO ?");
+      copy.bind(1, place.string());
+      copy.exec();
+      return place.string();
+    } catch (const SQLite::Exception&) {
+      continue;
+    }
+  }
+  return "";
+}
+
+bool Connection::empty_log() {
+  try {
+    SQLite::Statement checkpoint(*database_, "PRAGMA wal_checkpoint(TRUNCATE)");
+    return checkpoint.executeStep() && checkpoint.getColumn(0).getInt() == 0;
+  } catch (const SQLite::Exception&) {
+    return false;
+  }
+}
+
+void Connection::report_lost() {
+  const std::string name = file_->present_name();
+  if (!name.empty() && empty_log()) {
+    throw MachineError(
+        fmt::format("{}: the database was moved to {} while it was in use; what was measured so "
+                    "far is there. Move it back, or name it with --db, and run again",
+                    path_.string(), name));
+  }
+  const std::string copy = rescued_copy();
+  (void)empty_log();
+  if (copy.empty()) {
+    throw MachineError(
+        fmt::format("{}: the database was removed or replaced while it was in use, and what was "
+                    "measured so far could not be saved",
+                    path_.string()));
+  }
+  throw MachineError(
+      fmt::format("{}: the database was removed or replaced while it was in use; what was measured "
+                  "so far is saved in {}. Give that file the name of the database, or name it with "
+                  "--db, and run again",
+                  path_.string(), copy));
 }
 
 Connection Connection::copy_in_memory() {

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "harness/store/place.h"
+
 namespace assay {
 
 /// A prepared statement in use: binds in order, and gives the statement back when it goes away.
@@ -91,9 +93,12 @@ class Connection {
   void execute(const std::string& sql);
   [[nodiscard]] std::int64_t pragma(const std::string& name);
 
-  /// Runs `work` in one BEGIN IMMEDIATE transaction; rolled back when it throws.
+  /// Runs `work` in one BEGIN IMMEDIATE transaction; rolled back when it throws. Throws
+  /// MachineError when the file was moved, removed or replaced since it was opened: rows that
+  /// nobody would find are not written.
   template <typename Work>
   auto transaction(Work&& work) {
+    if (file_ && !file_->in_place()) report_lost();
     return guarded([&] {
       SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
       if constexpr (std::is_void_v<decltype(work())>) {
@@ -124,8 +129,15 @@ class Connection {
  private:
   Connection(std::filesystem::path path, std::unique_ptr<SQLite::Database> database)
       : path_(std::move(path)), database_(std::move(database)) {}
+  /// Says where the rows so far are; saves a copy of a file that has no name any more.
+  [[noreturn]] void report_lost();
+  std::string rescued_copy();
+  /// Brings all rows into the file itself, and leaves no log behind, which SQLite would take for
+  /// the log of whatever file comes to that place next. False while another program reads.
+  bool empty_log();
 
   std::filesystem::path path_;
+  std::unique_ptr<PlacedFile> file_;  ///< of a database that is written to
   std::unique_ptr<SQLite::Database> database_;
   std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
 };

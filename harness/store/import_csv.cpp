@@ -26,7 +26,7 @@ const std::vector<std::string>& known_columns() {
       "model", "method", "suite", "metric", "value", "params", "suite_params", "unit", "direction",
       "convention", "seed", "lo", "hi", "n", "random_weights", "limited", "status", "reason",
       // Of our own CSV; made anew or without meaning for what comes from elsewhere.
-      "experiment", "profile", "twin_value", "ratio", "cell_key"};
+      "experiment", "profile", "twin_value", "ratio", "cell_key", "best", "remarks"};
   return kNames;
 }
 
@@ -160,7 +160,10 @@ void read_status(ImportedCell& cell, const Line& line, Problems& problems) {
 }
 
 MetricDef definition_in(const Line& line, const std::string& source, Problems& problems) {
-  MetricDef def{line.text("metric"), line.text("unit"), 0, "imported from " + source, ""};
+  MetricDef def;
+  def.tag = line.text("metric");
+  def.unit = line.text("unit");
+  def.convention = "imported from " + source;
   def.direction = static_cast<int>(whole_in(line, "direction", problems));
   if (def.direction < -1 || def.direction > 1) {
     problems.add(line.number(), "direction is 1 (more is better), -1 or 0");
@@ -293,21 +296,34 @@ std::vector<Record> parse_csv(const std::string& text, const std::string& file) 
   return records;
 }
 
-ImportCounts import_csv(Store& store, const std::filesystem::path& file,
-                        const std::string& experiment) {
+struct ImportedFile::Content {
+  std::string source, hash;
+  std::vector<ImportedCell> cells;
+};
+
+ImportedFile::ImportedFile(std::unique_ptr<const Content> content) : content_(std::move(content)) {}
+ImportedFile::ImportedFile(ImportedFile&&) noexcept = default;
+ImportedFile::~ImportedFile() = default;
+
+ImportedFile read_import(const std::filesystem::path& file) {
   const std::string text = read_text_file(file);
   const std::vector<Record> records = parse_csv(text, file.string());
   Problems problems{file.string(), ""};
   if (records.empty()) throw UserError(file.string() + ": is empty; the first line names columns");
   check_header(records.front(), problems);
   if (!problems.text.empty()) throw UserError(problems.text);
-  const std::string hash = sha256_hex(text);
+  auto content = std::make_unique<ImportedFile::Content>();
+  content->hash = sha256_hex(text);
   // With the hash, two files of one name never share a convention.
-  const std::string source = fmt::format("{} ({})", file.filename().string(), hash.substr(0, 8));
-  const std::vector<ImportedCell> cells = read_cells(records, source, hash, problems);
-  check_definitions(cells, problems);
+  content->source = fmt::format("{} ({})", file.filename().string(), content->hash.substr(0, 8));
+  content->cells = read_cells(records, content->source, content->hash, problems);
+  check_definitions(content->cells, problems);
   if (!problems.text.empty()) throw UserError(problems.text);
+  return ImportedFile(std::move(content));
+}
 
+ImportCounts store_import(Store& store, const ImportedFile& file, const std::string& experiment) {
+  const auto& [source, hash, cells] = file.content();
   std::vector<PlannedCell> plan;
   bool limited = false;
   for (const ImportedCell& cell : cells) {
@@ -320,7 +336,6 @@ ImportCounts import_csv(Store& store, const std::filesystem::path& file,
   const std::string session = new_uuid();
   ImportCounts counts{cells.size(), 0, 0};
   for (const ImportedCell& cell : cells) {
-    // The same file again changes nothing.
     if (!store.reuse(id, cell.cell.key)) store_cell(store, id, cell, session);
     const auto values = std::count_if(cell.values.begin(), cell.values.end(),
                                       [](const MetricValue& value) { return value.value; });

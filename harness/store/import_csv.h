@@ -4,6 +4,7 @@
 // with them by accident; and without twins, so that they have no ratios.
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,27 @@ struct ImportCounts {
 /// RFC 4180 records; a line may end with LF as well. Throws UserError for a quote that never ends.
 std::vector<std::vector<std::string>> parse_csv(const std::string& text, const std::string& file);
 
-/// Reads and checks the whole file before anything is stored; throws UserError with all problems,
+/// A file that was read and checked as a whole.
+class ImportedFile {
+ public:
+  struct Content;  ///< internal
+  explicit ImportedFile(std::unique_ptr<const Content> content);
+  ImportedFile(ImportedFile&&) noexcept;
+  ~ImportedFile();
+  [[nodiscard]] const Content& content() const { return *content_; }
+
+ private:
+  std::unique_ptr<const Content> content_;
+};
+
+/// Reads and checks the whole file; throws UserError with all problems,
 /// "file:line: ...". Columns: model, method, suite, metric, value (needed); params, params.NAME,
 /// suite_params, suite.NAME, unit, direction, convention, seed, lo, hi, n, status, reason,
 /// random_weights, limited. What `assay report --format csv` writes can be read back: its other
 /// columns are passed over. An empty value is a gap and stays one.
-ImportCounts import_csv(Store& store, const std::filesystem::path& file,
-                        const std::string& experiment);
+ImportedFile read_import(const std::filesystem::path& file);
+
+/// Stores it as an experiment of this name. The same file again changes nothing.
+ImportCounts store_import(Store& store, const ImportedFile& file, const std::string& experiment);
 
 }  // namespace assay

@@ -20,7 +20,7 @@ class ImportTest : public ::testing::Test {
  protected:
   ImportCounts read(const std::string& text, const std::string& experiment = "published") {
     write_file_atomically(file(), text);
-    return import_csv(store_, file(), experiment);
+    return store_import(store_, read_import(file()), experiment);
   }
   std::string problems(const std::string& text) {
     try {

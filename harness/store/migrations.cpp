@@ -45,13 +45,25 @@ void keep_a_copy(Connection& connection, int version) {
   }
 }
 
+/// Inside of a transaction.
 void apply(Connection& connection, const Migration& migration) {
-  connection.transaction([&] {
-    if (connection.pragma("user_version") >= migration.version) return;
-    connection.execute(std::string(migration.sql));
-    connection.execute(fmt::format("PRAGMA user_version = {}", migration.version));
-    connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
-  });
+  if (connection.pragma("user_version") >= migration.version) return;
+  connection.execute(std::string(migration.sql));
+  connection.execute(fmt::format("PRAGMA user_version = {}", migration.version));
+  connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId));
+}
+
+/// A new file is made in one go, so that nobody else takes it for one of an older version; an older
+/// one goes up a version at a time.
+void apply_all(Connection& connection, std::span<const Migration> migrations, bool fresh) {
+  const std::size_t at_once = fresh ? migrations.size() : 1;
+  for (std::size_t from = 0; from < migrations.size(); from += at_once) {
+    connection.transaction([&] {
+      for (const Migration& migration : migrations.subspan(from, at_once)) {
+        apply(connection, migration);
+      }
+    });
+  }
 }
 
 }  // namespace
@@ -80,7 +92,7 @@ void migrate(Connection& connection, std::span<const Migration> migrations, Copy
   const int found = checked_schema_version(connection, newest);
   if (found == newest) return;
   if (found > 0 && copy == Copy::kKeep) keep_a_copy(connection, found);
-  for (const Migration& migration : migrations) apply(connection, migration);
+  apply_all(connection, migrations, found == 0);
   checked_schema_version(connection, newest);
 }
 

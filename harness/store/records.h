@@ -36,6 +36,7 @@ struct CellRecord {
   std::string attempt, session;       ///< empty when there is no attempt
   std::vector<MetricRecord> metrics;  ///< empty unless the status is OK
   std::vector<ItemScore> items;
+  std::vector<WorkerReply::Event> remarks = {};  ///< warnings, each text once
 };
 
 /// An experiment that was copied into this database; its cells are those of experiment

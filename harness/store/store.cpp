@@ -15,12 +15,26 @@ namespace {
 
 constexpr double kWalRetrySeconds = 5;
 
+// A file system without shared memory or locks leaves the mode as it was, without an error.
+void ask_for_wal(Connection& connection) {
+  const std::string mode = connection.guarded([&] {
+    Query rows = connection.query("PRAGMA journal_mode = WAL");
+    rows.with();
+    return rows.next() ? rows.text(0) : "";
+  });
+  if (mode == "wal") return;
+  throw MachineError(fmt::format(
+      "{}: its file system does not do what a database with several users needs (SQLite "
+      "stays in journal mode '{}'); choose a local disk with --db",
+      connection.path().string(), mode));
+}
+
 // Only for a file that is known to be ours or empty: the mode is stored in the file.
 void switch_to_wal(Connection& connection) {
   const double start = monotonic_seconds();
   while (true) {
     try {
-      connection.execute("PRAGMA journal_mode = WAL");
+      ask_for_wal(connection);
       break;
     } catch (const MachineError&) {
       // The busy timeout does not cover this pragma; another program may be making the same file.

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -55,11 +57,14 @@ struct ResultRow {
   std::optional<double> twin_value, ratio;
   std::string cell_key;
   bool random_weights = false, limited = false;
+  std::string no_interval = {};  ///< why a value that could have an interval has none
+  Basis basis = Basis::kUndeclared;
 };
 
-/// A worker's warning about a cell: the first one's text, and in how many processes it was said.
+/// A warning about a cell, and in how many of its processes it was said. Texts of one code that
+/// differ in nothing but numbers are one remark, with the first one's text.
 struct Remark {
-  std::string model, method, params, suite, suite_params, profile;
+  std::string cell_key;
   std::string level, code, text;
   std::int64_t processes = 0, of_processes = 0;
 };
@@ -80,6 +85,19 @@ struct TimedSeries;
 struct ProcessTotal;
 struct Origin;
 struct HistoryPoint;
+
+/// Another run closed an attempt of this one, because it found no sign of life of it any more: what
+/// is measured from now on counts for nobody.
+class AttemptLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What became of the wish to begin attempts.
+struct Begun {
+  std::vector<std::int64_t> attempts;  ///< in the order of the keys; empty when none was begun
+  std::string busy;                    ///< not empty: the live run that is at one of the cells
+};
 
 /// One connection to a results database. Used by one thread at a time; a second thread or program
 /// opens its own. Every function may throw MachineError (locked, full, unreadable).
@@ -109,6 +127,11 @@ class Store {
   [[nodiscard]] std::optional<OutcomeReason> final_outcome(const std::string& cell_key) const;
   /// True when the newest OK attempt at a cell key has this metric, with a value or without.
   [[nodiscard]] bool has_metric(const std::string& cell_key, const std::string& tag) const;
+  /// Number of the newest attempt in the file; 0 when there is none.
+  [[nodiscard]] std::int64_t newest_attempt() const;
+  /// True when an attempt at the cell that is newer than this number has a final status other than
+  /// INTERRUPTED.
+  [[nodiscard]] bool finished_since(const std::string& cell_key, std::int64_t attempt) const;
   /// Links a finished attempt of the same key from another experiment to this one's cell.
   bool reuse(std::int64_t experiment, const std::string& cell_key);
 
@@ -118,17 +141,26 @@ class Store {
   std::int64_t begin_attempt(std::int64_t experiment, const std::string& cell_key,
                              const std::string& session,
                              std::optional<std::int64_t> schedule_seed = {});
+  /// Begins attempts at the cells whose keys `choose` gives: at all of them, or at none when
+  /// another live run is at one of them. `choose` is asked inside of the transaction, so what it
+  /// reads from this store holds until the attempts have begun.
+  Begun begin_attempts(std::int64_t experiment, const std::string& session,
+                       std::optional<std::int64_t> schedule_seed,
+                       const std::function<std::vector<std::string>()>& choose);
   /// One transaction: the process, its samples, items, metrics, events and environment. Definitions
   /// are found by tag; a metric without one is kept as neutral and without unit. Throws
-  /// std::invalid_argument for NaN or infinity and stores nothing then.
+  /// std::invalid_argument for NaN or infinity and stores nothing then; AttemptLost, as the two
+  /// below.
   void add_process(std::int64_t attempt, const ProcessRecord& process, const WorkerReply& reply,
                    const std::vector<MetricDef>& definitions);
   /// Adds or replaces summaries that the parent computed over several processes.
   void add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
                    const std::vector<MetricDef>& definitions);
+  /// What is said of an attempt's times as a whole: an event of each of its timed processes.
+  void add_remark(std::int64_t attempt, const WorkerReply::Event& event);
   /// A final status never changes: a second call throws std::logic_error.
   void finish_attempt(std::int64_t attempt, const OutcomeReason& outcome);
-  /// RUNNING attempts whose process is gone become INTERRUPTED. Returns how many.
+  /// RUNNING attempts whose run is gone become INTERRUPTED. Returns how many.
   int close_stale_attempts();
 
   /// What an examination of the machine under a profile found; kept for good, newest first.
@@ -163,7 +195,8 @@ class Store {
   /// nearest_document() of the planner compares with.
   [[nodiscard]] std::vector<Json> measured_keys(const std::string& method,
                                                 const std::string& suite) const;
-  /// Warnings of the cells of the newest plan of that name, in plan order.
+  /// Warnings of the cells of the newest plan of that name, in plan order; what touches a cell
+  /// touches every metric of it.
   [[nodiscard]] std::vector<Remark> remarks(const std::string& experiment) const;
   /// Absent when nothing ran, or everything was measured before this was kept.
   [[nodiscard]] std::optional<HarnessOverhead> harness_overhead(

@@ -1,14 +1,8 @@
-// Attempts: begin, what their processes said, end.
+// Attempts: what their processes said, and their end. They begin in store_claims.cpp.
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <set>
-#include <sstream>
 #include <stdexcept>
 
 #include "harness/base/clock.h"
@@ -17,16 +11,20 @@
 namespace assay {
 namespace {
 
-// Start of a process in clock ticks since boot (field 22 of /proc/PID/stat), so that a reused pid
-// is not taken for the old process. Empty when there is no such process.
-std::string start_of_process(std::int64_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string line;
-  if (!std::getline(file, line)) return "";
-  std::istringstream fields(line.substr(std::min(line.size(), line.rfind(')') + 1)));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  return field;
+/// The first thing of every transaction about an attempt.
+void require_running(Connection& connection, std::int64_t attempt) {
+  Query rows = connection.query(
+      "SELECT status, coalesce(reason_code, '') FROM attempt WHERE attempt_id = ?");
+  rows.with(attempt);
+  if (!rows.next()) throw std::logic_error(fmt::format("no attempt {}", attempt));
+  if (rows.text(0) == "RUNNING") return;
+  const std::string code = rows.text(1);
+  if (code == kParentGone || code == kReboot) {
+    throw AttemptLost(
+        "another run found no sign of life of this one and closed the cell (did somebody remove "
+        "the database's .run- file?)");
+  }
+  throw std::logic_error("a final status never changes");
 }
 
 bool is_final(Outcome outcome) {
@@ -37,7 +35,17 @@ MetricDef definition_of(const std::string& tag, const std::vector<MetricDef>& de
   const auto found = std::find_if(definitions.begin(), definitions.end(),
                                   [&](const MetricDef& def) { return def.tag == tag; });
   if (found != definitions.end()) return *found;
-  return MetricDef{tag, "", 0, "", "reported by the worker without a definition"};
+  MetricDef unknown;
+  unknown.tag = tag;
+  unknown.help = "reported by the worker without a definition";
+  return unknown;
+}
+
+/// What a metric means is its convention; how it is compared may be declared later, or better.
+void declare_basis(Connection& connection, std::int64_t metric, const MetricDef& def) {
+  connection.query("UPDATE metric_def SET basis = ?, item_value = ? WHERE metric_id = ?")
+      .with(basis_name(def.basis), def.item_value, metric)
+      .run();
 }
 
 std::int64_t insert_process(Store::Impl& store, std::int64_t attempt, const ProcessRecord& process,
@@ -81,11 +89,11 @@ void insert_items(Connection& connection, std::int64_t attempt,
                   const std::vector<ItemScore>& items) {
   Query insert = connection.query(
       "INSERT INTO per_item(attempt_id, item_no, item_hash, correct, score, nll, kld, n_tokens, "
-      "output_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "output_hash, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   for (const ItemScore& item : items) {
     insert
         .with(attempt, item.item, item.item_hash, item.correct, item.score, item.nll, item.kld,
-              item.tokens, item.output_hash)
+              item.tokens, item.output_hash, Json(item.values).dump())
         .run();
   }
 }
@@ -113,7 +121,8 @@ std::int64_t Store::Impl::metric_id(const std::string& tag,
                                     const std::vector<MetricDef>& definitions) {
   const MetricDef def = definition_of(tag, definitions);
   Query known = connection.query(
-      "SELECT metric_id, unit, direction FROM metric_def WHERE tag = ? AND convention = ?");
+      "SELECT metric_id, unit, direction, basis, item_value FROM metric_def "
+      "WHERE tag = ? AND convention = ?");
   known.with(def.tag, def.convention);
   if (known.next()) {
     if (known.text(1) != def.unit || known.integer(2) != def.direction) {
@@ -122,12 +131,18 @@ std::int64_t Store::Impl::metric_id(const std::string& tag,
           "new meaning needs a new convention",
           def.tag, def.convention, known.text(1), known.integer(2), def.unit, def.direction));
     }
-    return known.integer(0);
+    const std::int64_t id = known.integer(0);
+    const bool declared = def.basis != Basis::kUndeclared;
+    if (declared && (known.text(3) != basis_name(def.basis) || known.text(4) != def.item_value)) {
+      declare_basis(connection, id, def);
+    }
+    return id;
   }
   Query added = connection.query(
-      "INSERT INTO metric_def(tag, unit, direction, convention, help) VALUES (?, ?, ?, ?, ?) "
-      "RETURNING metric_id");
-  added.with(def.tag, def.unit, def.direction, def.convention, def.help);
+      "INSERT INTO metric_def(tag, unit, direction, convention, help, basis, item_value) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING metric_id");
+  added.with(def.tag, def.unit, def.direction, def.convention, def.help, basis_name(def.basis),
+             def.item_value);
   added.next();
   const std::int64_t id = added.integer(0);
   added.next();
@@ -144,9 +159,10 @@ void Store::Impl::write_metrics(std::int64_t attempt, const std::vector<MetricVa
     connection
         .query(
             "INSERT OR REPLACE INTO metric_value(attempt_id, metric_id, value, std_error, lo, "
-            "hi, n, interval_method, null_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            "hi, n, interval_method, null_reason, no_interval) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .with(attempt, metric_id(value.tag, definitions), value.value, value.std_error, value.lo,
-              value.hi, value.n, value.interval_method, null_reason)
+              value.hi, value.n, value.interval_method, null_reason, value.no_interval)
         .run();
   }
 }
@@ -174,36 +190,11 @@ bool Store::reuse(std::int64_t experiment, const std::string& cell_key) {
   });
 }
 
-std::int64_t Store::begin_attempt(std::int64_t experiment, const std::string& cell_key,
-                                  const std::string& session,
-                                  std::optional<std::int64_t> schedule_seed) {
-  Connection& connection = impl_->connection;
-  return connection.transaction([&] {
-    Query added = connection.query(
-        "INSERT INTO attempt(attempt_uuid, cell_key, status, session_uuid, started_utc, owner_pid, "
-        "owner_started, owner_boot_id, schedule_seed) VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?) "
-        "RETURNING attempt_id");
-    const std::int64_t pid = ::getpid();
-    added.with(new_uuid(), cell_key, session, utc_now(), pid, start_of_process(pid), boot_id(),
-               schedule_seed);
-    added.next();
-    const std::int64_t attempt = added.integer(0);
-    added.next();
-    const int linked = connection
-                           .query(
-                               "INSERT INTO cell_attempt(cell_id, attempt_id) SELECT cell_id, ? "
-                               "FROM plan_cell WHERE experiment_id = ? AND cell_key = ?")
-                           .with(attempt, experiment, cell_key)
-                           .run();
-    if (linked != 1) throw std::logic_error("no cell " + cell_key + " in this experiment");
-    return attempt;
-  });
-}
-
 void Store::add_process(std::int64_t attempt, const ProcessRecord& process,
                         const WorkerReply& reply, const std::vector<MetricDef>& definitions) {
   Connection& connection = impl_->connection;
   connection.transaction([&] {
+    require_running(connection, attempt);
     const std::int64_t number = insert_process(*impl_, attempt, process, reply.environment);
     insert_samples(*impl_, attempt, number, reply.samples, definitions);
     insert_items(connection, attempt, reply.items);
@@ -217,60 +208,39 @@ void Store::add_process(std::int64_t attempt, const ProcessRecord& process,
 
 void Store::add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
                         const std::vector<MetricDef>& definitions) {
-  impl_->connection.transaction([&] { impl_->write_metrics(attempt, values, definitions); });
+  impl_->connection.transaction([&] {
+    require_running(impl_->connection, attempt);
+    impl_->write_metrics(attempt, values, definitions);
+  });
+}
+
+void Store::add_remark(std::int64_t attempt, const WorkerReply::Event& event) {
+  impl_->connection.transaction([&] {
+    impl_->connection
+        .query(
+            "INSERT INTO event(attempt_id, process_no, at_utc, level, code, text) "
+            "SELECT attempt_id, process_no, ?, ?, ?, ? FROM process_run "
+            "WHERE attempt_id = ? AND pass = 'time'")
+        .with(utc_now(), event.level, event.code, valid_utf8(event.text), attempt)
+        .run();
+  });
 }
 
 void Store::finish_attempt(std::int64_t attempt, const OutcomeReason& outcome) {
   if (!is_final(outcome.outcome)) throw std::logic_error("an attempt ends with a final status");
   Connection& connection = impl_->connection;
   connection.transaction([&] {
+    require_running(connection, attempt);
     const auto text_or_null = [](const std::string& text) {
       return text.empty() ? std::nullopt : std::optional<std::string>(valid_utf8(text));
     };
-    const int changed =
-        connection
-            .query(
-                "UPDATE attempt SET status = ?, reason_code = ?, reason_text = ?, ended_utc = ? "
-                "WHERE attempt_id = ? AND status = 'RUNNING'")
-            .with(outcome_name(outcome.outcome), text_or_null(outcome.code),
-                  text_or_null(outcome.text), utc_now(), attempt)
-            .run();
-    if (changed != 1) throw std::logic_error("a final status never changes");
-  });
-}
-
-int Store::close_stale_attempts() {
-  Connection& connection = impl_->connection;
-  return connection.transaction([&] {
-    struct Running {
-      std::int64_t attempt, pid;
-      std::string started, boot;
-    };
-    std::vector<Running> running;
-    {
-      Query rows = connection.query(
-          "SELECT attempt_id, owner_pid, owner_started, owner_boot_id FROM attempt "
-          "WHERE status = 'RUNNING'");
-      rows.with();
-      while (rows.next()) {
-        running.push_back({rows.integer(0), rows.integer(1), rows.text(2), rows.text(3)});
-      }
-    }
-    int closed = 0;
-    for (const Running& one : running) {
-      const bool rebooted = one.boot != boot_id();
-      if (!rebooted && start_of_process(one.pid) == one.started) continue;
-      connection
-          .query(
-              "UPDATE attempt SET status = 'INTERRUPTED', reason_code = ?, reason_text = ?, "
-              "ended_utc = ? WHERE attempt_id = ?")
-          .with(rebooted ? "reboot" : "parent_gone",
-                rebooted ? "the machine was restarted" : "the assay process that ran it is gone",
-                utc_now(), one.attempt)
-          .run();
-      ++closed;
-    }
-    return closed;
+    connection
+        .query(
+            "UPDATE attempt SET status = ?, reason_code = ?, reason_text = ?, ended_utc = ? "
+            "WHERE attempt_id = ?")
+        .with(outcome_name(outcome.outcome), text_or_null(outcome.code), text_or_null(outcome.text),
+              utc_now(), attempt)
+        .run();
   });
 }
 

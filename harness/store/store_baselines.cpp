@@ -94,8 +94,10 @@ void copy_attempts(Connection& connection, std::int64_t experiment) {
 /// What is there already (an attempt copied with another baseline) is left as it is.
 void copy_measurements(Connection& connection) {
   connection.execute(
-      "INSERT OR IGNORE INTO main.metric_def(tag, unit, direction, convention, help) "
-      "SELECT tag, unit, direction, convention, help FROM source.metric_def;"
+      "INSERT INTO main.metric_def(tag, unit, direction, convention, help, basis, item_value) "
+      "SELECT tag, unit, direction, convention, help, basis, item_value FROM source.metric_def "
+      "WHERE true ON CONFLICT(tag, convention) DO UPDATE SET basis = excluded.basis, "
+      "item_value = excluded.item_value WHERE excluded.basis <> '';"
       "INSERT OR IGNORE INTO main.process_run(attempt_id, process_no, pass, order_pos, pid, "
       "boot_id, started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, "
       "stderr_tail, env_hash, block, wall_seconds, start_seconds, between_seconds, "
@@ -104,8 +106,9 @@ void copy_measurements(Connection& connection) {
       "env_hash, block, wall_seconds, start_seconds, between_seconds, parent_cpu_seconds FROM "
       "source.process_run p JOIN temp.moved m ON m.old_id = p.attempt_id;"
       "INSERT OR IGNORE INTO main.metric_value(attempt_id, metric_id, value, std_error, lo, hi, n, "
-      "interval_method, null_reason) SELECT m.new_id, n.metric_id, v.value, v.std_error, v.lo, "
-      "v.hi, v.n, v.interval_method, v.null_reason FROM source.metric_value v "
+      "interval_method, null_reason, no_interval) SELECT m.new_id, n.metric_id, v.value, "
+      "v.std_error, v.lo, v.hi, v.n, v.interval_method, v.null_reason, v.no_interval FROM "
+      "source.metric_value v "
       "JOIN temp.moved m ON m.old_id = v.attempt_id "
       "JOIN source.metric_def o ON o.metric_id = v.metric_id "
       "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
@@ -114,9 +117,14 @@ void copy_measurements(Connection& connection) {
       "JOIN temp.moved m ON m.old_id = s.attempt_id "
       "JOIN source.metric_def o ON o.metric_id = s.metric_id "
       "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
+      "INSERT INTO main.event(attempt_id, process_no, at_utc, level, code, text) "
+      "SELECT m.new_id, process_no, at_utc, level, code, text FROM source.event v "
+      "JOIN temp.moved m ON m.old_id = v.attempt_id WHERE NOT EXISTS "
+      "(SELECT 1 FROM main.event n WHERE n.attempt_id = m.new_id) ORDER BY v.event_id;"
       "INSERT OR IGNORE INTO main.per_item(attempt_id, item_no, item_hash, correct, score, nll, "
-      "kld, n_tokens, output_hash) SELECT m.new_id, item_no, item_hash, correct, score, nll, kld, "
-      "n_tokens, output_hash FROM source.per_item i JOIN temp.moved m ON m.old_id = i.attempt_id");
+      "kld, n_tokens, output_hash, extra) SELECT m.new_id, item_no, item_hash, correct, score, "
+      "nll, kld, n_tokens, output_hash, extra FROM source.per_item i "
+      "JOIN temp.moved m ON m.old_id = i.attempt_id");
 }
 
 void refuse_other_meanings(Connection& connection) {

@@ -46,8 +46,8 @@ inline PlannedCell make_cell(std::int64_t ordinal, const std::string& method,
 }
 
 inline std::vector<MetricDef> test_metrics() {
-  return {{"token_ppl", "", -1, "windows of 256", "perplexity by token"},
-          {"decode/token_latency", "s", -1, "batch 1", "time of one token"}};
+  return {{"token_ppl", "", -1, "windows of 256", "perplexity by token", Basis::kExpMean, "own"},
+          {"decode/token_latency", "s", -1, "batch 1", "time of one token", Basis::kMeasured}};
 }
 
 inline ProcessRecord make_process(const std::string& pass, int order = 0) {

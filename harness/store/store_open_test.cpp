@@ -12,6 +12,7 @@
 #include "harness/base/files.h"
 #include "harness/store/connection.h"
 #include "harness/store/migrations.h"
+#include "harness/store/records.h"
 #include "harness/store/store_fixture.h"
 
 namespace assay {
@@ -137,6 +138,45 @@ TEST_F(OpenTest, AnOlderFileIsReadAsACopyAndStaysAsItIs) {
   EXPECT_THAT(message_of<UserError>(refused), HasSubstr("has schema version 1, this assay writes"));
 }
 
+/// A file of schema 4 with one finished cell: items, and metrics of which nobody had said what they
+/// rest on.
+constexpr const char* kVersionFour =
+    "INSERT INTO blob_doc VALUES ('c', 'config', '{}'), ('k', 'key', '{}');"
+    "INSERT INTO experiment VALUES (1, 'u', 'e', 'c', 'p', 0, 1, '2026-01-01', 0);"
+    "INSERT INTO plan_cell VALUES (1, 1, 0, 'k', NULL, 'tiny', 'm', 'dense', '{}', 'text', '{}', "
+    "'cpu', 0, 0, 0);"
+    "INSERT INTO attempt VALUES (1, 'a', 'k', 'OK', NULL, NULL, 's', 0, '2026-01-01', "
+    "'2026-01-01', 1, '0', 'b', NULL);"
+    "INSERT INTO cell_attempt VALUES (1, 1);"
+    "INSERT INTO metric_def VALUES (1, 'acc', '', 1, 'lm-evaluation-harness 0.4.13, first {limit} "
+    "items of each subtask (0: all): largest sum of log-probabilities', ''), "
+    "(2, 'acc', '', 1, 'another convention', ''), (3, 'peak_rss', 'B', -1, 'VmHWM', ''), "
+    "(4, 'model/nonzero', '', -1, 'imported from x.csv', '');"
+    "INSERT INTO metric_value VALUES (1, 1, 1, NULL, NULL, NULL, 1, '', NULL), "
+    "(1, 2, 1, NULL, NULL, NULL, 1, '', NULL), (1, 3, 5, NULL, NULL, NULL, 1, '', NULL), "
+    "(1, 4, 5, NULL, NULL, NULL, 1, '', NULL);"
+    "INSERT INTO per_item VALUES (1, 0, 'h', 1, 2.0, 1.5, NULL, 3, '');";
+
+TEST_F(OpenTest, AFileOfSchemaFourKnowsWhatItsMetricsRestOn) {
+  {
+    Connection connection(file_, Connection::Mode::kReadWrite);
+    migrate(connection, embedded_migrations().first(4));
+    connection.execute(kVersionFour);
+  }
+  for (const bool in_memory : {true, false}) {
+    const Store store = in_memory ? Store::open_read_only(file_) : Store::open(file_);
+    const CellRecord cell = store.cell_records("e").at(0);
+    ASSERT_EQ(cell.metrics.size(), 4U);
+    EXPECT_EQ(cell.metrics[0].def.basis, Basis::kShare);
+    EXPECT_EQ(cell.metrics[0].def.item_value, "correct");
+    EXPECT_EQ(cell.metrics[1].def.basis, Basis::kUndeclared) << "never guessed from the tag";
+    EXPECT_EQ(cell.metrics[2].def.basis, Basis::kMeasured);
+    EXPECT_EQ(cell.metrics[3].def.basis, Basis::kUndeclared) << "somebody else's number";
+    EXPECT_EQ(cell.items.at(0).nll, 1.5);
+    EXPECT_TRUE(cell.items.at(0).values.empty());
+  }
+}
+
 TEST_F(OpenTest, AnEmptyFileHasNothingToRead) {
   write_file_atomically(file_, "");
   EXPECT_THAT(message_of<UserError>([&] { (void)Store::open_read_only(file_); }),
@@ -178,9 +218,17 @@ TEST_F(OpenTest, AnOlderFileIsMigratedAfterACopyWasKept) {
 TEST_F(OpenTest, ABrokenMigrationLeavesTheOldVersion) {
   const Migration all[] = {kFirst, kSecond, kBroken};
   Connection connection(file_, Connection::Mode::kReadWrite);
+  migrate(connection, std::span(all).first(1));
   EXPECT_THROW(migrate(connection, all), std::logic_error);
   EXPECT_EQ(pragma("user_version"), 2);
   EXPECT_EQ(SQLite::Database(name()).execAndGet("SELECT count(*) FROM sqlite_master").getInt(), 1);
+}
+
+TEST_F(OpenTest, ANewFileIsMadeAsAWholeOrNotAtAll) {
+  const Migration all[] = {kFirst, kSecond, kBroken};
+  Connection connection(file_, Connection::Mode::kReadWrite);
+  EXPECT_THROW(migrate(connection, all), std::logic_error);
+  EXPECT_EQ(pragma("user_version"), 0);
 }
 
 TEST_F(OpenTest, EightConnectionsMigrateAnOldFileAtOnce) {

@@ -117,19 +117,6 @@ TEST_F(ParallelTest, AKilledWriterLeavesWholeProcessesAndAnInterruptedAttempt) {
   EXPECT_EQ(store.final_outcome(cell.key)->code, "parent_gone");
 }
 
-TEST_F(ParallelTest, AttemptsOfALivingProcessAreNotStale) {
-  Store store = Store::open(file_);
-  const PlannedCell cell = make_cell(0, "dense", "decode");
-  const std::int64_t experiment = store.add_experiment("e", {{"name", "e"}}, 0, false, {cell});
-  const std::int64_t attempt = store.begin_attempt(experiment, cell.key, "session");
-  EXPECT_EQ(store.close_stale_attempts(), 0);
-  SQLite::Database(file_.string(), SQLite::OPEN_READWRITE)
-      .exec("UPDATE attempt SET owner_boot_id = 'an earlier boot'");
-  EXPECT_EQ(store.close_stale_attempts(), 1);
-  EXPECT_EQ(store.final_outcome(cell.key)->code, "reboot");
-  EXPECT_THROW(store.finish_attempt(attempt, {}), std::logic_error);
-}
-
 TEST_F(ParallelTest, ChildrenDoNotInheritTheDatabase) {
   Store store = Store::open(file_);
   (void)store.experiments();

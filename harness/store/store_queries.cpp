@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/store/store_impl.h"
@@ -34,7 +37,36 @@ ResultRow row_from(const Query& rows) {
   row.cell_key = rows.text(20);
   row.random_weights = rows.integer(21) != 0;
   row.limited = rows.integer(22) != 0;
+  row.no_interval = rows.text(23);
+  row.basis = basis_from_name(rows.text(24));
   return row;
+}
+
+std::string without_numbers(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const bool digit = (c >= '0' && c <= '9') || c == '.';
+    if (!digit) {
+      result += c;
+    } else if (result.empty() || result.back() != '0') {
+      result += '0';
+    }
+  }
+  return result;
+}
+
+/// Remarks come by cell: those of the same one are at the end.
+void merge_remark(std::vector<Remark>& remarks, Remark remark) {
+  for (auto known = remarks.rbegin(); known != remarks.rend(); ++known) {
+    if (known->cell_key != remark.cell_key) break;
+    if (known->code != remark.code || known->level != remark.level ||
+        without_numbers(known->text) != without_numbers(remark.text)) {
+      continue;
+    }
+    known->processes = std::min(known->of_processes, known->processes + remark.processes);
+    return;
+  }
+  remarks.push_back(std::move(remark));
 }
 
 }  // namespace
@@ -48,6 +80,24 @@ std::optional<OutcomeReason> Store::final_outcome(const std::string& cell_key) c
     rows.with(cell_key);
     if (!rows.next()) return std::nullopt;
     return OutcomeReason{outcome_from_name(rows.text(0)), rows.text(1), rows.text(2)};
+  });
+}
+
+std::int64_t Store::newest_attempt() const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query("SELECT coalesce(max(attempt_id), 0) FROM attempt");
+    rows.with();
+    return rows.next() ? rows.integer(0) : 0;
+  });
+}
+
+bool Store::finished_since(const std::string& cell_key, std::int64_t attempt) const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query(
+        "SELECT 1 FROM attempt WHERE cell_key = ? AND attempt_id > ? "
+        "AND status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED')");
+    rows.with(cell_key, attempt);
+    return rows.next();
   });
 }
 
@@ -77,7 +127,7 @@ std::vector<ResultRow> Store::results(const std::string& experiment) const {
     Query rows = impl_->connection.query(
         "SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, "
         "direction, profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, "
-        "random_weights, limited FROM results_history "
+        "random_weights, limited, no_interval, basis FROM results_history "
         "WHERE experiment_id IN (SELECT experiment_id FROM current_experiment "
         "WHERE ?1 = '' OR name = ?1) ORDER BY plan_order, ordinal, metric_id");
     rows.with(experiment);
@@ -123,14 +173,13 @@ std::vector<Json> Store::environments(const std::string& experiment) const {
 std::vector<Remark> Store::remarks(const std::string& experiment) const {
   return impl_->connection.guarded([&] {
     Query rows = impl_->connection.query(
-        "SELECT model, method, params, suite, suite_params, profile, level, code, text, processes, "
-        "of_processes FROM remarks WHERE experiment = ? ORDER BY ordinal, first_event");
+        "SELECT cell_key, level, code, text, processes, of_processes FROM remarks "
+        "WHERE experiment = ? ORDER BY ordinal, first_event");
     rows.with(experiment);
     std::vector<Remark> found;
     while (rows.next()) {
-      found.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
-                       rows.text(5), rows.text(6), rows.text(7), rows.text(8), rows.integer(9),
-                       rows.integer(10)});
+      merge_remark(found, {rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.integer(4),
+                           rows.integer(5)});
     }
     return found;
   });

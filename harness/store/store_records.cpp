@@ -37,8 +37,13 @@ CellRecord cell_from(const Query& rows) {
 
 MetricRecord metric_from(const Query& rows) {
   MetricRecord metric;
-  metric.def = {rows.text(1), rows.text(2), static_cast<int>(rows.integer(3)), rows.text(4),
-                rows.text(5)};
+  metric.def = {.tag = rows.text(1),
+                .unit = rows.text(2),
+                .direction = static_cast<int>(rows.integer(3)),
+                .convention = rows.text(4),
+                .help = rows.text(5),
+                .basis = basis_from_name(rows.text(14)),
+                .item_value = rows.text(15)};
   metric.summary.tag = metric.def.tag;
   metric.summary.value = rows.real(6);
   metric.summary.std_error = rows.real(7);
@@ -47,6 +52,7 @@ MetricRecord metric_from(const Query& rows) {
   metric.summary.n = rows.integer(10);
   metric.summary.interval_method = rows.text(11);
   metric.summary.null_reason = rows.text(12);
+  metric.summary.no_interval = rows.text(13);
   return metric;
 }
 
@@ -55,7 +61,9 @@ std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t atte
   std::map<std::int64_t, std::size_t> places;
   Query rows = connection.query(
       "SELECT d.metric_id, d.tag, d.unit, d.direction, d.convention, d.help, v.value, v.std_error, "
-      "v.lo, v.hi, v.n, v.interval_method, coalesce(v.null_reason, '') FROM metric_value v "
+      "v.lo, v.hi, v.n, v.interval_method, coalesce(v.null_reason, ''), v.no_interval, "
+      "d.basis, d.item_value "
+      "FROM metric_value v "
       "JOIN metric_def d ON d.metric_id = v.metric_id WHERE v.attempt_id = ? ORDER BY d.metric_id");
   rows.with(attempt);
   while (rows.next()) {
@@ -85,8 +93,8 @@ std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t atte
 
 std::vector<ItemScore> read_items(Connection& connection, std::int64_t attempt) {
   Query rows = connection.query(
-      "SELECT item_no, item_hash, correct, score, nll, kld, n_tokens, output_hash FROM per_item "
-      "WHERE attempt_id = ? ORDER BY item_no");
+      "SELECT item_no, item_hash, correct, score, nll, kld, n_tokens, output_hash, extra "
+      "FROM per_item WHERE attempt_id = ? ORDER BY item_no");
   rows.with(attempt);
   std::vector<ItemScore> items;
   while (rows.next()) {
@@ -100,9 +108,20 @@ std::vector<ItemScore> read_items(Connection& connection, std::int64_t attempt) 
     item.kld = rows.real(5);
     item.tokens = rows.integer(6);
     item.output_hash = rows.text(7);
+    item.values = Json::parse(rows.text(8)).get<std::map<std::string, double>>();
     items.push_back(std::move(item));
   }
   return items;
+}
+
+std::vector<WorkerReply::Event> read_remarks(Connection& connection, std::int64_t attempt) {
+  Query rows = connection.query(
+      "SELECT level, code, text FROM event WHERE attempt_id = ? AND level <> 'info' "
+      "GROUP BY level, code, text ORDER BY min(event_id)");
+  rows.with(attempt);
+  std::vector<WorkerReply::Event> remarks;
+  while (rows.next()) remarks.push_back({rows.text(0), rows.text(1), rows.text(2)});
+  return remarks;
 }
 
 /// What cell_from reads, of cell `c` with key document `k` and attempt `a` of experiment `e`.
@@ -125,6 +144,7 @@ std::vector<CellRecord> read_cells(Connection& connection, const char* sql,
     cells.push_back(cell_from(rows));
   }
   for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (attempts[i] != 0) cells[i].remarks = read_remarks(connection, attempts[i]);
     if (cells[i].status != "OK") continue;
     cells[i].metrics = read_metrics(connection, attempts[i]);
     cells[i].items = read_items(connection, attempts[i]);

@@ -1,5 +1,6 @@
 // Reading whole cells, and baselines copied from one database to another.
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 
 #include "harness/base/errors.h"
@@ -27,7 +28,9 @@ class Records : public testing::Test {
     item.nll = 3.5;
     item.correct = true;
     item.tokens = 7;
+    item.values = {{"own", 0.1}, {"acc/stem", 1}};
     score.items = {item};
+    score.events = {{"warning", "data_stripped", "lines are missing"}, {"info", "told", "x"}};
     run_cell(store, experiment, scored, "s", "score", score);
     run_cell(store, experiment, failed, "s", "score", {}, Outcome::kOom);
     const auto attempt = store.begin_attempt(experiment, timed.key, "s");
@@ -55,8 +58,12 @@ void expect_filled(const std::vector<CellRecord>& cells) {
   EXPECT_EQ(cells[0].items[0].correct, true);
   EXPECT_EQ(cells[0].items[0].nll, 3.5);
   EXPECT_EQ(cells[0].items[0].tokens, 7);
+  EXPECT_EQ(cells[0].items[0].values,
+            (std::map<std::string, double>{{"own", 0.1}, {"acc/stem", 1}}));
   ASSERT_EQ(cells[0].metrics.size(), 1U);
   EXPECT_EQ(cells[0].metrics[0].def.convention, "windows of 256");
+  EXPECT_EQ(cells[0].metrics[0].def.basis, Basis::kExpMean);
+  EXPECT_EQ(cells[0].metrics[0].def.item_value, "own");
   EXPECT_EQ(cells[0].metrics[0].summary.value, 20);
   ASSERT_EQ(cells[1].metrics.size(), 1U);
   ASSERT_EQ(cells[1].metrics[0].processes.size(), 2U) << "in order of execution, warm-up left out";
@@ -88,6 +95,24 @@ TEST_F(Records, ABaselineIsAWholeCopy) {
   EXPECT_FALSE(saved[1].saved_utc.empty());
 }
 
+/// What is said beside a result is said beside its baseline, once, whatever shares the attempt.
+TEST_F(Records, ABaselineKeepsItsRemarks) {
+  fill(at("r.db"));
+  Store store = Store::open(at("b.db"));
+  store.save_baseline(at("r.db"), "e", "main", "c1", false);
+  store.save_baseline(at("r.db"), "e", "main", "c2", false);
+  store.save_baseline(at("r.db"), "e", "main", "c1", true);
+  for (const char* name : {"main@c1", "main@c2"}) {
+    const std::vector<Remark> remarks = store.remarks(name);
+    ASSERT_EQ(remarks.size(), 1U) << name;
+    EXPECT_EQ(remarks[0].code, "data_stripped");
+    EXPECT_EQ(remarks[0].text, "lines are missing");
+    EXPECT_EQ(remarks[0].processes, 1);
+  }
+  SQLite::Database database(at("b.db").string());
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM event").getInt(), 2);
+}
+
 TEST_F(Records, ABaselineIsReplacedOnlyWhenAsked) {
   fill(at("r.db"));
   Store store = Store::open(at("b.db"));
@@ -114,6 +139,23 @@ TEST_F(Records, ABaselineOfAnotherMeaningIsRefused) {
   EXPECT_THROW(store.save_baseline(at("r.db"), "e", "main", "c1", false), UserError);
   EXPECT_TRUE(store.baselines().empty());
   EXPECT_EQ(store.experiments(), std::vector<std::string>{"x"});
+}
+
+TEST_F(Records, WhatAMetricRestsOnMayBeDeclaredLater) {
+  Store store = Store::open(at("late.db"));
+  const PlannedCell cell = make_cell(0, "dense", "text");
+  const auto experiment = store.add_experiment("e", Json::object(), 0, false, {cell});
+  const auto basis_after = [&](const std::vector<MetricDef>& definitions) {
+    const auto attempt = store.begin_attempt(experiment, cell.key, "s");
+    store.add_process(attempt, make_process("score"), reply_with("token_ppl", 1), definitions);
+    store.finish_attempt(attempt, {Outcome::kOk, "", ""});
+    return store.cell_records("e").at(0).metrics.at(0).def.basis;
+  };
+  auto definitions = test_metrics();
+  definitions[0].basis = Basis::kUndeclared;
+  EXPECT_EQ(basis_after(definitions), Basis::kUndeclared);
+  EXPECT_EQ(basis_after(test_metrics()), Basis::kExpMean);
+  EXPECT_EQ(basis_after(definitions), Basis::kExpMean) << "nothing is taken back";
 }
 
 TEST_F(Records, TwinsAreThoseOfEachCellsOwnSession) {

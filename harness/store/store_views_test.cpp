@@ -130,12 +130,31 @@ TEST_F(ViewsTest, RemarksAreCountedByProcess) {
   store_.finish_attempt(attempt, {});
   const std::vector<Remark> remarks = store_.remarks("demo");
   ASSERT_EQ(remarks.size(), 1U);
-  EXPECT_EQ(remarks[0].method, "dense");
+  EXPECT_EQ(remarks[0].cell_key, dense_time_.key);
   EXPECT_EQ(remarks[0].code, "not_steady");
   EXPECT_EQ(remarks[0].text, "as in 1");
   EXPECT_EQ(remarks[0].processes, 2);
   EXPECT_EQ(remarks[0].of_processes, 3);
   EXPECT_TRUE(store_.remarks("another").empty());
+}
+
+TEST_F(ViewsTest, SeveralTextsOfOneCodeAreSeveralRemarks) {
+  const std::int64_t attempt = store_.begin_attempt(experiment_, dense_time_.key, "s1");
+  for (const int order : {0, 1}) {
+    WorkerReply reply = timed(2, 4);
+    reply.events = {{"warning", "model_key_ignored", "config key 'alpha' is not read"},
+                    {"warning", "model_key_ignored", "config key 'beta' is not read"},
+                    {"warning", "not_steady", order == 0 ? "moved by 3.25 %" : "moved by 12 %"}};
+    store_.add_process(attempt, make_process("time", order), reply, test_metrics());
+  }
+  store_.finish_attempt(attempt, {});
+  const std::vector<Remark> remarks = store_.remarks("demo");
+  ASSERT_EQ(remarks.size(), 3U);
+  EXPECT_EQ(remarks[0].text, "config key 'alpha' is not read");
+  EXPECT_EQ(remarks[1].text, "config key 'beta' is not read");
+  EXPECT_EQ(remarks[1].processes, 2);
+  EXPECT_EQ(remarks[2].text, "moved by 3.25 %");
+  EXPECT_EQ(remarks[2].processes, 2);
 }
 
 TEST_F(ViewsTest, OverheadIsSummedOverTheProcessesOfTheNewestPlan) {
@@ -163,12 +182,12 @@ TEST_F(ViewsTest, OverheadIsSummedOverTheProcessesOfTheNewestPlan) {
 
 TEST_F(ViewsTest, ItemScoresArePaired) {
   WorkerReply reply = reply_with("token_ppl", 20);
-  reply.items = {{0, "h0", true, 2.0, 1.5, std::nullopt, 7, "o"},
+  reply.items = {{0, "h0", true, 2.0, 1.5, std::nullopt, 7, "o", {{"correct_norm", 1}}},
                  {1, "h1", std::nullopt, std::nullopt, 2.5, 0.25, 8, "p"}};
   run_cell(store_, experiment_, dense_score_, "s", "score", reply);
-  EXPECT_THAT(rows("SELECT method, item, item_hash, correct, score, nll, kld, tokens "
-                   "FROM item_scores"),
-              ElementsAre("dense|0|h0|1|2.0|1.5|-|7", "dense|1|h1|-|-|2.5|0.25|8"));
+  EXPECT_THAT(rows("SELECT method, item, item_hash, correct, score, nll, kld, tokens, "
+                   "extra ->> 'correct_norm' FROM item_scores"),
+              ElementsAre("dense|0|h0|1|2.0|1.5|-|7|1.0", "dense|1|h1|-|-|2.5|0.25|8|-"));
 }
 
 TEST_F(ViewsTest, ATimeFromAnotherSessionIsNoTwin) {

@@ -118,7 +118,7 @@ TEST_P(Parity, ItemsScoreAsInLmEvaluationHarness) {
     const Path manifest = source_dir() / "datasets" / (std::string(task.dataset) + ".toml");
     const Path folder = prepare("prepare-items --task " + std::string(task.task), manifest,
                                 task.split, {first_lines(Path(data_) / "lm_eval" / task.raw)});
-    PreparedItems prepared = read_prepared_items(folder, model_->spec().vocab);
+    PreparedItems prepared = read_prepared_items(folder, model_->vocabulary());
     limit_items(prepared, compared_items());
     expect_same(prepared.items, expected.at("tasks").at(task.task).at("items"),
                 std::string(task.task) == "lambada_openai");
@@ -137,7 +137,7 @@ TEST_P(Parity, MmluScoresAsInLmEvaluationHarness) {
     const Path folder =
         prepare("prepare-items --task mmlu", manifest, "test",
                 {root / "dev" / (subject + "_dev.csv"), root / "test" / (subject + "_test.csv")});
-    PreparedItems prepared = read_prepared_items(folder, model_->spec().vocab);
+    PreparedItems prepared = read_prepared_items(folder, model_->vocabulary());
     limit_items(prepared, compared_items());
     expect_same(prepared.items, expected.at("tasks").at("mmlu_" + subject).at("items"), false);
   }
@@ -154,7 +154,7 @@ TEST_P(Parity, PerplexityIsThatOfTransformers) {
     const Json expected = golden("ppl", text.golden);
     const Path manifest = source_dir() / "datasets" / (std::string(text.dataset) + ".toml");
     const Path folder = prepare("prepare-stream", manifest, text.split, {Path(data_) / text.raw});
-    const PreparedStream stream = read_prepared_stream(folder, model_->spec().vocab);
+    const PreparedStream stream = read_prepared_stream(folder, model_->vocabulary());
     EXPECT_EQ(stream.tokens.size(0), expected.at("tokens").get<std::int64_t>());
     RecordingContext context(*model_, *model_, folder);
     run_kind("token_ppl", context,

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <map>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
@@ -22,7 +22,7 @@ static_assert(std::endian::native == std::endian::little, "prepared token files 
 using Path = std::filesystem::path;
 
 [[noreturn]] void fail(const Path& path, const std::string& problem) {
-  throw UserError(
+  throw FileError(
       fmt::format("{}: {}; remove the folder to have it prepared again", path.string(), problem));
 }
 
@@ -59,24 +59,17 @@ Json read_manifest(const Path& folder, const std::string& format) {
   });
 }
 
-void check_token(const Path& path, std::int64_t token, std::int64_t vocab) {
-  if (token >= 0 && token < vocab) return;
-  throw UserError(
-      fmt::format("{}: token {} is outside the model's vocabulary of {}; the data was "
-                  "prepared with another tokenizer",
-                  path.string(), token, vocab));
+/// "wikitext2/test", as far as the manifest says it.
+std::string text_name(const Json& manifest) {
+  return manifest.value("dataset", "a text") + "/" + manifest.value("split", "");
 }
 
 using Tokens = std::vector<std::int64_t>;
 
-ScoredRequest read_request(const Path& path, const Json& json, const Tokens& shared,
-                           std::int64_t vocab) {
+ScoredRequest read_request(const Path& path, const Json& json, const Tokens& shared) {
   ScoredRequest request;
   request.tokens = shared;
-  for (const Json& token : json.at("tokens")) {
-    request.tokens.push_back(token.get<std::int64_t>());
-    check_token(path, request.tokens.back(), vocab);
-  }
+  for (const Json& token : json.at("tokens")) request.tokens.push_back(token.get<std::int64_t>());
   request.scored_from = json.at("scored_from").get<std::int64_t>();
   request.length = json.at("length").get<double>();
   if (request.scored_from < 1 || request.scored_from >= std::ssize(request.tokens)) {
@@ -86,18 +79,31 @@ ScoredRequest read_request(const Path& path, const Json& json, const Tokens& sha
   return request;
 }
 
-PreparedItem read_item(const Path& path, const Json& json, const std::vector<Tokens>& shared,
-                       std::int64_t vocab) {
+void require_tokens(const PreparedItem& item, const Vocabulary& vocabulary,
+                    const std::string& place) {
+  for (std::size_t r = 0; r < item.requests.size(); ++r) {
+    const Tokens& tokens = item.requests[r].tokens;
+    const auto beyond = [&](std::int64_t t) { return t < 0 || t >= vocabulary.size; };
+    const auto found = std::find_if(tokens.begin(), tokens.end(), beyond);
+    if (found == tokens.end()) continue;
+    require_token(vocabulary, *found,
+                  fmt::format("{}, answer {}, token {} of its prompt", place, r + 1,
+                              found - tokens.begin() + 1));
+  }
+}
+
+PreparedItem read_item(const Path& path, const Json& json, const std::vector<Tokens>& shared) {
   static const Tokens kNothing;
   PreparedItem item;
   item.hash = json.at("hash").get<std::string>();
   item.gold = json.at("gold").get<std::int64_t>();
   item.task = json.value("task", "");
   item.group = json.value("group", "");
+  item.spans = json.value("spans", false);
   const bool has_shared = json.contains("shared");
   const Tokens& start = has_shared ? shared.at(json.at("shared").get<std::size_t>()) : kNothing;
   for (const Json& request : json.at("requests")) {
-    item.requests.push_back(read_request(path, request, start, vocab));
+    item.requests.push_back(read_request(path, request, start));
   }
   if (item.gold < 0 || item.gold >= std::ssize(item.requests)) {
     fail(path,
@@ -108,7 +114,19 @@ PreparedItem read_item(const Path& path, const Json& json, const std::vector<Tok
 
 }  // namespace
 
-PreparedStream read_prepared_stream(const Path& folder, std::int64_t vocab) {
+std::vector<PreparedNote> read_prepared_notes(const Path& folder) {
+  const Path path = folder / "manifest.json";
+  const Json manifest = read_json_file(path);
+  return reading(path, [&] {
+    std::vector<PreparedNote> notes;
+    for (const Json& note : manifest.value("notes", Json::array())) {
+      notes.push_back({note.at("code").get<std::string>(), note.at("text").get<std::string>()});
+    }
+    return notes;
+  });
+}
+
+PreparedStream read_prepared_stream(const Path& folder, const Vocabulary& vocabulary) {
   const Json manifest = read_manifest(folder, "stream");
   const Path path = folder / "tokens.bin";
   const std::string bytes = read_text_file(path);
@@ -124,15 +142,16 @@ PreparedStream read_prepared_stream(const Path& folder, std::int64_t vocab) {
     for (std::int64_t i = 0; i < count; ++i) {
       std::int32_t token = 0;
       std::memcpy(&token, bytes.data() + i * sizeof(token), sizeof(token));
-      check_token(path, token, vocab);
       out[i] = token;
+      if (token >= 0 && token < vocabulary.size) continue;
+      require_token(vocabulary, token,
+                    fmt::format("{}, token {} of the stream", text_name(manifest), i + 1));
     }
-    stream.notes = manifest.value("notes", std::vector<std::string>{});
     return stream;
   });
 }
 
-PreparedItems read_prepared_items(const Path& folder, std::int64_t vocab) {
+PreparedItems read_prepared_items(const Path& folder, const Vocabulary& vocabulary) {
   const Json manifest = read_manifest(folder, "items");
   const Path path = folder / "items.json";
   if (!manifest.at("files").contains("items.json")) fail(path, "not listed in manifest.json");
@@ -140,13 +159,12 @@ PreparedItems read_prepared_items(const Path& folder, std::int64_t vocab) {
   return reading(path, [&] {
     if (document.at("version").get<int>() != kFormatVersion) fail(path, "another format version");
     const auto shared = document.value("shared", std::vector<Tokens>{});
-    for (const Tokens& tokens : shared) {
-      for (const std::int64_t token : tokens) check_token(path, token, vocab);
-    }
     PreparedItems prepared;
     prepared.metrics = document.at("metrics").get<std::vector<std::string>>();
     for (const Json& item : document.at("items")) {
-      prepared.items.push_back(read_item(path, item, shared, vocab));
+      prepared.items.push_back(read_item(path, item, shared));
+      require_tokens(prepared.items.back(), vocabulary,
+                     fmt::format("{}, item {}", text_name(manifest), prepared.items.size()));
     }
     if (prepared.items.empty()) fail(path, "no items");
     return prepared;

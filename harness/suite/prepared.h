@@ -10,13 +10,21 @@
 #include <vector>
 
 #include "harness/base/params.h"
+#include "harness/checkpoint/vocabulary.h"
 
 namespace assay {
+
+/// What is to be said beside every result made of the data, as a remark: "data_not_pinned", ...
+struct PreparedNote {
+  std::string code, text;
+};
+
+/// Notes of a folder of either kind. Throws UserError for a missing or foreign manifest.
+std::vector<PreparedNote> read_prepared_notes(const std::filesystem::path& folder);
 
 /// A text split in one row.
 struct PreparedStream {
   at::Tensor tokens;  ///< int64 [n], CPU
-  std::vector<std::string> notes;
 };
 
 /// A token sequence whose tokens from `scored_from` on (>= 1) have their log-likelihood asked for.
@@ -28,10 +36,11 @@ struct ScoredRequest {
 
 /// A question: one request a candidate answer.
 struct PreparedItem {
-  std::string hash;   ///< identity of the question, free of the tokenizer
-  std::int64_t gold;  ///< index of the right request
-  std::string task;   ///< subtask, "" when the task has none
-  std::string group;  ///< group of subtasks, likewise
+  std::string hash;    ///< identity of the question, free of the tokenizer
+  std::int64_t gold;   ///< index of the right request
+  std::string task;    ///< subtask, "" when the task has none
+  std::string group;   ///< group of subtasks, likewise
+  bool spans = false;  ///< a token reaches over the end of a context
   std::vector<ScoredRequest> requests;
 };
 
@@ -40,9 +49,12 @@ struct PreparedItems {
   std::vector<PreparedItem> items;
 };
 
-/// Throws UserError for a missing, foreign or damaged folder, or tokens outside [0, vocab).
-PreparedStream read_prepared_stream(const std::filesystem::path& folder, std::int64_t vocab);
-PreparedItems read_prepared_items(const std::filesystem::path& folder, std::int64_t vocab);
+/// Throws UserError for a missing, foreign or damaged folder, or tokens that the model does not
+/// have.
+PreparedStream read_prepared_stream(const std::filesystem::path& folder,
+                                    const Vocabulary& vocabulary);
+PreparedItems read_prepared_items(const std::filesystem::path& folder,
+                                  const Vocabulary& vocabulary);
 
 /// The parameter `limit` of suites over items.
 ParamSpec limit_param();

@@ -16,6 +16,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
+const Vocabulary kVocabulary{101, {}}, kTiny{3, {}};
+
 Json request(const std::vector<std::int64_t>& tokens, int scored_from, double length = 1) {
   return {{"tokens", tokens}, {"scored_from", scored_from}, {"length", length}};
 }
@@ -33,7 +35,7 @@ class Prepared : public testing::Test {
   const std::filesystem::path& path() const { return folder_.path(); }
   void expect_items_error(const Json& items, const std::string& message) {
     write_items(path(), document(items));
-    EXPECT_THAT([&] { (void)read_prepared_items(path(), 101); },
+    EXPECT_THAT([&] { (void)read_prepared_items(path(), kVocabulary); },
                 ThrowsMessage<UserError>(HasSubstr(message)));
   }
 
@@ -43,23 +45,24 @@ class Prepared : public testing::Test {
 
 TEST_F(Prepared, StreamIsRead) {
   write_stream(path(), {1, 2, 100});
-  const PreparedStream stream = read_prepared_stream(path(), 101);
+  const PreparedStream stream = read_prepared_stream(path(), kVocabulary);
   ASSERT_EQ(stream.tokens.size(0), 3);
   EXPECT_EQ(stream.tokens[2].item<std::int64_t>(), 100);
 }
 
 TEST_F(Prepared, DamageIsFound) {
-  EXPECT_THROW((void)read_prepared_stream(path(), 101), UserError);
+  EXPECT_THROW((void)read_prepared_stream(path(), kVocabulary), UserError);
   write_stream(path(), {1, 2, 3});
-  EXPECT_THAT([&] { (void)read_prepared_stream(path(), 3); },
-              ThrowsMessage<UserError>(HasSubstr("token 3 is outside")));
-  EXPECT_THAT([&] { (void)read_prepared_items(path(), 101); },
+  EXPECT_THAT(
+      [&] { (void)read_prepared_stream(path(), kTiny); },
+      ThrowsMessage<UserError>(HasSubstr("token 3 of the stream: token 3 is beyond the 3 rows")));
+  EXPECT_THAT([&] { (void)read_prepared_items(path(), kVocabulary); },
               ThrowsMessage<UserError>(HasSubstr("holds a stream, this suite needs items")));
   std::ofstream(path() / "tokens.bin", std::ios::app) << "more";
-  EXPECT_THAT([&] { (void)read_prepared_stream(path(), 101); },
+  EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
               ThrowsMessage<UserError>(HasSubstr("content differs from its hash")));
   write_file_atomically(path() / "manifest.json", R"({"version": 2, "format": "stream"})");
-  EXPECT_THAT([&] { (void)read_prepared_stream(path(), 101); },
+  EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
               ThrowsMessage<UserError>(HasSubstr("version is 2")));
 }
 
@@ -69,7 +72,7 @@ TEST_F(Prepared, ItemsTakeTheirSharedBeginning) {
   Json all = document(Json::array({item}));
   all["shared"] = {{1, 2}};
   write_items(path(), all);
-  const PreparedItems prepared = read_prepared_items(path(), 101);
+  const PreparedItems prepared = read_prepared_items(path(), kVocabulary);
   const PreparedItem& read = prepared.items.at(0);
   EXPECT_EQ(read.task, "t");
   EXPECT_EQ(read.group, "stem");
@@ -85,8 +88,54 @@ TEST_F(Prepared, WrongItemsAreErrors) {
   expect_items_error(Json::array({without_gold}), "'gold' not found");
   expect_items_error(Json::array({item_of(0, {request({1, 2}, 2)})}),
                      "scored_from is 2 in a request of 2 tokens");
-  expect_items_error(Json::array({item_of(0, {request({1, 101}, 1)})}), "token 101 is outside");
+  expect_items_error(Json::array({item_of(0, {request({1, 101}, 1)})}),
+                     "item 1, answer 1, token 2 of its prompt: token 101 is beyond");
   expect_items_error(Json::array(), "no items");
+}
+
+TEST_F(Prepared, NotesOfEitherKindAreRead) {
+  write_stream(path(), {1, 2});
+  EXPECT_TRUE(read_prepared_notes(path()).empty());
+  Json manifest = read_json_file(path() / "manifest.json");
+  manifest["notes"] = {{{"code", "data_stripped"}, {"text", "lines are missing"}}};
+  write_file_atomically(path() / "manifest.json", manifest.dump());
+  const std::vector<PreparedNote> notes = read_prepared_notes(path());
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_EQ(notes[0].code, "data_stripped");
+  EXPECT_EQ(notes[0].text, "lines are missing");
+  manifest["notes"] = {"a sentence of an older version"};
+  write_file_atomically(path() / "manifest.json", manifest.dump());
+  EXPECT_THROW((void)read_prepared_notes(path()), UserError);
+}
+
+/// The model has 40 positions: a request of 41 tokens is run whole, the last token is only scored.
+TEST_F(Prepared, ContextsThatAreCutOrEndInsideATokenAreCountedAmongTheScoredItems) {
+  const Model model = small_model(true, 21);
+  const auto item_with = [](std::int64_t tokens, bool spans) {
+    Json item =
+        item_of(0, {request({1, 2}, 1), request(some_tokens(3, tokens, 101), 1 + tokens / 2)});
+    if (spans) item["spans"] = true;
+    return item;
+  };
+  write_items(path(), document(Json::array({item_with(41, false), item_with(42, true),
+                                            item_with(4, true), item_with(60, false)})));
+  for (const char* kind : {"multiple_choice", "last_word"}) {
+    RecordingContext all(model, model, path());
+    run_kind(kind, all, Json::object());
+    ASSERT_EQ(all.remarks.size(), 2U) << kind;
+    EXPECT_EQ(all.remarks[0].first, "items_cut_context");
+    EXPECT_THAT(all.remarks[0].second,
+                HasSubstr("2 of 4 items are longer than the model's 40 pos"));
+    EXPECT_EQ(all.remarks[1].first, "items_spanning_token");
+    EXPECT_THAT(all.remarks[1].second, HasSubstr("2 of 4 items"));
+    RecordingContext two(model, model, path());
+    run_kind(kind, two, {{"limit", 2}});
+    ASSERT_EQ(two.remarks.size(), 2U);
+    EXPECT_THAT(two.remarks[0].second, HasSubstr("1 of 2 items"));
+    RecordingContext one(model, model, path());
+    run_kind(kind, one, {{"limit", 1}});
+    EXPECT_TRUE(one.remarks.empty());
+  }
 }
 
 TEST_F(Prepared, LimitIsPerSubtask) {
@@ -152,6 +201,8 @@ TEST_F(Prepared, MultipleChoiceEqualsPlainPasses) {
   EXPECT_NEAR(context.metrics.at("acc").std_error.value(), std::sqrt(share * (1 - share) / 11),
               1e-12);
 
+  expect_made_of_items("multiple_choice", context);
+
   RecordingContext limited(model, model, path());
   run_kind("multiple_choice", limited, {{"limit", 4}});
   EXPECT_EQ(limited.items.size(), 4U);
@@ -196,6 +247,7 @@ TEST_F(Prepared, LastWordIsScoredByLikelihoodAndGreedily) {
   EXPECT_NEAR(context.metrics.at("perplexity").value.value() / std::exp(sum / 5), 1, 1e-5);
   EXPECT_EQ(context.metrics.at("acc").value.value(), 0);
   EXPECT_EQ(context.items.at(4).tokens, 2);
+  expect_made_of_items("last_word", context);
 }
 
 }  // namespace

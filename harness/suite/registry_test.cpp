@@ -52,6 +52,9 @@ TEST(SuiteRegistry, BuiltInKindsDescribeThemselves) {
     for (const MetricDef& def : info.metrics) {
       EXPECT_TRUE(tags.insert(def.tag).second) << def.tag;
       EXPECT_FALSE(def.help.empty()) << def.tag;
+      EXPECT_NE(def.basis, Basis::kUndeclared) << def.tag;
+      EXPECT_EQ(of_items(def.basis), !def.item_value.empty()) << def.tag;
+      EXPECT_EQ(of_items(def.basis), info.stage == Stage::kScore) << def.tag;
     }
     EXPECT_TRUE(info.data_format.empty() || info.data_format == "stream" ||
                 info.data_format == "items");

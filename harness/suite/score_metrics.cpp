@@ -1,8 +1,11 @@
 #include "harness/suite/score_metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "harness/protocol/metric_range.h"
 #include "harness/stats/intervals.h"
 
 namespace assay {
@@ -16,8 +19,13 @@ MetricValue with_estimate(const std::string& tag, const Estimate& estimate,
   metric.value = estimate.value;
   if (estimate.n < 2) return metric;
   metric.std_error = finite_or_nothing(estimate.std_error);
-  metric.lo = finite_or_nothing(estimate.interval.lo);
-  metric.hi = finite_or_nothing(estimate.interval.hi);
+  if (!std::isfinite(estimate.interval.lo) || !std::isfinite(estimate.interval.hi)) {
+    metric.no_interval = fmt::format("{} items that differ too much: no interval", estimate.n);
+    return metric;
+  }
+  const MetricRange range = range_of(tag);
+  metric.lo = range.nearest(estimate.interval.lo);
+  metric.hi = range.nearest(estimate.interval.hi);
   metric.interval_method = method;
   return metric;
 }
@@ -62,7 +70,7 @@ MetricValue exp_mean_metric(const std::string& tag, std::span<const double> valu
     return broken_metric(tag, std::ssize(values));
   }
   if (values.size() == 1) return with_estimate(tag, single(std::exp(values[0])), "");
-  return with_estimate(tag, exp_mean_estimate(values), "delta");
+  return with_estimate(tag, exp_mean_estimate(values), "student_t_logs");
 }
 
 MetricValue mean_metric(const std::string& tag, std::span<const double> values) {

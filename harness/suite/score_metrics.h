@@ -14,10 +14,11 @@ namespace assay {
 /// interval. Needs total >= 1.
 MetricValue proportion_metric(const std::string& tag, std::int64_t hits, std::int64_t total);
 
-/// exp(mean) of `values`, standard error by the delta method. Needs values.size() >= 1.
+/// exp(mean) of `values`, standard error by the delta method, interval exp of Student's interval of
+/// the mean. Needs values.size() >= 1. No bound is outside of the metric's range (metric_range.h).
 MetricValue exp_mean_metric(const std::string& tag, std::span<const double> values);
 
-/// Mean with Student's t interval. Needs values.size() >= 1.
+/// Mean with Student's t interval, cut where the metric's range ends. Needs values.size() >= 1.
 MetricValue mean_metric(const std::string& tag, std::span<const double> values);
 
 /// NaN, because the scores behind it are NaN or infinite: the attempt gets the outcome NAN.

@@ -50,9 +50,12 @@ class SuiteContext {
   virtual void remark(const std::string& code, const std::string& text) = 0;
   /// A timed suite shows what its timed calls computed and what the model computes when it is
   /// scored; both are tensors of one shape. Throws, so that the cell ends INVALID, where they are
-  /// further apart than the dtype's arithmetic explains.
+  /// further apart than the arithmetic of both explains. `rescored` computes `scored` once more
+  /// from the beginning: the model may be under noise by then, which shows how far rounding alone
+  /// carries it.
   virtual void require_same(const at::Tensor& timed, const at::Tensor& scored,
-                            const std::string& what) = 0;
+                            const std::string& what,
+                            const std::function<at::Tensor()>& rescored) = 0;
   /// True when a block decides, for each token from its input, what it computes. Two equally right
   /// paths may decide otherwise at an edge: then a timed call is compared with the same call made
   /// again, and the probe, which settles decisions, compares the paths. Not while something is

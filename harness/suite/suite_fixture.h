@@ -56,8 +56,11 @@ class RecordingContext final : public SuiteContext {
     EXPECT_LE(done, total);
     last_done = done;
   }
-  void remark(const std::string&, const std::string&) override { FAIL() << "nothing to remark"; }
-  void require_same(const at::Tensor&, const at::Tensor&, const std::string&) override {
+  void remark(const std::string& code, const std::string& text) override {
+    remarks.emplace_back(code, text);
+  }
+  void require_same(const at::Tensor&, const at::Tensor&, const std::string&,
+                    const std::function<at::Tensor()>&) override {
     FAIL() << "nothing was timed";
   }
   bool decides() override { return false; }
@@ -65,6 +68,7 @@ class RecordingContext final : public SuiteContext {
 
   std::map<std::string, MetricValue> metrics;
   std::vector<ItemScore> items;
+  std::vector<std::pair<std::string, std::string>> remarks;  ///< code, text
   std::int64_t last_done = 0;
 
  private:
@@ -82,6 +86,9 @@ std::vector<std::int64_t> some_tokens(std::uint64_t seed, std::int64_t count, st
 
 /// Runs one built-in kind.
 void run_kind(const std::string& kind, SuiteContext& context, const Json& params);
+
+/// Every metric that `context` got from the kind is what its declaration makes of the items.
+void expect_made_of_items(const std::string& kind, const RecordingContext& context);
 
 /// Sum of log p(token | all before it) over tokens[from:], with one plain pass in double.
 double naive_log_likelihood(const Model& model, const std::vector<std::int64_t>& tokens,

@@ -3,10 +3,13 @@
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "harness/base/clock.h"
 #include "harness/base/python_random.h"
+#include "harness/protocol/item_value.h"
 
 namespace assay {
 namespace {
@@ -64,6 +67,30 @@ void run_kind(const std::string& kind, SuiteContext& context, const Json& params
   register_builtin_suites(registry);
   const SuiteKind& suite = registry.get(kind);
   suite.run(context, Params(suite.info().params, params));
+}
+
+void expect_made_of_items(const std::string& kind, const RecordingContext& context) {
+  SuiteRegistry registry;
+  register_builtin_suites(registry);
+  std::size_t seen = 0;
+  for (const MetricDef& def : registry.get(kind).info().metrics) {
+    const auto emitted = context.metrics.find(def.tag);
+    if (emitted == context.metrics.end()) continue;
+    ++seen;
+    double sum = 0;
+    std::int64_t count = 0;
+    for (const ItemScore& item : context.items) {
+      const std::optional<double> value = item_value(item, def.item_value);
+      sum += value.value_or(0);
+      count += value ? 1 : 0;
+    }
+    const double mean = sum / static_cast<double>(count);
+    EXPECT_EQ(count, emitted->second.n) << def.tag;
+    const double expected = def.basis == Basis::kExpMean ? std::exp(mean) : mean;
+    EXPECT_NEAR(emitted->second.value.value(), expected, 1e-12 * std::max(1.0, expected))
+        << def.tag;
+  }
+  EXPECT_EQ(seen, context.metrics.size());
 }
 
 double naive_log_likelihood(const Model& model, const std::vector<std::int64_t>& tokens,

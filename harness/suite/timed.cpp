@@ -9,7 +9,7 @@
 #include <random>
 #include <utility>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/measure/memory.h"
 #include "harness/stats/intervals.h"
 
@@ -61,9 +61,9 @@ at::Tensor synthetic_prompt(const Model& model, std::int64_t batch, std::int64_t
 void check_positions(const Model& model, std::int64_t positions, const std::string& what) {
   const std::int64_t most = model.spec().max_positions;
   if (positions <= most) return;
-  throw UserError("suite parameters: " + what + " = " + std::to_string(positions) +
-                  " tokens, but the model sees at most " + std::to_string(most) +
-                  "; ask for fewer tokens");
+  throw DoesNotApply("suite parameters: " + what + " = " + std::to_string(positions) +
+                     " tokens, but the model sees at most " + std::to_string(most) +
+                     "; ask for fewer tokens");
 }
 
 void SampleLog::add(double seconds, bool warmup) {
@@ -161,9 +161,12 @@ ParamSpec count_param(const std::string& name, std::int64_t value, double min,
 }
 
 MetricDef peak_rss_definition() {
-  return {"peak_rss", "B", -1,
+  return {"peak_rss",
+          "B",
+          -1,
           "VmHWM of the timed process at the end of the suite: libraries, loading and inference",
-          "Highest resident memory of the process"};
+          "Highest resident memory of the process",
+          Basis::kMeasured};
 }
 
 MetricValue peak_rss_metric() {

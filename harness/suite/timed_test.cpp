@@ -71,9 +71,10 @@ class Recording final : public SuiteContext {
   }
   void progress(std::int64_t, std::int64_t, const std::string&) override {}
   void remark(const std::string& code, const std::string&) override { remarks.push_back(code); }
-  void require_same(const at::Tensor& timed, const at::Tensor& scored,
-                    const std::string& what) override {
+  void require_same(const at::Tensor& timed, const at::Tensor& scored, const std::string& what,
+                    const std::function<at::Tensor()>& rescored) override {
     ASSERT_EQ(timed.sizes(), scored.sizes()) << what;
+    EXPECT_TRUE(rescored().equal(scored)) << what;
     const double apart = at::max(at::abs(at::sub(timed, scored))).item<double>();
     EXPECT_LE(apart, 1e-4 * at::max(at::abs(scored)).item<double>()) << what;
     ++compared;

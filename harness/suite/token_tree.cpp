@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 
 namespace assay {
 namespace {
@@ -15,12 +15,11 @@ std::uint64_t edge(std::int64_t parent, std::int64_t token) {
   return (static_cast<std::uint64_t>(parent + 1) << 32) | static_cast<std::uint64_t>(token);
 }
 
-/// Tokens that fall off at the left end.
-std::int64_t cut_of(const ScoredRequest& request, std::int64_t max_positions) {
+}  // namespace
+
+std::int64_t tokens_cut(const ScoredRequest& request, std::int64_t max_positions) {
   return std::max<std::int64_t>(0, std::ssize(request.tokens) - (max_positions + 1));
 }
-
-}  // namespace
 
 std::int64_t TokenTree::child(std::int64_t parent, std::int64_t token) const {
   const auto found = children_.find(edge(parent, token));
@@ -28,7 +27,7 @@ std::int64_t TokenTree::child(std::int64_t parent, std::int64_t token) const {
 }
 
 std::int64_t TokenTree::growth(const ScoredRequest& request, std::int64_t max_positions) const {
-  const std::int64_t cut = cut_of(request, max_positions);
+  const std::int64_t cut = tokens_cut(request, max_positions);
   const std::int64_t run = std::ssize(request.tokens) - 1 - cut;
   std::int64_t node = -1;
   for (std::int64_t i = 0; i < run; ++i) {
@@ -39,10 +38,10 @@ std::int64_t TokenTree::growth(const ScoredRequest& request, std::int64_t max_po
 }
 
 std::vector<TreeTarget> TokenTree::add(const ScoredRequest& request, std::int64_t max_positions) {
-  const std::int64_t cut = cut_of(request, max_positions);
+  const std::int64_t cut = tokens_cut(request, max_positions);
   const std::int64_t first_scored = request.scored_from - cut;
   if (first_scored < 1) {
-    throw UserError(
+    throw DoesNotApply(
         fmt::format("a continuation of {} tokens does not fit into the model's {} "
                     "positions",
                     std::ssize(request.tokens) - request.scored_from, max_positions));

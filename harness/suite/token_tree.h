@@ -17,6 +17,9 @@ struct TreeTarget {
   std::int64_t token = 0;
 };
 
+/// Tokens that fall off at the left end of a request before it is run.
+std::int64_t tokens_cut(const ScoredRequest& request, std::int64_t max_positions);
+
 /// Nodes are numbered in the order of insertion, parents first. A request's last token is only
 /// scored, never run, so it gets no node.
 class TokenTree {

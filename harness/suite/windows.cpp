@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
 
 namespace assay {
@@ -45,12 +45,12 @@ Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Para
   const std::int64_t asked = params.get_int("window");
   const std::int64_t length = asked == 0 ? std::min(kLongestDefault, spec.max_positions) : asked;
   if (length < 2 || length > spec.max_positions) {
-    throw UserError(
+    throw DoesNotApply(
         fmt::format("window is {} tokens; this model allows 2 to {}", length, spec.max_positions));
   }
   std::int64_t count = stream.size(0) / length;
   if (count == 0) {
-    throw UserError(
+    throw DoesNotApply(
         fmt::format("the data has {} tokens, fewer than one window of {}; set a "
                     "smaller window",
                     stream.size(0), length));

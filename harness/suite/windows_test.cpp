@@ -106,6 +106,7 @@ TEST_P(TokenPplOf, EqualsPlainPassesOverEachWindow) {
   const MetricValue& metric = context.metrics.at("token_ppl");
   EXPECT_NEAR(metric.value.value() / std::exp(sum / 300), 1, 1e-5);
   EXPECT_EQ(metric.n, 300);
+  expect_made_of_items("token_ppl", context);
   EXPECT_LT(metric.lo.value(), metric.value.value());
   EXPECT_GT(metric.hi.value(), metric.value.value());
 }
@@ -149,6 +150,7 @@ TEST(Kl, EqualsItsDefinition) {
   EXPECT_NEAR(context.metrics.at("kl").value.value(), kl / 45, 1e-5);
   EXPECT_NEAR(context.metrics.at("top1_agreement").value.value(), agree / 45, 1e-12);
   EXPECT_NEAR(context.metrics.at("ppl_ratio").value.value(), std::exp(growth / 45), 1e-4);
+  expect_made_of_items("kl", context);
 }
 
 }  // namespace

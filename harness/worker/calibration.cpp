@@ -6,7 +6,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
@@ -21,7 +21,7 @@ Json read_manifest(const std::filesystem::path& path) {
   Json manifest = read_json_file(path);
   if (!manifest.is_object() || manifest.value("version", Json()) != Json(kFormatVersion) ||
       !manifest.value("files", Json()).is_object()) {
-    throw UserError(path.string() +
+    throw FileError(path.string() +
                     ": no manifest of version 1 with the files' hashes; remove its "
                     "folder to have it prepared again");
   }
@@ -38,12 +38,12 @@ std::vector<T> read_array(const std::filesystem::path& folder, const char* name,
   const std::filesystem::path path = folder / name;
   const std::string bytes = read_text_file(path);
   if (manifest.at("files").value(name, Json()) != Json(sha256_hex(bytes))) {
-    throw UserError(path.string() +
+    throw FileError(path.string() +
                     ": content differs from its hash in manifest.json; remove its "
                     "folder to have it prepared again");
   }
   if (bytes.size() % sizeof(T) != 0) {
-    throw UserError(
+    throw FileError(
         fmt::format("{}: {} bytes are no whole number of {}-byte values; delete its "
                     "folder, it is made again",
                     path.string(), bytes.size(), sizeof(T)));
@@ -59,7 +59,7 @@ void check_offsets(const std::filesystem::path& path, const CalibrationText& str
                      offsets.back() == static_cast<std::int64_t>(stream.document_tokens.size()) &&
                      std::is_sorted(offsets.begin(), offsets.end());
   if (!whole) {
-    throw UserError(
+    throw FileError(
         path.string() +
         ": offsets do not cover the tokens; remove its folder to have it prepared again");
   }

@@ -28,7 +28,9 @@ Json describe_method(const MethodInfo& info) {
           {"source_hash", method_source_hash(info.name)},
           {"params", params_json(info.params)},
           {"requires", std::move(requirements)},
-          {"needs", {{"calibration", info.needs.calibration}}}};
+          {"needs",
+           {{"calibration", info.needs.calibration},
+            {"calibration_unless", to_json(info.needs.calibration_unless)}}}};
 }
 
 Json describe_suite(const SuiteKindInfo& info) {

@@ -2,9 +2,11 @@
 
 #include <c10/util/Exception.h>
 
+#include <filesystem>
 #include <new>
+#include <system_error>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 
 namespace assay {
 namespace {
@@ -30,10 +32,16 @@ OutcomeReason outcome_of_current_exception() {
     return reason(Outcome::kNan, error.code(), error.what());
   } catch (const Interrupted& error) {
     return reason(Outcome::kInterrupted, "sigterm", error.what());
-  } catch (const UserError& error) {
-    return reason(Outcome::kUnmet, "bad_input", error.what());
-  } catch (const MachineError& error) {
+  } catch (const DoesNotApply& error) {
+    return reason(Outcome::kUnmet, "requirement", error.what());
+  } catch (const NotOnThisMachine& error) {
     return reason(Outcome::kUnmet, "machine", error.what());
+  } catch (const FileError& error) {
+    return reason(Outcome::kCrashed, "file", error.what());
+  } catch (const UserError& error) {
+    return reason(Outcome::kCrashed, "bad_input", error.what());
+  } catch (const MachineError& error) {
+    return reason(Outcome::kCrashed, "machine", error.what());
   } catch (const c10::OutOfMemoryError& error) {
     return reason(Outcome::kOom, "device", error.what_without_backtrace());
   } catch (const c10::Error& error) {
@@ -42,6 +50,10 @@ OutcomeReason outcome_of_current_exception() {
     return reason(Outcome::kCrashed, "error", text);
   } catch (const std::bad_alloc&) {
     return reason(Outcome::kOom, "host", "an allocation on the host failed");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return reason(Outcome::kCrashed, "file", error.what());
+  } catch (const std::system_error& error) {
+    return reason(Outcome::kCrashed, "machine", error.what());
   } catch (const std::exception& error) {
     return reason(Outcome::kCrashed, "error", error.what());
   } catch (...) {

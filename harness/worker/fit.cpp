@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
-#include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/method/requirements.h"
+#include "harness/suite/prepared.h"
 #include "harness/worker/calibration.h"
 #include "harness/worker/failure.h"
+#include "harness/worker/planned_model.h"
 #include "harness/worker/session.h"
 
 namespace assay {
@@ -18,18 +21,21 @@ namespace {
 
 /// int64 [samples, tokens] on the CPU. Throws UserError when the tokens do not fit the model.
 at::Tensor calibration_tokens(const CalibrationRequest& request, std::uint64_t seed,
-                              const ModelSpec& spec) {
+                              const Model& model) {
+  const ModelSpec& spec = model.spec();
   if (request.tokens > spec.max_positions) {
     throw UserError(fmt::format(
         "calibration.tokens is {}, and the model sees at most {}: lower calibration.tokens",
         request.tokens, spec.max_positions));
   }
   const std::vector<std::int32_t> drawn = sample_calibration(request, seed);
-  const auto [low, high] = std::minmax_element(drawn.begin(), drawn.end());
-  if (*low < 0 || *high >= spec.vocab) {
-    throw UserError(fmt::format(
-        "{}: holds token {}, and the model's vocabulary has {}; it was made by another tokenizer",
-        request.data, *low < 0 ? *low : *high, spec.vocab));
+  const Vocabulary vocabulary = model.vocabulary();
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    if (drawn[i] >= 0 && drawn[i] < vocabulary.size) continue;
+    const auto place = static_cast<std::int64_t>(i);
+    require_token(vocabulary, drawn[i],
+                  fmt::format("calibration data {}, sample {}, token {}", request.data,
+                              place / request.tokens + 1, place % request.tokens + 1));
   }
   at::Tensor tokens = at::empty({request.samples, request.tokens}, at::kLong);
   std::copy(drawn.begin(), drawn.end(), tokens.data_ptr<std::int64_t>());
@@ -83,16 +89,27 @@ void require_met(const Method& method, const ModelSpec& spec, const Params& para
       {.outcome = Outcome::kUnmet, .code = "requirement", .text = join(problems, "; ")});
 }
 
-at::Tensor calibration_for(const MethodInfo& info, const WorkerRequest& request,
-                           const ModelSpec& spec) {
-  if (!info.needs.calibration) return {};
+/// What is said of the data by the name `data_...`, said of calibration data by a name of its own:
+/// a cell may have remarks of both.
+void remark_calibration(const CalibrationRequest& request, ReplyWriter& writer) {
+  constexpr std::string_view kPrefix = "data_";
+  for (const PreparedNote& note : read_prepared_notes(request.data)) {
+    const std::string kind =
+        note.code.starts_with(kPrefix) ? note.code.substr(kPrefix.size()) : note.code;
+    writer.event("warning", "data_calibration_" + kind, "calibration data: " + note.text);
+  }
+}
+
+at::Tensor calibration_for(const MethodInfo& info, const Params& params,
+                           const WorkerRequest& request, const Model& model) {
+  if (!info.needs.calibration_for(params)) return {};
   if (!request.calibration) {
     throw UserError(
         fmt::format("method '{}' needs calibration data, and none is given: add "
                     "calibration = {{ dataset = ..., split = ... }}",
                     info.name));
   }
-  return calibration_tokens(*request.calibration, request.seed, spec);
+  return calibration_tokens(*request.calibration, request.seed, model);
 }
 
 }  // namespace
@@ -103,14 +120,18 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
   const Method& method = services.methods.get(request.method);
   const MethodInfo info = method.info();
   const Params params(info.params, request.params);
-  const Model model = Model::load(request.model_folder, {.dtype = at::kFloat,
-                                                         .device = open_device(request.device),
-                                                         .random_weights = request.random_weights,
-                                                         .seed = request.seed});
+  PlannedModel planned(request);
+  const Model model = planned.load({.dtype = at::kFloat,
+                                    .device = open_device(request.device),
+                                    .random_weights = request.random_weights,
+                                    .seed = request.seed});
+  say_warnings(model, services.writer);
   require_met(method, model.spec(), params);
-  WorkerFitContext context(request, services, calibration_for(info, request, model.spec()));
+  WorkerFitContext context(request, services, calibration_for(info, params, request, model));
+  if (info.needs.calibration_for(params)) remark_calibration(*request.calibration, services.writer);
   const double start = monotonic_seconds();
   const Artefact artefact = method.fit(model, context, params);
+  planned.require_unchanged();  // a method may read the folder itself
   services.writer.metric(plain_metric("fit/seconds", monotonic_seconds() - start));
   save_artefact(request.artefact,
                 {.method = info.name,
@@ -120,7 +141,7 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
                 artefact);
   services.writer.metric(plain_metric(
       "artefact/bytes", static_cast<double>(std::filesystem::file_size(request.artefact))));
-  if (info.needs.calibration) {
+  if (info.needs.calibration_for(params)) {
     const double tokens = static_cast<double>(context.calibration().numel());
     services.writer.metric(plain_metric("fit/calibration_tokens", tokens));
   }

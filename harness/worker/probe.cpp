@@ -94,19 +94,30 @@ class DecisionPlayer final : public Decisions {
   std::int64_t changed_ = 0, all_ = 0;
 };
 
+Fingerprint fingerprint_of_pass(Model& model, Decisions& decisions) {
+  const at::Tensor tokens = probe_tokens(model);
+  const std::int64_t length = tokens.size(1);
+  const Settling settling(model, decisions);
+  const at::Tensor hidden = model.hidden(tokens);
+  return fingerprint_of_rows(model,
+                             hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous());
+}
+
 }  // namespace
 
 PassProbe probe_pass(Model& model) {
-  const at::Tensor tokens = probe_tokens(model);
-  const std::int64_t length = tokens.size(1);
   DecisionKeeper keeper(model);
-  const Settling settling(model, keeper);
-  const at::Tensor hidden = model.hidden(tokens);
-  const at::Tensor last = hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous();
-  return {fingerprint_of_rows(model, last), std::move(keeper.kept)};
+  Fingerprint fingerprint = fingerprint_of_pass(model, keeper);
+  return {std::move(fingerprint), std::move(keeper.kept)};
 }
 
-DecodeProbe probe_decode(Model& model, const ProbeDecisions& decisions) {
+SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
+  DecisionPlayer player(decisions);
+  Fingerprint fingerprint = fingerprint_of_pass(model, player);
+  return {std::move(fingerprint), player.changed_share()};
+}
+
+SettledProbe probe_decode(Model& model, const ProbeDecisions& decisions) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
   DecisionPlayer player(decisions);

@@ -20,9 +20,10 @@ struct PassProbe {
   ProbeDecisions decisions;
 };
 
-struct DecodeProbe {
+/// The probe once more, on another path or under noise, with the decisions of the first pass.
+struct SettledProbe {
   Fingerprint fingerprint;
-  /// Share of all decisions that decoding took otherwise than the pass, before they were settled.
+  /// Share of all decisions that would have been taken otherwise, before they were settled.
   double changed_decisions = 0;
 };
 
@@ -37,6 +38,9 @@ PassProbe probe_pass(Model& model);
 /// Blocks that decide do as the pass did, so that the logits can be held to the same tolerance as
 /// those of any other model; how often they would have decided otherwise is counted. Rounding alone
 /// changes few decisions, another model or a cheat many.
-DecodeProbe probe_decode(Model& model, const ProbeDecisions& decisions);
+SettledProbe probe_decode(Model& model, const ProbeDecisions& decisions);
+
+/// The same through a whole pass like the first one.
+SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions);
 
 }  // namespace assay

@@ -1,75 +1,59 @@
-#include <ATen/ops/abs.h>
-#include <ATen/ops/max.h>
-#include <ATen/ops/sub.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
 #include <optional>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
-#include "harness/base/errors.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
 #include "harness/method/artefact.h"
+#include "harness/suite/prepared.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/meter.h"
+#include "harness/worker/path_check.h"
+#include "harness/worker/planned_model.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session.h"
+#include "harness/worker/subnormal_weights.h"
 
 namespace assay {
 namespace {
 
 Model load_dense(const WorkerRequest& request) {
-  return Model::load(request.model_folder, {.dtype = dtype_from_name(request.dtype),
-                                            .device = open_device(request.device),
-                                            .random_weights = request.random_weights,
-                                            .seed = request.seed});
+  return PlannedModel(request).load({.dtype = dtype_from_name(request.dtype),
+                                     .device = open_device(request.device),
+                                     .random_weights = request.random_weights,
+                                     .seed = request.seed});
 }
 
-void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegistry& methods) {
+Artefact planned_artefact(const WorkerRequest& request, const MethodInfo& info) {
+  auto [header, artefact] = from_files([&] { return load_artefact(request.artefact); });
+  try {
+    require_artefact_of(header, info, request.model_hash, request.artefact);
+  } catch (const UserError& error) {
+    // The parent compared the file's hash right before: what does not fit has changed since.
+    throw OutcomeFound(
+        {.outcome = Outcome::kInvalid, .code = "artefact_changed", .text = error.what()});
+  }
+  return std::move(artefact);
+}
+
+void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegistry& methods,
+                    SubnormalCount& subnormal) {
   const Method& method = methods.get(request.method);
   if (request.artefact.empty()) {
     if (request.method == "dense") return;
     throw UserError(
         fmt::format("method '{}' needs an artefact, and none is given", request.method));
   }
-  const auto [header, artefact] = load_artefact(request.artefact);
-  require_artefact_of(header, method.info(), request.model_hash, request.artefact);
+  const Artefact artefact = planned_artefact(request, method.info());
   method.apply(model, artefact);
-}
-
-void require_same(const Fingerprint& expected, const Fingerprint& seen, const std::string& dtype,
-                  const std::string& what) {
-  const double distance = fingerprint_distance(expected, seen);
-  const double tolerance = fingerprint_tolerance(dtype);
-  if (distance <= tolerance) return;
-  throw OutcomeFound(
-      {.outcome = Outcome::kInvalid,
-       .code = "fingerprint_mismatch",
-       .text = fmt::format("{}: the probe's logits differ by {:.3g} of the largest (allowed {:g})",
-                           what, distance, tolerance)});
-}
-
-/// |timed - scored| against the largest |scored|: one tolerance for logits and rows of a block.
-void require_same_values(const at::Tensor& timed, const at::Tensor& scored,
-                         const std::string& dtype, const std::string& what) {
-  const at::Tensor expected = scored.to(at::kDouble);
-  const double apart = at::max(at::abs(at::sub(timed.to(at::kDouble), expected))).item<double>();
-  const double largest = at::max(at::abs(expected)).item<double>();
-  const double tolerance = fingerprint_tolerance(dtype);
-  if (!std::isfinite(largest)) {
-    throw NonFiniteResult("outputs", what + ": what is scored is not finite");
-  }
-  if (apart <= tolerance * largest) return;
-  throw OutcomeFound(
-      {.outcome = Outcome::kInvalid,
-       .code = "fingerprint_mismatch",
-       .text = fmt::format("{} computed something else than scoring does: {:.3g} of the largest "
-                           "value apart (allowed {:g})",
-                           what, apart / largest, tolerance)});
+  subnormal.add(artefact);
 }
 
 /// Notices that a block decides, and leaves it its decision.
@@ -90,6 +74,7 @@ class WorkerSuiteContext final : public SuiteContext {
         writer_(services.writer),
         reporter_(services.writer, services.stop),
         model_(model),
+        paths_(model, request.dtype),
         data_(request.data),
         loaded_(loaded) {}
 
@@ -127,9 +112,9 @@ class WorkerSuiteContext final : public SuiteContext {
   void remark(const std::string& code, const std::string& text) override {
     writer_.event("warning", code, text);
   }
-  void require_same(const at::Tensor& timed, const at::Tensor& scored,
-                    const std::string& what) override {
-    require_same_values(timed, scored, request_.dtype, what);
+  void require_same(const at::Tensor& timed, const at::Tensor& scored, const std::string& what,
+                    const std::function<at::Tensor()>& rescored) override {
+    paths_.require_same(timed, scored, what, rescored);
   }
   [[nodiscard]] bool decides() override {
     DecisionNoticer noticer;
@@ -149,6 +134,7 @@ class WorkerSuiteContext final : public SuiteContext {
   ReplyWriter& writer_;
   ProgressReporter reporter_;
   Model& model_;
+  PathCheck paths_;
   std::optional<Model> twin_;
   std::filesystem::path data_;
   LoadedMemory loaded_;
@@ -169,27 +155,21 @@ void emit_accounting(const Model& model, bool timed, ReplyWriter& writer) {
   emit("model/host_bytes", cost.host_bytes);
 }
 
-void require_same_decisions(double changed, const std::string& dtype) {
-  const double tolerance = fingerprint_tolerance(dtype);
-  if (changed <= tolerance) return;
-  throw OutcomeFound(
-      {.outcome = Outcome::kInvalid,
-       .code = "fingerprint_mismatch",
-       .text = fmt::format("decoding step by step decides otherwise than one whole pass in {:.3g} "
-                           "of the cases (allowed {:g})",
-                           changed, tolerance)});
+/// Weights that the artefact put into dense slots are the model's; else they are the artefact's
+/// alone.
+void remark_subnormals(const Model& model, const SubnormalCount& in_artefact, ReplyWriter& writer) {
+  SubnormalCount in_model;
+  in_model.add(model);
+  std::optional<std::string> text = in_model.remark("the model's weights");
+  if (!text) text = in_artefact.remark("the numbers in the artefact");
+  if (text) writer.event("warning", "model_subnormals", *text);
 }
 
-/// What is timed must be what was scored, on the path that is timed.
-void check_fingerprints(Model& model, const PassProbe& pass, const WorkerRequest& request) {
-  if (request.expected) {
-    require_same(*request.expected, pass.fingerprint, request.dtype,
-                 "not the model that was scored");
+void remark_data(const WorkerRequest& request, ReplyWriter& writer) {
+  if (request.data.empty()) return;
+  for (const PreparedNote& note : read_prepared_notes(request.data)) {
+    writer.event("warning", note.code, note.text);
   }
-  const DecodeProbe decode = probe_decode(model, pass.decisions);
-  require_same(pass.fingerprint, decode.fingerprint, request.dtype,
-               "decoding step by step answers otherwise than one whole pass");
-  require_same_decisions(decode.changed_decisions, request.dtype);
 }
 
 const SuiteKind& suite_of(const WorkerRequest& request, const SuiteRegistry& suites) {
@@ -230,9 +210,11 @@ void time(const SuiteKind& suite, const Params& params, SuiteContext& context, M
   if (!slowed.empty()) {
     throw OutcomeFound({.outcome = Outcome::kInvalid, .code = "throttled", .text = slowed});
   }
-  const PassProbe pass = probe_pass(model);
-  writer.fingerprint(pass.fingerprint);
-  check_fingerprints(model, pass, request);
+  const PathCheck::Probed probed =
+      PathCheck(model, request.dtype).require_same_probe(request.expected);
+  writer.fingerprint(probed.fingerprint);
+  writer.samples(
+      {{"probe/distance", 0, probed.distance, false}, {"probe/allowed", 0, probed.allowed, false}});
 }
 
 }  // namespace
@@ -241,10 +223,13 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   const c10::InferenceMode inference;
   const SuiteKind& suite = suite_of(request, services.suites);
   const Params params(suite.info().params, request.suite_params);
+  remark_data(request, services.writer);
   const LoadedMemory base{current_rss_bytes(), std::nullopt};
   const double start = monotonic_seconds();
   Model model = load_dense(request);
-  apply_artefact(model, request, services.methods);
+  say_warnings(model, services.writer);
+  SubnormalCount in_artefact;
+  apply_artefact(model, request, services.methods, in_artefact);
   services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
   WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
   const bool timed = request.op == "time";
@@ -256,6 +241,7 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
     emit_accounting(model, timed, services.writer);
     score(suite, params, context, model, services.writer);
   }
+  remark_subnormals(model, in_artefact, services.writer);
 }
 
 }  // namespace assay

@@ -1,16 +1,20 @@
 #include "harness/worker/session.h"
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "harness/measure/affinity.h"
 #include "harness/measure/machine.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/torch_environment.h"
+#include "harness/model/kernels/subnormals.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/heartbeat.h"
 
@@ -24,6 +28,9 @@ constexpr double kProgressSeconds = 0.1;
 void prepare_threads(const WorkerRequest& request) {
   pin_to_cores(request.cores);
   use_threads(request.threads);
+  // Fits, scores and times alike: what is timed is what was scored. Where a processor has no such
+  // mode, the environment says so.
+  (void)flush_subnormals();
 }
 
 Json environment(const WorkerRequest& request) {
@@ -31,6 +38,7 @@ Json environment(const WorkerRequest& request) {
   if (!request.dtype.empty()) document["dtype"] = request.dtype;
   if (!request.device.empty()) document["device"] = request.device;
   document["torch"] = torch_environment();
+  document["subnormals"] = subnormals_are_flushed() ? "flushed" : "kept";
   return document;
 }
 
@@ -88,6 +96,15 @@ ScratchFolder::ScratchFolder(const std::filesystem::path& parent)
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+void say_warnings(const Model& model, ReplyWriter& writer) {
+  // One event a code: the view `remarks` shows one text for each.
+  std::map<std::string, std::vector<std::string>> texts;
+  for (const ModelWarning& warning : model.warnings()) {
+    texts[warning.code].push_back(warning.text);
+  }
+  for (const auto& [code, parts] : texts) writer.event("warning", code, join(parts, "; "));
 }
 
 MetricValue plain_metric(const std::string& tag, double value) {

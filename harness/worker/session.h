@@ -59,6 +59,8 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
+/// The warnings of the model's checkpoint, as one remark for each code.
+void say_warnings(const Model& model, ReplyWriter& writer);
 /// {tag, value, n = 1}.
 MetricValue plain_metric(const std::string& tag, double value);
 /// Emits the peak resident memory of this process under this tag.

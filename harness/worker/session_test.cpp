@@ -1,19 +1,26 @@
 #include "harness/worker/session.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <system_error>
+#include <utility>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
+#include "harness/base/files.h"
 #include "harness/base/hashing.h"
+#include "harness/checkpoint/checkpoint.h"
 #include "harness/method/tiny_model.h"
+#include "harness/model/kernels/subnormals.h"
 #include "harness/worker/describe.h"
 #include "harness/worker/probe.h"
 
@@ -50,10 +57,15 @@ class Session : public ::testing::Test {
     register_builtin_methods(methods_);
     request_.op = "score";
     request_.model_folder = folder_ / "model";
-    request_.model_hash = "hash";
+    plan_model();
     request_.method = "dense";
     request_.suite_kind = "scripted";
     request_.scratch = folder_ / "scratch";
+  }
+
+  /// As the model lies there now.
+  void plan_model() {
+    request_.model_hash = Checkpoint::open(request_.model_folder).content_hash();
   }
 
   void script(Stage stage, std::function<void(SuiteContext&)> script) {
@@ -99,6 +111,13 @@ double value_of(const WorkerReply& reply, const std::string& tag) {
   return 0;
 }
 
+std::optional<std::string> remark_of(const WorkerReply& reply, const std::string& code) {
+  for (const WorkerReply::Event& event : reply.events) {
+    if (event.code == code && event.level == "warning") return event.text;
+  }
+  return std::nullopt;
+}
+
 TEST_F(Session, ScoreSaysAccountingFingerprintAndEnvironment) {
   script(Stage::kScore, [](SuiteContext& context) {
     EXPECT_EQ(context.model().spec().vocab, kTinyVocab);
@@ -117,9 +136,105 @@ TEST_F(Session, ScoreSaysAccountingFingerprintAndEnvironment) {
   EXPECT_EQ(reply.environment.at("device"), "cpu");
 }
 
+/// Whatever the suite does with its data: no kind can forget it, and timed ones say it too.
+TEST_F(Session, NotesOfTheDataAreRemarkedByEveryProcess) {
+  request_.data = folder_ / "data";
+  const Json notes = {{{"code", "data_stripped"}, {"text", "lines are missing"}},
+                      {{"code", "data_line_ends"}, {"text", "CRLF"}}};
+  fs::create_directories(folder_ / "data");
+  std::ofstream(folder_ / "data/manifest.json") << Json({{"notes", notes}}).dump();
+  for (const Stage stage : {Stage::kScore, Stage::kTime}) {
+    request_.op = stage == Stage::kScore ? "score" : "time";
+    script(stage, [](auto&) {});
+    const WorkerReply reply = run();
+    EXPECT_EQ(named(reply), "OK ");
+    ASSERT_EQ(reply.events.size(), 2U);
+    EXPECT_EQ(reply.events[0].level, "warning");
+    EXPECT_EQ(reply.events[0].code, "data_stripped");
+    EXPECT_EQ(reply.events[0].text, "lines are missing");
+    EXPECT_EQ(reply.events[1].code, "data_line_ends");
+  }
+}
+
+TEST_F(Session, EveryOperationSaysWhatIsUnusualAboutTheModel) {
+  Json config = read_json_file(folder_ / "model/config.json");
+  config["flavour"] = "vanilla";
+  config["colour"] = "blue";
+  std::ofstream(folder_ / "model/config.json") << config.dump();
+  plan_model();
+  const auto remark = [&] {
+    std::string found;
+    const WorkerReply reply = run();
+    for (const WorkerReply::Event& event : reply.events) {
+      if (event.level == "warning" && event.code == "model_config_key") found += event.text + "|";
+    }
+    return found;
+  };
+  const std::string expected =
+      "'colour' is \"blue\" in config.json, which nothing here reads; "
+      "'flavour' is \"vanilla\" in config.json, which nothing here reads|";
+  script(Stage::kScore, [](SuiteContext& context) { (void)context.dense_twin(); });
+  EXPECT_EQ(remark(), expected);
+  script(Stage::kTime, [](auto&) {});
+  request_.op = "time";
+  EXPECT_EQ(remark(), expected);
+  request_.op = "fit";
+  request_.method = "magnitude";
+  request_.params = {{"sparsity", 0.5}};
+  request_.artefact = folder_ / "artefact";
+  EXPECT_EQ(remark(), expected);
+}
+
+TEST_F(Session, EveryOperationComputesWithoutSubnormalNumbers) {
+  request_.threads = 3;
+  bool flushed = false;
+  for (const Stage stage : {Stage::kScore, Stage::kTime}) {
+    request_.op = stage == Stage::kScore ? "score" : "time";
+    script(stage, [&](SuiteContext&) { flushed = subnormals_are_flushed(); });
+    const WorkerReply reply = run();
+    EXPECT_EQ(named(reply), "OK ");
+    EXPECT_TRUE(flushed) << request_.op;
+    EXPECT_EQ(reply.environment.at("subnormals"), "flushed");
+    EXPECT_FALSE(remark_of(reply, "model_subnormals")) << "none are there";
+  }
+}
+
+/// Makes each `nth` weight of a model file subnormal: its exponent becomes zero.
+void make_subnormal(const fs::path& file, std::size_t nth) {
+  std::string bytes = read_text_file(file);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  for (std::size_t at = sizeof(header) + header; at < bytes.size(); at += nth * sizeof(float)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes.data() + at, sizeof(word));
+    word = (word & 0x807fffffU) | 1U;
+    std::memcpy(bytes.data() + at, &word, sizeof(word));
+  }
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+TEST_F(Session, SubnormalWeightsAreRemarkedOn) {
+  make_subnormal(request_.model_folder + "/model.safetensors", 10);
+  plan_model();
+  for (const Stage stage : {Stage::kScore, Stage::kTime}) {
+    request_.op = stage == Stage::kScore ? "score" : "time";
+    script(stage, [](SuiteContext&) {});
+    const auto text = remark_of(run(), "model_subnormals");
+    ASSERT_TRUE(text) << request_.op;
+    EXPECT_EQ(text->find("10 % of the model's weights are subnormal numbers"), 0U) << *text;
+    EXPECT_NE(text->find("most of them in embedding (10 % of it)"), std::string::npos) << *text;
+  }
+}
+
 TEST_F(Session, FailuresBecomeTypedOutcomes) {
-  EXPECT_EQ(outcome_when([](auto&) { throw UserError("short"); }), "UNMET bad_input");
-  EXPECT_EQ(outcome_when([](auto&) { throw MachineError("no"); }), "UNMET machine");
+  EXPECT_EQ(outcome_when([](auto&) { throw DoesNotApply("no gate"); }), "UNMET requirement");
+  EXPECT_EQ(outcome_when([](auto&) { throw NotOnThisMachine("no GPU"); }), "UNMET machine");
+  EXPECT_EQ(outcome_when([](auto&) { throw UserError("short"); }), "CRASHED bad_input");
+  EXPECT_EQ(outcome_when([](auto&) { throw FileError("gone"); }), "CRASHED file");
+  EXPECT_EQ(outcome_when([](auto&) { throw MachineError("disk full"); }), "CRASHED machine");
+  EXPECT_EQ(outcome_when([](auto&) { (void)fs::file_size("/nowhere"); }), "CRASHED file");
+  EXPECT_EQ(outcome_when([](auto&) { throw std::system_error(EMFILE, std::generic_category()); }),
+            "CRASHED machine");
   EXPECT_EQ(outcome_when([](auto&) { throw std::bad_alloc(); }), "OOM host");
   EXPECT_EQ(outcome_when([](auto&) { throw std::logic_error("x"); }), "CRASHED error");
   EXPECT_EQ(outcome_when([](auto&) { throw 5; }), "CRASHED error");
@@ -153,7 +268,7 @@ TEST_F(Session, StopRequestInterrupts) {
   EXPECT_EQ(named(run()), "INTERRUPTED sigterm");
 }
 
-TEST_F(Session, BadRequestsAreUnmetWithTheReason) {
+TEST_F(Session, BadRequestsFailWithTheReason) {
   script(Stage::kScore, [](auto&) {});
   const WorkerRequest good = request_;
   const auto text_when = [&](const std::function<void(WorkerRequest&)>& change) {
@@ -172,11 +287,11 @@ TEST_F(Session, BadRequestsAreUnmetWithTheReason) {
             std::string::npos);
   EXPECT_NE(text_when([](auto& r) {
               r.suite_params = {{"x", 1}};
-            }).find("UNMET bad_input"),
+            }).find("CRASHED bad_input"),
             std::string::npos);
   EXPECT_NE(text_when([](auto& r) { r.cores = {1023}; }).find("UNMET machine: core 1023"),
             std::string::npos);
-  EXPECT_NE(text_when([](auto& r) { r.model_folder = "/nowhere"; }).find("UNMET bad_input"),
+  EXPECT_NE(text_when([](auto& r) { r.model_folder = "/nowhere"; }).find("CRASHED file"),
             std::string::npos);
 }
 
@@ -196,8 +311,18 @@ TEST_F(Session, FitThenScoreWithItsArtefact) {
   const WorkerReply pruned = run();
   ASSERT_EQ(named(pruned), "OK ") << pruned.outcome->text;
   EXPECT_LT(value_of(pruned, "model/nonzero"), value_of(pruned, "model/params"));
-  request_.model_hash = "another";
-  EXPECT_EQ(named(run()), "UNMET bad_input");
+  const std::string hash = std::exchange(request_.model_hash, "another");
+  EXPECT_EQ(named(run()), "INVALID model_changed");
+  request_.model_hash = hash;
+  const fs::path other = folder_ / "b.safetensors";
+  fs::copy_file(request_.artefact, other);
+  request_.artefact = other;
+  const WorkerReply renamed = run();
+  EXPECT_EQ(named(renamed), "CRASHED file");
+  EXPECT_NE(renamed.outcome->text.find("it was written as 'a'"), std::string::npos);
+  request_.artefact = folder_ / "a.safetensors";
+  request_.method = "wanda";
+  EXPECT_EQ(named(run()), "INVALID artefact_changed");
   request_.artefact.clear();
   request_.method = "dense";
   const WorkerReply dense = run();
@@ -208,8 +333,10 @@ TEST_F(Session, CalibrationMustFitTheModel) {
   const auto write = [&](const std::vector<std::int32_t>& tokens) {
     const std::string bytes(reinterpret_cast<const char*>(tokens.data()),
                             tokens.size() * sizeof(std::int32_t));
-    const Json manifest = {
-        {"version", 1}, {"format", "stream"}, {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
+    const Json manifest = {{"version", 1},
+                           {"format", "stream"},
+                           {"notes", {{{"code", "data_not_pinned"}, {"text", "another file"}}}},
+                           {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
     std::ofstream(folder_ / "manifest.json") << manifest.dump();
     std::ofstream(folder_ / "tokens.bin", std::ios::binary) << bytes;
   };
@@ -220,9 +347,15 @@ TEST_F(Session, CalibrationMustFitTheModel) {
   EXPECT_NE(run().outcome->text.find("needs calibration"), std::string::npos);
   request_.calibration = CalibrationRequest{folder_, "stream", 2, 16};
   write(std::vector<std::int32_t>(100, 7));
-  EXPECT_EQ(named(run()), "OK ");
+  const WorkerReply fitted = run();
+  EXPECT_EQ(named(fitted), "OK ");
+  ASSERT_EQ(fitted.events.size(), 1U);
+  EXPECT_EQ(fitted.events[0].level, "warning");
+  EXPECT_EQ(fitted.events[0].code, "data_calibration_not_pinned");
+  EXPECT_EQ(fitted.events[0].text, "calibration data: another file");
   write(std::vector<std::int32_t>(100, kTinyVocab));
-  EXPECT_NE(run().outcome->text.find("another tokenizer"), std::string::npos);
+  EXPECT_NE(run().outcome->text.find("is beyond the " + std::to_string(kTinyVocab) + " rows"),
+            std::string::npos);
   request_.calibration->tokens = kTinyPositions + 1;
   EXPECT_NE(run().outcome->text.find("lower calibration.tokens"), std::string::npos);
 }
@@ -241,103 +374,6 @@ TEST_F(Session, TimedModelMustBeTheScoredOne) {
   request_.expected->values[7] *= 1.5;
   request_.expected->values[7] += 1;
   EXPECT_EQ(named(run()), "INVALID fingerprint_mismatch");
-}
-
-TEST_F(Session, ProbeAgreesBetweenPassAndDecodeForBothFamilies) {
-  for (const TinyFamily family : {TinyFamily::kLlama, TinyFamily::kOpt}) {
-    const fs::path folder = folder_ / "other";
-    fs::remove_all(folder);
-    write_tiny_model(folder, family, 3);
-    Model model = Model::load(folder, {});
-    const PassProbe pass = probe_pass(model);
-    const DecodeProbe decode = probe_decode(model, pass.decisions);
-    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
-              fingerprint_tolerance("fp32"));
-    EXPECT_EQ(decode.changed_decisions, 0);
-    EXPECT_GT(fingerprint_distance(pass.fingerprint, {std::vector<double>(64, 0.0)}), 0.5);
-  }
-}
-
-/// Doubles the rows that it decides to double: those whose mean lies above an edge. Decoding sees
-/// the edge moved by `tilt`, as rounding would move it.
-class DecidingFfn final : public Ffn {
- public:
-  DecidingFfn(std::unique_ptr<Ffn> inner, double tilt) : inner_(std::move(inner)), tilt_(tilt) {}
-  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    const double edge = step.cache != nullptr ? tilt_ : 0.0;
-    at::Tensor above = rows.gt(edge).select(1, 0).unsqueeze(1);
-    if (step.decisions != nullptr) above = step.decisions->settle(step, above);
-    return inner_->forward(rows, step).mul(above.add(1));
-  }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<DecidingFfn>(inner_->clone(), tilt_);
-  }
-
- private:
-  std::unique_ptr<Ffn> inner_;
-  double tilt_;
-};
-
-TEST_F(Session, DecisionsAreSettledForTheComparisonAndTheirChangesCounted) {
-  for (const double tilt : {0.0, 0.5, 1000.0}) {
-    Model model = Model::load(request_.model_folder, {});
-    for (Layer& layer : model.layers()) {
-      layer.ffn = std::make_unique<DecidingFfn>(std::move(layer.ffn), tilt);
-    }
-    const PassProbe pass = probe_pass(model);
-    const DecodeProbe decode = probe_decode(model, pass.decisions);
-    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
-              fingerprint_tolerance("fp32"))
-        << tilt;
-    double chosen = 0;
-    for (const at::Tensor& layer : pass.decisions) {
-      chosen +=
-          layer.to(at::kFloat).mean().item<double>() / static_cast<double>(pass.decisions.size());
-    }
-    if (tilt == 0.5) {
-      EXPECT_GT(decode.changed_decisions, fingerprint_tolerance("fp32"));
-    } else {
-      // Nothing is above the highest edge.
-      EXPECT_NEAR(decode.changed_decisions, tilt == 0 ? 0 : chosen, 1e-6);
-    }
-  }
-}
-
-/// What a prompt gets is another computation, on purpose; steps and scoring passes get the block.
-class PromptPolicyFfn final : public Ffn {
- public:
-  explicit PromptPolicyFfn(std::unique_ptr<Ffn> inner) : inner_(std::move(inner)) {}
-  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    const bool prompt = step.phase == Phase::kPrefill && step.cache != nullptr;
-    return prompt ? at::zeros_like(rows) : inner_->forward(rows, step);
-  }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<PromptPolicyFfn>(inner_->clone());
-  }
-  bool prefill_equals_decode() const override { return false; }
-
- private:
-  std::unique_ptr<Ffn> inner_;
-};
-
-TEST_F(Session, ProbeOfAMethodWithAPolicyForPromptsGoesTokenByToken) {
-  Model model = Model::load(request_.model_folder, {});
-  for (Layer& layer : model.layers()) {
-    layer.ffn = std::make_unique<PromptPolicyFfn>(std::move(layer.ffn));
-  }
-  const PassProbe pass = probe_pass(model);
-  EXPECT_LE(fingerprint_distance(pass.fingerprint, probe_decode(model, pass.decisions).fingerprint),
-            fingerprint_tolerance("fp32"));
 }
 
 TEST_F(Session, DescriptionNamesEverythingRegistered) {

@@ -35,13 +35,18 @@ bool mentions(const std::vector<std::string>& command, std::string_view placehol
 }
 
 fs::path find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return fs::absolute(name);
+  if (fs::path(name).is_absolute()) return name;
+  if (name.find('/') != std::string::npos) {
+    throw UserError("external: '" + name +
+                    "' is relative, and the program runs in a folder of its own; give its whole "
+                    "path, or a name that is in PATH");
+  }
   std::istringstream folders(environment_or("PATH", "/usr/bin:/bin"));
   for (std::string folder; std::getline(folders, folder, ':');) {
     const fs::path candidate = fs::path(folder) / name;
     if (::access(candidate.c_str(), X_OK) == 0 && !fs::is_directory(candidate)) return candidate;
   }
-  throw UserError("external: program '" + name + "' is not in PATH; give its whole path");
+  throw MachineError("external: program '" + name + "' is not in PATH; give its whole path");
 }
 
 std::vector<std::string> inherited_environment() {
@@ -114,13 +119,13 @@ fs::path run_compression_command(const std::vector<std::string>& command, const 
   const ChildResult result = run(spec, context);
   if (result.signal != 0 || result.exit_code != 0 || !result.protocol_error.empty()) {
     const std::string& text = result.stderr_tail;
-    throw UserError(fmt::format("external: '{}' {}; the end of its standard error:\n{}",
-                                join(words, " "), how_it_ended(result),
-                                text.substr(text.size() - std::min(text.size(), kShownOfStderr))));
+    throw CommandFailed(fmt::format(
+        "external: '{}' {}; the end of its standard error:\n{}", join(words, " "),
+        how_it_ended(result), text.substr(text.size() - std::min(text.size(), kShownOfStderr))));
   }
   if (!fs::is_directory(out)) {
-    throw UserError(fmt::format("external: '{}' ended well but wrote no folder {}",
-                                join(words, " "), out.string()));
+    throw CommandFailed(fmt::format("external: '{}' ended well but wrote no folder {}",
+                                    join(words, " "), out.string()));
   }
   return out;
 }

@@ -1,5 +1,5 @@
 // Any program that reads a model directory and writes a compressed one, as a method.
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
 #include "harness/method/method.h"
 #include "methods/external/command.h"
@@ -22,6 +22,25 @@ std::vector<ParamSpec> external_params() {
   return {command, settings};
 }
 
+std::vector<std::string> parameter_problems(const Params& params) {
+  std::vector<std::string> problems = command_problems(params.get_text_list("command"));
+  if (!Json::parse(params.get_text("settings"), nullptr, false).is_object()) {
+    problems.push_back("settings is not a JSON object: " + params.get_text("settings"));
+  }
+  return problems;
+}
+
+/// Runs `read` on what the command wrote: what is wrong with that is the command's failure.
+template <typename Read>
+auto written(Read read) {
+  try {
+    return read();
+  } catch (const UserError& error) {
+    throw CommandFailed(std::string("external: the command wrote no usable model: ") +
+                        error.what());
+  }
+}
+
 class External final : public Method {
  public:
   [[nodiscard]] MethodInfo info() const override {
@@ -32,30 +51,22 @@ class External final : public Method {
     return info;
   }
 
-  [[nodiscard]] std::vector<std::string> unmet(const ModelSpec&,
-                                               const Params& params) const override {
-    std::vector<std::string> problems = command_problems(params.get_text_list("command"));
-    if (!Json::parse(params.get_text("settings"), nullptr, false).is_object()) {
-      problems.push_back("settings is not a JSON object: " + params.get_text("settings"));
-    }
-    return problems;
-  }
-
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
-    const std::vector<std::string> problems = unmet(model.spec(), params);
+    const std::vector<std::string> problems = parameter_problems(params);
     if (!problems.empty()) throw UserError(problems);
     const auto folder = run_compression_command(params.get_text_list("command"),
                                                 Json::parse(params.get_text("settings")), context);
-    const auto changed = shape_differences(model.spec(), Checkpoint::open(folder).spec());
+    const auto changed =
+        written([&] { return shape_differences(model.spec(), Checkpoint::open(folder).spec()); });
     if (!changed.empty()) {
-      throw UserError("external: the command changed the model's shape (" + join(changed, ", ") +
-                      "); only weights may change");
+      throw DoesNotApply("external: the command changed the model's shape (" + join(changed, ", ") +
+                         "); only weights may change");
     }
     LoadOptions options;
     options.dtype = model.dtype();
     options.device = model.device();
-    return difference(model, Model::load(folder, options), context);
+    return difference(model, written([&] { return Model::load(folder, options); }), context);
   }
 
   void apply(Model& model, const Artefact& artefact) const override { transplant(model, artefact); }

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/files.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/tensor_file.h"
@@ -87,17 +87,17 @@ TEST_F(External, ChangedWeightsBiasesAndNormsAreTakenOver) {
 
 TEST_F(External, ChangesOutsideTheLayersAreRefusedByName) {
   change("model.decoder.final_layer_norm.bias", [](at::Tensor& b) { b.add_(1); });
-  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the final norm")));
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<DoesNotApply>(HasSubstr("changed the final norm")));
   write_tiny_model(changed_, TinyFamily::kOpt, 1);
   fs::remove_all(context_.scratch() / "compressed");
   change("model.decoder.embed_tokens.weight", [](at::Tensor& w) { w[95][3].add_(1); });
-  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the embeddings")));
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<DoesNotApply>(HasSubstr("changed the embeddings")));
 }
 
 TEST_F(External, AnotherShapeIsRefused) {
   fs::remove_all(changed_);
   write_tiny_model(changed_, TinyFamily::kLlama, 1);
-  EXPECT_THAT([&] { fit(); }, ThrowsMessage<UserError>(HasSubstr("changed the model's shape")));
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<DoesNotApply>(HasSubstr("changed the model's shape")));
 }
 
 TEST_F(External, AFailingCommandShowsItsExitCodeAndStandardError) {
@@ -108,15 +108,26 @@ TEST_F(External, AFailingCommandShowsItsExitCodeAndStandardError) {
       [&] {
         run({"sh", "-c", "echo no such layer >&2; exit 7", "{model}", "{out}"});
       },
-      ThrowsMessage<UserError>(AllOf(HasSubstr("exit code 7"), HasSubstr("no such layer"))));
+      ThrowsMessage<CommandFailed>(AllOf(HasSubstr("exit code 7"), HasSubstr("no such layer"))));
   EXPECT_THAT(
       [&] {
         run({"sh", "-c", "kill -9 $$"});
       },
-      ThrowsMessage<UserError>(HasSubstr("signal 9")));
-  EXPECT_THAT([&] { run({"true"}); }, ThrowsMessage<UserError>(HasSubstr("wrote no folder")));
+      ThrowsMessage<CommandFailed>(HasSubstr("signal 9")));
+  EXPECT_THAT([&] { run({"true"}); }, ThrowsMessage<CommandFailed>(HasSubstr("wrote no folder")));
   EXPECT_THAT([&] { run({"no-such-program-here"}); },
-              ThrowsMessage<UserError>(HasSubstr("not in PATH")));
+              ThrowsMessage<MachineError>(HasSubstr("not in PATH")));
+  EXPECT_THAT([&] { run({"/no/such/program"}); },
+              ThrowsMessage<MachineError>(HasSubstr("cannot start")));
+  EXPECT_THAT([&] { run({"./mine"}); }, ThrowsMessage<UserError>(HasSubstr("whole path")));
+}
+
+TEST_F(External, WhatCannotBeReadIsTheCommandsFailure) {
+  fs::resize_file(changed_ / "model.safetensors", 100);
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<CommandFailed>(HasSubstr("wrote no usable model")));
+  fs::remove_all(context_.scratch() / "compressed");
+  fs::remove(changed_ / "config.json");
+  EXPECT_THAT([&] { fit(); }, ThrowsMessage<CommandFailed>(HasSubstr("wrote no usable model")));
 }
 
 TEST_F(External, PlaceholdersAndParametersReachTheProgram) {
@@ -132,15 +143,27 @@ TEST_F(External, ACancelEndsTheProgram) {
   EXPECT_THROW(run_compression_command({"sleep", "60"}, Json::object(), context_), Interrupted);
 }
 
-TEST_F(External, UnmetSaysWhatTheCommandLacks) {
+TEST_F(External, SaysWhatTheCommandLacks) {
   const Method& method = registry_.get("external");
-  EXPECT_THAT(method.unmet(ModelSpec{}, params({"cp", "{model}", "x"})),
-              ::testing::ElementsAre(HasSubstr("never mentions {out}")));
-  EXPECT_THAT(method.unmet(ModelSpec{}, params({})), ::testing::SizeIs(1));
-  const Params bad(method.info().params,
-                   {{"command", {"cp", "{model}", "{out}"}}, {"settings", "[1]"}});
-  EXPECT_THAT(method.unmet(ModelSpec{}, bad),
-              ::testing::ElementsAre(HasSubstr("not a JSON object")));
+  const Model model = Model::load(dense_, LoadOptions{});
+  const auto fit_with = [&](const Json& given) {
+    (void)method.fit(model, context_, Params(method.info().params, given));
+  };
+  EXPECT_THAT(
+      [&] {
+        fit_with({{"command", {"cp", "{model}", "x"}}});
+      },
+      ThrowsMessage<UserError>(HasSubstr("never mentions {out}")));
+  EXPECT_THAT(
+      [&] {
+        fit_with({{"command", Json::array()}});
+      },
+      ThrowsMessage<UserError>(HasSubstr("command is empty")));
+  EXPECT_THAT(
+      [&] {
+        fit_with({{"command", {"cp", "{model}", "{out}"}}, {"settings", "[1]"}});
+      },
+      ThrowsMessage<UserError>(HasSubstr("not a JSON object")));
 }
 
 }  // namespace

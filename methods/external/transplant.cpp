@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/method/masks.h"
 
 namespace assay {
@@ -88,8 +88,8 @@ void require_same_outside_layers(const Model& rebuilt, const Model& after) {
     what = "the final norm";
   }
   if (what.empty()) return;
-  throw UserError("external: the command changed " + what +
-                  "; only what is inside the layers can be taken over");
+  throw DoesNotApply("external: the command changed " + what +
+                     "; only what is inside the layers can be taken over");
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ Artefact difference(const Model& before, const Model& after, FitContext& context
   Artefact artefact = changes.finish();
   const NamedTensors old = small_tensors(before), now = small_tensors(after);
   if (old.size() != now.size()) {
-    throw UserError("external: the command added or removed biases or norms");
+    throw DoesNotApply("external: the command added or removed biases or norms");
   }
   for (std::size_t i = 0; i < old.size(); ++i) {
     if (at::equal(old[i].second, now[i].second)) continue;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/method/masks.h"
 #include "harness/method/sparsity.h"
 #include "methods/ffsplit/parts.h"
@@ -91,7 +91,7 @@ class Fit {
     if (settings_.global) counts = {global_heavy(), ""};
     const Sizing sizing = solve(settings_, shape_, std::move(counts.heavy), rest());
     const std::string& problem = counts.problem.empty() ? sizing.problem : counts.problem;
-    if (!problem.empty()) throw UserError(problem);
+    if (!problem.empty()) throw DoesNotApply(problem);
     plan_ = sizing.plan;
   }
 

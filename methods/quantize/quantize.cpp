@@ -144,6 +144,7 @@ class Quantize final : public Method {
         damping_param(),
         propagate_param()};
     info.needs.calibration = true;
+    info.needs.calibration_unless = {{{{"algorithm", "rtn"}}}};
     return info;
   }
 

@@ -66,7 +66,9 @@ TEST_F(QuantizeMethod, RunsTheRoundedWeights) {
       weight.copy_(dequantise(quantize_rtn(weight, {3, 32})));
     }
   }
-  EXPECT_TRUE(at::allclose(logits(found), logits(expected), 1e-4, 1e-4));
+  // Packed products round each activation to 2^-16 of the largest among its 32.
+  const at::Tensor difference = logits(found) - logits(expected);
+  EXPECT_LT((difference.norm() / logits(expected).norm()).item<double>(), 1e-4);
 }
 
 TEST_F(QuantizeMethod, LeavesAttentionAloneWhenToldSo) {

@@ -1,5 +1,6 @@
 // RIA (Zhang et al., "Plug-and-Play", ICLR 2024): relative importance x activations, with an
 // optional permutation of the input channels for N:M patterns.
+#include <ATen/ops/ones.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -136,6 +137,27 @@ class RiaChooser {
   bool keep_best_, fast_;
 };
 
+/// With the activations' power 0 a weight's score is its relative importance alone.
+Artefact prune_without_data(const Model& model, FitContext& context, const Params& params) {
+  const RiaChooser chooser(context, params);
+  PrunedWeights pruned(context);
+  for (std::int64_t index = 0; index < model.layer_count(); ++index) {
+    context.progress(index, model.layer_count(), "relative importance");
+    const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
+    for (const LinearRole role : layer.roles()) {
+      const DenseLinear& linear = layer.dense(role);
+      if (!in_parts(params, role)) {
+        pruned.leave(index, role, linear);
+        continue;
+      }
+      const at::Tensor weight = weight_for_fit(linear);
+      pruned.prune(index, role, linear,
+                   chooser.keep(weight, at::ones({weight.size(1)}), index, role));
+    }
+  }
+  return pruned.finish();
+}
+
 class Ria final : public PruningMethod {
  public:
   [[nodiscard]] MethodInfo info() const override {
@@ -147,6 +169,7 @@ class Ria final : public PruningMethod {
         "Models, ICLR 2024";
     info.params = ria_params();
     info.needs.calibration = true;
+    info.needs.calibration_unless = {{{{"a", 0.0}, {"reconstruction", false}}}};
     return info;
   }
 
@@ -166,6 +189,7 @@ class Ria final : public PruningMethod {
 
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
+    if (!info().needs.calibration_for(params)) return prune_without_data(model, context, params);
     const bool reconstruct = params.get_bool("reconstruction") && sparsity_target(params).ratio > 0;
     const ObsOptions obs{128, params.get_real("damping")};
     const RiaChooser chooser(context, params);

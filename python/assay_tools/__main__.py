@@ -36,7 +36,13 @@ def _prepare_items(options: argparse.Namespace) -> dict[str, Any]:
 def _fetch(options: argparse.Namespace) -> dict[str, Any]:
     from assay_tools.fetch import fetch
 
-    return fetch(options.manifest, options.home, options.split, options.wheel)
+    return fetch(
+        options.manifest,
+        options.home,
+        options.split,
+        wheel=options.wheel,
+        accept_changed=options.accept_changed,
+    )
 
 
 def _import_model(options: argparse.Namespace) -> dict[str, Any]:
@@ -63,6 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("fetch", help="download the raw files of a data set")
     fetch.add_argument("--home", type=Path, required=True, help="cache folder ($ASSAY_HOME)")
     fetch.add_argument("--split", help="only this split")
+    fetch.add_argument(
+        "--accept-changed", action="store_true", help="keep content that is not the pinned one"
+    )
     fetch.set_defaults(run=_fetch)
     model = commands.add_parser("import-model", help="write a model as a Hugging Face directory")
     model.add_argument("--out", type=Path, required=True, help="folder to write")

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 
 from assay_tools.errors import InputError
 from assay_tools.manifest import DatasetManifest, Split
+from assay_tools.notes import STRIPPED, Note
+from assay_tools.raw_text import RawText
 
-STRIPPED_NOTE = "corpus=wikitext2_stripped"
+STRIPPED_NOTE = Note(
+    STRIPPED, "corpus=wikitext2_stripped: lines are missing, so windows differ from published ones"
+)
 _SEPARATOR = "<|endoftext|>"
 
 
@@ -15,7 +19,7 @@ class Corpus:
 
     stream: str
     documents: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def _lines(text: str) -> list[str]:
@@ -36,7 +40,7 @@ def _join_wikitext(text: str) -> Corpus:
 
 
 def _join_lines(text: str, split: Split) -> Corpus:
-    documents = [line.rstrip("\n") for line in _lines(text) if line.strip()]
+    documents = [line.rstrip("\r\n") for line in _lines(text) if line.strip()]
     if split.documents:
         first, end = split.documents
         if end > len(documents):
@@ -52,7 +56,7 @@ def _join_endoftext(text: str) -> Corpus:
     """The stream is the file as it is, separators included: published values are of that form."""
     documents, current = [], []
     for line in _lines(text):
-        if line.rstrip("\n") == _SEPARATOR:
+        if line.rstrip("\r\n") == _SEPARATOR:
             documents.append("".join(current))
             current = []
         else:
@@ -61,10 +65,21 @@ def _join_endoftext(text: str) -> Corpus:
     return Corpus(text, [document for document in documents if document.strip()])
 
 
-def join_corpus(manifest: DatasetManifest, split: Split, texts: list[str]) -> Corpus:
-    text = "".join(texts)
+def _concatenated(texts: list[str]) -> str:
+    """One file behind the other; the last line of one never becomes the start of the next."""
+    ended = [text if text.endswith("\n") or not text else text + "\n" for text in texts[:-1]]
+    return "".join([*ended, *texts[-1:]])
+
+
+def _join(manifest: DatasetManifest, split: Split, text: str) -> Corpus:
     if manifest.join == "wikitext-rows":
         return _join_wikitext(text)
     if manifest.join == "lines":
         return _join_lines(text, split)
     return _join_endoftext(text)
+
+
+def join_corpus(manifest: DatasetManifest, split: Split, raw: list[RawText]) -> Corpus:
+    corpus = _join(manifest, split, _concatenated([one.text for one in raw]))
+    corpus.notes += [note for one in raw for note in one.notes]
+    return corpus

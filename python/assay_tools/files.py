@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay_tools.errors import InputError
-
 _CHUNK = 1 << 20
 
 
@@ -24,16 +22,6 @@ def sha256_file(path: Path) -> str:
 def sha256_of_files(paths: list[Path]) -> str:
     """One hash of several files' contents; names do not count, order does."""
     return hashlib.sha256("\n".join(sha256_file(path) for path in paths).encode()).hexdigest()
-
-
-def read_text(path: Path) -> str:
-    """A UTF-8 file with its line ends as they are."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}") from None
 
 
 @contextlib.contextmanager

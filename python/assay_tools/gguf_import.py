@@ -1,7 +1,8 @@
 """import-model: a GGUF file of the llama family as a Hugging Face directory.
 
 Weights are written as float32, which holds the dequantised values to the last bit that their
-4-bit blocks define; bfloat16 would round them once more.
+4-bit blocks define; bfloat16 would round them once more. What the file says beyond that is read
+exactly or refused (gguf_metadata.py): the directory computes what the file describes.
 """
 
 import json
@@ -14,6 +15,8 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 
 from assay_tools.errors import InputError
+from assay_tools.gguf_metadata import Metadata, shortest
+from assay_tools.gguf_rope import rope_scaling
 from assay_tools.gguf_tokenizer import write_tokenizer
 from assay_tools.manifest import require
 from assay_tools.pypi import read_from_wheel
@@ -35,30 +38,44 @@ _TOP_TENSORS = {
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
 }
+_ROPE_FACTORS = "rope_freqs.weight"
 
 
-class Metadata:
-    """The key-value part of a GGUF file."""
-
-    def __init__(self, reader: GGUFReader, path: Path):
-        self._reader = reader
-        self._path = path
-
-    def get(self, key: str, otherwise: Any = None) -> Any:
-        field = self._reader.get_field(key)
-        return otherwise if field is None else field.contents()
-
-    def need(self, key: str) -> Any:
-        value = self.get(key)
-        if value is None:
-            raise InputError(f"{self._path}: metadata key '{key}' is missing")
-        return value
+def _head_size(metadata: Metadata, width: int, heads: int) -> int:
+    if "llama.attention.key_length" not in metadata and width % heads != 0:
+        metadata.fail("llama.attention.head_count", heads, f"a divisor of the width {width}")
+    size = metadata.count("llama.attention.key_length", width // heads)
+    for key in ("llama.attention.value_length", "llama.rope.dimension_count"):
+        found = metadata.count(key, size)
+        if found != size:
+            metadata.fail(key, found, f"the size of a head, {size}")
+    return size
 
 
-def model_config(metadata: Metadata, tied: bool) -> dict[str, Any]:
-    """config.json of the llama family."""
-    heads = metadata.need("llama.attention.head_count")
-    width = metadata.need("llama.embedding_length")
+def _positions(metadata: Metadata) -> int:
+    positions = metadata.count("llama.context_length")
+    window = metadata.get("llama.attention.sliding_window", 0)
+    if window and window < positions:
+        metadata.fail(
+            "llama.attention.sliding_window", window, f"0, or at least the context of {positions}"
+        )
+    return positions
+
+
+def _vocabulary_size(metadata: Metadata) -> int:
+    tokens = len(metadata.need("tokenizer.ggml.tokens"))
+    said = metadata.count("llama.vocab_size", tokens)
+    if said != tokens:
+        metadata.fail("llama.vocab_size", said, f"the number of tokens, {tokens}")
+    return tokens
+
+
+def model_config(metadata: Metadata, tied: bool, factors: np.ndarray | None) -> dict[str, Any]:
+    """config.json of the llama family; `factors`: the tensor rope_freqs.weight."""
+    heads = metadata.count("llama.attention.head_count")
+    width = metadata.count("llama.embedding_length")
+    head_size = _head_size(metadata, width, heads)
+    theta = shortest(metadata.get("llama.rope.freq_base", 10000.0))
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -67,28 +84,24 @@ def model_config(metadata: Metadata, tied: bool) -> dict[str, Any]:
         "bos_token_id": metadata.get("tokenizer.ggml.bos_token_id"),
         "eos_token_id": metadata.get("tokenizer.ggml.eos_token_id"),
         "pad_token_id": metadata.get("tokenizer.ggml.padding_token_id"),
-        "head_dim": width // heads,
+        "head_dim": head_size,
         "hidden_act": "silu",
         "hidden_size": width,
         "initializer_range": 0.02,
-        "intermediate_size": metadata.need("llama.feed_forward_length"),
-        "max_position_embeddings": metadata.need("llama.context_length"),
+        "intermediate_size": metadata.count("llama.feed_forward_length"),
+        "max_position_embeddings": _positions(metadata),
         "mlp_bias": False,
         "num_attention_heads": heads,
-        "num_hidden_layers": metadata.need("llama.block_count"),
-        "num_key_value_heads": metadata.get("llama.attention.head_count_kv", heads),
-        # Stored as float32; the shortest decimal of it is what the authors wrote.
-        "rms_norm_eps": float(str(np.float32(metadata.need(_RMS_EPS)))),
-        "rope_scaling": None,
-        "rope_theta": float(metadata.get("llama.rope.freq_base", 10000.0)),
+        "num_hidden_layers": metadata.count("llama.block_count"),
+        "num_key_value_heads": metadata.count("llama.attention.head_count_kv", heads),
+        "rms_norm_eps": shortest(metadata.need("llama.attention.layer_norm_rms_epsilon")),
+        "rope_scaling": rope_scaling(metadata, factors, theta, head_size),
+        "rope_theta": theta,
         "tie_word_embeddings": tied,
         "torch_dtype": "float32",
         "use_cache": True,
-        "vocab_size": len(metadata.need("tokenizer.ggml.tokens")),
+        "vocab_size": _vocabulary_size(metadata),
     }
-
-
-_RMS_EPS = "llama.attention.layer_norm_rms_epsilon"
 
 
 def unpermute_rotary(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -98,31 +111,44 @@ def unpermute_rotary(weight: np.ndarray, heads: int) -> np.ndarray:
     return weight.reshape(heads, half, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-def tensor_name(gguf_name: str) -> str | None:
+def tensor_name(gguf_name: str, layers: int) -> str | None:
     """Hugging Face name of a tensor, or nothing for one that the family does not have."""
     if gguf_name in _TOP_TENSORS:
         return _TOP_TENSORS[gguf_name]
     parts = gguf_name.split(".")
-    if len(parts) == 4 and parts[0] == "blk" and parts[2] in _LAYER_TENSORS:
-        return f"model.layers.{parts[1]}.{_LAYER_TENSORS[parts[2]]}.{parts[3]}"
-    return None
+    if len(parts) != 4 or (parts[0], parts[3]) != ("blk", "weight") or not parts[1].isdecimal():
+        return None
+    if int(parts[1]) >= layers or parts[2] not in _LAYER_TENSORS:
+        return None
+    return f"model.layers.{int(parts[1])}.{_LAYER_TENSORS[parts[2]]}.weight"
+
+
+def _values(tensor, path: Path) -> np.ndarray:
+    # GGUF names dimensions from the fastest one.
+    shape = [int(size) for size in reversed(tensor.shape)]
+    try:
+        return dequantize(tensor.data, tensor.tensor_type).astype("<f4").reshape(shape)
+    except (NotImplementedError, ValueError) as error:
+        raise InputError(
+            f"{path}: tensor '{tensor.name}' of type {tensor.tensor_type.name} cannot be read: "
+            f"{error}"
+        ) from None
 
 
 def read_tensors(reader: GGUFReader, path: Path, config: dict[str, Any]):
     """(name, shape, function that makes the float32 array), one tensor in memory at a time."""
     heads = {"attn_q": config["num_attention_heads"], "attn_k": config["num_key_value_heads"]}
     for tensor in reader.tensors:
-        if tensor.name == "rope_freqs.weight":
-            raise InputError(f"{path}: scaled rotary frequencies are not supported")
-        name = tensor_name(tensor.name)
+        if tensor.name == _ROPE_FACTORS:
+            continue  # it is in the configuration
+        name = tensor_name(tensor.name, config["num_hidden_layers"])
         if name is None:
             raise InputError(f"{path}: tensor '{tensor.name}' is not known in the llama family")
-        # GGUF names dimensions from the fastest one.
         shape = [int(size) for size in reversed(tensor.shape)]
         rotary_heads = heads.get(tensor.name.split(".")[2]) if tensor.name[:4] == "blk." else None
 
-        def make(tensor=tensor, shape=shape, rotary_heads=rotary_heads) -> np.ndarray:
-            values = dequantize(tensor.data, tensor.tensor_type).astype("<f4").reshape(shape)
+        def make(tensor=tensor, rotary_heads=rotary_heads) -> np.ndarray:
+            values = _values(tensor, path)
             return unpermute_rotary(values, rotary_heads) if rotary_heads else values
 
         yield name, shape, make
@@ -136,11 +162,11 @@ def convert_gguf(path: Path, folder: Path) -> int:
     """Writes the directory's files into `folder`; returns the number of parameters."""
     reader = GGUFReader(path)
     metadata = Metadata(reader, path)
-    family = metadata.need("general.architecture")
-    if family != "llama":
-        raise InputError(f"{path}: architecture is '{family}'; only llama can be imported")
-    names = {tensor.name for tensor in reader.tensors}
-    config = model_config(metadata, tied="output.weight" not in names)
+    metadata.need("general.architecture")
+    metadata.check()
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    factors = _values(tensors[_ROPE_FACTORS], path) if _ROPE_FACTORS in tensors else None
+    config = model_config(metadata, "output.weight" not in tensors, factors)
     _write_json(folder / "config.json", config)
     ids = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     _write_json(folder / "generation_config.json", ids)

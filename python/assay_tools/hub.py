@@ -1,5 +1,6 @@
 """Data sets of the Hugging Face Hub, written in the layout of the raw files."""
 
+import contextlib
 import csv
 import io
 import json
@@ -106,6 +107,19 @@ def load_rows(path: str, config: str | None, split: str, revision: str | None) -
             f"cannot load '{path}' from the Hugging Face Hub: {reason}; connect to it, "
             "or put the raw files under $ASSAY_DATA"
         ) from None
+
+
+def resolve_revision(manifest: Path, table: dict[str, Any]) -> str:
+    """The commit that the asked revision, or the newest, is now; "" where that cannot be said."""
+    repository = require(manifest, table, "repository", str)
+    asked = table.get("revision") or ""
+    if Path(repository).exists():
+        return asked
+    from huggingface_hub import HfApi
+
+    with contextlib.suppress(Exception):  # whoever loads it says what is wrong
+        return HfApi().dataset_info(repository, revision=asked or None).sha or asked
+    return asked
 
 
 def read_from_hub(manifest: Path, table: dict[str, Any]) -> bytes:

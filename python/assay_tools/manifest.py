@@ -56,7 +56,10 @@ def require(path: Path, table: dict[str, Any], key: str, kind: type) -> Any:
 
 def _read_split(path: Path, name: str, table: dict[str, Any]) -> Split:
     files = require(path, table, "files", list)
+    fetch = table.get("fetch", {})
     hashes = table.get("sha256", [])
+    if not hashes and len(files) == 1 and "file_sha256" in fetch:
+        hashes = [fetch["file_sha256"]]
     if hashes and len(hashes) != len(files):
         raise InputError(
             f"{path}: split '{name}' lists {len(files)} files but {len(hashes)} sha256 values"
@@ -69,7 +72,7 @@ def _read_split(path: Path, name: str, table: dict[str, Any]) -> Split:
         files=tuple(files),
         sha256=tuple(hashes),
         documents=tuple(documents) if documents else None,
-        fetch=table.get("fetch", {}),
+        fetch=fetch,
     )
 
 

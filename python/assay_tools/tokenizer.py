@@ -1,77 +1,83 @@
 """A model directory's tokenizer, with the special tokens that transformers would add by default."""
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import BPE
+from tokenizers import Tokenizer
 
+from assay_tools.byte_level_bpe import DEFAULT_TOKENS, load_byte_level_bpe
 from assay_tools.errors import InputError
+from assay_tools.special_tokens import add_tokens, read_settings, token_text
+from assay_tools.tokenizer_files import TokenizerFiles
 
-_CONFIG_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _token_text(value: Any) -> str | None:
-    """tokenizer_config.json writes a special token as a string or as {"content": ...}."""
-    return value.get("content") if isinstance(value, dict) else value
+_REFUSED = {
+    "add_eos_token": "ends every text with another token",
+    "split_special_tokens": "takes special tokens in a text apart",
+    "fast_tokenizer_files": "puts other files in the place of tokenizer.json",
+}
 
 
 class ModelTokenizer:
-    """Encodes as AutoTokenizer of the same directory does."""
+    """Encodes as AutoTokenizer of the same directory does.
+
+    Where versions differ, tokenizer_config.json counts: transformers 5 does not look at its
+    `add_bos_token` beside a tokenizer.json, transformers 4 and this program do.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._config = _read_json(folder / "tokenizer_config.json")
+        self._files = TokenizerFiles(folder)
+        self._config = read_settings(self._files)
         self._backend = self._load_backend()
+        self._check_settings()
+        add_tokens(self._backend, self._files, self._config)
         self._bos = self._special_id("bos_token")
         self._eos = self._special_id("eos_token")
         self._add_bos = self._prepends_bos()
         self._prefix_text = self._decoded_prefix()
 
     def _load_backend(self) -> Tokenizer:
-        path = self.folder / "tokenizer.json"
-        if path.exists():
-            try:
-                tokenizer = Tokenizer.from_file(str(path))
-            except Exception as error:  # the library raises bare Exception for a malformed file
-                raise InputError(f"{path}: {error}") from None
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-            return tokenizer
-        return self._load_vocabulary_and_merges()
-
-    def _load_vocabulary_and_merges(self) -> Tokenizer:
-        """The older form of GPT-2 and OPT checkpoints: byte-level BPE in two files."""
-        vocabulary, merges = self.folder / "vocab.json", self.folder / "merges.txt"
-        if not (vocabulary.exists() and merges.exists()):
-            raise InputError(
-                f"{self.folder}: neither tokenizer.json nor vocab.json with merges.txt found"
-            )
-        tokenizer = Tokenizer(BPE.from_file(str(vocabulary), str(merges)))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        names = ("bos_token", "eos_token", "unk_token", "pad_token")
-        texts = [_token_text(self._config.get(name)) for name in names]
-        tokenizer.add_special_tokens(
-            [AddedToken(text, special=True, normalized=False) for text in texts if text]
+        if "tokenizer.json" in self._files:
+            return self._load_whole()
+        if "vocab.json" in self._files and "merges.txt" in self._files:
+            self._config = DEFAULT_TOKENS | self._config
+            return load_byte_level_bpe(self._files, self._config)
+        raise InputError(
+            f"{self.folder}: neither tokenizer.json nor vocab.json with merges.txt found"
         )
+
+    def _load_whole(self) -> Tokenizer:
+        text = self._files.text("tokenizer.json")
+        try:
+            tokenizer = Tokenizer.from_str(text)
+        except Exception as error:  # the library raises bare Exception for a malformed file
+            raise InputError(f"{self.folder / 'tokenizer.json'}: {error}") from None
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
         return tokenizer
 
+    def _check_settings(self) -> None:
+        """Refuses what would change token ids and is not done here."""
+        for key, effect in _REFUSED.items():
+            if self._config.get(key):
+                raise InputError(
+                    f"{self.folder / 'tokenizer_config.json'}: {key} is "
+                    f"{self._config[key]!r}, which {effect}; allowed: false"
+                )
+        asked = self._config.get("add_prefix_space")
+        stored = self._stored_prefix_space()
+        if isinstance(asked, bool) and stored is not None and asked != stored:
+            raise InputError(
+                f"{self.folder}: add_prefix_space is {asked} in tokenizer_config.json and {stored} "
+                "in tokenizer.json; write the same into both"
+            )
+
+    def _stored_prefix_space(self) -> bool | None:
+        """Of the byte-level step of tokenizer.json; libraries differ in whether it is overruled."""
+        step = self._files.json("tokenizer.json").get("pre_tokenizer") or {}
+        return step.get("add_prefix_space") if step.get("type") == "ByteLevel" else None
+
     def _special_id(self, name: str) -> int | None:
-        text = _token_text(self._config.get(name))
-        if text is None:
-            text = _token_text(_read_json(self.folder / "special_tokens_map.json").get(name))
+        text = token_text(self._config.get(name))
         return None if text is None else self._backend.token_to_id(text)
 
     def _prepends_bos(self) -> bool:
@@ -86,13 +92,8 @@ class ModelTokenizer:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the files that decide the encoding."""
-        digest = hashlib.sha256()
-        for name in _CONFIG_FILES:
-            path = self.folder / name
-            if path.exists():
-                digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return digest.hexdigest()
+        """Of the files that decide the encoding."""
+        return self._files.hash
 
     @property
     def prefix_token(self) -> int:

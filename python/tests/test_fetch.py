@@ -67,6 +67,86 @@ class Fetch(unittest.TestCase):
         self.assertEqual(code, 3)
         self.assertFalse((self.folder / "data").exists())
 
+    def hub_manifest(self, *goals: str, sha256: str = "") -> None:
+        """A local folder stands for a repository of the hub."""
+        source = self.folder / "piqa"
+        source.mkdir(exist_ok=True)
+        rows = [{"goal": goal, "sol1": "x", "sol2": "y", "label": 0} for goal in goals]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (source / f"{len(goals)}.jsonl").write_text(lines)
+        self.write_manifest(
+            f'from = "hub"\nlayout = "piqa"\nrepository = "{source}"\nsplit = "train"\n'
+        )
+        if sha256:
+            head, tail = self.manifest.read_text().split("[splits.s.fetch]")
+            self.manifest.write_text(f'{head}sha256 = ["{sha256}"]\n[splits.s.fetch]{tail}')
+
+    def kept(self) -> Path:
+        return self.folder / "data/t/t.jsonl"
+
+    def test_content_of_the_hub_that_is_not_pinned_is_not_kept(self):
+        pin = "0" * 64
+        self.hub_manifest("boil", sha256=pin)
+        code, out, err = self.fetch()
+        self.assertEqual((code, out), (3, ""))
+        self.assertRegex(err, f"t.jsonl: fetched is [0-9a-f]{{64}}, pinned is {pin}; .*--accept-ch")
+        self.assertFalse(self.kept().exists())
+        code, out, err = self.fetch("--accept-changed")
+        self.assertEqual(code, 0, err)
+        (file,) = json.loads(out)["files"]
+        self.assertEqual(file["sha256"], _sha256(self.kept().read_bytes()))
+        self.assertTrue(file["changed"])
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn(f"{self.kept()}: sha256 is {file['sha256']}, pinned is {pin}", err)
+        self.assertTrue(self.kept().exists())
+
+    def test_the_pinned_content_is_kept_and_said_to_be_pinned(self):
+        self.hub_manifest("boil")
+        self.assertEqual(self.fetch()[0], 0)
+        pin = _sha256(self.kept().read_bytes())
+        self.kept().unlink()
+        self.hub_manifest("boil", sha256=pin)
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        (file,) = json.loads(out)["files"]
+        self.assertEqual((file["pinned"], file["changed"]), (True, False))
+
+    def test_without_a_pin_the_first_fetch_is_it(self):
+        self.hub_manifest("boil")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        (file,) = json.loads(out)["files"]
+        self.assertFalse(file["pinned"])
+        record = json.loads((self.folder / "data/t/fetched.json").read_text())
+        self.assertEqual(record["files"]["t.jsonl"]["sha256"], file["sha256"])
+        self.assertEqual(self.fetch()[0], 0)
+        self.kept().write_text("something else\n")
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn(f"pinned is {file['sha256']}", err)
+        self.assertIn("Remove a file that is here to get it again", err)
+        self.kept().unlink()
+        self.hub_manifest("boil", "fry")
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn("t.jsonl: fetched is ", err)
+
+    def test_other_content_of_a_wheel_can_be_accepted(self):
+        wheel = self.make_wheel()
+        self.write_manifest(self.wheel_table(wheel, _sha256(b"other")))
+        code, out, err = self.fetch("--wheel", str(wheel), "--accept-changed")
+        self.assertEqual(code, 0, err)
+        self.assertTrue(json.loads(out)["files"][0]["changed"])
+
+    def test_files_stay_inside_the_data_folder(self):
+        for name in ("../t.jsonl", "/tmp/t.jsonl", "a/../../t.jsonl"):
+            self.hub_manifest("boil")
+            self.manifest.write_text(self.manifest.read_text().replace("t.jsonl", name))
+            code, _, err = self.fetch()
+            self.assertEqual(code, 2)
+            self.assertIn(f"files has '{name}'; allowed: paths inside", err)
+
     def test_unreachable_index_ends_with_3(self):
         wheel = self.make_wheel()
         self.write_manifest(self.wheel_table(wheel, _sha256(b"content")))

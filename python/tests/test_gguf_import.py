@@ -1,88 +1,239 @@
+import json
+import math
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
+import tiny_gguf
+from assay_tools.errors import InputError
 from assay_tools.gguf_import import convert_gguf, tensor_name, unpermute_rotary
-from gguf import GGMLQuantizationType, GGUFWriter, TokenType
+from assay_tools.gguf_metadata import RULES
+from assay_tools.tokenizer import ModelTokenizer
+from gguf import GGMLQuantizationType, Keys
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import load_file
-from tokenizers import Tokenizer, pre_tokenizers
-
-_WIDTH, _HEADS, _KV_HEADS, _FFN = 64, 4, 2, 32
+from tiny_gguf import HEADS, TOKENS, WIDTH, permute_as_gguf, write_gguf
 
 
-def _permute_as_gguf(weight: np.ndarray, heads: int) -> np.ndarray:
-    """What llama.cpp's converter does to q and k, written with loops."""
-    rows = weight.shape[0]
-    size = rows // heads
-    result = np.empty_like(weight)
-    for head in range(heads):
-        for i in range(size // 2):
-            result[head * size + 2 * i] = weight[head * size + i]
-            result[head * size + 2 * i + 1] = weight[head * size + size // 2 + i]
-    return result
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def convert(self, metadata: dict | None = None, **options) -> dict:
+        """The written config.json."""
+        path = write_gguf(self.folder / "m.gguf", metadata, **options)
+        self.parameters = convert_gguf(path, self.folder)
+        return json.loads((self.folder / "config.json").read_text())
+
+    def refuse(self, text: str, metadata: dict | None = None, **options):
+        with self.assertRaisesRegex(InputError, text) as raised:
+            self.convert(metadata, **options)
+        self.assertIn("m.gguf: ", str(raised.exception))
 
 
-def _write_gguf(path: Path, q: np.ndarray, embedding: np.ndarray) -> None:
-    writer = GGUFWriter(str(path), "llama")
-    writer.add_block_count(1)
-    writer.add_context_length(128)
-    writer.add_embedding_length(_WIDTH)
-    writer.add_feed_forward_length(_FFN)
-    writer.add_head_count(_HEADS)
-    writer.add_head_count_kv(_KV_HEADS)
-    writer.add_layer_norm_rms_eps(1e-5)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = ["<|endoftext|>", *alphabet, "ab"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
-    writer.add_token_list(tokens)
-    writer.add_token_types([TokenType.CONTROL] + [TokenType.NORMAL] * (len(tokens) - 1))
-    writer.add_token_merges(["a b"])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(0)
-    kind = GGMLQuantizationType.Q4_1
-    writer.add_tensor("blk.0.attn_q.weight", quantize(q, kind), raw_dtype=kind)
-    writer.add_tensor("token_embd.weight", embedding)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-class Import(unittest.TestCase):
+class Import(Folder):
     def test_rotary_rows_are_put_back(self):
-        weight = np.arange(_WIDTH * 8, dtype=np.float32).reshape(_WIDTH, 8)
-        permuted = _permute_as_gguf(weight, _HEADS)
+        weight = np.arange(WIDTH * 8, dtype=np.float32).reshape(WIDTH, 8)
+        permuted = permute_as_gguf(weight, HEADS)
         self.assertFalse(np.array_equal(permuted, weight))
-        np.testing.assert_array_equal(unpermute_rotary(permuted, _HEADS), weight)
+        np.testing.assert_array_equal(unpermute_rotary(permuted, HEADS), weight)
 
     def test_names(self):
         self.assertEqual(
-            tensor_name("blk.7.ffn_down.weight"), "model.layers.7.mlp.down_proj.weight"
+            tensor_name("blk.7.ffn_down.weight", 8), "model.layers.7.mlp.down_proj.weight"
         )
-        self.assertIsNone(tensor_name("blk.7.ffn_gate_exps.weight"))
+        for name in ("blk.8.ffn_down.weight", "blk.7.ffn_gate_exps.weight", "blk.7.attn_q.bias"):
+            self.assertIsNone(tensor_name(name, 8))
 
     def test_directory(self):
-        random = np.random.default_rng(0)
-        q = random.standard_normal((_WIDTH, _WIDTH), dtype=np.float32)
-        embedding = random.standard_normal((258, _WIDTH), dtype=np.float32)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "m.gguf"
-            _write_gguf(path, _permute_as_gguf(q, _HEADS), embedding)
-            parameters = convert_gguf(path, Path(folder))
-            tensors = load_file(Path(folder) / "model.safetensors")
-            tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-        self.assertEqual(parameters, _WIDTH * _WIDTH + 258 * _WIDTH)
-        np.testing.assert_array_equal(tensors["model.embed_tokens.weight"], embedding)
+        weights = tiny_gguf.tensors()
+        q = weights["blk.0.attn_q.weight"]
         kind = GGMLQuantizationType.Q4_1
-        rounded = dequantize(quantize(q, kind), kind).reshape(_WIDTH, _WIDTH)
-        found = tensors["model.layers.0.self_attn.q_proj.weight"]
+        weights["blk.0.attn_q.weight"] = quantize(permute_as_gguf(q, HEADS), kind)
+        config = self.convert(weights=weights, quantised={"blk.0.attn_q.weight": kind})
+        written = load_file(self.folder / "model.safetensors")
+        self.assertEqual(self.parameters, sum(w.size for w in tiny_gguf.tensors().values()))
+        self.assertEqual(len(written), len(weights))
+        np.testing.assert_array_equal(
+            written["model.embed_tokens.weight"], weights["token_embd.weight"]
+        )
+        rounded = dequantize(quantize(q, kind), kind).reshape(q.shape)
+        found = written["model.layers.0.self_attn.q_proj.weight"]
         np.testing.assert_array_equal(found, rounded)
-        # One digit a token, and the merge is used.
-        encoded = tokenizer.encode("ab 12<|endoftext|>").tokens
-        self.assertEqual(encoded, ["ab", "\u0120", "1", "2", "<|endoftext|>"])
+        expected = {"rms_norm_eps": 1e-5, "rope_scaling": None, "tie_word_embeddings": True}
+        expected |= {"head_dim": 16, "vocab_size": len(TOKENS), "rope_theta": 10000.0}
+        self.assertEqual({key: config[key] for key in expected}, expected)
+
+    def test_what_the_family_does_not_have_is_refused(self):
+        weights = tiny_gguf.tensors()
+        bias = {"blk.0.attn_q.bias": np.zeros(WIDTH, dtype=np.float32)}
+        self.refuse("'blk.0.attn_q.bias' is not known", weights=weights | bias)
+        self.refuse("'general.architecture' is 'qwen2'; allowed: 'llama'", architecture="qwen2")
+
+
+class Metadata(Folder):
+    """Every key is read, harmless, or refused by its name."""
+
+    def test_every_rule_is_of_a_key_that_writers_know(self):
+        known = {"tensor_data_layout", "rope.scale_linear"}  # older files
+        for group in (
+            Keys.LLM,
+            Keys.Attention,
+            Keys.Rope,
+            Keys.Split,
+            Keys.Tokenizer,
+            Keys.General,
+        ):
+            known |= {v.replace("{arch}.", "") for v in vars(group).values() if isinstance(v, str)}
+        self.assertEqual({key.removeprefix("llama.") for key in RULES} - known, set())
+
+    def test_what_changes_the_model_is_refused_by_its_name(self):
+        changes = {
+            "llama.rope.scaling.type": "yarn",
+            "llama.rope.scaling.yarn_ext_factor": 1.0,
+            "llama.rope.scaling.yarn_beta_fast": 32.0,
+            "llama.rope.scaling.attn_factor": 0.5,
+            "llama.rope.scaling.alpha": 2.0,
+            "llama.rope.dimension_count": 8,
+            "llama.attention.value_length": 8,
+            "llama.attention.sliding_window": 64,
+            "llama.attention.causal": False,
+            "llama.attention.clamp_kqv": 8.0,
+            "llama.attention.scale": 0.5,
+            "llama.attention.head_count": [4, 4],
+            "llama.feed_forward_length": [32, 32],
+            "llama.attn_logit_softcapping": 50.0,
+            "llama.final_logit_softcapping": 30.0,
+            "llama.logit_scale": 8.0,
+            "llama.embedding_scale": 12.0,
+            "llama.residual_scale": 0.22,
+            "llama.expert_count": 8,
+            "llama.use_parallel_residual": True,
+            "llama.vocab_size": 1000,
+            "llama.something_new": 1,
+            "tokenizer.ggml.model": "llama",
+            "tokenizer.ggml.add_eos_token": True,
+            "tokenizer.ggml.add_space_prefix": True,
+            "tokenizer.ggml.something_new": 1,
+            "tokenizer.ggml.bos_token_id": 1000,
+            "tokenizer.ggml.token_type": [1, 2],
+            "tokenizer.huggingface.json": "{}",
+            "adapter.type": "lora",
+            "split.count": 2,
+            "general.type": "adapter",
+        }
+        for key, value in changes.items():
+            with self.subTest(key):
+                self.refuse(f"'{key}' is ", {key: value})
+
+    def test_the_pre_tokenizer_must_be_known(self):
+        self.refuse("'tokenizer.ggml.pre' is 'llama-bpe'", {"tokenizer.ggml.pre": "llama-bpe"})
+        self.refuse("'tokenizer.ggml.pre' is missing", {"tokenizer.ggml.pre": None})
+
+    def test_neutral_and_harmless_values_change_nothing(self):
+        plain = self.convert()
+        neutral = {
+            "general.author": "nobody",
+            "quantize.imatrix.file": "x",
+            "llama.rope.dimension_count": 16,
+            "llama.attention.key_length": 16,
+            "llama.attention.sliding_window": 4096,
+            "llama.rope.scaling.type": "none",
+            "llama.rope.scaling.factor": 8.0,
+            "llama.rope.scaling.finetuned": True,
+            "llama.vocab_size": len(TOKENS),
+            "llama.expert_count": 0,
+            "llama.logit_scale": 1.0,
+            "tokenizer.chat_template": "x",
+            "tokenizer.ggml.eot_token_id": 0,
+            "tokenizer.ggml.add_bos_token": False,
+        }
+        self.assertEqual(self.convert(neutral), plain)
+
+    def test_a_head_may_have_its_own_size(self):
+        config = self.convert(
+            {"llama.attention.key_length": 8, "llama.attention.value_length": 8},
+            weights=tiny_gguf.tensors(head_size=8),
+        )
+        self.assertEqual(config["head_dim"], 8)
+
+
+class Rope(Folder):
+    def test_linear_scaling_in_every_spelling(self):
+        linear = {"rope_type": "linear", "factor": 2.5}
+        for keys in (
+            {"llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 2.5},
+            {"llama.rope.scaling.factor": 2.5},
+            {"llama.rope.scale_linear": 2.5},
+        ):
+            self.assertEqual(self.convert(keys)["rope_scaling"], linear)
+
+    @staticmethod
+    def _converters_factors(factor: float, theta: float, size: int) -> np.ndarray:
+        """As llama.cpp's converter makes rope_freqs.weight out of Llama 3.1's config.json."""
+        factors = []
+        for frequency in 1.0 / (theta ** (np.arange(0, size, 2, dtype=np.float32) / size)):
+            length = 2 * math.pi / frequency
+            if length < 8192 / 4:
+                factors.append(1)
+            elif length > 8192 / 1:
+                factors.append(factor)
+            else:
+                smooth = (8192 / length - 1) / (4 - 1)
+                factors.append(1 / ((1 - smooth) / factor + smooth))
+        return np.array(factors, dtype=np.float32)
+
+    def test_factors_of_llama3_become_its_rope_type(self):
+        for factor in (8.0, 32.0):
+            factors = self._converters_factors(factor, 500000.0, 16)
+            self.assertGreater(len(set(factors)), 2)
+            weights = tiny_gguf.tensors() | {"rope_freqs.weight": factors}
+            config = self.convert({"llama.rope.freq_base": 500000.0}, weights=weights)
+            self.assertEqual(
+                config["rope_scaling"],
+                {
+                    "rope_type": "llama3",
+                    "factor": factor,
+                    "low_freq_factor": 1.0,
+                    "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 8192,
+                },
+            )
+
+    def test_other_factors_are_refused(self):
+        ones = np.ones(8, dtype=np.float32)
+        weights = tiny_gguf.tensors()
+        self.assertIsNone(
+            self.convert(weights=weights | {"rope_freqs.weight": ones})["rope_scaling"]
+        )
+        scaled = ones.copy()
+        scaled[5] = 3
+        self.refuse("'rope_freqs.weight' scales", weights=weights | {"rope_freqs.weight": scaled})
+
+
+class Tokens(Folder):
+    def test_pieces(self):
+        self.convert()
+        tokenizer = ModelTokenizer(self.folder)
+        # One digit a token, the merge is used, special and user-defined tokens are wholes.
+        ids = tokenizer.encode("ab 12<|endoftext|><tool>")
+        self.assertEqual(
+            [TOKENS[i] for i in ids], ["ab", "\u0120", "1", "2", "<|endoftext|>", "<tool>"]
+        )
+
+    def test_a_first_token_is_added_where_the_file_asks_for_it(self):
+        self.convert({"tokenizer.ggml.add_bos_token": True})
+        tokenizer = ModelTokenizer(self.folder)
+        self.assertEqual(tokenizer.encode("ab"), [0, TOKENS.index("ab")])
+        self.assertEqual(tokenizer.encode("ab", special=False), [TOKENS.index("ab")])
+
+    def test_vocabularies_that_are_not_whole_are_refused(self):
+        self.refuse("allowed: each token once", {"tokenizer.ggml.tokens": ["a"] * len(TOKENS)})
+        self.refuse("two tokens with a space", {"tokenizer.ggml.merges": ["a b c"]})
+        self.refuse("tokenizer.ggml.merges: ", {"tokenizer.ggml.merges": ["a zz"]})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,119 @@
+import json
+import os
 import tempfile
 import unittest
 from pathlib import Path
 
 from assay_tools.errors import InputError
 from assay_tools.tokenizer import ModelTokenizer
+from assay_tools.tokenizer_files import TokenizerFiles
 from tiny_tokenizer import write_old_form, write_tokenizer
+
+_GOLDEN = Path(__file__).parents[2] / "tests/data/tokenizer/golden.json"
+
+
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
+class Transformers(unittest.TestCase):
+    """Token ids of small directories against scripts/golden/tokenizer_goldens.py."""
+
+    def test_same_ids(self):
+        golden = json.loads(_GOLDEN.read_text(encoding="utf-8"))
+        self.assertGreater(len(golden["cases"]), 10)
+        for case in golden["cases"]:
+            with self.subTest(case["name"]), tempfile.TemporaryDirectory() as folder:
+                tokenizer = ModelTokenizer(_write(Path(folder), case["files"]))
+                self.assertEqual([tokenizer.encode(text) for text in golden["texts"]], case["ids"])
+
+
+class Identity(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name) / "model"
+        self.addCleanup(self._folder.cleanup)
+
+    def test_the_hash_is_the_programs(self):
+        # harness/checkpoint/checkpoint_test.cpp has the same files and the same hash.
+        files = {
+            "config.json": '{"model_type": "llama", "hidden_size": 8}',
+            "tokenizer_config.json": '{"add_bos_token": true}',
+            "merges.txt": "#version: 0.2\n",
+        }
+        self.assertEqual(
+            TokenizerFiles(_write(self.folder, files)).hash,
+            "9f4a24b947422aa5dc40f096f43d01e4f5ab6f348f9d240d15a0e87d5b5a0086",
+        )
+
+    def test_every_file_counts_and_links_do_not(self):
+        write_tokenizer(self.folder)
+        seen = {ModelTokenizer(self.folder).hash}
+        changes = {
+            "tokenizer_config.json": '{"bos_token": "<s>", "add_bos_token": true}',
+            "special_tokens_map.json": '{"eos_token": "<s>"}',
+            "added_tokens.json": '{"<new>": 257}',
+            "vocab.json": '{"a": 0}',
+            "merges.txt": "a a\n",
+            "config.json": '{"model_type": "opt"}',
+        }
+        for name, content in changes.items():
+            (self.folder / name).write_text(content)
+            seen.add(ModelTokenizer(self.folder).hash)
+        self.assertEqual(len(seen), 1 + len(changes))
+        before = ModelTokenizer(self.folder).hash
+        os.rename(self.folder / "tokenizer.json", self.folder / "blob")
+        os.symlink("blob", self.folder / "tokenizer.json")
+        self.assertEqual(ModelTokenizer(self.folder).hash, before)
+
+    def test_what_is_hashed_is_what_encodes(self):
+        tokenizer = ModelTokenizer(write_tokenizer(self.folder))
+        before = tokenizer.hash
+        write_tokenizer(self.folder, template=True)
+        self.assertEqual(tokenizer.hash, before)
+        self.assertNotEqual(ModelTokenizer(self.folder).hash, before)
+
+
+class Refusals(unittest.TestCase):
+    """What would change token ids and is not done here."""
+
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name) / "model"
+        self.addCleanup(self._folder.cleanup)
+
+    def _refused(self, text: str):
+        with self.assertRaisesRegex(InputError, text):
+            ModelTokenizer(self.folder)
+
+    def test_settings(self):
+        for key in ("add_eos_token", "split_special_tokens"):
+            write_tokenizer(self.folder, config={key: True})
+            self._refused(f"{key} is True")
+        write_tokenizer(self.folder, config={"add_prefix_space": True})
+        self._refused("add_prefix_space is True in tokenizer_config.json and False in tok")
+
+    def test_vocabularies_of_other_classes(self):
+        write_old_form(self.folder)
+        config = self.folder / "tokenizer_config.json"
+        config.write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
+        self._refused("'Qwen2Tokenizer'; allowed without a tokenizer.json: GPT2Tokenizer")
+        config.unlink()
+        (self.folder / "config.json").write_text('{"model_type": "qwen2"}')
+        self._refused("model type 'qwen2'")
+
+    def test_files_that_do_not_fit(self):
+        write_old_form(self.folder)
+        (self.folder / "merges.txt").write_text("#version: 0.2\na b c\n")
+        self._refused("merges.txt, line 2: 'a b c'")
+        (self.folder / "merges.txt").write_text("a bb\n")
+        self._refused("vocab.json with merges.txt: ")
+        write_tokenizer(self.folder)
+        (self.folder / "added_tokens.json").write_text('{"<new>": 300}')
+        self._refused("'<new>' is said to have id 300, and gets 257")
 
 
 class SpecialTokens(unittest.TestCase):

@@ -7,13 +7,16 @@ from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers, processo
 from tokenizers.models import BPE
 
 
-def write_tokenizer(folder: Path, template: bool = False, config: dict | None = None) -> Path:
-    """`template`: the backend itself puts <s> first."""
+def write_tokenizer(
+    folder: Path, template: bool = False, config: dict | None = None, merges: tuple | list = ()
+) -> Path:
+    """`template`: the backend itself puts <s> first. Merges may reach over spaces."""
     folder.mkdir(parents=True, exist_ok=True)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: index for index, token in enumerate(["<s>", *alphabet])}
-    tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pieces = ["<s>", *alphabet, *("".join(pair) for pair in merges)]
+    vocabulary = {token: index for index, token in enumerate(pieces)}
+    tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=list(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not merges)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken("<s>", special=True, normalized=False)])
     if template:
@@ -28,7 +31,7 @@ def write_tokenizer(folder: Path, template: bool = False, config: dict | None = 
 
 def write_old_form(folder: Path) -> Path:
     """vocab.json and merges.txt, with the first token asked for, as OPT checkpoints have them."""
-    write_tokenizer(folder, config={"add_bos_token": True})
+    write_tokenizer(folder, config={"add_bos_token": True, "tokenizer_class": "GPT2Tokenizer"})
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.json").write_text(json.dumps(tokenizer["model"]["vocab"]))

@@ -9,6 +9,7 @@
 
 #include "reports/cells.h"
 #include "reports/format.h"
+#include "reports/remark_notes.h"
 
 namespace assay {
 namespace {
@@ -30,20 +31,32 @@ std::vector<double> process_medians(const TimedSeries& series) {
   return medians;
 }
 
+std::string text_of(const std::string& text) {
+  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// What is said beside a metric of a cell.
+std::string said_of(const ReportCell& cell, const std::string& metric, const RemarkIndex& remarks) {
+  const ResultRow* row = cell.metric(metric);
+  return remarks_line(row == nullptr ? remarks.of_cell(cell.first->cell_key) : remarks.of(*row));
+}
+
 /// One object a process. Written as text: a document of so many small objects takes longer to build
 /// than to write.
-void add_entries(std::string& benchmarks, const std::string& name, const TimedSeries& series) {
+void add_entries(std::string& benchmarks, const std::string& name, const TimedSeries& series,
+                 const std::string& remarks) {
   const std::vector<double> medians = process_medians(series);
-  const std::string quoted = Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string quoted = text_of(name);
+  const std::string label = remarks.empty() ? "" : ", \"label\": " + text_of(remarks);
   for (std::size_t i = 0; i < medians.size(); ++i) {
     // cpu_time repeats real_time: only wall time is measured, and compare.py wants both.
     fmt::format_to(
         std::back_inserter(benchmarks),
         "{}{{\"name\": {}, \"run_name\": {}, \"run_type\": \"iteration\", "
         "\"repetitions\": {}, \"repetition_index\": {}, \"threads\": 1, \"iterations\": 1, "
-        "\"real_time\": {}, \"cpu_time\": {}, \"time_unit\": \"ns\"}}",
+        "\"real_time\": {}, \"cpu_time\": {}, \"time_unit\": \"ns\"{}}}",
         benchmarks.empty() ? "\n    " : ",\n    ", quoted, quoted, medians.size(), i,
-        medians[i] * kNanoseconds, medians[i] * kNanoseconds);
+        medians[i] * kNanoseconds, medians[i] * kNanoseconds, label);
   }
 }
 
@@ -58,7 +71,7 @@ void add_document(std::string& benchmarks, const Document& document) {
     add_entries(benchmarks,
                 fmt::format("{}/{}/{}/{}/{}", document.name, cell.first->model, cell.suite,
                             cell.method, series.metric),
-                series);
+                series, said_of(cell, series.metric, document.remarks));
   }
 }
 

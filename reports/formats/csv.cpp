@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* kHeader =
     "experiment,model,method,params,suite,suite_params,metric,unit,convention,direction,profile,"
-    "seed,status,reason,value,lo,hi,n,twin_value,ratio,random_weights,limited,cell_key\r\n";
+    "seed,status,reason,value,lo,hi,n,twin_value,ratio,random_weights,limited,cell_key,"
+    "best,remarks\r\n";
 
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
@@ -29,8 +30,23 @@ std::string number(std::optional<double> value) {
   return value && std::isfinite(*value) ? fmt::format("{}", *value) : "";
 }
 
-std::string line(const ResultRow& row) {
-  const std::array<std::string, 23> fields = {quoted(row.experiment),
+std::string remarks_json(const std::vector<RowRemark>& remarks) {
+  if (remarks.empty()) return "";
+  Json list = Json::array();
+  for (const RowRemark& remark : remarks) {
+    list.push_back({{"code", remark.code}, {"text", remark.text}});
+  }
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string word(std::optional<bool> value) {
+  if (!value) return "";
+  return *value ? "true" : "false";
+}
+
+std::string line(const ResultRow& row, std::optional<bool> best,
+                 const std::vector<RowRemark>& remarks) {
+  const std::array<std::string, 25> fields = {quoted(row.experiment),
                                               quoted(row.model),
                                               quoted(row.method),
                                               quoted(row.params),
@@ -52,14 +68,19 @@ std::string line(const ResultRow& row) {
                                               number(row.ratio),
                                               row.random_weights ? "true" : "false",
                                               row.limited ? "true" : "false",
-                                              quoted(row.cell_key)};
+                                              quoted(row.cell_key),
+                                              word(best),
+                                              quoted(remarks_json(remarks))};
   return fmt::format("{}\r\n", fmt::join(fields, ","));
 }
 
 std::string render(const std::vector<Document>& documents, const RenderOptions&) {
   std::string text = kHeader;
   for (const Document& document : documents) {
-    for (const ResultRow& row : document.records) text += line(row);
+    for (std::size_t i = 0; i < document.records.size(); ++i) {
+      const ResultRow& row = document.records[i];
+      text += line(row, document.best_of(i), document.remarks.of(row));
+    }
   }
   return text;
 }

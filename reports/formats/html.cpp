@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "reports/best.h"
 #include "reports/format.h"
 #include "reports/html/embedded.h"
 #include "reports/html/html_data.h"
@@ -32,7 +33,8 @@ constexpr const char* kValueColumns[] = {"model",
                                          "profile",
                                          "seed",
                                          "convention, reason",
-                                         "experiment"};
+                                         "experiment",
+                                         "remarks"};
 
 /// A document with the anchor that everything of it starts with.
 struct Part {
@@ -92,10 +94,8 @@ void append_notes(std::string& out, const Document& document, const std::string&
   }
   out += "<ul class=\"foot\">\n";
   if (!document.tables.empty()) {
-    out +=
-        "<li>Ranges are 95 % intervals. 0.50x: ratio to the dense model on the same machine; "
-        "*: its interval and that of dense do not overlap. Bold: best of the methods, all else "
-        "being the same; dense left out.</li>\n";
+    out += "<li>" + html_escaped(ranges_legend()) +
+           " *: told apart from dense (95 %). Bold: " + html_escaped(best_legend()) + "</li>\n";
   }
   for (const std::string& line : document.footer) out += "<li>" + html_escaped(line) + "</li>\n";
   for (const std::string& line : document.environment) {

@@ -20,7 +20,15 @@ Json parameters(const std::string& text) {
   return document.is_object() ? document : Json(text);
 }
 
-Json record(const ResultRow& row) {
+Json remarks_json(const std::vector<RowRemark>& remarks) {
+  Json list = Json::array();
+  for (const RowRemark& remark : remarks) {
+    list.push_back({{"code", remark.code}, {"text", remark.text}});
+  }
+  return list;
+}
+
+Json record(const ResultRow& row, std::optional<bool> best, const std::vector<RowRemark>& remarks) {
   return {{"experiment", row.experiment},
           {"model", row.model},
           {"method", row.method},
@@ -43,7 +51,9 @@ Json record(const ResultRow& row) {
           {"ratio", number(row.ratio)},
           {"cell_key", row.cell_key},
           {"random_weights", row.random_weights},
-          {"limited", row.limited}};
+          {"limited", row.limited},
+          {"best", best ? Json(*best) : Json(nullptr)},
+          {"remarks", remarks_json(remarks)}};
 }
 
 std::string text_of(const Json& value) {
@@ -55,7 +65,9 @@ std::string experiment(const Document& document) {
   std::string text = "    {\n      \"environment\": " + text_of(document.environment) +
                      ",\n      \"footer\": " + text_of(document.footer) + ",\n      \"results\": [";
   for (std::size_t i = 0; i < document.records.size(); ++i) {
-    text += (i == 0 ? "\n        " : ",\n        ") + text_of(record(document.records[i]));
+    const ResultRow& row = document.records[i];
+    text += (i == 0 ? "\n        " : ",\n        ") +
+            text_of(record(row, document.best_of(i), document.remarks.of(row)));
   }
   return text + "\n      ],\n      \"title\": " + text_of(document.title) +
          ",\n      \"warnings\": " + text_of(document.warnings) + "\n    }";

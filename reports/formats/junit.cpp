@@ -9,6 +9,7 @@
 #include "harness/base/markup.h"
 #include "reports/cells.h"
 #include "reports/format.h"
+#include "reports/remark_notes.h"
 
 namespace assay {
 namespace {
@@ -29,14 +30,32 @@ struct Counts {
   std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
 };
 
-std::string test_case(const ReportCell& cell, Counts& counts) {
+/// What is said beside the cell's values, one a line and each once.
+std::string remarks_of(const ReportCell& cell, const RemarkIndex& index) {
+  std::vector<std::string> lines;
+  const auto add = [&](const std::string& line) {
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
+  };
+  for (const RowRemark& remark : index.of_cell(cell.first->cell_key)) add(remark_text(remark));
+  for (const ResultRow* row : cell.metrics) {
+    if (!row->no_interval.empty()) add(row->metric + ": " + row->no_interval);
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::string test_case(const ReportCell& cell, const RemarkIndex& index, Counts& counts) {
   const ResultRow& row = *cell.first;
   std::string text =
       fmt::format("    <testcase classname=\"{}.{}\" name=\"{}, {}\"", html_escaped(row.model),
                   html_escaped(row.profile), html_escaped(cell.method), html_escaped(cell.suite));
   ++counts.tests;
   const Sort sort = sort_of(row.status);
-  if (sort == Sort::kPassed) return text + "/>\n";
+  const std::string remarks = remarks_of(cell, index);
+  const std::string said =
+      remarks.empty() ? ""
+                      : fmt::format("      <system-out>{}</system-out>\n", html_escaped(remarks));
+  if (sort == Sort::kPassed && said.empty()) return text + "/>\n";
+  if (sort == Sort::kPassed) return text + ">\n" + said + "    </testcase>\n";
   const char* element = sort == Sort::kFailure ? "failure"
                         : sort == Sort::kError ? "error"
                                                : "skipped";
@@ -47,15 +66,17 @@ std::string test_case(const ReportCell& cell, Counts& counts) {
       html_escaped(row.status + (row.reason.empty() ? "" : ": " + row.reason));
   const std::string type =
       sort == Sort::kSkipped ? "" : fmt::format(" type=\"{}\"", html_escaped(row.status));
-  return text +
-         fmt::format(">\n      <{} message=\"{}\"{}/>\n    </testcase>\n", element, message, type);
+  return text + fmt::format(">\n      <{} message=\"{}\"{}/>\n{}    </testcase>\n", element,
+                            message, type, said);
 }
 
 std::string suite_xml(const Document& document) {
   const Cells cells(document.records);
   Counts counts;
   std::string cases;
-  for (const ReportCell& cell : cells.cells()) cases += test_case(cell, counts);
+  for (const ReportCell& cell : cells.cells()) {
+    cases += test_case(cell, document.remarks, counts);
+  }
   return fmt::format(
       "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
       "skipped=\"{}\">\n{}  </testsuite>\n",

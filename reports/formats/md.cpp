@@ -1,6 +1,7 @@
 // GitHub-flavoured Markdown.
 
 #include "harness/base/markup.h"
+#include "reports/best.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
 
@@ -20,6 +21,15 @@ std::string header(const Table& table, const std::vector<NumberStyle>& styles) {
   return names + "\n" + rule + "\n";
 }
 
+/// The best values are bold, and nothing but the value of them.
+std::string cell_md(const TableCell& cell, const NumberStyle& style) {
+  CellText text = cell_text(cell, style);
+  if (!cell.best) return markdown_escaped(text.joined());
+  const std::string value = "**" + markdown_escaped(text.value) + "**";
+  text.value.clear();
+  return value + markdown_escaped(text.joined());
+}
+
 std::string table_text(const Table& table) {
   std::vector<NumberStyle> styles;
   for (std::size_t i = 0; i < table.columns.size(); ++i) styles.push_back(column_style(table, i));
@@ -27,7 +37,7 @@ std::string table_text(const Table& table) {
   for (const auto& row : table.rows) {
     text += "|";
     for (std::size_t i = 0; i < row.size(); ++i) {
-      text += " " + markdown_escaped(cell_text(row[i], styles[i]).joined()) + " |";
+      text += " " + cell_md(row[i], styles[i]) + " |";
     }
     text += "\n";
   }
@@ -46,7 +56,7 @@ std::string document_text(const Document& document) {
   }
   if (!document.notes.empty()) text += "\n";
   if (!document.tables.empty()) {
-    text += "Ranges: 95 % intervals. (0.50x): ratio to the dense model on the same machine.\n";
+    text += markdown_escaped(ranges_legend()) + " Bold: " + markdown_escaped(best_legend()) + "\n";
   }
   for (const std::string& line : document.footer) text += "\n" + markdown_escaped(line) + "\n";
   for (const std::string& line : document.environment)

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "harness/base/display.h"
+#include "reports/best.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
 
@@ -42,12 +43,38 @@ struct Laid {
   }
 };
 
-std::string with_parts(const CellText& text, std::size_t value, std::size_t interval,
-                       std::size_t ratio) {
-  std::string line = pad_left(text.value, value);
-  if (interval > 0) line += " " + pad_right(text.interval, interval);
-  if (ratio > 0) line += " " + pad_left(text.ratio, ratio);
+/// Widths of the parts of a column's values.
+struct PartWidths {
+  std::size_t value = 0, interval = 0, ratio = 0, notes = 0;
+};
+
+std::string with_parts(const CellText& text, const PartWidths& widths) {
+  std::string line = pad_left(text.value, widths.value);
+  if (widths.interval > 0) line += " " + pad_right(text.interval, widths.interval);
+  if (widths.ratio > 0) line += " " + pad_left(text.ratio, widths.ratio);
+  if (widths.notes > 0) line += " " + pad_right(text.notes, widths.notes);
   return line;
+}
+
+/// Text that every terminal and file shows, bold or not.
+constexpr const char* kBestMark = "•";
+
+PartWidths widths_of(const std::vector<CellText>& texts, const Table& table, std::size_t column) {
+  PartWidths widths;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (table.rows[i][column].kind != TableCell::Kind::kValue) continue;
+    widths.value = std::max(widths.value, display_width(texts[i].value));
+    widths.interval = std::max(widths.interval, display_width(texts[i].interval));
+    widths.ratio = std::max(widths.ratio, display_width(texts[i].ratio));
+    widths.notes = std::max(widths.notes, display_width(texts[i].notes));
+  }
+  return widths;
+}
+
+Colour colour_of(const TableCell& cell) {
+  if (cell.kind == TableCell::Kind::kStatus) return Colour::kRed;
+  if (cell.kind == TableCell::Kind::kAbsent) return Colour::kDim;
+  return cell.best ? Colour::kBold : Colour::kPlain;
 }
 
 Laid lay_out(const Table& table, std::size_t column) {
@@ -59,26 +86,18 @@ Laid lay_out(const Table& table, std::size_t column) {
             0,
             !table.rows.empty()};
   std::vector<CellText> texts;
-  std::size_t value = 0, interval = 0, ratio = 0;
   for (const auto& row : table.rows) {
     texts.push_back(cell_text(row[column], style));
-    texts.back().value = visible(texts.back().value);
-    interval = std::max(interval, display_width(texts.back().interval));
-    ratio = std::max(ratio, display_width(texts.back().ratio));
-    if (row[column].kind == TableCell::Kind::kValue) {
-      value = std::max(value, display_width(texts.back().value));
-    }
+    texts.back().value = (row[column].best ? kBestMark : "") + visible(texts.back().value);
   }
+  const PartWidths widths = widths_of(texts, table, column);
   laid.width = std::max(display_width(laid.group), display_width(laid.title));
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const TableCell::Kind kind = table.rows[i][column].kind;
-    laid.words = laid.words && kind == TableCell::Kind::kLabel;
-    laid.cells.push_back(kind == TableCell::Kind::kValue
-                             ? with_parts(texts[i], value, interval, ratio)
-                             : texts[i].value);
-    laid.colours.push_back(kind == TableCell::Kind::kStatus   ? Colour::kRed
-                           : kind == TableCell::Kind::kAbsent ? Colour::kDim
-                                                              : Colour::kPlain);
+    const TableCell& cell = table.rows[i][column];
+    laid.words = laid.words && cell.kind == TableCell::Kind::kLabel;
+    laid.cells.push_back(cell.kind == TableCell::Kind::kValue ? with_parts(texts[i], widths)
+                                                              : texts[i].value);
+    laid.colours.push_back(colour_of(cell));
     laid.width = std::max(laid.width, display_width(laid.cells.back()));
   }
   return laid;
@@ -194,8 +213,8 @@ std::string document_text(const Document& document, const RenderOptions& options
     text += wrapped("[" + std::to_string(i + 1) + "] " + visible(document.notes[i]), options);
   }
   if (!document.tables.empty()) {
-    text += wrapped("Ranges: 95 % intervals. 0.50x: ratio to the dense model on the same machine.",
-                    options);
+    text += wrapped(ranges_legend(), options);
+    text += wrapped(kBestMark + (": " + best_legend()), options);
   }
   for (const std::string& line : document.footer) text += wrapped(visible(line), options);
   for (const std::string& line : document.environment) {

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "harness/base/display.h"
+#include "reports/best.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
 
@@ -78,12 +80,17 @@ std::string escaped(const std::string& raw) {
   return result;
 }
 
+/// "\\textsuperscript{1,3}"; "" without notes.
+std::string note_marks(const TableCell& cell) {
+  if (cell.notes.empty()) return "";
+  return fmt::format("\\textsuperscript{{{}}}", fmt::join(cell.notes, ","));
+}
+
 std::string cell_tex(const TableCell& cell, const NumberStyle& style) {
   if (cell.kind == TableCell::Kind::kLabel) return escaped(cell.text);
   if (cell.kind == TableCell::Kind::kAbsent) return "--";
   if (cell.kind == TableCell::Kind::kStatus) {
-    const std::string note = cell.note > 0 ? fmt::format("\\textsuperscript{{{}}}", cell.note) : "";
-    return "\\textsc{" + escaped(cell.text) + "}" + note;
+    return "\\textsc{" + escaped(cell.text) + "}" + note_marks(cell);
   }
   const CellText text = cell_text(cell, style);
   std::string result = escaped(text.value);
@@ -92,7 +99,7 @@ std::string cell_tex(const TableCell& cell, const NumberStyle& style) {
   if (!text.interval.empty()) result += " {\\scriptsize " + escaped(text.interval) + "}";
   if (!text.ratio.empty()) result += " (" + escaped(text.ratio) + ")";
   if (!cell.word.empty()) result += " " + escaped(cell.word);
-  return result;
+  return result + note_marks(cell);
 }
 
 /// The line of group names above the titles, with rules under them; "" when no column has one.
@@ -135,7 +142,9 @@ std::string tabular(const Table& table) {
 std::string notes_of(const Table& table, const std::vector<std::string>& notes) {
   std::vector<bool> used(notes.size() + 1);
   for (const auto& row : table.rows) {
-    for (const TableCell& cell : row) used[cell.note] = true;
+    for (const TableCell& cell : row) {
+      for (const std::size_t note : cell.notes) used[note] = true;
+    }
   }
   std::string text;
   for (std::size_t i = 1; i < used.size(); ++i) {
@@ -145,13 +154,9 @@ std::string notes_of(const Table& table, const std::vector<std::string>& notes) 
   return text;
 }
 
-bool has_stars(const Table& table) {
-  for (const auto& row : table.rows) {
-    for (const TableCell& cell : row) {
-      if (cell.differs == true) return true;
-    }
-  }
-  return false;
+bool any_cell(const Table& table, bool (*holds)(const TableCell&)) {
+  return std::ranges::any_of(table.rows,
+                             [&](const auto& row) { return std::ranges::any_of(row, holds); });
 }
 
 std::string table_tex(const Table& table, const Document& document) {
@@ -164,8 +169,11 @@ std::string table_tex(const Table& table, const Document& document) {
   text += tabular(table);
   text += wide ? "}\n" : "\n";
   std::string below = notes_of(table, document.notes);
-  if (has_stars(table)) {
-    below += "\\textsuperscript{*}the 95\\,\\% interval does not overlap that of dense\\par\n";
+  if (any_cell(table, [](const TableCell& cell) { return cell.differs == true; })) {
+    below += "\\textsuperscript{*}told apart from dense (95\\,\\%)\\par\n";
+  }
+  if (any_cell(table, [](const TableCell& cell) { return cell.best; })) {
+    below += "\\textbf{Bold}: " + escaped(best_legend()) + "\\par\n";
   }
   if (!below.empty()) text += "\n\\raggedright\\footnotesize\n" + below;
   return text + "\\end{table}\n\n";

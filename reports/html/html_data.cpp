@@ -9,6 +9,7 @@
 
 #include "reports/html/html_text.h"
 #include "reports/labels.h"
+#include "reports/remark_notes.h"
 
 namespace assay {
 namespace {
@@ -65,19 +66,23 @@ void append_optional(std::string& out, std::optional<double> value) {
   }
 }
 
-/// [number of the label, x, y, x_lo, x_hi, y_lo, y_hi, marked], cut after the last that says
-/// something.
+/// [number of the label, x, y, x_lo, x_hi, y_lo, y_hi, marked, undecided, number of the remarks'
+/// label], cut after the last that says something.
 void append_point(std::string& out, const PlotPoint& point, Words& labels) {
   out += '[' + std::to_string(labels(point.label));
   append_optional(out, point.x);
   append_optional(out, point.y);
-  const bool intervals = point.x_lo || point.x_hi || point.y_lo || point.y_hi;
-  if (intervals || point.marked) {
+  const bool remarks = !point.remarks.empty();
+  const bool undecided = point.undecided || remarks;
+  const bool marked = point.marked || undecided;
+  if (point.x_lo || point.x_hi || point.y_lo || point.y_hi || marked) {
     for (const auto& value : {point.x_lo, point.x_hi, point.y_lo, point.y_hi}) {
       append_optional(out, value);
     }
-    if (point.marked) out += ",1";
   }
+  if (marked) out += point.marked ? ",1" : ",0";
+  if (undecided) out += point.undecided ? ",1" : ",0";
+  if (remarks) out += ',' + std::to_string(labels(point.remarks));
   out += ']';
 }
 
@@ -141,7 +146,7 @@ class Values {
       if (count_ == kMostValueRows) return;
       if (without_layers_ && of_layer(row)) continue;
       ++count_;
-      add(row, labels, document.name);
+      add(row, labels, document.name, remarks_line(document.remarks.of(row)));
     }
   }
 
@@ -153,22 +158,25 @@ class Values {
   }
 
  private:
-  void add(const ResultRow& row, const Labels& labels, const std::string& experiment) {
+  void add(const ResultRow& row, const Labels& labels, const std::string& experiment,
+           const std::string& remarks) {
     const std::size_t cell = cell_of(row, labels, experiment);
     rows_ += rows_.empty() ? "[" : ",\n[";
     rows_ +=
         std::to_string(cell) + ',' + (row.metric.empty() ? "null" : std::to_string(metric_of(row)));
-    append_numbers(row);
+    append_numbers(row, remarks);
     rows_ += ']';
   }
 
-  /// value, lo, hi, n, ratio; without what is absent at the end.
-  void append_numbers(const ResultRow& row) {
+  /// value, lo, hi, n, ratio, number of the remarks; without what is absent at the end.
+  void append_numbers(const ResultRow& row, const std::string& remarks) {
     std::string pending;
     const std::optional<double> n =
         row.n > 0 ? std::optional(static_cast<double>(row.n)) : std::nullopt;
     const std::optional<double> ratio = row.method == "dense" ? std::nullopt : row.ratio;
-    for (const auto& value : {row.value, row.lo, row.hi, n, ratio}) {
+    const std::optional<double> said =
+        remarks.empty() ? std::nullopt : std::optional(static_cast<double>(words_(remarks)));
+    for (const auto& value : {row.value, row.lo, row.hi, n, ratio, said}) {
       append_optional(pending, value);
       if (!value) continue;
       rows_ += pending;

@@ -28,7 +28,19 @@ void append_labels_only(std::string& out, const std::vector<TableCell>& row, std
   }
 }
 
-void append_value(std::string& out, const TableCell& cell, const NumberStyle& style) {
+void append_note_marks(std::string& out, const TableCell& cell, const std::string& notes) {
+  if (cell.notes.empty()) return;
+  out += "<sup>";
+  for (const std::size_t note : cell.notes) {
+    fmt::format_to(std::back_inserter(out),
+                   R"({2}<a href="#{0}-{1}" aria-label="note {1}">{1}</a>)", notes, note,
+                   note == cell.notes.front() ? "" : ", ");
+  }
+  out += "</sup>";
+}
+
+void append_value(std::string& out, const TableCell& cell, const NumberStyle& style,
+                  const std::string& notes) {
   const CellText text = cell_text(cell, style);
   out += "<td";
   if (cell.best) out += R"( class="best")";
@@ -42,6 +54,7 @@ void append_value(std::string& out, const TableCell& cell, const NumberStyle& st
   }
   if (!parts.empty()) out += " <small>" + parts + "</small>";
   if (coloured) out += fmt::format(R"( <span class="{0}">{0}</span>)", cell.word);
+  append_note_marks(out, cell, notes);
   out += "</td>";
 }
 
@@ -49,14 +62,11 @@ void append_cell(std::string& out, const TableCell& cell, const NumberStyle& sty
                  const std::string& notes) {
   switch (cell.kind) {
     case TableCell::Kind::kValue:
-      append_value(out, cell, style);
+      append_value(out, cell, style, notes);
       return;
     case TableCell::Kind::kStatus:
       out += R"(<td class="status">)" + html_escaped(cell.text);
-      if (cell.note > 0) {
-        out += fmt::format(R"(<sup><a href="#{0}-{1}" aria-label="note {1}">{1}</a></sup>)", notes,
-                           cell.note);
-      }
+      append_note_marks(out, cell, notes);
       out += "</td>";
       return;
     case TableCell::Kind::kLabel:

@@ -17,7 +17,9 @@ const hover = (plot) => {
     const range = (lo, hi) => (lo === null || hi === null || lo === undefined || hi === undefined
       ? "" : ` [${number(lo)}, ${number(hi)}]`);
     const x = plot.kind === "bars" ? "" : `<br>${plot.x.t}: ${number(p[1])}${unit(plot.x)}${range(p[3], p[4])}`;
-    return `<b>${escaped(data.labels[p[0]])}</b>${x}<br>${plot.y.t}: ${number(p[2])}${unit(plot.y)}${range(p[5], p[6])}`;
+    const said = [...(p[8] ? ["undecided"] : []), ...(p[9] === undefined ? [] : [escaped(data.labels[p[9]])])];
+    const lines = said.map((text) => `<br><em>${text.replace(/(.{50,80}?) /g, "$1<br>")}</em>`).join("");
+    return `<b>${escaped(data.labels[p[0]])}</b>${x}<br>${plot.y.t}: ${number(p[2])}${unit(plot.y)}${range(p[5], p[6])}${lines}`;
   };
 };
 // Plotly reads a little HTML in labels; names are text.
@@ -40,12 +42,28 @@ const base = (plot, series, i = looks.get(series.n)) => ({
 
 const traces = {
   scatter: (plot) => {
-    const made = plot.series.map((s) => ({ ...base(plot, s), type: "scatter", mode: "markers" }));
+    const made = plot.series.map((s) => {
+      const points = base(plot, s);
+      points.marker.symbol = s.p.map((p) => symbol(looks.get(s.n)) + (p[8] ? "-open" : ""));
+      return { ...points, type: "scatter", mode: "markers" };
+    });
     const front = plot.series.flatMap((s) => s.p).filter((p) => p[7]).sort((a, b) => a[1] - b[1]);
-    if (front.length > 1) {
+    // A piece between two points is as sure as the less sure of them.
+    const pieces = (undecided) => {
+      const xy = [[], []];
+      front.slice(1).forEach((end, i) => {
+        if (Boolean(front[i][8] || end[8]) !== undecided) return;
+        xy[0].push(front[i][1], end[1], null);
+        xy[1].push(front[i][2], end[2], null);
+      });
+      return xy;
+    };
+    for (const [name, undecided] of [["Pareto front, undecided", true], ["Pareto front", false]]) {
+      const [x, y] = pieces(undecided);
+      if (x.length === 0) continue;
       made.unshift({
-        name: "Pareto front", type: "scatter", mode: "lines", x: column(front, 1), y: column(front, 2),
-        line: { dash: "dot", width: 2, color: css("--soft") }, hoverinfo: "skip",
+        name, type: "scatter", mode: "lines", x, y, hoverinfo: "skip",
+        line: { dash: undecided ? "dot" : "solid", width: 2, color: css("--soft") },
       });
     }
     return made;
@@ -159,19 +177,22 @@ const plotTable = (details) => {
   table.append(make("caption", {}, plot.title));
   const head = table.createTHead().insertRow();
   const unit = (axis) => axis.t + (axis.u ? ` (${axis.u})` : "");
-  const names = ["series", "point", plot.kind === "bars" ? "" : unit(plot.x), "from", "to", unit(plot.y), "from", "to"];
-  const used = names.map((name, i) => i < 2 ||
-    (name !== "" && plot.series.some((s) => s.p.some((p) => (p[i - 1] ?? null) !== null))));
+  const names = ["series", "point", plot.kind === "bars" ? "" : unit(plot.x), "from", "to", unit(plot.y), "from", "to",
+    plot.kind === "scatter" ? "front" : "", "remarks"];
+  const said = (p, place) => (place === 9 ? data.labels[p[9]] ?? ""
+    : (p[7] ? "on it" : "") + (p[8] ? (p[7] ? ", " : "") + "undecided" : ""));
+  const places = [null, null, 1, 3, 4, 2, 5, 6, 8, 9];
+  const used = names.map((name, i) => i < 2 || (name !== "" && plot.series.some((s) => s.p.some((p) =>
+    (i < 8 ? (p[places[i]] ?? null) !== null : said(p, places[i]) !== "")))));
   names.forEach((name, i) => used[i] && head.append(make("th", { scope: "col" }, name)));
   const body = table.createTBody();
-  const places = [null, null, 1, 3, 4, 2, 5, 6];
   for (const series of plot.series) {
     for (const point of series.p) {
       const row = body.insertRow();
       places.forEach((place, i) => {
         if (!used[i]) return;
-        const value = i === 0 ? series.n : i === 1 ? data.labels[point[0]] : point[place];
-        const cell = make("td", i < 2 ? { class: "label" } : {});
+        const value = i === 0 ? series.n : i === 1 ? data.labels[point[0]] : i > 7 ? said(point, place) : point[place];
+        const cell = make("td", i < 2 || i > 7 ? { class: "label" } : {});
         if (typeof value === "number") cell.dataset.v = String(value);
         cell.textContent = typeof value === "number" ? number(value) : value ?? "";
         row.append(cell);

@@ -156,6 +156,7 @@ const valuesSource = (values) => {
     (r, c) => word(c[3]), (r, c) => c[4],
     (r, c) => word(c[6]) || (r[1] === null ? "" : word(values.metrics[r[1]][2])),
     (r, c) => word(c[7]),
+    (r) => word(r[7]),
   ];
   const labels = new Set([0, 1, 2, 3, 10, 13]);
   const cellOf = (i) => values.cells[values.rows[i][0]];
@@ -166,7 +167,8 @@ const valuesSource = (values) => {
   return {
     length: values.rows.length,
     text: (i) => (texts[i] ??= cellTexts[values.rows[i][0]] + " " +
-      (values.rows[i][1] === null ? "" : metricTexts[values.rows[i][1]])),
+      (values.rows[i][1] === null ? "" : metricTexts[values.rows[i][1]]) +
+      (values.rows[i][7] === undefined ? "" : " " + word(values.rows[i][7]).toLowerCase())),
     key: (i, column) => columns[column](values.rows[i], cellOf(i)) ?? "",
     row: (i) => {
       const row = make("tr");
@@ -175,7 +177,7 @@ const valuesSource = (values) => {
         const numeric = typeof value === "number";
         const cell = make("td");
         if (labels.has(column)) cell.className = "label";
-        if (column === 12) cell.className = "label long";
+        if (column === 12 || column === 14) cell.className = "label long";
         if (column === 4 && !numeric) cell.className = "status";
         cell.dir = "auto";
         cell.textContent = numeric && column !== 8 && column !== 11 ? number(value) : value ?? "";

@@ -104,13 +104,15 @@ std::string curve_name(const SweepPoint& point, const Sweep& sweep) {
   return point.row->method + (point.cell->suite == sweep.suite ? "" : ", " + point.cell->suite);
 }
 
-PlotSeries series_of(std::vector<SweepPoint> points, const Sweep& sweep, const Cells& cells) {
+PlotSeries series_of(std::vector<SweepPoint> points, const Sweep& sweep,
+                     const SectionInput& input) {
   std::stable_sort(points.begin(), points.end(),
                    [](const SweepPoint& a, const SweepPoint& b) { return a.x < b.x; });
   PlotSeries series{curve_name(points.front(), sweep), {}};
   for (const SweepPoint& point : points) {
-    const auto ratio = ratio_to_dense(*point.row, cells);
+    const auto ratio = ratio_to_dense(*point.row, input.cells);
     PlotPoint made{point.cell->method + ", " + point.cell->suite, point.x, {}};
+    made.remarks = remarks_line(input.notes.remarks().of(*point.row));
     if (!point.cell->ok()) made.label += ": " + point.cell->first->status;
     if (ratio) {
       // Of a time, less is faster: the curve is always "times as fast".
@@ -161,7 +163,7 @@ std::string sweep_name(const Sweep& sweep) {
 }
 
 void add_plot(Section& section, const Bench& bench, const Sweep& sweep, const Curves& curves,
-              const Cells& cells) {
+              const SectionInput& input) {
   Plot plot;
   plot.kind = Plot::Kind::kLine;
   plot.title = fmt::format("{} over {}: {}", sweep_name(sweep), sweep.parameter, bench.title);
@@ -170,7 +172,7 @@ void add_plot(Section& section, const Bench& bench, const Sweep& sweep, const Cu
   plot.reference = 1;
   for (const auto& [key, points] : curves) {
     if (!varies(points)) continue;
-    plot.series.push_back(series_of(points, sweep, cells));
+    plot.series.push_back(series_of(points, sweep, input));
     const PlotSeries& series = plot.series.back();
     plot.x.logarithmic =
         plot.x.logarithmic ||
@@ -195,7 +197,7 @@ Section break_even_section(const SectionInput& input) {
                             3});
   for (const Bench& bench : input.cells.benches()) {
     for (const auto& [sweep, curves] : sweeps_of(bench)) {
-      add_plot(section, bench, sweep, curves, input.cells);
+      add_plot(section, bench, sweep, curves, input);
     }
   }
   if (section.plots.empty()) section.tables.clear();

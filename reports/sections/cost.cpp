@@ -22,17 +22,17 @@ std::optional<double> calibration_tokens(const ResultRow& row) {
   return tokens > 0 ? std::optional(tokens) : std::nullopt;
 }
 
-std::vector<TableCell> cost_row(const Arm& arm) {
+std::vector<TableCell> cost_row(const Arm& arm, Notes& notes) {
   std::vector<TableCell> row = {label_cell(arm.label), number_cell(calibration_tokens(*arm.first))};
   bool any = false;
   for (const auto& [tag, title] : kCosts) {
-    row.push_back(value_cell(arm.metric(tag)));
+    row.push_back(value_cell(arm.metric(tag), notes));
     any = any || row.back().kind == TableCell::Kind::kValue;
   }
   return any ? row : std::vector<TableCell>{};
 }
 
-Table cost_table(const Bench& bench) {
+Table cost_table(const Bench& bench, Notes& notes) {
   Table table{bench.title,
               {{"", "method", "", 0},
                {"", "calibration tokens", "", 0},
@@ -41,7 +41,7 @@ Table cost_table(const Bench& bench) {
                {"", "artefact", "B", -1}},
               {}};
   for (const Arm& arm : bench.arms) {
-    std::vector<TableCell> row = cost_row(arm);
+    std::vector<TableCell> row = cost_row(arm, notes);
     if (!row.empty()) table.rows.push_back(std::move(row));
   }
   return table;
@@ -74,7 +74,7 @@ Plot cost_plot(const Bench& bench) {
 Section cost_section(const SectionInput& input) {
   Section section{"cost", "What compressing cost", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
-    Table table = cost_table(bench);
+    Table table = cost_table(bench, input.notes);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
     Plot plot = cost_plot(bench);
     if (!plot.series.empty()) section.plots.push_back(std::move(plot));

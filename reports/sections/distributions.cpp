@@ -46,7 +46,7 @@ NumberStyle style_of(const Picture& picture) {
 
 /// Values of a process from its place in the order on: place 3 spans 3.0 to 3.9.
 void add_values(PlotSeries& series, const std::string& label, const ProcessValues& process,
-                std::size_t step, double divisor) {
+                std::size_t step, double divisor, const std::string& remarks) {
   const std::size_t all = process.warmup.size() + process.values.size();
   for (std::size_t i = 0; i < all; i += step) {
     const bool warmup = i < process.warmup.size();
@@ -60,11 +60,13 @@ void add_values(PlotSeries& series, const std::string& label, const ProcessValue
          {},
          {},
          {},
-         warmup});
+         warmup,
+         /*undecided=*/false,
+         remarks});
   }
 }
 
-Plot plot_of(const Picture& picture) {
+Plot plot_of(const Picture& picture, const RemarkIndex& remarks) {
   // Only what limit_series() keeps is worth thinning for, and what it drops needs no points.
   Picture drawn = picture;
   if (drawn.arms.size() > kMostSeries) drawn.arms.resize(kMostSeries);
@@ -82,8 +84,9 @@ Plot plot_of(const Picture& picture) {
   for (const SeriesOfArm& arm : picture.arms) {
     PlotSeries series{arm.cell->method, {}};
     const bool kept = plot.series.size() < kMostSeries;
+    const std::string said = remarks_line(remarks.of_cell(arm.cell->first->cell_key));
     for (const ProcessValues& process : arm.series->processes) {
-      if (kept) add_values(series, arm.cell->method, process, step, style.divisor);
+      if (kept) add_values(series, arm.cell->method, process, step, style.divisor, said);
     }
     plot.series.push_back(std::move(series));
   }
@@ -116,7 +119,7 @@ Section distributions_section(const SectionInput& input) {
                       kMostPlots, pictures.size()));
       break;
     }
-    section.plots.push_back(plot_of(picture));
+    section.plots.push_back(plot_of(picture, input.notes.remarks()));
   }
   return section;
 }

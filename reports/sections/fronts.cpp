@@ -7,15 +7,14 @@ namespace {
 
 bool is_size(const ResultRow& row) { return row.metric == "model/resident_bytes"; }
 
-void add_fronts(Section& section, const Bench& bench, const std::vector<BenchMetric>& others) {
+void add_fronts(Section& section, const SectionInput& input, const Bench& bench,
+                const std::vector<BenchMetric>& others) {
   if (bench.random_weights) return;  // such a model has no quality
   for (const BenchMetric& quality : bench_metrics(bench, is_quality)) {
     for (const BenchMetric& other : others) {
-      Plot plot = front_plot(bench, quality, other);
+      Plot plot = front_plot(input, bench, quality, other);
       if (points_in(plot) < 2) continue;
-      plot.caption =
-          "Bars are 95 % intervals. The dotted line joins the points that no other one beats in "
-          "both.";
+      plot.caption = "Bars are 95 % intervals. " + front_caption();
       section.plots.push_back(std::move(plot));
     }
   }
@@ -26,7 +25,7 @@ void add_fronts(Section& section, const Bench& bench, const std::vector<BenchMet
 Section speed_section(const SectionInput& input) {
   Section section{"accuracy-speed", "Quality against measured speed", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
-    add_fronts(section, bench, bench_metrics(bench, is_speed));
+    add_fronts(section, input, bench, bench_metrics(bench, is_speed));
   }
   return section;
 }
@@ -46,8 +45,8 @@ Section size_section(const SectionInput& input) {
       std::erase_if(own.arms, [&](const Arm& arm) { return arm.cell(size.suite) == nullptr; });
       for (const BenchMetric& quality : bench_metrics(own, is_quality)) {
         if (quality.suite != size.suite) continue;
-        Plot plot = front_plot(own, quality, size);
-        plot.caption = "The dotted line joins the points that no other one beats in both.";
+        Plot plot = front_plot(input, own, quality, size);
+        plot.caption = front_caption();
         section.plots.push_back(std::move(plot));
       }
     }

@@ -19,13 +19,14 @@ std::size_t arms_with_either(const BenchMetric& a, const BenchMetric& b) {
   return arms.size();
 }
 
-Plot multiple_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& multiple) {
-  Plot plot = front_plot(bench, quality, multiple);
+Plot multiple_plot(const SectionInput& input, const Bench& bench, const BenchMetric& quality,
+                   const BenchMetric& multiple) {
+  Plot plot = front_plot(input, bench, quality, multiple);
   const std::size_t known = arms_with_either(quality, multiple);
   const std::size_t drawn = points_in(plot);
   plot.caption =
-      "Out of a file, not measured here. The dotted line joins the points that no other one beats "
-      "in both.";
+      "Out of a file, not measured here: values without intervals are compared as they stand. " +
+      front_caption();
   if (drawn < known) {
     plot.caption +=
         fmt::format(" {} of {} have both values; the others are not drawn.", drawn, known);
@@ -42,7 +43,7 @@ Section imported_section(const SectionInput& input) {
     const std::vector<BenchMetric> multiples = bench_metrics(bench, is_imported_multiple);
     for (const BenchMetric& quality : bench_metrics(bench, is_quality)) {
       for (const BenchMetric& multiple : multiples) {
-        Plot plot = multiple_plot(bench, quality, multiple);
+        Plot plot = multiple_plot(input, bench, quality, multiple);
         if (points_in(plot) > 1) section.plots.push_back(std::move(plot));
       }
     }

@@ -79,7 +79,7 @@ std::optional<double> asked_sparsity(const ResultRow& row) {
 }
 
 /// Requested and achieved side by side, and the layer that is furthest from the mean.
-Table asked_table(const Bench& bench) {
+Table asked_table(const Bench& bench, Notes& notes) {
   Table table{bench.title,
               {{"", "method", "", 0},
                {"", "asked zeros", "", 0},
@@ -99,7 +99,7 @@ Table asked_table(const Bench& bench) {
       }
     }
     table.rows.push_back({label_cell(arm.label), number_cell(asked_sparsity(*arm.first)),
-                          value_cell(achieved), number_cell(least), number_cell(most)});
+                          value_cell(achieved, notes), number_cell(least), number_cell(most)});
   }
   return table;
 }
@@ -109,7 +109,7 @@ Table asked_table(const Bench& bench) {
 Section layers_section(const SectionInput& input) {
   Section section{"layers", "Layer by layer", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
-    Table table = asked_table(bench);
+    Table table = asked_table(bench, input.notes);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
     for (const LayerKind& kind : kKinds) add_plot(section, bench, kind);
   }

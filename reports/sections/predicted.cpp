@@ -44,12 +44,14 @@ Groups groups_of(const SectionInput& input) {
   return groups;
 }
 
-TableCell measured_cell(const SpeedUp& row) {
+TableCell measured_cell(const Entry& entry, Notes& notes) {
+  const SpeedUp& row = *entry.row;
   TableCell cell = number_cell(row.measured);
   if (row.interval) {
     cell.lo = row.interval->lo;
     cell.hi = row.interval->hi;
   }
+  notes.add_cell_remarks(cell, row.cell_key);
   return cell;
 }
 
@@ -79,7 +81,7 @@ void add_reasons(std::vector<std::string>& text, const std::vector<Entry>& entri
   }
 }
 
-Table table_of(const std::string& title, const std::vector<Entry>& entries) {
+Table table_of(const std::string& title, const std::vector<Entry>& entries, Notes& notes) {
   const std::vector<Kind> kinds = kinds_in(entries);
   const bool roofline = std::any_of(entries.begin(), entries.end(),
                                     [](const Entry& entry) { return !entry.row->bound.empty(); });
@@ -97,7 +99,7 @@ Table table_of(const std::string& title, const std::vector<Entry>& entries) {
   }
   for (const Entry& entry : entries) {
     std::vector<TableCell> row = {label_cell(entry.cell->method), label_cell(entry.cell->suite),
-                                  label_cell(entry.row->metric), measured_cell(*entry.row)};
+                                  label_cell(entry.row->metric), measured_cell(entry, notes)};
     for (const Kind& kind : kinds) row.push_back(number_cell((entry.row->*kind.prediction).value));
     if (roofline) {
       row.push_back(entry.row->bound.empty() ? TableCell{} : label_cell(entry.row->bound));
@@ -108,7 +110,8 @@ Table table_of(const std::string& title, const std::vector<Entry>& entries) {
   return table;
 }
 
-Plot plot_of(const std::string& title, const std::vector<Entry>& entries) {
+Plot plot_of(const std::string& title, const std::vector<Entry>& entries,
+             const RemarkIndex& remarks) {
   Plot plot;
   plot.kind = Plot::Kind::kScatter;
   plot.title = "Measured against predicted speed-up: " + title;
@@ -131,6 +134,7 @@ Plot plot_of(const std::string& title, const std::vector<Entry>& entries) {
         point.y_lo = entry.row->interval->lo;
         point.y_hi = entry.row->interval->hi;
       }
+      point.remarks = remarks_line(remarks.of_cell(entry.row->cell_key));
       series.points.push_back(std::move(point));
     }
     if (!series.points.empty()) plot.series.push_back(std::move(series));
@@ -147,8 +151,8 @@ Section predicted_section(const SectionInput& input) {
       "--db) make of them, beside what was measured against the dense twin of the same session.");
   for (const auto& [title, entries] : groups_of(input)) {
     add_reasons(section.text, entries);
-    section.tables.push_back(table_of(title, entries));
-    Plot plot = plot_of(title, entries);
+    section.tables.push_back(table_of(title, entries, input.notes));
+    Plot plot = plot_of(title, entries, input.notes.remarks());
     if (!plot.series.empty()) section.plots.push_back(std::move(plot));
   }
   return section;

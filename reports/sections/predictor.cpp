@@ -33,7 +33,7 @@ bool decides_by_token(const Arm& arm) {
   });
 }
 
-Table means_table(const Bench& bench) {
+Table means_table(const Bench& bench, Notes& notes) {
   Table table{bench.title, {{"", "method", "", 0}}, {}};
   std::vector<const char*> tags;
   for (const auto& [tag, title] : kMeans) {
@@ -48,7 +48,7 @@ Table means_table(const Bench& bench) {
   for (const Arm& arm : bench.arms) {
     if (!arm.dense() && !decides_by_token(arm)) continue;
     std::vector<TableCell> row = {label_cell(arm.label)};
-    for (const char* tag : tags) row.push_back(value_cell(arm.metric(tag)));
+    for (const char* tag : tags) row.push_back(value_cell(arm.metric(tag), notes));
     const bool any = std::any_of(row.begin(), row.end(), [](const TableCell& cell) {
       return cell.kind == TableCell::Kind::kValue;
     });
@@ -79,7 +79,7 @@ Section predictor_section(const SectionInput& input) {
   Section section{"predictors", "Methods that decide token by token", {}, {}, {}};
   for (const Bench& bench : input.cells.benches()) {
     if (std::none_of(bench.arms.begin(), bench.arms.end(), decides_by_token)) continue;
-    Table table = means_table(bench);
+    Table table = means_table(bench, input.notes);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
     for (const auto& [ending, title] : kLayered) {
       Plot plot;

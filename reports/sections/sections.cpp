@@ -37,18 +37,38 @@ void add_to(std::vector<BenchMetric>& metrics, const Arm& arm, const ReportCell&
   found->values.push_back({&arm, &row});
 }
 
-void mark_front(Plot& plot) {
-  std::vector<std::pair<double, double>> points;
-  std::vector<PlotPoint*> places;
-  for (PlotSeries& series : plot.series) {
-    for (PlotPoint& point : series.points) {
-      points.emplace_back(point.x, *point.y);
-      places.push_back(&point);
-    }
+/// A point of a front with the two values behind it.
+struct FrontPoint {
+  PlotPoint* place = nullptr;
+  const ResultRow* x = nullptr;
+  const ResultRow* y = nullptr;
+};
+
+Side side_of(const ResultRow& a, const ResultRow& b, const Evidence& evidence) {
+  if (*a.value == *b.value) return Side::kEqual;
+  if (!evidence.apart(a, b)) return Side::kUndecided;
+  return (*a.value > *b.value) == (a.direction > 0) ? Side::kBetter : Side::kWorse;
+}
+
+void mark_front(const Plot& plot, const std::vector<FrontPoint>& points, const Evidence& evidence) {
+  std::vector<std::pair<double, double>> values;
+  for (const FrontPoint& point : points) values.emplace_back(point.place->x, *point.place->y);
+  for (const std::size_t i : pareto_front(values, plot.x.direction, plot.y.direction)) {
+    points[i].place->marked = true;
   }
-  for (const std::size_t i : pareto_front(points, plot.x.direction, plot.y.direction)) {
-    places[i]->marked = true;
-  }
+  const auto undecided = undecided_points(points.size(), [&](std::size_t i, std::size_t j) {
+    return std::pair(side_of(*points[i].x, *points[j].x, evidence),
+                     side_of(*points[i].y, *points[j].y, evidence));
+  });
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].place->undecided = undecided[i];
+}
+
+/// Remarks of both cells, each once.
+std::string remarks_of(const RemarkIndex& remarks, const ResultRow& x, const ResultRow& y) {
+  const std::string one = remarks_line(remarks.of(x));
+  const std::string other = remarks_line(remarks.of(y));
+  if (one == other || other.empty()) return one;
+  return one.empty() ? other : one + "; " + other;
 }
 
 }  // namespace
@@ -111,12 +131,13 @@ TableCell number_cell(std::optional<double> value) {
   return cell;
 }
 
-TableCell value_cell(const ResultRow* row) {
+TableCell value_cell(const ResultRow* row, Notes& notes) {
   if (row == nullptr) return {};
   TableCell cell = number_cell(row->value);
   if (cell.kind == TableCell::Kind::kValue) {
     cell.lo = row->lo;
     cell.hi = row->hi;
+    notes.add_remarks(cell, *row);
   }
   return cell;
 }
@@ -154,7 +175,8 @@ PlotAxis axis_of(const BenchMetric& metric, double& divisor) {
   return axis;
 }
 
-Plot front_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& other) {
+Plot front_plot(const SectionInput& input, const Bench& bench, const BenchMetric& quality,
+                const BenchMetric& other) {
   Plot plot;
   double x_divisor = 1, y_divisor = 1;
   plot.kind = Plot::Kind::kScatter;
@@ -162,6 +184,7 @@ Plot front_plot(const Bench& bench, const BenchMetric& quality, const BenchMetri
   plot.y = axis_of(quality, y_divisor);
   plot.title = fmt::format("{} against {}: {}", quality.name, other.name, bench.title);
   std::map<std::string, std::size_t> places;
+  std::vector<std::pair<std::size_t, FrontPoint>> rows;
   for (const Arm& arm : bench.arms) {
     const ResultRow* x = row_in(arm, other);
     const ResultRow* y = row_in(arm, quality);
@@ -169,13 +192,29 @@ Plot front_plot(const Bench& bench, const BenchMetric& quality, const BenchMetri
     const std::string& method = arm.first->method;
     const auto [place, added] = places.emplace(method, plot.series.size());
     if (added) plot.series.push_back({method, {}});
-    plot.series[place->second].points.push_back(
-        {arm.label + with_ratio(arm, *x), *x->value / x_divisor, *y->value / y_divisor,
-         scaled(x->lo, x_divisor), scaled(x->hi, x_divisor), scaled(y->lo, y_divisor),
-         scaled(y->hi, y_divisor)});
+    PlotPoint point{arm.label + with_ratio(arm, *x), *x->value / x_divisor,
+                    *y->value / y_divisor,           scaled(x->lo, x_divisor),
+                    scaled(x->hi, x_divisor),        scaled(y->lo, y_divisor),
+                    scaled(y->hi, y_divisor)};
+    point.remarks = remarks_of(input.notes.remarks(), *x, *y);
+    plot.series[place->second].points.push_back(std::move(point));
+    rows.push_back({place->second, {nullptr, x, y}});
   }
-  mark_front(plot);
+  std::vector<std::size_t> next(plot.series.size());
+  std::vector<FrontPoint> points;
+  for (auto& [series, point] : rows) {
+    point.place = &plot.series[series].points[next[series]++];
+    points.push_back(point);
+  }
+  mark_front(plot, points, input.cells.evidence());
   return plot;
+}
+
+std::string front_caption() {
+  return "The line joins the points that no other one beats in both values. Hollow points and "
+         "dotted pieces are undecided: by pairs of processes or items, else by intervals that "
+         "overlap, the point cannot be told apart from one that would beat it, or that it would "
+         "beat (95 %).";
 }
 
 std::pair<int, std::string> layer_of(const std::string& text) {

@@ -7,12 +7,14 @@
 
 #include "reports/cells.h"
 #include "reports/document.h"
+#include "reports/remark_notes.h"
 
 namespace assay {
 
 struct SectionInput {
   const ExperimentResults& results;
   const Cells& cells;
+  Notes& notes;  ///< marks are beside the values, the notes once in the document
 };
 
 Section summary_section(const SectionInput& input);
@@ -44,8 +46,8 @@ void limit_series(Plot& plot);
 void limit_plots(Section& section);
 
 TableCell label_cell(const std::string& text);
-/// Absent when the row is null or has no value.
-TableCell value_cell(const ResultRow* row);
+/// Absent when the row is null or has no value; marked with the row's remarks.
+TableCell value_cell(const ResultRow* row, Notes& notes);
 TableCell number_cell(std::optional<double> value);
 
 /// Rows of one metric that exist, each with the arm that they belong to.
@@ -69,9 +71,12 @@ std::vector<BenchMetric> bench_metrics(const Bench& bench, bool (*wanted)(const 
 /// An axis for a metric, with the unit scaled for reading; `divisor` says by what.
 PlotAxis axis_of(const BenchMetric& metric, double& divisor);
 
-/// A scatter of two metrics with the Pareto front marked; series without points when no arm has
-/// both.
-Plot front_plot(const Bench& bench, const BenchMetric& quality, const BenchMetric& other);
+/// A scatter of two metrics with the Pareto front marked, and where it is undecided; series without
+/// points when no arm has both.
+Plot front_plot(const SectionInput& input, const Bench& bench, const BenchMetric& quality,
+                const BenchMetric& other);
+/// How to read the front.
+std::string front_caption();
 
 /// "layer.3.q" -> {3, "q"}; {-1, whole text} when it names no layer.
 std::pair<int, std::string> layer_of(const std::string& text);

@@ -16,22 +16,25 @@ bool has_ratio(const ResultRow& row) {
   return false;
 }
 
-TableCell ratio_cell(const ResultRow* row, const Cells& cells) {
-  const auto ratio = row == nullptr ? std::nullopt : ratio_to_dense(*row, cells);
+TableCell ratio_cell(const ResultRow* row, const SectionInput& input) {
+  const auto ratio = row == nullptr ? std::nullopt : ratio_to_dense(*row, input.cells);
   if (!ratio) return {};
   TableCell cell = number_cell(ratio->value);
   cell.lo = ratio->lo;
   cell.hi = ratio->hi;
   cell.word = ratio->word;
+  input.notes.add_remarks(cell, *row);
+  const ResultRow* twin = input.cells.twin(*row);
+  if (twin != nullptr) input.notes.add_remarks(cell, *twin);
   return cell;
 }
 
 /// A status where the cell has one, so that a gap in the summary has its reason too.
-TableCell summary_cell(const Arm& arm, const BenchMetric& metric, const Cells& cells) {
+TableCell summary_cell(const Arm& arm, const BenchMetric& metric, const SectionInput& input) {
   const ReportCell* cell = arm.cell(metric.suite);
   if (cell == nullptr) return {};
   const ResultRow* row = cell->metric(metric.any->metric);
-  TableCell made = ratio_cell(row, cells);
+  TableCell made = ratio_cell(row, input);
   if (made.kind != TableCell::Kind::kAbsent) return made;
   made.kind = TableCell::Kind::kStatus;
   made.text = !cell->ok() ? cell->first->status : row == nullptr ? "NOT MEASURED" : "NO TWIN";
@@ -48,7 +51,7 @@ std::vector<BenchMetric> without_repeats(std::vector<BenchMetric> metrics) {
   return metrics;
 }
 
-Table bench_table(const Bench& bench, const Cells& cells) {
+Table bench_table(const Bench& bench, const SectionInput& input) {
   const auto metrics = without_repeats(bench_metrics(bench, has_ratio));
   Table table;
   table.title = bench.title;
@@ -63,7 +66,7 @@ Table bench_table(const Bench& bench, const Cells& cells) {
   for (const Arm& arm : bench.arms) {
     if (arm.dense()) continue;
     std::vector<TableCell> row = {label_cell(arm.label)};
-    for (const BenchMetric& metric : metrics) row.push_back(summary_cell(arm, metric, cells));
+    for (const BenchMetric& metric : metrics) row.push_back(summary_cell(arm, metric, input));
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -75,11 +78,11 @@ Section summary_section(const SectionInput& input) {
   Section section{"summary", "Against the dense model", {}, {}, {}};
   section.text.emplace_back(
       "Value over that of the dense twin: the same model, suite, profile and seed, and for times "
-      "the same session. The interval is as wide as both 95 % intervals allow, so it is cautious; "
-      "`assay compare` pairs the two and sees smaller differences. Without a twin there is no "
-      "ratio.");
+      "the same session. The 95 % interval is from pairs: processes that ran next to each other, "
+      "items that both answered. Where there are none it is as wide as both intervals allow, which "
+      "is cautious. Without a twin there is no ratio.");
   for (const Bench& bench : input.cells.benches()) {
-    Table table = bench_table(bench, input.cells);
+    Table table = bench_table(bench, input);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
   }
   return section;

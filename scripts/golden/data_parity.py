@@ -50,7 +50,7 @@ def _prepare(options, suite: dict, out: Path) -> None:
 
 def _score(options, suite: dict, params: dict, data: Path, scratch: Path):
     """The worker's items and metrics, and the seconds from start to end of the process."""
-    request = {"v": 1, "op": "score", "model_folder": str(options.model), "model_hash": "parity"}
+    request = {"v": 1, "op": "score", "model_folder": str(options.model), "model_hash": ""}
     request |= {"random_weights": False, "dtype": "fp32", "device": "cpu", "cores": []}
     request |= {"threads": options.threads, "method": "dense", "params": {}, "seed": 0}
     request |= {"artefact": "", "suite_kind": suite["kind"], "suite_params": params}

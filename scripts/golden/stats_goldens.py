@@ -47,8 +47,8 @@ def exp_mean(values: list[float]) -> dict:
     array = np.array(values)
     value = float(np.exp(array.mean()))
     error = value * float(stats.sem(array))
-    return {"value": value, "std_error": error,
-            "interval": [float(x) for x in stats.norm.interval(0.95, value, error)]}
+    of_mean = stats.t.interval(0.95, len(values) - 1, array.mean(), stats.sem(array))
+    return {"value": value, "std_error": error, "interval": [float(np.exp(x)) for x in of_mean]}
 
 
 def bootstrap(values: list[float], seed: int, resamples: int) -> dict:

@@ -57,7 +57,7 @@ class Writer:
         files = sorted((ROOT / "harness/store/migrations").glob("[0-9]*.sql"))
         for file in files:
             self.db.executescript(file.read_text())
-        self.db.execute(f"PRAGMA user_version = {len(files)}")
+        self.db.execute(f"PRAGMA user_version = {int(files[-1].name[:4])}")
         self.db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self.random = random.Random(1)
         self.gaps = gaps
@@ -67,7 +67,7 @@ class Writer:
         self.environment = self.document("environment", {
             "cpu": {"model": "Made-up CPU @ 2 GHz"}, "torch": {"threads": 2, "version": "2.11.0"}})
         for tag, unit, direction, convention in METRICS:
-            self.db.execute("INSERT INTO metric_def VALUES (?,?,?,?,?,?)",
+            self.db.execute("INSERT INTO metric_def(metric_id, tag, unit, direction, convention, help) VALUES (?,?,?,?,?,?)",
                             (TAG_IDS[tag], tag, unit, direction, convention, tag))
         config = self.document("config", {"title": "Made-up results", "name": "made-up"})
         self.db.execute("INSERT INTO experiment VALUES (1,?,?,?,?,0,1,'2026-01-01T00:00:00.000Z',0)",
@@ -81,7 +81,8 @@ class Writer:
 
     def value(self, attempt, tag, value, spread, n):
         lo, hi = (value - spread, value + spread) if spread else (None, None)
-        self.db.execute("INSERT INTO metric_value VALUES (?,?,?,NULL,?,?,?,'normal',NULL)",
+        self.db.execute("INSERT INTO metric_value(attempt_id, metric_id, value, lo, hi, n, interval_method) "
+                        "VALUES (?,?,?,?,?,?,'normal')",
                         (attempt, TAG_IDS[tag], value, lo, hi, n))
 
     def cell(self, model, size, method, params, suite, suite_params, kind):

@@ -56,6 +56,42 @@ TEST_F(BadInput, UnsupportedModelTypeNamesTheFamilies) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("llama"), HasSubstr("gpt_neox")));
 }
 
+TEST_F(BadInput, ConfigurationThatIsNotWhollyUnderstood) {
+  const Json plain = read_json_file(world_ / "model/config.json");
+  const std::vector<std::pair<const char*, Json>> cases = {
+      {"num_local_experts", 8},
+      {"attention_multiplier", 0.5},
+      {"quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}},
+      {"rope_scaling", {{"type", "longrope"}, {"factor", 4.0}}}};
+  for (const auto& [key, value] : cases) {
+    Json config = plain;
+    config[key] = value;
+    world_.write("model/config.json", config.dump());
+    expect_refused(run(experiment_text("", kPpl)), std::string("'") + key);
+  }
+}
+
+TEST_F(BadInput, RemarkOnAConfigurationIsSaidByPlan) {
+  Json config = read_json_file(world_ / "model/config.json");
+  config["flavour"] = "vanilla";
+  world_.write("model/config.json", config.dump());
+  world_.write("e.toml", experiment_text("", kPpl));
+  const CommandOutput result = world_.run({"plan", "e.toml"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("'flavour' is \"vanilla\" in config.json"));
+}
+
+TEST_F(BadInput, FolderWithoutSafetensors) {
+  world_.write("model/model.safetensors",
+               "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n");
+  expect_refused(run(experiment_text("", kPpl)), "model.safetensors: this is a Git LFS pointer");
+  fs::remove(world_ / "model/model.safetensors");
+  world_.write("model/pytorch_model.bin", "weights");
+  const CommandOutput result = run(experiment_text("", kPpl));
+  expect_refused(result, "PyTorch's format (pytorch_model.bin)");
+  EXPECT_THAT(result.err, HasSubstr("save_pretrained("));
+}
+
 TEST_F(BadInput, TruncatedSafetensors) {
   const fs::path weights = world_ / "model/model.safetensors";
   fs::resize_file(weights, fs::file_size(weights) / 2);

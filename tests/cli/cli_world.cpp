@@ -84,6 +84,8 @@ CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_u
   set("ASSAY_HOME", (folder_ / "home").string());
   set("ASSAY_SHARE", (folder_ / "share").string());
   set("ASSAY_DATA", (folder_ / "data").string());
+  set("ASSAY_LOCKS", (folder_ / "locks").string());  // none of the machine's
+  fs::create_directories(folder_ / "locks");
   set("ASSAY_PYTHON", (folder_ / "python").string());
   set("ASSAY_WORKER", (binary_dir() / "tests/fake_worker").string());
   set("PATH", "/usr/bin:/bin");

@@ -27,6 +27,10 @@ class CliWorld {
                     const std::function<void(long pid)>& on_tick = {}) const;
   /// Runs a line of `sh` in the folder, in which `assay` is the program.
   CommandOutput shell(const std::string& line) const;
+  /// Likewise, another program.
+  CommandOutput run_program(const std::filesystem::path& program,
+                            const std::vector<std::string>& arguments,
+                            const std::function<void(long pid)>& on_tick = {}) const;
   /// Sets a variable for the program; replaces what the world gives it.
   void set(const std::string& name, const std::string& value);
   /// Writes a file of the folder, with the folders above it.
@@ -36,9 +40,6 @@ class CliWorld {
   }
 
  private:
-  CommandOutput run_program(const std::filesystem::path& program,
-                            const std::vector<std::string>& arguments,
-                            const std::function<void(long pid)>& on_tick) const;
   std::filesystem::path folder_;
   std::vector<std::pair<std::string, std::string>> variables_;
 };

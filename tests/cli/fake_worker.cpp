@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <sstream>
@@ -38,7 +39,7 @@ Json parameter(const std::string& name, const std::string& type, const Json& fal
     spec.type = assay::ParamType::kPattern;
   } else {
     spec.type = assay::ParamType::kChoice;
-    spec.choices = {"well", "segv", "hang", "deaf", "error"};
+    spec.choices = {"well", "segv", "hang", "deaf", "error", "slow", "slowly"};
   }
   return to_json(spec);
 }
@@ -52,7 +53,8 @@ Json method(const std::string& name, bool calibration, const Json& params, const
 
 Json suite(const std::string& name, const std::string& stage, const std::string& data,
            const Json& params, const std::string& metric, const std::string& unit) {
-  const assay::MetricDef def{metric, unit, -1, "tests", "a made-up number"};
+  const assay::Basis basis = unit == "s" ? assay::Basis::kMeasured : assay::Basis::kExact;
+  const assay::MetricDef def{metric, unit, -1, "tests", "a made-up number", basis};
   return {{"name", name},
           {"summary", "pretends to measure " + name},
           {"stage", stage},
@@ -83,12 +85,32 @@ Json describe() {
           {"build", {{"torch", "none"}}}};
 }
 
+/// The folder ASSAY_HOME, two above the scratch folder.
+std::filesystem::path home_of(const assay::WorkerRequest& request) {
+  return std::filesystem::path(request.scratch).parent_path().parent_path();
+}
+
+/// One line for each request, so that a test can count what was done; short appends are atomic.
+void keep_count(const assay::WorkerRequest& request) {
+  std::ofstream(home_of(request) / "asked", std::ios::app)
+      << (request.op + " " + request.method + " " + request.params.dump() + " " +
+          request.suite_kind + request.suite_params.dump() + "\n")
+      << std::flush;
+}
+
 /// Hangs the first time only: the marker beside the scratch folders remembers it.
 void hang_once(const assay::WorkerRequest& request) {
-  const auto marker = std::filesystem::path(request.scratch).parent_path().parent_path() / "hangs";
+  const auto marker = home_of(request) / "hangs";
   if (std::filesystem::exists(marker)) return;
   assay::write_file_atomically(marker, "");
   while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
+}
+
+/// Works for a while; the file home/working says that it has begun, and names its parent.
+void work_slowly(const assay::WorkerRequest& request) {
+  const auto home = std::filesystem::path(request.scratch).parent_path().parent_path();
+  assay::write_file_atomically(home / "working", std::to_string(::getppid()));
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
 }
 
 void end_as_asked(const assay::WorkerRequest& request) {
@@ -96,6 +118,8 @@ void end_as_asked(const assay::WorkerRequest& request) {
   if (ends == "segv") raise(SIGSEGV);
   if (ends == "deaf") ::signal(SIGTERM, SIG_IGN);
   if (ends == "hang" || ends == "deaf") hang_once(request);
+  if (ends == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  if (ends == "slowly") work_slowly(request);
   if (ends == "error") {
     std::cerr << "this worker was asked to fail\n";
     std::exit(1);
@@ -105,7 +129,7 @@ void end_as_asked(const assay::WorkerRequest& request) {
 /// How much longer a time is: the file home/slowdown holds a factor and for how many more
 /// processes.
 double slowdown(const assay::WorkerRequest& request) {
-  const auto file = std::filesystem::path(request.scratch).parent_path().parent_path() / "slowdown";
+  const auto file = home_of(request) / "slowdown";
   if (!std::filesystem::exists(file)) return 1;
   double factor = 1;
   int processes = 0;
@@ -122,7 +146,19 @@ double share_of_dense(const assay::WorkerRequest& request) {
          request.params.value("fallback", 0.0);
 }
 
+/// The file home/remarks holds warnings, a code and a text a line.
+void remark(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
+  const auto file = std::filesystem::path(request.scratch).parent_path().parent_path() / "remarks";
+  if (!std::filesystem::exists(file)) return;
+  std::istringstream lines(assay::read_text_file(file));
+  std::string code, text;
+  while (lines >> code && std::getline(lines >> std::ws, text)) {
+    writer.event("warning", code, text);
+  }
+}
+
 void answer(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
+  remark(request, writer);
   const double factor = request.method == "dense" ? 1 : 1.5;
   if (request.op == "fit") {
     assay::write_file_atomically(request.artefact, "an artefact");
@@ -152,6 +188,7 @@ int main(int argc, char** argv) {
   const assay::WorkerRequest request = assay::worker_request_from_json(Json::parse(text));
   assay::ReplyWriter writer(STDOUT_FILENO);
   writer.hello({{"torch", "none"}});
+  keep_count(request);
   end_as_asked(request);
   answer(request, writer);
   writer.outcome({assay::Outcome::kOk, "", ""});

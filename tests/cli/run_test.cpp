@@ -57,12 +57,20 @@ TEST(Run, ABadCellIsAWordInTheTableAndStopsNoOther) {
   EXPECT_THAT(fast.err, HasSubstr("1 not run"));
 }
 
-TEST(Run, AbsentDataAndUnmetRequirementsAreUnmetWithTheReason) {
+TEST(Run, UnmetRequirementsAreUnmetWithTheReasonAndFine) {
+  const CliWorld world;
+  world.write("e.toml", experiment_text("[[method]]\nid = \"gated\"\n", kPpl));
+  const CommandOutput result = world.run({"run", "e.toml"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ffn.gated"), HasSubstr("1 cells OK, 1 UNMET")));
+}
+
+TEST(Run, AbsentDataIsUnmetWithTheRemedyAndNotMeasured) {
   const CliWorld world;
   world.write("e.toml", experiment_text("[[method]]\nid = \"gated\"\n",
                                         std::string(kPpl) + "[[suite]]\nid = \"absent-ppl\"\n"));
   const CommandOutput result = world.run({"run", "e.toml"});
-  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.code, 3) << result.err;
   EXPECT_THAT(result.out, HasSubstr("UNMET"));
   EXPECT_THAT(result.err, AllOf(HasSubstr("get it with: assay data get letters"),
                                 HasSubstr("ffn.gated"), HasSubstr("1 cells OK, 3 UNMET")));

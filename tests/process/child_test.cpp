@@ -14,6 +14,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
 #include "harness/process/classify.h"
+#include "tests/process/run_fixture.h"
 #include "tests/support/build_paths.h"
 
 namespace assay {
@@ -22,30 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-
-ChildSpec fixture(std::vector<std::string> arguments) {
-  ChildSpec spec;
-  spec.program = ASSAY_FIXTURE;
-  spec.arguments = std::move(arguments);
-  return spec;
-}
-
-struct Finished {
-  ChildResult result;
-  std::vector<std::string> lines;
-};
-
-Finished run(const ChildSpec& spec, std::stop_token stop = {}) {
-  Finished finished;
-  ChildCallbacks callbacks;
-  callbacks.on_line = [&](const std::string& line) { finished.lines.push_back(line); };
-  finished.result = run_child(spec, callbacks, stop);
-  return finished;
-}
-
-std::string named(const OutcomeReason& reason) {
-  return std::string(outcome_name(reason.outcome)) + " " + reason.code;
-}
 
 /// Runs the fixture as a worker whose reply is read, as the runner does.
 OutcomeReason attempt(const ChildSpec& spec) {
@@ -90,26 +67,6 @@ TEST(RunChild, OutOfMemoryUnderALimit) {
   ChildSpec spec = fixture({"out_of_memory"});
   spec.memory_limit_bytes = std::int64_t{512} << 20;
   EXPECT_EQ(named(attempt(spec)), "OOM host");
-}
-
-TEST(RunChild, TimeLimitEndsAHangingChild) {
-  ChildSpec spec = fixture({"sleep"});
-  spec.timeout_seconds = 0.3;
-  const Finished finished = run(spec);
-  EXPECT_TRUE(finished.result.timed_out);
-  EXPECT_EQ(finished.result.signal, SIGTERM);
-  EXPECT_GE(finished.result.wall_seconds, 0.3);
-  EXPECT_EQ(named(classify(finished.result, {})), "TIMEOUT limit");
-}
-
-TEST(RunChild, DeafChildIsKilledAfterTheGraceTime) {
-  ChildSpec spec = fixture({"ignore_terminate"});
-  spec.timeout_seconds = 0.5;
-  spec.grace_seconds = 0.2;
-  const Finished finished = run(spec);
-  EXPECT_TRUE(finished.result.timed_out);
-  EXPECT_EQ(finished.result.signal, SIGKILL);
-  EXPECT_GE(finished.result.wall_seconds, 0.7);
 }
 
 TEST(RunChild, GrandchildThatHoldsThePipesDiesWithTheGroup) {

@@ -10,6 +10,7 @@
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
 #include "harness/base/params.h"
+#include "harness/checkpoint/checkpoint.h"
 #include "harness/method/tiny_model.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
@@ -78,7 +79,7 @@ class Worker : public ::testing::Test {
     fs::create_directories(folder_ / "data");
     write_stream();
     request_.model_folder = folder_ / "model";
-    request_.model_hash = "hash";
+    request_.model_hash = Checkpoint::open(request_.model_folder).content_hash();
     request_.method = "dense";
     request_.scratch = folder_;
   }
@@ -181,13 +182,13 @@ TEST_F(Worker, StopRequestEndsItInterrupted) {
   EXPECT_EQ(answer.result.signal, 0);
 }
 
-TEST_F(Worker, MissingModelIsUnmetWithItsPath) {
+TEST_F(Worker, AMissingModelIsAFaultOfTheMachineNotOfTheCell) {
   request_.op = "score";
   request_.suite_kind = "token_ppl";
   request_.data = folder_ / "data";
   request_.model_folder = folder_ / "nothing";
   const Answer answer = ask_request();
-  EXPECT_THAT(answer.named(), HasSubstr("UNMET bad_input"));
+  EXPECT_THAT(answer.named(), HasSubstr("CRASHED file"));
   EXPECT_THAT(answer.named(), HasSubstr("nothing"));
 }
 

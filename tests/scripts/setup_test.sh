@@ -55,7 +55,7 @@ run_setup --callgrind
 expect 3 "installing Debian packages: valgrind" "apt-get update failed"
 
 fresh
-pretend python3 'case "$1" in -c) exit 1;; *) echo "Python 3.9.2";; esac'
+pretend python3 'case "$2" in -c) exit 1;; *) echo "Python 3.9.2";; esac'
 run_setup
 expect 3 "python3 is Python 3.9.2" "Python 3.11 or newer"
 
@@ -66,7 +66,7 @@ expect 3 "5 GB free at $folder/home" "set ASSAY_HOME to a bigger disk"
 
 # A failed installation leaves no environment that looks complete, and the next run starts again.
 fresh
-pretend python3 'case "$1 $2" in "-m venv") mkdir -p "$3/bin"; printf "#!/bin/bash\nexit 1\n" > "$3/bin/python"; chmod +x "$3/bin/python";; *) exit 0;; esac'
+pretend python3 'case "$2 $3" in "-m venv") mkdir -p "$4/bin"; printf "#!/bin/bash\nexit 1\n" > "$4/bin/python"; chmod +x "$4/bin/python";; *) exit 0;; esac'
 pretend df 'echo header; echo "/dev/x 9 9 500 50% /"'
 run_setup
 expect 3 "pip could not install" "check that PyPI can be reached"

@@ -12,21 +12,19 @@ const std::vector<ConfigKey> kKeys = {
     {"seq_length", &ModelSpec::max_positions, 2048},
 };
 
-// Published BLOOM configurations use either of two names for these.
-std::int64_t either(ConfigReader& config, const char* name, const char* other) {
-  return config.count(config.has(name) ? name : other, {});
-}
-
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
   config.require_flag("apply_residual_connection_post_layernorm", false);
-  spec.layers = either(config, "n_layer", "num_hidden_layers");
-  spec.heads = either(config, "n_head", "num_attention_heads");
-  spec.width = either(config, "n_embed", "hidden_size");
+  // Published configurations use either of two names for these.
+  spec.layers = config.count_of({"n_layer", "num_hidden_layers"}, {});
+  spec.heads = config.count_of({"n_head", "num_attention_heads"}, {});
+  spec.width = config.count_of({"hidden_size", "n_embed"}, {});
   spec.kv_heads = spec.heads;
   spec.head_dim = spec.width / spec.heads;
   spec.ffn_width = 4 * spec.width;
+  config.require_count("n_inner", spec.ffn_width, "four times the width, in every BLOOM");
+  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
   spec.positions = PositionKind::kAlibi;
   spec.activation = ActivationKind::kGeluTanh;
   spec.embedding_norm = true;
@@ -55,7 +53,15 @@ Family family_bloom() {
   return {{"bloom", "BLOOM: ALiBi, norm after the embedding, tanh GELU", {"bloom"}},
           read_spec,
           tensors,
-          {"transformer.", ""}};
+          {"transformer.", ""},
+          {{"attention_softmax_in_fp32"},
+           {"bias_dropout_fusion"},
+           {"masked_softmax_fusion"},
+           {"offset_alibi"},
+           {"pretraining_tp"},
+           {"skip_bias_add"},
+           {"skip_bias_add_qkv", "false"},
+           {"slow_but_exact"}}};
 }
 
 }  // namespace assay

@@ -2,8 +2,11 @@
 // sequential residual, biases).
 
 #include <cmath>
+#include <string>
 
 #include "harness/checkpoint/family.h"
+#include "harness/checkpoint/layer_types.h"
+#include "harness/checkpoint/rope_reader.h"
 
 namespace assay {
 namespace {
@@ -19,8 +22,10 @@ const std::vector<ConfigKey> kKeys = {
     {"bias", &ModelSpec::ffn_bias, false},
 };
 
-std::int64_t either(ConfigReader& config, const char* name, const char* other) {
-  return config.count(config.has(name) ? name : other, {});
+void read_norms(ConfigReader& config, ModelSpec& spec) {
+  const std::int64_t norms = config.count("num_ln_in_parallel_attn", 2);
+  if (norms > 2) config.problem("num_ln_in_parallel_attn", std::to_string(norms), "1, 2");
+  spec.shared_norm = norms == 1;
 }
 
 // Which of the three layers this is.
@@ -32,8 +37,17 @@ void read_layer(ConfigReader& config, ModelSpec& spec) {
       config.problem("parallel_attn", "false with new_decoder_architecture", "true");
     }
     spec.kv_heads = config.count("num_kv_heads", spec.heads);
-    spec.shared_norm = config.count("num_ln_in_parallel_attn", 2) == 1;
+    read_norms(config, spec);
     return;
+  }
+  const Json& norms = config.at("num_ln_in_parallel_attn");
+  if (!norms.is_null() && norms != 1) {
+    config.problem("num_ln_in_parallel_attn", norms.dump(), "1 without new_decoder_architecture");
+  }
+  if (multi_query) {
+    (void)config.at("num_kv_heads");  // transformers takes one, whatever it says
+  } else {
+    config.require_count("num_kv_heads", spec.heads, "multi_query is false");
   }
   spec.kv_heads = multi_query ? 1 : spec.heads;
   spec.shared_norm = spec.parallel_residual;
@@ -42,10 +56,12 @@ void read_layer(ConfigReader& config, ModelSpec& spec) {
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
-  spec.layers = either(config, "num_hidden_layers", "n_layer");
-  spec.heads = either(config, "num_attention_heads", "n_head");
-  spec.width = either(config, "n_embed", "hidden_size");
+  spec.layers = config.count_of({"num_hidden_layers", "n_layer"}, {});
+  spec.heads = config.count_of({"num_attention_heads", "n_head"}, {});
+  spec.width = config.count_of({"hidden_size", "n_embed"}, {});
   spec.head_dim = spec.width / spec.heads;
+  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  require_full_attention(config, spec);
   spec.ffn_width = config.count("ffn_hidden_size", 4 * spec.width);
   spec.activation = config.activation("activation", "gelu");
   read_layer(config, spec);
@@ -53,8 +69,10 @@ ModelSpec read_spec(ConfigReader& config) {
     spec.positions = PositionKind::kAlibi;
     spec.alibi_scale = 1.0 / std::sqrt(static_cast<double>(spec.head_dim));
     spec.alibi_rounded = true;
+    // Nothing rotates then.
+    for (const char* key : {"rope_theta", "rope_scaling", "rope_parameters"}) (void)config.at(key);
   } else {
-    config.rope(spec, 10000.0, 1.0);
+    read_rope(config, spec);
   }
   return spec;
 }
@@ -85,7 +103,8 @@ Family family_falcon() {
            {"falcon"}},
           read_spec,
           tensors,
-          {"transformer.", ""}};
+          {"transformer.", ""},
+          {{"apply_residual_connection_post_layernorm", "false"}}};
 }
 
 }  // namespace assay

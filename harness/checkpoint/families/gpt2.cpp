@@ -6,11 +6,7 @@ namespace assay {
 namespace {
 
 const std::vector<ConfigKey> kKeys = {
-    {"n_layer", &ModelSpec::layers, {}},
-    {"n_embd", &ModelSpec::width, {}},
-    {"n_head", &ModelSpec::heads, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
-    {"n_positions", &ModelSpec::max_positions, 1024},
     {"layer_norm_epsilon", &ModelSpec::norm_eps, 1e-5},
     {"tie_word_embeddings", &ModelSpec::tied_head, true},
 };
@@ -21,8 +17,14 @@ ModelSpec read_spec(ConfigReader& config) {
   config.require_flag("scale_attn_weights", true);
   config.require_flag("scale_attn_by_inverse_layer_idx", false);
   config.require_flag("add_cross_attention", false);
+  // The second name of each is an alias in transformers.
+  spec.layers = config.count_of({"n_layer", "num_hidden_layers"}, {});
+  spec.width = config.count_of({"n_embd", "hidden_size"}, {});
+  spec.heads = config.count_of({"n_head", "num_attention_heads"}, {});
+  spec.max_positions = config.count_of({"n_positions", "max_position_embeddings"}, 1024);
   spec.kv_heads = spec.heads;
   spec.head_dim = spec.width / spec.heads;
+  config.require_count("head_dim", spec.head_dim, "the width over the number of heads");
   spec.ffn_width = config.count("n_inner", 4 * spec.width);
   spec.activation = config.activation("activation_function", "gelu_new");
   spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = true;
@@ -51,7 +53,17 @@ Family family_gpt2() {
   return {{"gpt2", "GPT-2: learned positions, tanh GELU, transposed weights", {"gpt2"}},
           read_spec,
           tensors,
-          {"transformer.", ""}};
+          {"transformer.", ""},
+          {{"n_ctx"},
+           {"n_special"},
+           {"predict_special_tokens"},
+           {"reorder_and_upcast_attn"},
+           {"summary_activation"},
+           {"summary_first_dropout"},
+           {"summary_last_dropout"},
+           {"summary_proj_to_labels"},
+           {"summary_type"},
+           {"summary_use_proj"}}};
 }
 
 }  // namespace assay

@@ -1,6 +1,8 @@
 // GPT-NeoX and Pythia: partial rotary positions, parallel residual, q k v interleaved by head.
 
 #include "harness/checkpoint/family.h"
+#include "harness/checkpoint/layer_types.h"
+#include "harness/checkpoint/rope_reader.h"
 
 namespace assay {
 namespace {
@@ -26,8 +28,13 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.head_dim = spec.width / spec.heads;
   spec.ffn_bias = true;
   spec.activation = config.activation("hidden_act", "gelu");
-  // Older names: rotary_emb_base and rotary_pct.
-  config.rope(spec, config.real("rotary_emb_base", 10000.0), config.real("rotary_pct", 0.25));
+  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  require_full_attention(config, spec);
+  read_rope(config, spec,
+            {.theta = "rotary_emb_base",
+             .fraction = "rotary_pct",
+             .default_fraction = 0.25,
+             .partial = true});
   return spec;
 }
 
@@ -53,7 +60,8 @@ Family family_gpt_neox() {
            {"gpt_neox"}},
           read_spec,
           tensors,
-          {"gpt_neox.", ""}};
+          {"gpt_neox.", ""},
+          {}};
 }
 
 }  // namespace assay

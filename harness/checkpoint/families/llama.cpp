@@ -1,6 +1,10 @@
 // LLaMA and its kin: RMS norm, rotary positions, gated FFN, grouped-query attention.
 
+#include <algorithm>
+
 #include "harness/checkpoint/family.h"
+#include "harness/checkpoint/layer_types.h"
+#include "harness/checkpoint/rope_reader.h"
 
 namespace assay {
 namespace {
@@ -11,38 +15,90 @@ const std::vector<ConfigKey> kKeys = {
     {"num_attention_heads", &ModelSpec::heads, {}},
     {"intermediate_size", &ModelSpec::ffn_width, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
-    {"max_position_embeddings", &ModelSpec::max_positions, 2048},
     {"rms_norm_eps", &ModelSpec::norm_eps, 1e-6},
     {"tie_word_embeddings", &ModelSpec::tied_head, false},
-    {"mlp_bias", &ModelSpec::ffn_bias, false},
 };
 
-// Window of the attention: Mistral has one unless the key says null; Qwen2 only when switched on,
-// and then in some of its layers only.
-void read_window(ConfigReader& config, ModelSpec& spec, const std::string& type) {
-  if (type == "mistral") {
-    spec.sliding_window = config.count("sliding_window", config.names("sliding_window") ? 0 : 4096);
+// What transformers assumes where a key is absent.
+struct Defaults {
+  std::int64_t max_positions;
+  std::int64_t kv_heads;  ///< 0: as many as heads
+};
+
+Defaults defaults_of(const std::string& type) {
+  if (type == "mistral") return {131072, 8};
+  if (type == "qwen2") return {32768, 32};
+  return {2048, 0};
+}
+
+// LLaMA has none, even where a configuration names one.
+void read_no_window(ConfigReader& config, const ModelSpec& spec) {
+  require_full_attention(config, spec);
+  const bool off = !config.flag("use_sliding_window", true);
+  const Json& window = config.at("sliding_window");
+  (void)config.at("max_window_layers");
+  if (off || window.is_null()) return;
+  config.problem("sliding_window", window.dump(),
+                 "null; transformers runs no window in models of type llama");
+}
+
+// Mistral has one unless the key says null. With `layer_types` it is what transformers calls
+// Ministral: some layers have it.
+void read_mistral_window(ConfigReader& config, ModelSpec& spec) {
+  const bool none = config.names("sliding_window") && !config.has("sliding_window");
+  const std::int64_t window = none ? 0 : config.count("sliding_window", 4096);
+  if (!config.flag("use_sliding_window", true) && window > 0) {
+    config.problem(
+        "use_sliding_window", "false beside a sliding_window",
+        "true, or sliding_window = null; transformers does not read this key in Mistral");
   }
-  if (type != "qwen2" || !config.flag("use_sliding_window", false)) return;
-  if (config.count("max_window_layers", 28) < spec.layers) {
-    config.problem("use_sliding_window", "true with max_window_layers below the number of layers",
-                   "false, or max_window_layers >= num_hidden_layers");
+  read_layer_types(config, spec, window, [&](std::int64_t) { return window > 0; });
+}
+
+// Qwen2 has one only when it is switched on, and then from one layer on.
+void read_qwen2_window(ConfigReader& config, ModelSpec& spec) {
+  const bool on = config.flag("use_sliding_window", false);
+  const bool none = config.names("sliding_window") && !config.has("sliding_window");
+  const std::int64_t configured = none ? 0 : config.count("sliding_window", 4096);
+  const std::int64_t window = on ? configured : 0;
+  const Json& first = config.at("max_window_layers");
+  if (!first.is_null() && !(first.is_number_integer() && first >= 0)) {
+    config.problem("max_window_layers", first.dump(), "a whole number");
   }
+  const std::int64_t from = first.is_number_integer() ? first.get<std::int64_t>() : 28;
+  read_layer_types(config, spec, window,
+                   [&](std::int64_t layer) { return window > 0 && layer >= from; });
+}
+
+// Biases are read for LLaMA only; Qwen2 always has them in q, k and v, Mistral never.
+void read_biases(ConfigReader& config, ModelSpec& spec, const std::string& type) {
+  if (type == "llama") {
+    spec.ffn_bias = config.flag("mlp_bias", false);
+    spec.qkv_bias = spec.attention_out_bias = config.flag("attention_bias", false);
+    return;
+  }
+  spec.qkv_bias = type == "qwen2";
+  config.require_flag("mlp_bias", false);
+  config.require_flag("attention_bias", spec.qkv_bias);
 }
 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
   const std::string type = config.text("model_type", "llama");
+  const Defaults absent = defaults_of(type);
+  const bool null_heads = config.names("num_key_value_heads") || absent.kv_heads == 0;
+  spec.max_positions = config.count("max_position_embeddings", absent.max_positions);
   spec.norm = NormKind::kRmsNorm;
   spec.ffn_gated = true;
-  spec.kv_heads = config.count("num_key_value_heads", spec.heads);
-  spec.head_dim = config.count("head_dim", spec.width / spec.heads);
+  spec.kv_heads = config.count("num_key_value_heads", null_heads ? spec.heads : absent.kv_heads);
+  spec.head_dim = config.count("head_dim", std::max<std::int64_t>(spec.width / spec.heads, 1));
   spec.activation = config.activation("hidden_act", "silu");
-  spec.qkv_bias = type == "qwen2" || config.flag("attention_bias", false);
-  spec.attention_out_bias = type == "llama" && spec.qkv_bias;
-  config.rope(spec, 10000.0, 1.0);
-  read_window(config, spec, type);
+  read_biases(config, spec, type);
+  read_rope(config, spec);
+  if (type == "llama") read_no_window(config, spec);
+  if (type == "mistral") read_mistral_window(config, spec);
+  if (type == "qwen2") read_qwen2_window(config, spec);
   return spec;
 }
 
@@ -71,7 +127,11 @@ Family family_llama() {
            {"llama", "mistral", "qwen2"}},
           read_spec,
           tensors,
-          {"model.", ""}};
+          {"model.", ""},
+          {{"max_sequence_length"},
+           {"pretraining_tp"},
+           {"rope_interleaved", "false"},
+           {"use_mrope", "false"}}};
 }
 
 }  // namespace assay

@@ -26,10 +26,12 @@ ModelSpec read_spec(ConfigReader& config) {
   config.require_flag("layer_norm_elementwise_affine", true);
   spec.kv_heads = spec.heads;
   spec.head_dim = spec.width / spec.heads;
+  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
   spec.embedding_width = config.count("word_embed_proj_dim", spec.width);
   spec.position_offset = 2;
   spec.activation = config.activation("activation_function", "relu");
-  spec.final_norm = spec.pre_norm && !config.flag("_remove_final_layer_norm", false);
+  const bool removed = config.flag("_remove_final_layer_norm", false);
+  spec.final_norm = spec.pre_norm && !removed;
   return spec;
 }
 
@@ -60,7 +62,8 @@ Family family_opt() {
   return {{"opt", "OPT 125M to 175B: learned positions, ReLU, biases; 350M norms last", {"opt"}},
           read_spec,
           tensors,
-          {"model.decoder.", "decoder.", ""}};
+          {"model.decoder.", "decoder.", ""},
+          {}};
 }
 
 }  // namespace assay

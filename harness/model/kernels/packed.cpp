@@ -28,6 +28,9 @@ constexpr std::int64_t kPieceBytes = 64 * 1024;
 /// Weights of a dequantised tile; 8 MiB in fp32, so that most caches hold it.
 constexpr std::int64_t kTileWeights = std::int64_t{2} << 20;
 constexpr std::int64_t kLeastTileRows = 64;
+/// Activation rows that stand in fixed point at a time: with more of them the codes are read more
+/// seldom, and by then they have long ceased to matter.
+constexpr std::int64_t kRowsAtOnce = 512;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw std::logic_error("packed matrix: " + what);
@@ -123,49 +126,75 @@ at::Tensor dequantise_rows(const PackedMatrix& matrix, at::ScalarType dtype, std
   return result;
 }
 
-/// Activations in fixed point, and the memory that they stand in.
+/// Activations in fixed point, and the memory that they stand in: blocks of up to kPackedMaxBatch
+/// rows, one after the other.
 class FixedRows {
  public:
-  /// rows f32 [n, cols] contiguous, n <= kPackedMaxBatch
-  FixedRows(const at::Tensor& rows, const PackedView& matrix) {
-    const std::int64_t n = rows.size(0);
-    input_.batch = n <= 2 ? n : n <= 4 ? 4 : 8;
-    const PackedInputSizes sizes = packed_input_sizes(matrix);
-    values_.resize(static_cast<std::size_t>(input_.batch * sizes.values));
-    floats_.resize(static_cast<std::size_t>(input_.batch * (sizes.lane_scales + sizes.group_sums)));
-    input_.values = values_.data();
-    input_.lane_scales = floats_.data();
-    input_.group_sums = floats_.data() + input_.batch * sizes.lane_scales;
+  /// rows f32 [n, cols] contiguous
+  FixedRows(const at::Tensor& rows, const PackedView& matrix)
+      : count_(rows.size(0)), sizes_(packed_input_sizes(matrix)) {
+    batch_ = count_ <= 2 ? count_ : count_ <= 4 ? 4 : kPackedMaxBatch;
+    const std::int64_t padded = blocks() * batch_;
+    values_.resize(static_cast<std::size_t>(padded * sizes_.values));
+    lane_scales_.resize(static_cast<std::size_t>(padded * sizes_.lane_scales));
+    group_sums_.resize(static_cast<std::size_t>(padded * sizes_.group_sums));
     const float* x = rows.const_data_ptr<float>();
     const std::int64_t some = std::max<std::int64_t>(1, kPieceBytes / rows.size(1));
-    for_each_piece(n, some, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) {
-        packed_arrange(matrix, x + b * matrix.cols, b, input_);
+    for_each_piece(count_, some, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        packed_arrange(matrix, x + r * matrix.cols, r % batch_, block(r / batch_));
       }
     });
   }
-  [[nodiscard]] const PackedInput& input() const { return input_; }
+  [[nodiscard]] std::int64_t blocks() const { return (count_ + batch_ - 1) / batch_; }
+  [[nodiscard]] std::int64_t first_of(std::int64_t block) const { return block * batch_; }
+  [[nodiscard]] std::int64_t rows_of(std::int64_t block) const {
+    return std::min(batch_, count_ - block * batch_);
+  }
+  [[nodiscard]] PackedInput block(std::int64_t index) {
+    const std::int64_t row = first_of(index);
+    return {values_.data() + row * sizes_.values, lane_scales_.data() + row * sizes_.lane_scales,
+            group_sums_.data() + row * sizes_.group_sums, batch_};
+  }
 
  private:
+  std::int64_t count_, batch_ = 1;
+  PackedInputSizes sizes_;
   std::vector<std::int16_t> values_;
-  std::vector<float> floats_;
-  PackedInput input_;
+  std::vector<float> lane_scales_, group_sums_;
 };
 
-at::Tensor few_rows(const at::Tensor& rows, const PackedMatrix& matrix, const at::Tensor& bias) {
-  const PackedView weight = view(matrix);
-  const FixedRows x(rows.to(at::kFloat), weight);
-  at::Tensor y = at::empty({rows.size(0), matrix.rows}, rows.options().dtype(at::kFloat));
-  const PackedOutput to{y.mutable_data_ptr<float>(), matrix.rows, rows.size(0)};
-  const std::int64_t piece = std::max<std::int64_t>(8, kPieceBytes / matrix.codes.size(1));
-  for_each_piece(matrix.rows, piece, [&](std::int64_t begin, std::int64_t end) {
-    packed_product_rows(weight, x.input(), begin, end, to);
+/// rows f32 [n, cols] -> y f32 [n, matrix.rows]. A piece of work is some rows of the matrix times
+/// one block of activations; a thread goes on with the next block, so that the codes stay in its
+/// cache.
+void fixed_point_product(const at::Tensor& rows, const PackedView& weight, float* y) {
+  FixedRows x(rows, weight);
+  const std::int64_t row_bytes = packed_row_bytes(weight.cols, weight.bits);
+  const std::int64_t some = std::max<std::int64_t>(8, kPieceBytes / row_bytes);
+  const std::int64_t blocks = x.blocks(), pieces = (weight.rows + some - 1) / some;
+  for_each_piece(pieces * blocks, 1, [&](std::int64_t i, std::int64_t) {
+    const std::int64_t begin = i / blocks * some, block = i % blocks;
+    const PackedOutput to{y + x.first_of(block) * weight.rows, weight.rows, x.rows_of(block)};
+    packed_product_rows(weight, x.block(block), begin, std::min(weight.rows, begin + some), to);
   });
+}
+
+at::Tensor cpu_product(const at::Tensor& rows, const PackedMatrix& matrix, const at::Tensor& bias) {
+  const at::Tensor x = rows.to(at::kFloat);
+  at::Tensor y = at::empty({rows.size(0), matrix.rows}, rows.options().dtype(at::kFloat));
+  for (std::int64_t first = 0; first < x.size(0); first += kRowsAtOnce) {
+    const std::int64_t count = std::min(kRowsAtOnce, x.size(0) - first);
+    fixed_point_product(x.narrow(0, first, count), view(matrix),
+                        y.mutable_data_ptr<float>() + first * matrix.rows);
+  }
   if (bias.defined()) y.add_(bias);
   return y.to(rows.scalar_type());
 }
 
-at::Tensor many_rows(const at::Tensor& rows, const PackedMatrix& matrix, const at::Tensor& bias) {
+/// With tiles of dequantised weights in the rows' dtype, so that the whole matrix never stands
+/// unpacked.
+at::Tensor tiled_product(const at::Tensor& rows, const PackedMatrix& matrix,
+                         const at::Tensor& bias) {
   at::Tensor y = at::empty({rows.size(0), matrix.rows}, rows.options());
   const std::int64_t tile = std::max(kLeastTileRows, kTileWeights / matrix.cols / 64 * 64);
   for (std::int64_t first = 0; first < matrix.rows; first += tile) {
@@ -245,13 +274,12 @@ at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
   require(!bias.defined() || bias.numel() == matrix.rows, "the bias does not fit its rows");
   require(rows.device() == matrix.codes.device(), "it lies on another device than the activations");
   const at::Tensor plain = rows.contiguous();
-  const bool few = plain_cpu(plain) && plain.size(0) >= 1 && plain.size(0) <= kPackedMaxBatch;
-  if (few) return few_rows(plain, matrix, bias);
+  if (plain_cpu(plain)) return cpu_product(plain, matrix, bias);
   if (plain.size(0) <= kCudaPackedMaxBatch && has_device_kernels(plain.device())) {
     at::Tensor y = device_packed_product(plain, matrix);
     return (bias.defined() ? y.add_(bias) : y).to(rows.scalar_type());
   }
-  return many_rows(plain, matrix, bias);
+  return tiled_product(plain, matrix, bias);
 }
 
 }  // namespace assay

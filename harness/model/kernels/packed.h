@@ -40,12 +40,14 @@ at::Tensor dequantise(const PackedMatrix& matrix, at::ScalarType dtype);
 /// rows [n, cols] fp32 or bf16, bias [matrix.rows] or undefined -> rows W^T + bias [n, matrix.rows]
 /// in rows' dtype. All on one device.
 ///
-/// Up to 8 rows on a CPU read the packed codes once, with the activations in 16-bit fixed point:
-/// each is off by at most 2^-16 of the largest among its 32 (packed_cpu.h), far below bf16's
+/// On a CPU the packed codes are multiplied as they are, with the activations in 16-bit fixed
+/// point: each is off by at most 2^-16 of the largest among its 32 (packed_cpu.h), far below bf16's
 /// rounding, not below fp32's; a row with a value that is not finite becomes NaN throughout. A row
-/// gives the same bits alone as among others. More rows are multiplied with tiles of dequantised
-/// weights in the rows' dtype, so that the whole matrix never stands unpacked. Neither result
-/// depends on the number of threads. On CUDA up to 8 rows are multiplied in fp32 throughout.
+/// gives the same bits alone as among any number of others, and for any number of threads: a whole
+/// pass and a decoding step do the same arithmetic.
+///
+/// On CUDA up to 8 rows are multiplied in fp32 throughout. There, and where gradients are asked
+/// for, (more) rows meet tiles of weights that are dequantised to the rows' dtype.
 at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
                           const at::Tensor& bias);
 

@@ -40,15 +40,15 @@ class Decode final : public SuiteKind {
     };
     info.metrics = {
         {kRate, "tokens/s", 1, "batch / median time of a decoding step" + shape,
-         "Generated tokens a second, the first one of each sequence left out"},
+         "Generated tokens a second, the first one of each sequence left out", Basis::kMeasured},
         {kToken, "s", -1, "median time of a decoding step of the whole batch" + shape,
-         "Time between two tokens"},
+         "Time between two tokens", Basis::kMeasured},
         {kFirst, "s", -1, "median time of prefill and first choice" + shape,
-         "Time from the prompt to the first token"},
+         "Time from the prompt to the first token", Basis::kMeasured},
         {kP95, "s", 0, "95th percentile of the steps of a process" + shape,
-         "Time between two tokens that one of twenty exceeds"},
+         "Time between two tokens that one of twenty exceeds", Basis::kMeasured},
         {kP99, "s", 0, "99th percentile of the steps of a process" + shape,
-         "Time between two tokens that one of a hundred exceeds"},
+         "Time between two tokens that one of a hundred exceeds", Basis::kMeasured},
         peak_rss_definition(),
     };
     return info;

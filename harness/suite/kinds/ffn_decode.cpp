@@ -79,9 +79,9 @@ class FfnDecode final : public SuiteKind {
     for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "tokens/s", 1, "batch / median time of a step" + shape,
-         "Tokens a second through the feed-forward blocks"},
+         "Tokens a second through the feed-forward blocks", Basis::kMeasured},
         {kLatency, "s", -1, "median time of a step" + shape,
-         "Time of the feed-forward blocks of all layers for one step"},
+         "Time of the feed-forward blocks of all layers for one step", Basis::kMeasured},
         peak_rss_definition(),
     };
     return info;
@@ -134,21 +134,24 @@ class FfnDecode final : public SuiteKind {
                              const DrawnOutputs& drawn, std::int64_t batch, std::int64_t tokens) {
     const Model& model = context.model();
     const bool again = context.decides();
-    StepContext step;
-    step.tokens = inputs.back().size(0);
-    step.layer = model.layer_count() - 1;
-    at::Tensor scored;
-    if (!again) scored = model.layers().back().ffn->forward(inputs.back(), step);
     for (const auto& [call, rows] : drawn.kept()) {
       const std::int64_t first = call % tokens * batch;
-      at::Tensor expected;
-      if (again) {
-        run_blocks(model, inputs, first, batch, nullptr, &expected);
-      } else {
-        expected = scored.narrow(0, first, batch);
-      }
-      context.require_same(rows, expected, "timed step " + std::to_string(call));
+      const auto expected = [&] {
+        at::Tensor out;
+        if (!again) return score_last(model, inputs.back()).narrow(0, first, batch);
+        run_blocks(model, inputs, first, batch, nullptr, &out);
+        return out;
+      };
+      context.require_same(rows, expected(), "timed step " + std::to_string(call), expected);
     }
+  }
+
+  /// What the last block computes of all its inputs in a pass that scores.
+  static at::Tensor score_last(const Model& model, const at::Tensor& inputs) {
+    StepContext step;
+    step.tokens = inputs.size(0);
+    step.layer = model.layer_count() - 1;
+    return model.layers().back().ffn->forward(inputs, step);
   }
 
   /// Until a device that runs behind has caught up.

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/stats/intervals.h"
 #include "harness/suite/counted.h"
 #include "harness/suite/device_timer.h"
@@ -102,7 +102,8 @@ class Block {
       if (role_name(role) == name) return role;
       known += std::string(known.empty() ? "" : ", ") + role_name(role);
     }
-    throw UserError("suite parameters: block = '" + name + "', but the layer has: ffn, " + known);
+    throw DoesNotApply("suite parameters: block = '" + name + "', but the layer has: ffn, " +
+                       known);
   }
   static const Linear& linear_of(const Layer& layer, const std::string& name) {
     return layer.linear(role_of(layer, name));
@@ -147,7 +148,7 @@ class Kernel final : public SuiteKind {
         {kLatency, "s", -1,
          "median over repetitions of the mean of a fixed number of calls; inputs of a synthetic "
          "text; caches as the call before left them; on a GPU between events of its stream",
-         "Time of one call of the block"},
+         "Time of one call of the block", Basis::kMeasured},
         peak_rss_definition(),
     };
     return info;
@@ -243,19 +244,20 @@ class Kernel final : public SuiteKind {
   static void require_scored(SuiteContext& context, Block& block, const DrawnOutputs& drawn,
                              std::int64_t batch) {
     const bool again = context.decides();
-    const at::Tensor scored = again ? at::Tensor() : block.scored();
     for (const auto& [call, rows] : drawn.kept()) {
-      const at::Tensor expected =
-          again ? block.run(call) : scored.narrow(0, block.place_of(call), batch);
-      context.require_same(rows, expected, "timed call " + std::to_string(call));
+      const auto expected = [&, call = call] {
+        return again ? block.run(call) : block.scored().narrow(0, block.place_of(call), batch);
+      };
+      context.require_same(rows, expected(), "timed call " + std::to_string(call), expected);
     }
   }
 
   static std::int64_t checked_layer(const Model& model, const Params& params) {
     const std::int64_t layer = params.get_int("layer");
     if (layer < model.layer_count()) return layer;
-    throw UserError("suite parameters: layer = " + std::to_string(layer) +
-                    ", but the model has layers 0 to " + std::to_string(model.layer_count() - 1));
+    throw DoesNotApply("suite parameters: layer = " + std::to_string(layer) +
+                       ", but the model has layers 0 to " +
+                       std::to_string(model.layer_count() - 1));
   }
 };
 

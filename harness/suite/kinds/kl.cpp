@@ -23,6 +23,9 @@ namespace {
 constexpr const char* kDivergence = "kl";
 constexpr const char* kAgreement = "top1_agreement";
 constexpr const char* kRatio = "ppl_ratio";
+/// Values of a window, by which its metrics are compared.
+constexpr const char* kWindowAgreement = "top1_agreement";
+constexpr const char* kWindowGrowth = "nll_growth";
 
 /// One value a target, f64 on the CPU.
 struct Comparison {
@@ -69,11 +72,12 @@ class Kl final : public SuiteKind {
     info.params = window_params();
     info.metrics = {
         {kDivergence, "nats", -1, windows + "KL(dense || compressed), mean of the windows' means",
-         "Divergence of a token's distribution"},
+         "Divergence of a token's distribution", Basis::kMean, "kld"},
         {kAgreement, "", 1, windows + "share of positions with the same most likely token",
-         "Share of positions where both models choose the same token"},
+         "Share of positions where both models choose the same token", Basis::kShare,
+         kWindowAgreement},
         {kRatio, "", -1, windows + "perplexity over the dense model's perplexity",
-         "How much the perplexity grew"},
+         "How much the perplexity grew", Basis::kExpMean, kWindowGrowth},
     };
     return info;
   }
@@ -81,7 +85,8 @@ class Kl final : public SuiteKind {
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
     const ModelSpec& spec = context.model().spec();
-    const PreparedStream stream = read_prepared_stream(context.data(), spec.vocab);
+    const PreparedStream stream =
+        read_prepared_stream(context.data(), context.model().vocabulary());
     const Windows windows = make_windows(stream.tokens, spec, params);
     const auto targets = static_cast<double>(windows.targets());
     std::vector<double> divergence, agreement, growth;
@@ -101,6 +106,7 @@ class Kl final : public SuiteKind {
         item.tokens = windows.targets();
         item.kld = finite_or_nothing(divergence.back());
         item.nll = finite_or_nothing(mean(all.nll, i) * targets);
+        item.values = {{kWindowAgreement, agreement.back()}, {kWindowGrowth, growth.back()}};
         items.push_back(item);
       }
     });

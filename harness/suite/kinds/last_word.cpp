@@ -5,10 +5,8 @@
 #include <cmath>
 #include <memory>
 
-#include "harness/suite/prepared.h"
 #include "harness/suite/score_metrics.h"
-#include "harness/suite/suite.h"
-#include "harness/suite/tree_scorer.h"
+#include "harness/suite/scored_items.h"
 
 namespace assay {
 namespace {
@@ -24,23 +22,19 @@ class LastWord final : public SuiteKind {
     info.params = {limit_param()};
     info.metrics = {
         {"acc", "", 1, convention + "every token of the word is the most likely one",
-         "Share of last words that greedy decoding finds"},
+         "Share of last words that greedy decoding finds", Basis::kShare, "correct"},
         {"perplexity", "", -1, convention + "exp of the mean negative log-likelihood of a word",
-         "Perplexity of a last word"},
+         "Perplexity of a last word", Basis::kExpMean, "nll"},
     };
     return info;
   }
 
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
-    PreparedItems prepared = read_prepared_items(context.data(), context.model().spec().vocab);
-    limit_items(prepared, params.get_int("limit"));
-    const auto total = std::ssize(prepared.items);
     TreeScorerOptions options;
     options.want_greedy = true;
-    const auto scores =
-        score_items(context.model(), prepared.items, options,
-                    [&](std::int64_t finished) { context.progress(finished, total, "items"); });
+    const auto [prepared, scores] = score_prepared_items(context, params, options);
+    const auto total = std::ssize(prepared.items);
     std::int64_t hits = 0;
     std::vector<double> losses;
     std::vector<ItemScore> rows;

@@ -7,10 +7,8 @@
 #include <map>
 #include <memory>
 
-#include "harness/suite/prepared.h"
 #include "harness/suite/score_metrics.h"
-#include "harness/suite/suite.h"
-#include "harness/suite/tree_scorer.h"
+#include "harness/suite/scored_items.h"
 
 namespace assay {
 namespace {
@@ -18,8 +16,14 @@ namespace {
 constexpr const char* kConvention =
     "lm-evaluation-harness 0.4.13, first {limit} items of each subtask (0: all): ";
 
-MetricDef accuracy(const std::string& tag, const std::string& what, const std::string& help) {
-  return {tag, "", 1, kConvention + what, help};
+constexpr const char* kCorrectNorm = "correct_norm";
+
+/// The value of the items of a group, and tag of their accuracy.
+std::string of_group(const std::string& group) { return "acc/" + group; }
+
+MetricDef accuracy(const std::string& tag, const std::string& what, const std::string& help,
+                   const std::string& item_value) {
+  return {tag, "", 1, kConvention + what, help, Basis::kShare, item_value};
 }
 
 /// Index of the first largest value.
@@ -51,31 +55,28 @@ class MultipleChoice final : public SuiteKind {
     info.data_format = "items";
     info.params = {limit_param()};
     info.metrics = {
-        accuracy("acc", sum, "Share of questions answered right"),
+        accuracy("acc", sum, "Share of questions answered right", "correct"),
         accuracy("acc_norm", sum + " divided by the answer's characters",
-                 "Share answered right when longer answers get no handicap"),
+                 "Share answered right when longer answers get no handicap", kCorrectNorm),
     };
     for (const char* group : {"humanities", "other", "social_sciences", "stem"}) {
-      info.metrics.push_back(accuracy(std::string("acc/") + group, sum + ", group of MMLU",
-                                      "Share of the group's questions answered right"));
+      info.metrics.push_back(accuracy(of_group(group), sum + ", group of MMLU",
+                                      "Share of the group's questions answered right",
+                                      of_group(group)));
     }
     return info;
   }
 
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
-    PreparedItems prepared = read_prepared_items(context.data(), context.model().spec().vocab);
-    limit_items(prepared, params.get_int("limit"));
-    const auto total = std::ssize(prepared.items);
-    const auto scores =
-        score_items(context.model(), prepared.items, {},
-                    [&](std::int64_t finished) { context.progress(finished, total, "items"); });
-    report(context, prepared, scores);
+    const ScoredItems scored = score_prepared_items(context, params, {});
+    report(context, scored.prepared, scored.scores);
   }
 
  private:
   static void report(SuiteContext& context, const PreparedItems& prepared,
                      const std::vector<std::vector<RequestScore>>& scores) {
+    const bool with_norm = std::ranges::count(prepared.metrics, "acc_norm") > 0;
     Tally acc, acc_norm;
     std::map<std::string, Tally> groups;
     std::vector<ItemScore> rows;
@@ -88,19 +89,20 @@ class MultipleChoice final : public SuiteKind {
       }
       const bool finite = std::ranges::all_of(plain, [](double x) { return std::isfinite(x); });
       const std::int64_t chosen = argmax(plain);
-      acc.add(chosen == item.gold, finite);
-      acc_norm.add(argmax(normed) == item.gold, finite);
-      if (!item.group.empty()) groups[item.group].add(chosen == item.gold, finite);
+      const bool right = chosen == item.gold;
+      const bool right_norm = argmax(normed) == item.gold;
+      acc.add(right, finite);
+      acc_norm.add(right_norm, finite);
       rows.push_back(row(static_cast<std::int64_t>(i), item, chosen, scores[i]));
+      if (with_norm) rows.back().values[kCorrectNorm] = right_norm ? 1 : 0;
+      if (item.group.empty()) continue;
+      groups[item.group].add(right, finite);
+      rows.back().values[of_group(item.group)] = right ? 1 : 0;
     }
     context.emit_items(rows);
     context.emit(acc.metric("acc"));
-    if (std::ranges::count(prepared.metrics, "acc_norm") > 0) {
-      context.emit(acc_norm.metric("acc_norm"));
-    }
-    for (const auto& [group, tally] : groups) {
-      context.emit(tally.metric("acc/" + group));
-    }
+    if (with_norm) context.emit(acc_norm.metric("acc_norm"));
+    for (const auto& [group, tally] : groups) context.emit(tally.metric(of_group(group)));
   }
 
   static ItemScore row(std::int64_t index, const PreparedItem& item, std::int64_t chosen,

@@ -27,14 +27,15 @@ class TokenPpl final : public SuiteKind {
                      "gptq@{window}: stream tokenised at once, windows without overlap, tail "
                      "dropped, first token of a window not scored, exp of the unweighted mean of "
                      "the windows' mean negative log-likelihoods",
-                     "Perplexity of a token"}};
+                     "Perplexity of a token", Basis::kExpMean, "nll_per_token"}};
     return info;
   }
 
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
     const ModelSpec& spec = context.model().spec();
-    const PreparedStream stream = read_prepared_stream(context.data(), spec.vocab);
+    const PreparedStream stream =
+        read_prepared_stream(context.data(), context.model().vocabulary());
     const Windows windows = make_windows(stream.tokens, spec, params);
     std::vector<double> means;
     std::vector<ItemScore> items;

@@ -1,0 +1,13 @@
+#pragma once
+// Where the kernel tells of the machine. Tests give folders of their own.
+
+#include <filesystem>
+
+namespace assay {
+
+struct MachineFiles {
+  std::filesystem::path proc = "/proc";
+  std::filesystem::path cgroup = "/sys/fs/cgroup";
+};
+
+}  // namespace assay

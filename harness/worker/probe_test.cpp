@@ -1,0 +1,122 @@
+#include "harness/worker/probe.h"
+
+#include <ATen/ops/zeros_like.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "harness/method/tiny_model.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Probe : public ::testing::Test {
+ protected:
+  static Model tiny(TinyFamily family) {
+    const fs::path folder = fs::path(::testing::TempDir()) / "probe_test";
+    fs::remove_all(folder);
+    write_tiny_model(folder, family, 3);
+    return Model::load(folder, {});
+  }
+};
+
+TEST_F(Probe, AgreesBetweenPassAndDecodeForBothFamilies) {
+  for (const TinyFamily family : {TinyFamily::kLlama, TinyFamily::kOpt}) {
+    Model model = tiny(family);
+    const PassProbe pass = probe_pass(model);
+    const SettledProbe decode = probe_decode(model, pass.decisions);
+    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
+              fingerprint_tolerance("fp32"));
+    EXPECT_EQ(decode.changed_decisions, 0);
+    EXPECT_GT(fingerprint_distance(pass.fingerprint, {std::vector<double>(64, 0.0)}), 0.5);
+  }
+}
+
+/// Doubles the rows that it decides to double: those whose mean lies above an edge. Decoding sees
+/// the edge moved by `tilt`, as rounding would move it.
+class DecidingFfn final : public Ffn {
+ public:
+  DecidingFfn(std::unique_ptr<Ffn> inner, double tilt) : inner_(std::move(inner)), tilt_(tilt) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    const double edge = step.cache != nullptr ? tilt_ : 0.0;
+    at::Tensor above = rows.gt(edge).select(1, 0).unsqueeze(1);
+    if (step.decisions != nullptr) above = step.decisions->settle(step, above);
+    return inner_->forward(rows, step).mul(above.add(1));
+  }
+  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
+    inner_->replace_linear(role, std::move(block));
+  }
+  Cost cost() const override { return inner_->cost(); }
+  std::unique_ptr<Ffn> clone() const override {
+    return std::make_unique<DecidingFfn>(inner_->clone(), tilt_);
+  }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+  double tilt_;
+};
+
+TEST_F(Probe, DecisionsAreSettledForTheComparisonAndTheirChangesCounted) {
+  for (const double tilt : {0.0, 0.5, 1000.0}) {
+    Model model = tiny(TinyFamily::kLlama);
+    for (Layer& layer : model.layers()) {
+      layer.ffn = std::make_unique<DecidingFfn>(std::move(layer.ffn), tilt);
+    }
+    const PassProbe pass = probe_pass(model);
+    const SettledProbe decode = probe_decode(model, pass.decisions);
+    EXPECT_LE(fingerprint_distance(pass.fingerprint, decode.fingerprint),
+              fingerprint_tolerance("fp32"))
+        << tilt;
+    double chosen = 0;
+    for (const at::Tensor& layer : pass.decisions) {
+      chosen +=
+          layer.to(at::kFloat).mean().item<double>() / static_cast<double>(pass.decisions.size());
+    }
+    if (tilt == 0.5) {
+      EXPECT_GT(decode.changed_decisions, fingerprint_tolerance("fp32"));
+    } else {
+      // Nothing is above the highest edge.
+      EXPECT_NEAR(decode.changed_decisions, tilt == 0 ? 0 : chosen, 1e-6);
+    }
+  }
+}
+
+/// What a prompt gets is another computation, on purpose; steps and scoring passes get the block.
+class PromptPolicyFfn final : public Ffn {
+ public:
+  explicit PromptPolicyFfn(std::unique_ptr<Ffn> inner) : inner_(std::move(inner)) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    const bool prompt = step.phase == Phase::kPrefill && step.cache != nullptr;
+    return prompt ? at::zeros_like(rows) : inner_->forward(rows, step);
+  }
+  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
+  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
+    inner_->replace_linear(role, std::move(block));
+  }
+  Cost cost() const override { return inner_->cost(); }
+  std::unique_ptr<Ffn> clone() const override {
+    return std::make_unique<PromptPolicyFfn>(inner_->clone());
+  }
+  bool prefill_equals_decode() const override { return false; }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+};
+
+TEST_F(Probe, OfAMethodWithAPolicyForPromptsGoesTokenByToken) {
+  Model model = tiny(TinyFamily::kLlama);
+  for (Layer& layer : model.layers()) {
+    layer.ffn = std::make_unique<PromptPolicyFfn>(std::move(layer.ffn));
+  }
+  const PassProbe pass = probe_pass(model);
+  EXPECT_LE(fingerprint_distance(pass.fingerprint, probe_decode(model, pass.decisions).fingerprint),
+            fingerprint_tolerance("fp32"));
+}
+
+}  // namespace
+}  // namespace assay

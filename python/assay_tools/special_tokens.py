@@ -1,0 +1,88 @@
+"""Special and added tokens as transformers reads them from a model directory."""
+
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer
+
+from assay_tools.errors import InputError
+from assay_tools.tokenizer_files import TokenizerFiles
+
+_NAMED = (
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+)
+_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+
+
+def token_text(value: Any) -> str | None:
+    """A token is written as a string or as {"content": ...}."""
+    return value.get("content") if isinstance(value, dict) else value
+
+
+def _as_added(value: Any, **otherwise: bool) -> AddedToken:
+    """`otherwise`: flags of a token that is only a string."""
+    if not isinstance(value, dict):
+        return AddedToken(value, **otherwise)
+    return AddedToken(value["content"], **{key: value[key] for key in _FLAGS if key in value})
+
+
+def read_settings(files: TokenizerFiles) -> dict[str, Any]:
+    """tokenizer_config.json with what special_tokens_map.json puts over it.
+
+    The map is the older form: it counts only where the configuration lists no added tokens itself.
+    """
+    settings = files.json("tokenizer_config.json")
+    if "added_tokens_decoder" not in settings:
+        settings |= files.json("special_tokens_map.json")
+    return settings
+
+
+def _named(settings: dict[str, Any]) -> dict[str, AddedToken]:
+    tokens = [settings.get(name) for name in _NAMED]
+    extra = settings.get("extra_special_tokens") or settings.get("additional_special_tokens") or []
+    tokens += extra.values() if isinstance(extra, dict) else extra
+    added = [_as_added(token, special=True) for token in tokens if token is not None]
+    for token in added:
+        token.special = True
+    return {token.content: token for token in added}
+
+
+def _listed(files: TokenizerFiles, settings: dict[str, Any]) -> list[tuple[int, AddedToken]]:
+    """Added tokens with the ids that the directory gives them, by id."""
+    named = _named(settings)
+    if "added_tokens_decoder" in settings:
+        decoder = settings["added_tokens_decoder"]
+        listed = [(int(index), _as_added(token)) for index, token in decoder.items()]
+        for _, token in listed:
+            token.special = token.special or token.content in named
+    else:
+        # The older form has no flags.
+        listed = [
+            (index, AddedToken(text, normalized=text not in named, special=text in named))
+            for text, index in files.json("added_tokens.json").items()
+        ]
+    return sorted(listed, key=lambda entry: entry[0])
+
+
+def add_tokens(backend: Tokenizer, files: TokenizerFiles, settings: dict[str, Any]) -> None:
+    """Adds what the backend does not have; it gives new tokens the ids behind its largest."""
+    known = {token.content for token in backend.get_added_tokens_decoder().values()}
+    listed = _listed(files, settings)
+    tokens = {token.content: token for _, token in listed}
+    for content, token in _named(settings).items():
+        tokens.setdefault(content, token)
+    for content, token in tokens.items():
+        if content not in known:
+            backend.add_tokens([token])
+    for index, token in listed:
+        found = backend.token_to_id(token.content)
+        if found != index:
+            raise InputError(
+                f"{files.folder}: added token '{token.content}' is said to have id {index}, and "
+                f"gets {found} behind the vocabulary; the tokenizer's files do not belong together"
+            )
