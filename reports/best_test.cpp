@@ -160,10 +160,9 @@ TEST(Best, EveryFormatMarksAllMembersAlike) {
        {std::pair{"dense", 0.9}, std::pair{"a", 1.0}, std::pair{"b", 1.1}, std::pair{"c", 1.5}}) {
     results.rows.push_back(speed(method, value, 0.1));
   }
-  EXPECT_THAT(
-      render(results, "md"),
-      testing::AllOf(HasSubstr("**1000** "), HasSubstr("**1100** "),
-                     testing::Not(HasSubstr("**1500**")), testing::Not(HasSubstr("**900"))));
+  EXPECT_THAT(render(results, "md"), testing::AllOf(HasSubstr("**1000** "), HasSubstr("**1100** "),
+                                                    testing::Not(HasSubstr("**1500**")),
+                                                    testing::Not(HasSubstr("**900"))));
   EXPECT_THAT(render(results, "tex"),
               testing::AllOf(HasSubstr("\\textbf{1000}"), HasSubstr("\\textbf{1100}"),
                              testing::Not(HasSubstr("\\textbf{1500}"))));

@@ -15,6 +15,11 @@ bool of_subject(const std::string& code) {
   return std::ranges::any_of(kSubjects, [&](auto prefix) { return code.starts_with(prefix); });
 }
 
+void mark(TableCell& cell, std::size_t note) {
+  const auto place = std::ranges::lower_bound(cell.notes, note);
+  if (place == cell.notes.end() || *place != note) cell.notes.insert(place, note);
+}
+
 RowRemark row_remark(const Remark& remark) {
   RowRemark result{remark.code, remark.text};
   if (remark.processes < remark.of_processes && !of_subject(remark.code)) {
@@ -40,24 +45,39 @@ std::vector<RowRemark> RemarkIndex::of_cell(const std::string& cell_key) const {
   return found == by_cell_.end() ? std::vector<RowRemark>() : found->second;
 }
 
-std::size_t Notes::number(const std::string& text) {
-  const auto [place, added] = places_.emplace(text, list_.size() + 1);
-  if (added) list_.push_back(text);
+std::size_t Notes::number(const std::string& key, const RangedText& text) {
+  const auto [place, added] = places_.emplace(key, texts_.size() + 1);
+  if (added) {
+    texts_.push_back(text);
+  } else {
+    texts_[place->second - 1].widen(text);
+  }
   return place->second;
 }
 
 void Notes::add(TableCell& cell, const std::string& text) {
-  const std::size_t note = number(text);
-  const auto place = std::ranges::lower_bound(cell.notes, note);
-  if (place == cell.notes.end() || *place != note) cell.notes.insert(place, note);
+  mark(cell, number("=" + text, RangedText(text)));
+}
+
+void Notes::add_remark(TableCell& cell, const RowRemark& remark) {
+  const std::string text = remark_text(remark);
+  if (of_subject(remark.code)) return add(cell, text);
+  const RangedText ranged(text);
+  mark(cell, number("~" + ranged.pattern(), ranged));
 }
 
 void Notes::add_remarks(TableCell& cell, const ResultRow& row) {
-  for (const RowRemark& remark : remarks_.of(row)) add(cell, remark_text(remark));
+  for (const RowRemark& remark : remarks_.of(row)) add_remark(cell, remark);
 }
 
 void Notes::add_cell_remarks(TableCell& cell, const std::string& cell_key) {
-  for (const RowRemark& remark : remarks_.of_cell(cell_key)) add(cell, remark_text(remark));
+  for (const RowRemark& remark : remarks_.of_cell(cell_key)) add_remark(cell, remark);
+}
+
+std::vector<std::string> Notes::list() const {
+  std::vector<std::string> list;
+  for (const RangedText& text : texts_) list.push_back(text.text());
+  return list;
 }
 
 std::string remark_text(const RowRemark& remark) { return remark.code + ": " + remark.text; }

@@ -7,16 +7,17 @@
 
 #include "harness/store/store.h"
 #include "reports/document.h"
+#include "reports/ranged_text.h"
 
 namespace assay {
 
-/// The notes of a document while it is made. Equal texts are one note, whatever cells they touch.
+/// The notes of a document while it is made. Equal texts are one note, whatever cells they touch;
+/// so are remarks of processes that differ in their numbers alone, which become ranges.
 class Notes {
  public:
   Notes() = default;
   explicit Notes(RemarkIndex remarks) : remarks_(std::move(remarks)) {}
 
-  std::size_t number(const std::string& text);
   void add(TableCell& cell, const std::string& text);
   /// Marks a cell of a table with all that touches the row it shows.
   void add_remarks(TableCell& cell, const ResultRow& row);
@@ -24,11 +25,16 @@ class Notes {
   void add_cell_remarks(TableCell& cell, const std::string& cell_key);
 
   [[nodiscard]] const RemarkIndex& remarks() const { return remarks_; }
-  [[nodiscard]] const std::vector<std::string>& list() const { return list_; }
+  /// The texts of notes 1, 2, ...; complete when all cells are marked.
+  [[nodiscard]] std::vector<std::string> list() const;
 
  private:
+  void add_remark(TableCell& cell, const RowRemark& remark);
+  /// The note of that key, made from `text` or widened by it.
+  std::size_t number(const std::string& key, const RangedText& text);
+
   RemarkIndex remarks_;
-  std::vector<std::string> list_;
+  std::vector<RangedText> texts_;
   std::unordered_map<std::string, std::size_t> places_;
 };
 

@@ -12,6 +12,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 using testing::Not;
 
 /// Two cells share a remark about their data, one has two of its own and no interval.
@@ -49,6 +50,44 @@ TEST(Remarks, EqualTextsAreOneNote) {
   EXPECT_EQ(count("differs from the pinned content"), 1);
   EXPECT_EQ(count("not_steady: the later half took 12 % longer (in 2 of 5 processes)"), 1);
   EXPECT_EQ(count("no_interval: 3 processes"), 1);
+}
+
+TEST(Remarks, OfProcessesThatDifferInNumbersAreOneNoteWithRanges) {
+  ExperimentResults results = remarked();
+  results.remarks.push_back(
+      {"densedecode", "warning", "not_steady", "the later half took 7.5 % longer", 3, 5});
+  // What was measured is another thing with another number.
+  results.remarks.push_back({"densedecode", "warning", "data_altered", "row 1 of 7", 5, 5});
+  results.remarks.push_back({"wandadecode", "warning", "data_altered", "row 2 of 7", 5, 5});
+  const std::vector<std::string> notes = make_document(results).notes;
+  EXPECT_THAT(notes, IsSupersetOf({"not_steady: the later half took 7.5 to 12 % longer (in 2 to 3 "
+                                   "of 5 processes)",
+                                   "data_altered: row 1 of 7", "data_altered: row 2 of 7"}));
+  EXPECT_EQ(std::ranges::count_if(
+                notes, [](const std::string& note) { return note.starts_with("not_steady"); }),
+            1);
+}
+
+std::string ranged(const std::string& a, const std::string& b) {
+  RangedText text(a);
+  if (text.pattern() != RangedText(b).pattern()) return "differ";
+  text.widen(RangedText(b));
+  return text.text();
+}
+
+TEST(RangedTexts, NumbersBecomeRangesAndWordsStayWords) {
+  EXPECT_EQ(ranged("spread 2.1x: not enough", "spread 1.9x: not enough"),
+            "spread 1.9 to 2.1x: not enough");
+  EXPECT_EQ(ranged("took 9 s", "took 10 s"), "took 9 to 10 s") << "by value, not by letters";
+  EXPECT_EQ(ranged("n = 12", "n = 12"), "n = 12");
+  EXPECT_EQ(ranged("3.6 % of 2.", "4.1 % of 2."), "3.6 to 4.1 % of 2.");
+  for (const auto& [a, b] : {std::pair{"group /a/1", "group /a/2"},
+                             {"at 12:03", "at 12:04"},
+                             {"by -3 %", "by -4 %"},
+                             {"cpu1", "cpu2"},
+                             {"v1.2.3", "v1.2.4"}}) {
+    EXPECT_EQ(ranged(a, b), "differ") << a;
+  }
 }
 
 TEST(Remarks, EveryValueOfATouchedCellIsMarkedInEveryTable) {
@@ -156,8 +195,7 @@ TEST(Remarks, HostileTextsBreakNothing) {
   ExperimentResults results = hostile();
   const std::string& name = results.name;
   results.remarks.push_back({name, "warning", name, name, 1, 1});
-  for (const char* format :
-       {"terminal", "md", "tex", "html", "json", "junit", "benchmark"}) {
+  for (const char* format : {"terminal", "md", "tex", "html", "json", "junit", "benchmark"}) {
     const std::string text = render(results, format);
     EXPECT_THAT(text, Not(HasSubstr("\x1b"))) << format;
     if (std::string(format) == "html" || std::string(format) == "junit") {
