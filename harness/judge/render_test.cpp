@@ -99,8 +99,9 @@ TEST(Render, RemarksOfBothSidesStandBesideTheirRows) {
               AllOf(HasSubstr(" [1][2][3]"), HasSubstr("[1] both: model_head: stored"),
                     HasSubstr("[2] base: not_steady: moved by 3 %"),
                     HasSubstr("[3] candidate: data_altered: differs")));
-  EXPECT_THAT(comparison_markdown(comparison, ExitCode::kOk),
-              AllOf(HasSubstr("\\[1\\]\\[2\\]\\[3\\]"), HasSubstr("\n- [3] candidate: data_altered")));
+  EXPECT_THAT(
+      comparison_markdown(comparison, ExitCode::kOk),
+      AllOf(HasSubstr("\\[1\\]\\[2\\]\\[3\\]"), HasSubstr("\n- [3] candidate: data_altered")));
   EXPECT_THAT(comparison_junit(comparison, false),
               HasSubstr("candidate: data_altered: differs | from &lt;the&gt; pinned content"));
   const Json remarks = comparison_json(comparison, ExitCode::kOk).at("rows").at(0).at("remarks");

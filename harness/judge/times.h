@@ -12,8 +12,9 @@ namespace assay {
 /// length then. The effect is the ratio of the medians. Decides:
 ///  * pairs: sign flips of the log-ratios, one-sided at rules.alpha, and their mean against the
 ///    threshold (the drift of a machine cancels in pairs, not in the medians of the arms);
-///    interval: Student's t of that mean; the rank test stands beside it. Where the ratio of the medians is not beyond the threshold and differs by more than the
-///    noise floor, "ambiguous" (estimators_disagree);
+///    interval: Student's t of that mean; the rank test stands beside it. Where the ratio of the
+///    medians is not beyond the threshold and differs by more than the noise floor, "ambiguous"
+///    (estimators_disagree);
 ///  * no pairs: the rank test, and the ratio of the medians; interval: percentile bootstrap of it,
 ///    Welch's t of the logs below eight processes a side. Sides that drifted while they were
 ///    measured are "ambiguous" (order_drift) unless they differ by more than they moved.

@@ -47,7 +47,7 @@ struct MetricValue {
   std::optional<double> value;  ///< absent: null_reason says why
   std::optional<double> std_error;
   std::optional<double> lo, hi;
-  std::int64_t n = 0;           ///< items, windows or samples behind the value
+  std::int64_t n = 0;  ///< items, windows or samples behind the value
   /// "wilson", "student_t", "student_t_logs", "order_statistics"; "" without an interval
   std::string interval_method;
   std::string null_reason;

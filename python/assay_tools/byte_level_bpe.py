@@ -49,7 +49,7 @@ def load_byte_level_bpe(files: TokenizerFiles, settings: dict) -> Tokenizer:
     vocabulary, merges = files.json("vocab.json"), _merges(files)
     try:
         model = BPE(vocab=vocabulary, merges=merges, fuse_unk=False)
-    except Exception as error:  # the library raises bare Exception for what does not fit
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception for what does not fit
         raise InputError(f"{files.folder}: vocab.json with merges.txt: {error}") from None
     tokenizer = Tokenizer(model)
     prefix = bool(settings.get("add_prefix_space", False))

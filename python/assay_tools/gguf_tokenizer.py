@@ -103,7 +103,7 @@ def write_tokenizer(metadata: Metadata, folder: Path, positions: int) -> None:
     merges = _merges(metadata)
     try:
         model = BPE(vocab=vocabulary, merges=merges, fuse_unk=False)
-    except Exception as error:  # the library raises bare Exception for what does not fit
+    except Exception as error:  # noqa: BLE001 - the library raises bare Exception for what does not fit
         raise InputError(f"{metadata.path}: tokenizer.ggml.merges: {error}") from None
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = _pre_tokenizer(metadata)

@@ -101,7 +101,7 @@ def load_rows(path: str, config: str | None, split: str, revision: str | None) -
     datasets.disable_progress_bars()
     try:
         return datasets.load_dataset(path, config, split=split, revision=revision)
-    except Exception as error:  # the library lets every kind of network error through
+    except Exception as error:  # noqa: BLE001 - the library lets every kind of network error through
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SourceError(
             f"cannot load '{path}' from the Hugging Face Hub: {reason}; connect to it, "

@@ -49,7 +49,7 @@ class ModelTokenizer:
         text = self._files.text("tokenizer.json")
         try:
             tokenizer = Tokenizer.from_str(text)
-        except Exception as error:  # the library raises bare Exception for a malformed file
+        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for a malformed file
             raise InputError(f"{self.folder / 'tokenizer.json'}: {error}") from None
         tokenizer.no_truncation()
         tokenizer.no_padding()

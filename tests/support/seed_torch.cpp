@@ -1,5 +1,5 @@
-// LibTorch's generator starts at random in C++. Linked into a test program, this starts it anew before
-// each test, so that a failure can be had again; ASSAY_TEST_SEED=N draws other numbers.
+// LibTorch's generator starts at random in C++. Linked into a test program, this starts it anew
+// before each test, so that a failure can be had again; ASSAY_TEST_SEED=N draws other numbers.
 
 #include <ATen/Context.h>
 #include <gtest/gtest.h>

@@ -16,8 +16,8 @@
 namespace assay {
 namespace {
 
-/// Logits held at a time: 16 MB in fp32, which stays in the cache and below what keep_freed_memory()
-/// keeps.
+/// Logits held at a time: 16 MB in fp32, which stays in the cache and below what
+/// keep_freed_memory() keeps.
 constexpr std::int64_t kLogits = std::int64_t{4} << 20;
 /// Fewest vocabulary entries of a part.
 constexpr std::int64_t kLeastPart = 1024;
