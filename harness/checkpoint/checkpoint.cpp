@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
@@ -128,14 +129,25 @@ const StoredTensor& Checkpoint::tensor(const std::string& name) const {
 }
 
 std::string Checkpoint::content_hash() const {
-  std::vector<std::map<std::string, std::string>> hashes;
-  for (const SafetensorsFile& file : impl_->weights.files) hashes.push_back(tensor_hashes(file));
+  std::vector<std::map<std::string, TensorContent>> contents;
+  for (const SafetensorsFile& file : impl_->weights.files) {
+    contents.push_back(tensor_contents(file));
+  }
+  std::set<std::string> used;
+  for (const Binding& binding : impl_->bindings) used.insert(binding.tensor);
   Json tensors = Json::array();
+  std::vector<std::string> problems;
   for (std::size_t i = 0; i < impl_->weights.tensors.size(); ++i) {
     const StoredTensor& tensor = impl_->weights.tensors[i];
-    const std::string& hash = hashes[impl_->weights.owners[i]].at(tensor.name);
+    const std::size_t file = impl_->weights.owners[i];
+    const auto& [hash, nonfinite] = contents[file].at(tensor.name);
     tensors.push_back({tensor.name, tensor.dtype, tensor.shape, hash});
+    if (nonfinite == 0 || !used.contains(tensor.name)) continue;
+    problems.push_back(
+        fmt::format("{}: tensor '{}' has {} values that are NaN or infinite; allowed: none",
+                    impl_->weights.files[file].path.string(), tensor.name, nonfinite));
   }
+  if (!problems.empty()) throw UserError(problems);
   return json_hash(
       {{"tensors", tensors}, {"config", impl_->config}, {"tokenizer", tokenizer_hash()}});
 }

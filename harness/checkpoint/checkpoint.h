@@ -57,8 +57,8 @@ class Checkpoint {
 
   /// Content hash: tensors (name, dtype, shape, SHA-256 of bytes, sorted), parsed config,
   /// tokenizer. Independent of folder name and sharding. Hashes of weights are remembered as
-  /// harness/base/hash_cache.h says. The first hash of a file also checks it for NaN and infinity:
-  /// UserError.
+  /// harness/base/hash_cache.h says. Throws UserError for tensors that are read and hold NaN or
+  /// infinity.
   [[nodiscard]] std::string content_hash() const;
   /// Of every file that can change a token id (harness/checkpoint/tokenizer_files.h); empty when
   /// the folder has none.

@@ -207,6 +207,19 @@ TEST_F(CheckpointFolder, NotANumberIsFound) {
   }
 }
 
+TEST_F(CheckpointFolder, NotANumberInWhatNobodyReadsIsNone) {
+  static const std::string kInfinity("\x00\xFC", 2);  // F16: -1e9 becomes minus infinity
+  rewrite([](std::vector<StoredTensor>& tensors) {
+    StoredTensor mask = tensors.front();
+    mask.name = "model.layers.0.attention.masked_bias";
+    mask.dtype = "F16";
+    mask.shape = {1};
+    mask.bytes = std::as_bytes(std::span(kInfinity.data(), 2));
+    tensors.push_back(mask);
+  });
+  EXPECT_EQ(Checkpoint::open(path()).content_hash().size(), 64U);
+}
+
 TEST_F(CheckpointFolder, UnknownTensorNameSuggests) {
   const Checkpoint checkpoint = Checkpoint::open(path());
   EXPECT_EQ(checkpoint.tensor("lm_head.weight").shape.front(), 67);

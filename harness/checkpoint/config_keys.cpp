@@ -67,6 +67,7 @@ const std::vector<HarmlessKey>& common_keys() {
       {"use_return_dict"},
       // Other tasks than a causal language model.
       {"add_cross_attention", "false"},
+      {"is_causal", "true"},
       {"finetuning_task"},
       {"id2label"},
       {"is_decoder"},
@@ -121,12 +122,13 @@ const std::vector<HarmlessKey>& common_keys() {
 
 // Parts of names that speak of what is computed.
 constexpr std::string_view kTelling[] = {
-    "_act",     "_config",   "_dim",   "_eps",     "_layers", "_theta", "activation", "adapter",
-    "alibi",    "attention", "attn",   "bias",     "chunk",   "clip",   "compress",   "conv",
-    "embed",    "expert",    "factor", "ffn",      "gate",    "head",   "kv_",        "layer_",
-    "logit",    "lora",      "mamba",  "mask",     "mlp",     "moe",    "multiplier", "norm",
-    "position", "prune",     "quant",  "residual", "rope",    "rotary", "router",     "scal",
-    "skip",     "softcap",   "sparse", "sparsity", "ssm",     "stride", "window"};
+    "_act",    "_config",  "_dim",      "_eps",        "_layers",    "_theta", "activation",
+    "adapter", "alibi",    "attention", "attn",        "bias",       "causal", "chunk",
+    "clip",    "compress", "conv",      "directional", "embed",      "expert", "factor",
+    "ffn",     "gate",     "head",      "kv_",         "layer_",     "logit",  "lora",
+    "mamba",   "mask",     "mlp",       "moe",         "multiplier", "norm",   "position",
+    "prune",   "quant",    "residual",  "rope",        "rotary",     "router", "scal",
+    "skip",    "softcap",  "sparse",    "sparsity",    "ssm",        "stride", "window"};
 
 bool speaks_of_computation(std::string key) {
   std::transform(key.begin(), key.end(), key.begin(),

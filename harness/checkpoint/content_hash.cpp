@@ -1,11 +1,8 @@
 #include "harness/checkpoint/content_hash.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
-#include <vector>
+#include <span>
 
-#include "harness/base/errors.h"
 #include "harness/base/hash_cache.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
@@ -32,35 +29,27 @@ std::int64_t count_nonfinite(const StoredTensor& tensor) {
   return 0;
 }
 
-void check_finite(const SafetensorsFile& file) {
-  std::vector<std::string> problems;
-  for (const StoredTensor& tensor : file.tensors) {
-    const std::int64_t count = count_nonfinite(tensor);
-    if (count == 0) continue;
-    problems.push_back(
-        fmt::format("{}: tensor '{}' has {} values that are NaN or infinite; allowed: none",
-                    file.path.string(), tensor.name, count));
-  }
-  if (!problems.empty()) throw UserError(problems);
-}
-
 }  // namespace
 
-std::map<std::string, std::string> tensor_hashes(const SafetensorsFile& file) {
+std::map<std::string, TensorContent> tensor_contents(const SafetensorsFile& file) {
   const auto compute = [&] {
-    check_finite(file);
-    Json hashes = Json::object();
+    Json contents = Json::object();
     for (const StoredTensor& tensor : file.tensors) {
       Sha256 hash;
       hash.update(tensor.bytes);
-      hashes[tensor.name] = hash.hex();
+      contents[tensor.name] = {hash.hex(), count_nonfinite(tensor)};
     }
-    return hashes;
+    return contents;
   };
   // Of the file that is mapped, whatever stands under its name by now.
   const auto identify = [&] { return file.map->identity(); };
-  return remembered_of_file("tensors", file.path.string(), identify, compute)
-      .get<std::map<std::string, std::string>>();
+  const Json contents =
+      remembered_of_file("tensor_contents", file.path.string(), identify, compute);
+  std::map<std::string, TensorContent> result;
+  for (const auto& [name, content] : contents.items()) {
+    result[name] = {content.at(0).get<std::string>(), content.at(1).get<std::int64_t>()};
+  }
+  return result;
 }
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #pragma once
 // Hashes of the tensors of a safetensors file, remembered between runs.
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -8,9 +9,12 @@
 
 namespace assay {
 
-/// SHA-256 of each tensor's bytes by name. The first time a file is seen (by its FileIdentity)
-/// its floating-point tensors are checked: throws UserError naming those with NaN or infinity.
-/// Remembered as harness/base/hash_cache.h says.
-std::map<std::string, std::string> tensor_hashes(const SafetensorsFile& file);
+struct TensorContent {
+  std::string hash;            ///< SHA-256 of its bytes
+  std::int64_t nonfinite = 0;  ///< how many of its floating-point values are NaN or infinite
+};
+
+/// Of each tensor by name. Remembered as harness/base/hash_cache.h says.
+std::map<std::string, TensorContent> tensor_contents(const SafetensorsFile& file);
 
 }  // namespace assay

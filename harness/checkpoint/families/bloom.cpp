@@ -61,7 +61,7 @@ Family family_bloom() {
            {"pretraining_tp"},
            {"skip_bias_add"},
            {"skip_bias_add_qkv", "false"},
-           {"slow_but_exact"}}};
+           {"slow_but_exact", "false"}}};
 }
 
 }  // namespace assay
