@@ -3,6 +3,7 @@
 import argparse
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def _fetch(options: argparse.Namespace) -> dict[str, Any]:
         options.manifest,
         options.home,
         options.split,
+        data=options.data,
         wheel=options.wheel,
         accept_changed=options.accept_changed,
     )
@@ -68,6 +70,12 @@ def make_parser() -> argparse.ArgumentParser:
     items.set_defaults(run=_prepare_items)
     fetch = commands.add_parser("fetch", help="download the raw files of a data set")
     fetch.add_argument("--home", type=Path, required=True, help="cache folder ($ASSAY_HOME)")
+    fetch.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("ASSAY_DATA") or None,
+        help="folder that is looked in before anything is downloaded (default: $ASSAY_DATA)",
+    )
     fetch.add_argument("--split", help="only this split")
     fetch.add_argument(
         "--accept-changed", action="store_true", help="keep content that is not the pinned one"

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 from assay_tools.__main__ import main
 from assay_tools.hub import LAYOUTS
@@ -22,6 +23,11 @@ class Fetch(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)
         self.manifest = self.folder / "t.toml"
+        # None of the caller's data sets.
+        self.data = self.folder / "own"
+        environment = mock.patch.dict(os.environ, {"ASSAY_DATA": str(self.data)})
+        environment.start()
+        self.addCleanup(environment.stop)
 
     def fetch(self, *extra: str) -> tuple[int, str, str]:
         out, err = io.StringIO(), io.StringIO()
@@ -78,8 +84,11 @@ class Fetch(unittest.TestCase):
             f'from = "hub"\nlayout = "piqa"\nrepository = "{source}"\nsplit = "train"\n'
         )
         if sha256:
-            head, tail = self.manifest.read_text().split("[splits.s.fetch]")
-            self.manifest.write_text(f'{head}sha256 = ["{sha256}"]\n[splits.s.fetch]{tail}')
+            self.pin(sha256)
+
+    def pin(self, sha256: str) -> None:
+        head, tail = self.manifest.read_text().split("[splits.s.fetch]")
+        self.manifest.write_text(f'{head}sha256 = ["{sha256}"]\n[splits.s.fetch]{tail}')
 
     def kept(self) -> Path:
         return self.folder / "data/t/t.jsonl"
@@ -188,7 +197,146 @@ class Fetch(unittest.TestCase):
         self.write_manifest("")
         code, _, err = self.fetch()
         self.assertEqual(code, 3)
-        self.assertIn("$ASSAY_DATA", err)
+        self.assertIn("split 's': t.jsonl; put the files under $ASSAY_DATA", err)
+
+    def local_manifest(self, fetch: str = "", **pins: str) -> None:
+        """Splits of one file each that nobody can fetch, and perhaps one more that can be."""
+        text = 'name = "t"\nkind = "items"\n'
+        for split, pin in pins.items():
+            text += f'[splits.{split}]\nfiles = ["{split}.txt"]\nsha256 = ["{pin}"]\n'
+        if fetch:
+            text += f'[splits.s]\nfiles = ["t.jsonl"]\n[splits.s.fetch]\n{fetch}'
+        self.manifest.write_text(text)
+
+    def cached(self, name: str, content: bytes) -> Path:
+        return self.put(self.folder / "data/t" / name, content)
+
+    def given(self, name: str, content: bytes) -> Path:
+        return self.put(self.data / name, content)
+
+    def put(self, path: Path, content: bytes) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def test_every_split_of_a_local_set_is_checked(self):
+        self.local_manifest(a=_sha256(b"a"), b=_sha256(b"b"), c=_sha256(b"c"))
+        paths = [self.cached(f"{name}.txt", name.encode()) for name in "abc"]
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        self.assertEqual([file["path"] for file in json.loads(out)["files"]], list(map(str, paths)))
+        paths[1].write_bytes(b"x")
+        paths[2].write_bytes(b"y")
+        code, out, err = self.fetch()
+        self.assertEqual((code, out, err.count("\n")), (3, "", 1))
+        for path, found, pin in ((paths[1], b"x", b"b"), (paths[2], b"y", b"c")):
+            self.assertIn(f"{path}: sha256 is {_sha256(found)}, pinned is {_sha256(pin)}", err)
+        code, out, err = self.fetch("--accept-changed")
+        self.assertEqual(code, 0, err)
+        changed = [file["changed"] for file in json.loads(out)["files"]]
+        self.assertEqual(changed, [False, True, True])
+
+    def test_a_named_split_is_looked_at_alone(self):
+        self.local_manifest(a=_sha256(b"a"), b=_sha256(b"b"))
+        self.cached("a.txt", b"a")
+        self.cached("b.txt", b"x")
+        code, out, err = self.fetch("--split", "a")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(json.loads(out)["files"]), 1)
+        self.assertEqual(self.fetch("--split", "b")[0], 3)
+
+    def test_what_is_lacking_does_not_hide_what_differs(self):
+        self.local_manifest(a=_sha256(b"a"), b=_sha256(b"b"))
+        self.cached("b.txt", b"x")
+        code, _, err = self.fetch()
+        self.assertEqual((code, err.count("\n")), (3, 1))
+        self.assertIn("split 'a': a.txt; put the files under $ASSAY_DATA", err)
+        self.assertIn(f"b.txt: sha256 is {_sha256(b'x')}, pinned is {_sha256(b'b')}", err)
+
+    def test_a_local_split_beside_one_with_a_source_is_checked(self):
+        self.hub_manifest("boil")
+        source = self.manifest.read_text().split("[splits.s.fetch]\n")[1]
+        self.local_manifest(source, a=_sha256(b"a"))
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn("split 'a': a.txt", err)
+        self.assertTrue(self.kept().exists(), "the other split is fetched all the same")
+        self.cached("a.txt", b"x")
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn(f"a.txt: sha256 is {_sha256(b'x')}, pinned is {_sha256(b'a')}", err)
+        self.cached("a.txt", b"a")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(json.loads(out)["files"]), 2)
+
+    def test_own_files_count_as_here(self):
+        self.local_manifest(a=_sha256(b"a"), b=_sha256(b"b"))
+        own = self.given("a.txt", b"a")
+        other = self.cached("b.txt", b"b")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        files = json.loads(out)["files"]
+        self.assertEqual([file["path"] for file in files], [str(own), str(other)])
+        self.assertEqual([file["pinned"] for file in files], [True, True])
+
+    def test_own_files_are_looked_at_before_those_of_the_cache(self):
+        self.local_manifest(a=_sha256(b"a"))
+        self.cached("a.txt", b"x")
+        own = self.given("a.txt", b"a")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["files"][0]["path"], str(own))
+        self.cached("a.txt", b"a")
+        own.write_bytes(b"x")
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn(f"{own}: sha256 is {_sha256(b'x')}, pinned is {_sha256(b'a')}", err)
+
+    def test_nothing_is_downloaded_for_own_files(self):
+        self.write_manifest(
+            'from = "hub"\nlayout = "piqa"\nrepository = "./not-there"\nsplit = "validation"\n'
+        )
+        self.pin(_sha256(b"a"))
+        own = self.given("t.jsonl", b"a")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["files"][0]["path"], str(own))
+        self.assertFalse((self.folder / "data").exists(), "the cache is left alone")
+
+    def test_own_files_that_are_not_the_pinned_ones_can_be_accepted(self):
+        self.local_manifest(a=_sha256(b"a"))
+        own = self.given("a.txt", b"x")
+        code, out, err = self.fetch()
+        self.assertEqual((code, out), (3, ""))
+        self.assertIn(f"{own}: sha256 is {_sha256(b'x')}, pinned is {_sha256(b'a')}", err)
+        code, out, err = self.fetch("--accept-changed")
+        self.assertEqual(code, 0, err)
+        (file,) = json.loads(out)["files"]
+        self.assertEqual((file["path"], file["changed"]), (str(own), True))
+        self.assertEqual(own.read_bytes(), b"x")
+        self.assertEqual(self.fetch()[0], 3)
+
+    def test_own_files_that_nothing_pins_are_held_to_what_was_first_seen(self):
+        self.write_manifest("")
+        own = self.given("t.jsonl", b"a")
+        code, out, err = self.fetch()
+        self.assertEqual(code, 0, err)
+        self.assertFalse(json.loads(out)["files"][0]["pinned"])
+        own.write_bytes(b"x")
+        code, _, err = self.fetch()
+        self.assertEqual(code, 3)
+        self.assertIn(f"{own}: sha256 is {_sha256(b'x')}, pinned is {_sha256(b'a')}", err)
+
+    def test_the_folder_of_own_files_can_be_named(self):
+        self.local_manifest(a=_sha256(b"a"))
+        own = self.put(self.folder / "named/a.txt", b"a")
+        code, out, err = self.fetch("--data", str(self.folder / "named"))
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["files"][0]["path"], str(own))
+        for nowhere in ("", str(self.folder / "not-there")):
+            with mock.patch.dict(os.environ, {"ASSAY_DATA": nowhere}):
+                self.assertEqual(self.fetch()[0], 3)
 
 
 class Layouts(unittest.TestCase):

