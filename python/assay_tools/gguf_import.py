@@ -7,6 +7,7 @@ exactly or refused (gguf_metadata.py): the directory computes what the file desc
 
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from assay_tools.gguf_rope import rope_scaling
 from assay_tools.gguf_tokenizer import write_tokenizer
 from assay_tools.manifest import require
 from assay_tools.pypi import read_from_wheel
+from assay_tools.raw_text import refuse_lfs_pointer
 from assay_tools.safetensors_writer import write_safetensors
 
 _LAYER_TENSORS = {
@@ -41,10 +43,43 @@ _TOP_TENSORS = {
 _ROPE_FACTORS = "rope_freqs.weight"
 
 
+_MAGIC = b"GGUF"
+
+
+class _Reader(GGUFReader):
+    """The library's reader takes what lies behind a file's end for empty."""
+
+    def _get(self, offset, dtype, count=1, override_order=None):
+        values = super()._get(offset, dtype, count, override_order)
+        if len(values) != count:
+            raise ValueError(f"it ends at byte {len(self.data)}, inside what starts at {offset}")
+        return values
+
+
+def _open(path: Path) -> GGUFReader:
+    with open(path, "rb") as stream:
+        start = stream.read(64)
+    refuse_lfs_pointer(path, start)
+    if not start.startswith(_MAGIC):
+        found = f"starts with {start[: len(_MAGIC)]!r}" if start else "is empty"
+        raise InputError(f"{path}: {found}; allowed: a GGUF file, which starts with {_MAGIC!r}")
+    try:
+        reader = _Reader(path)
+        for field in reader.fields.values():
+            field.contents()
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the file is damaged: {error}; allowed: a whole GGUF file. Get it again"
+        ) from None
+    return reader
+
+
 def _head_size(metadata: Metadata, width: int, heads: int) -> int:
     if "llama.attention.key_length" not in metadata and width % heads != 0:
         metadata.fail("llama.attention.head_count", heads, f"a divisor of the width {width}")
     size = metadata.count("llama.attention.key_length", width // heads)
+    if size % 2 != 0:
+        raise InputError(f"{metadata.path}: a head has size {size} by the metadata; allowed: even")
     for key in ("llama.attention.value_length", "llama.rope.dimension_count"):
         found = metadata.count(key, size)
         if found != size:
@@ -124,15 +159,62 @@ def tensor_name(gguf_name: str, layers: int) -> str | None:
 
 
 def _values(tensor, path: Path) -> np.ndarray:
-    # GGUF names dimensions from the fastest one.
-    shape = [int(size) for size in reversed(tensor.shape)]
     try:
-        return dequantize(tensor.data, tensor.tensor_type).astype("<f4").reshape(shape)
+        return dequantize(tensor.data, tensor.tensor_type).astype("<f4").reshape(_shape(tensor))
     except (NotImplementedError, ValueError) as error:
         raise InputError(
             f"{path}: tensor '{tensor.name}' of type {tensor.tensor_type.name} cannot be read: "
             f"{error}"
         ) from None
+
+
+def _shape(tensor) -> list[int]:
+    # GGUF names dimensions from the fastest one.
+    return [int(size) for size in reversed(tensor.shape)]
+
+
+def _needed(config: dict[str, Any]) -> Iterator[tuple[str, list[int]]]:
+    """Names in GGUF and shapes of the tensors that a model of the family consists of."""
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    embedding = [config["vocab_size"], width]
+    queries = config["num_attention_heads"] * config["head_dim"]
+    keys = config["num_key_value_heads"] * config["head_dim"]
+    shapes = {
+        "attn_norm": [width],
+        "attn_q": [queries, width],
+        "attn_k": [keys, width],
+        "attn_v": [keys, width],
+        "attn_output": [width, queries],
+        "ffn_norm": [width],
+        "ffn_gate": [inner, width],
+        "ffn_up": [inner, width],
+        "ffn_down": [width, inner],
+    }
+    yield "token_embd.weight", embedding
+    yield "output_norm.weight", [width]
+    if not config["tie_word_embeddings"]:
+        yield "output.weight", embedding
+    for layer in range(config["num_hidden_layers"]):
+        yield from ((f"blk.{layer}.{name}.weight", shape) for name, shape in shapes.items())
+
+
+def _check_tensors(reader: GGUFReader, path: Path, config: dict[str, Any]) -> None:
+    """Each tensor of the family once, in its shape, and no other."""
+    found = {tensor.name: _shape(tensor) for tensor in reader.tensors}
+    for name in found:
+        if name != _ROPE_FACTORS and tensor_name(name, config["num_hidden_layers"]) is None:
+            raise InputError(f"{path}: tensor '{name}' is not known in the llama family")
+    for name, shape in _needed(config):
+        if name not in found:
+            raise InputError(
+                f"{path}: tensor '{name}' is missing; needed: it, of shape {shape} by the file's "
+                "metadata. Get a whole file"
+            )
+        if found[name] != shape:
+            raise InputError(
+                f"{path}: tensor '{name}' has shape {found[name]}; allowed: {shape}, by the file's "
+                "metadata"
+            )
 
 
 def read_tensors(reader: GGUFReader, path: Path, config: dict[str, Any]):
@@ -142,16 +224,13 @@ def read_tensors(reader: GGUFReader, path: Path, config: dict[str, Any]):
         if tensor.name == _ROPE_FACTORS:
             continue  # it is in the configuration
         name = tensor_name(tensor.name, config["num_hidden_layers"])
-        if name is None:
-            raise InputError(f"{path}: tensor '{tensor.name}' is not known in the llama family")
-        shape = [int(size) for size in reversed(tensor.shape)]
         rotary_heads = heads.get(tensor.name.split(".")[2]) if tensor.name[:4] == "blk." else None
 
         def make(tensor=tensor, rotary_heads=rotary_heads) -> np.ndarray:
             values = _values(tensor, path)
             return unpermute_rotary(values, rotary_heads) if rotary_heads else values
 
-        yield name, shape, make
+        yield name, _shape(tensor), make
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
@@ -160,13 +239,14 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
 
 def convert_gguf(path: Path, folder: Path) -> int:
     """Writes the directory's files into `folder`; returns the number of parameters."""
-    reader = GGUFReader(path)
+    reader = _open(path)
     metadata = Metadata(reader, path)
     metadata.need("general.architecture")
     metadata.check()
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     factors = _values(tensors[_ROPE_FACTORS], path) if _ROPE_FACTORS in tensors else None
     config = model_config(metadata, "output.weight" not in tensors, factors)
+    _check_tensors(reader, path, config)
     _write_json(folder / "config.json", config)
     ids = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
     _write_json(folder / "generation_config.json", ids)

@@ -7,7 +7,14 @@ from pathlib import Path
 from assay_tools.errors import InputError
 from assay_tools.notes import BYTE_ORDER_MARK, LINE_ENDS, Note
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# UTF-32 first: its little-endian mark starts with that of UTF-16.
+_OTHER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_LFS_START = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass
@@ -18,13 +25,25 @@ class RawText:
     notes: list[Note] = field(default_factory=list)
 
 
+def refuse_lfs_pointer(path: Path, content: bytes) -> None:
+    """`content`: the file's, or its start. Git LFS leaves a small text in place of a file that was
+    not fetched."""
+    if content.startswith(_LFS_START):
+        raise InputError(
+            f"{path}: this is a Git LFS pointer, not the file itself; allowed: the file. Run: "
+            f"git -C '{path.parent}' lfs pull"
+        )
+
+
 def _decode(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    if content.startswith(_UTF16):
-        raise InputError(f"{path}: is UTF-16; allowed: UTF-8 (save the file as UTF-8)")
+    refuse_lfs_pointer(path, content)
+    for mark, name in _OTHER_MARKS.items():
+        if content.startswith(mark):
+            raise InputError(f"{path}: is {name}; allowed: UTF-8 (save the file as UTF-8)")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -49,6 +68,7 @@ def read_raw(path: Path) -> RawText:
         raw.text = raw.text.replace("\r\n", "\n")
         raw.notes.append(Note(LINE_ENDS, f"{path.name}: CRLF line ends read as LF"))
     elif pairs:
-        text = f"{path.name}: {pairs} of {raw.text.count(chr(10))} lines end with CRLF, kept so"
-        raw.notes.append(Note(LINE_ENDS, text))
+        lines = raw.text.count("\n")
+        text = f"{path.name}: {pairs} of {lines} lines end with CRLF, not read as LF; a CR stays "
+        raw.notes.append(Note(LINE_ENDS, text + "where the data set's join rule keeps line ends"))
     return raw

@@ -102,16 +102,30 @@ def _table_row(place: str, header: list[str], cells: list[str], problems: Proble
     return None
 
 
+def _header_problem(header: list[str], columns: list[str]) -> str:
+    """Or "". Columns without a name are not looked at."""
+    if missing := [name for name in columns if name not in header]:
+        return f"no column '{missing[0]}' (found: {', '.join(header) or 'nothing'})"
+    if twice := [name for name in header if name and header.count(name) > 1]:
+        return f"the column '{twice[0]}' stands twice; allowed: once. Remove or rename one"
+    return ""
+
+
+def _csv_reader(text: str) -> Any:
+    # The module's own limit of a field is for files of unknown size; this text is here already.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    return csv.reader(io.StringIO(text, newline=""), strict=True)
+
+
 def csv_rows(path: Path, columns: list[str], problems: Problems) -> list[Row]:
     """A CSV file with a header that names at least `columns`; a row's place is its first line."""
-    reader = csv.reader(io.StringIO(read_raw(path).text, newline=""), strict=True)
+    reader = _csv_reader(read_raw(path).text)
     rows: list[Row] = []
     line = 1
     try:
         header = next(reader, [])
-        if missing := [name for name in columns if name not in header]:
-            found = ", ".join(header) or "nothing"
-            problems.add(f"{path}:1", f"no column '{missing[0]}' (found: {found})")
+        if problem := _header_problem(header, columns):
+            problems.add(f"{path}:1", problem)
             return []
         line = reader.line_num + 1
         for cells in reader:

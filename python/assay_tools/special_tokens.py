@@ -5,6 +5,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from assay_tools.errors import InputError
+from assay_tools.problems import shown
 from assay_tools.tokenizer_files import TokenizerFiles
 
 _NAMED = (
@@ -29,6 +30,23 @@ def _as_added(value: Any, **otherwise: bool) -> AddedToken:
     if not isinstance(value, dict):
         return AddedToken(value, **otherwise)
     return AddedToken(value["content"], **{key: value[key] for key in _FLAGS if key in value})
+
+
+def _decoded(files: TokenizerFiles, decoder: Any) -> list[tuple[int, AddedToken]]:
+    """The entries of `added_tokens_decoder`."""
+    place = f"{files.folder / 'tokenizer_config.json'}: added_tokens_decoder"
+    if not isinstance(decoder, dict):
+        raise InputError(f"{place} is {shown(decoder)}; allowed: an object of tokens by their ids")
+    listed = []
+    for index, value in decoder.items():
+        try:
+            listed.append((int(index), _as_added(value)))
+        except (KeyError, TypeError, ValueError):
+            raise InputError(
+                f"{place} has {shown({index: value})}; allowed: a number as the key, and under it "
+                f"the text 'content' with true or false for {', '.join(_FLAGS)}"
+            ) from None
+    return listed
 
 
 def read_settings(files: TokenizerFiles) -> dict[str, Any]:
@@ -56,8 +74,7 @@ def _listed(files: TokenizerFiles, settings: dict[str, Any]) -> list[tuple[int, 
     """Added tokens with the ids that the directory gives them, by id."""
     named = _named(settings)
     if "added_tokens_decoder" in settings:
-        decoder = settings["added_tokens_decoder"]
-        listed = [(int(index), _as_added(token)) for index, token in decoder.items()]
+        listed = _decoded(files, settings["added_tokens_decoder"])
         for _, token in listed:
             token.special = token.special or token.content in named
     else:
@@ -70,10 +87,16 @@ def _listed(files: TokenizerFiles, settings: dict[str, Any]) -> list[tuple[int, 
 
 
 def add_tokens(backend: Tokenizer, files: TokenizerFiles, settings: dict[str, Any]) -> None:
-    """Adds what the backend does not have; it gives new tokens the ids behind its largest."""
+    """Adds what the backend does not have; it gives new tokens the ids behind its largest.
+
+    Tokens that the configuration lists go in whether the backend has them or not: the same text
+    keeps its id and takes the configuration's flags. Those of the older form change nothing.
+    """
     known = {token.content for token in backend.get_added_tokens_decoder().values()}
     listed = _listed(files, settings)
     tokens = {token.content: token for _, token in listed}
+    if "added_tokens_decoder" in settings:
+        known -= tokens.keys()
     for content, token in _named(settings).items():
         tokens.setdefault(content, token)
     for content, token in tokens.items():

@@ -17,7 +17,7 @@ from assay_tools.tokenizer import ModelTokenizer
 
 FORMAT_VERSION = 1
 # Raise when the same raw files and tokenizer would give other tokens.
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 
 
 def content_notes(split: Split, raw: list[Path]) -> list[Note]:

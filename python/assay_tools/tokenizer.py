@@ -6,6 +6,7 @@ from tokenizers import Tokenizer
 
 from assay_tools.byte_level_bpe import DEFAULT_TOKENS, load_byte_level_bpe
 from assay_tools.errors import InputError
+from assay_tools.problems import shown
 from assay_tools.special_tokens import add_tokens, read_settings, token_text
 from assay_tools.tokenizer_files import TokenizerFiles
 
@@ -14,6 +15,7 @@ _REFUSED = {
     "split_special_tokens": "takes special tokens in a text apart",
     "fast_tokenizer_files": "puts other files in the place of tokenizer.json",
 }
+_SWITCHES = ("add_bos_token", "add_eos_token", "add_prefix_space")
 
 
 class ModelTokenizer:
@@ -51,12 +53,32 @@ class ModelTokenizer:
             tokenizer = Tokenizer.from_str(text)
         except Exception as error:  # noqa: BLE001 - the library raises bare Exception for a malformed file
             raise InputError(f"{self.folder / 'tokenizer.json'}: {error}") from None
+        self._check_dropout(tokenizer)
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
 
+    def _check_dropout(self, tokenizer: Tokenizer) -> None:
+        dropout = getattr(tokenizer.model, "dropout", None)
+        if dropout:
+            raise InputError(
+                f"{self.folder / 'tokenizer.json'}: model.dropout is {dropout:g}, which leaves out "
+                "merges at random, so that a text has other tokens each time; allowed: null. Write "
+                "null there: dropout is for training"
+            )
+
+    def _check_switches(self) -> None:
+        for key in _SWITCHES:
+            value = self._config.get(key)
+            if not isinstance(value, bool | None):
+                raise InputError(
+                    f"{self.folder / 'tokenizer_config.json'}: {key} is {shown(value)}; allowed: "
+                    "true, false or null, without quotes"
+                )
+
     def _check_settings(self) -> None:
         """Refuses what would change token ids and is not done here."""
+        self._check_switches()
         for key, effect in _REFUSED.items():
             if self._config.get(key):
                 raise InputError(

@@ -72,6 +72,12 @@ class Documents(unittest.TestCase):
         self.assertEqual(_join("lines", "a\nb", "c\n").documents, ["a", "b", "c"])
         self.assertEqual(_join("endoftext-lines", "a\n<|endoftext|>", "b").documents, ["a\n", "b"])
 
+    def test_mixed_line_ends_are_dropped_or_kept_by_the_rule(self):
+        text = "a\r\nb\n \r\n"
+        self.assertEqual(_join("lines", text).stream, "a\n\nb")
+        self.assertEqual(_join("wikitext-rows", text).stream, "a\r\n\n\nb\n\n\n")
+        self.assertEqual(_join("endoftext-lines", text).stream, text)
+
     def test_documents_without_text_are_left_out(self):
         separator = "<|endoftext|>\n"
         corpus = _join("endoftext-lines", separator + "\n \n" + separator + "a\n" + separator)

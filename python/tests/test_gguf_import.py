@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -72,6 +73,72 @@ class Import(Folder):
         bias = {"blk.0.attn_q.bias": np.zeros(WIDTH, dtype=np.float32)}
         self.refuse("'blk.0.attn_q.bias' is not known", weights=weights | bias)
         self.refuse("'general.architecture' is 'qwen2'; allowed: 'llama'", architecture="qwen2")
+
+
+class Damage(Folder):
+    """Files that are not whole: an InputError with the file's name, and nothing else."""
+
+    def refuse_bytes(self, content: bytes, text: str):
+        path = self.folder / "m.gguf"
+        path.write_bytes(content)
+        with self.assertRaisesRegex(InputError, text) as raised:
+            convert_gguf(path, self.folder)
+        self.assertTrue(str(raised.exception).startswith(f"{path}: "), raised.exception)
+
+    def test_files_that_are_no_gguf(self):
+        content = write_gguf(self.folder / "m.gguf").read_bytes()
+        self.refuse_bytes(b"", "is empty; allowed: a GGUF file")
+        self.refuse_bytes(b"GG", "starts with b'GG'; allowed: a GGUF file")
+        self.refuse_bytes(b"GGML" + content[4:], "starts with b'GGML'; allowed: a GGUF file")
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 4242\n"
+        self.refuse_bytes(pointer, "this is a Git LFS pointer.*lfs pull")
+        version = (99).to_bytes(4, "little")
+        self.refuse_bytes(content[:4] + version + content[8:], "is damaged: .*version 99")
+
+    def test_files_that_end_too_early(self):
+        content = write_gguf(self.folder / "m.gguf").read_bytes()
+        sizes = [*range(4, 400), *range(400, len(content), 9973), len(content) - 1]
+        for size in sizes:
+            with self.subTest(size):
+                self.refuse_bytes(content[:size], "the file is damaged: ")
+        self.refuse_bytes(content[:-1000], f"it ends at byte {len(content) - 1000}, inside what ")
+
+    def test_changed_bytes_never_end_in_another_error(self):
+        content = write_gguf(self.folder / "m.gguf").read_bytes()
+        random = np.random.default_rng(0)
+        refused = 0
+        with np.errstate(all="ignore"):
+            for _ in range(200):
+                changed = bytearray(content)
+                changed[random.integers(4, 6000)] = random.integers(256)
+                (self.folder / "m.gguf").write_bytes(changed)
+                try:
+                    convert_gguf(self.folder / "m.gguf", self.folder)
+                except InputError:
+                    refused += 1
+        self.assertGreater(refused, 50)
+
+    def test_a_tensor_that_is_missing_is_named(self):
+        for name in tiny_gguf.tensors():
+            weights = tiny_gguf.tensors()
+            shape = list(weights.pop(name).shape)
+            text = f"tensor '{name}' is missing; needed: it, of shape {shape}"
+            self.refuse(re.escape(text), weights=weights)
+
+    def test_a_tensor_of_another_shape_is_named(self):
+        weights = tiny_gguf.tensors() | {"output.weight": tiny_gguf.tensors()["token_embd.weight"]}
+        self.assertFalse(self.convert(weights=weights)["tie_word_embeddings"])
+        for name, weight in weights.items():
+            for wrong in (weight[:-1], np.stack([weight, weight]), weight[..., :16]):
+                text = (
+                    f"tensor '{name}' has shape {list(wrong.shape)}; allowed: {list(weight.shape)}"
+                )
+                changed = weights | {name: np.ascontiguousarray(wrong)}
+                self.refuse(re.escape(text), weights=changed)
+
+    def test_heads_that_cannot_be_rotated(self):
+        odd = {"llama.attention.key_length": 5, "llama.attention.value_length": 5}
+        self.refuse("a head has size 5", odd, weights=tiny_gguf.tensors(head_size=5))
 
 
 class Metadata(Folder):

@@ -109,6 +109,10 @@ class Rows(unittest.TestCase):
                 self.read_lines("copa", good, line)
             self.assertIn(f"{self.path}:2: ", str(caught.exception))
 
+    def test_a_git_lfs_pointer_is_no_row(self):
+        with self.assertRaisesRegex(InputError, "rows.jsonl: this is a Git LFS pointer"):
+            self.read_lines("copa", "version https://git-lfs.github.com/spec/v1", "size 4242")
+
     def test_several_mistakes_are_told_together(self):
         rows = [_RIGHT["copa"] | {"gold": gold} for gold in (0, 3, 4, 1, 5, 6, 7, 8, 9)]
         with self.assertRaises(InputError) as caught:
@@ -181,6 +185,20 @@ class Mmlu(unittest.TestCase):
         self.refused("_test.csv:1: no column 'question' (found: q, A, B, C, D, answer)")
         self.write("anatomy_test.csv", header="")
         self.refused("_test.csv:1: no column 'question' (found: nothing)")
+
+    def test_a_column_that_stands_twice_is_named(self):
+        self.write("anatomy_test.csv", "q,1,2,3,4,0,3", header=_HEADER + ",answer")
+        self.refused("_test.csv:1: the column 'answer' stands twice; allowed: once")
+        self.write("anatomy_test.csv", "q,1,2,3,4,3,x,y", header=_HEADER + ",,")
+        self.assertEqual([question.gold for question in self.read()], [3])
+
+    def test_long_fields_are_read(self):
+        text = "word " * 100_000
+        self.write("anatomy_test.csv", f'"{text}",1,2,3,4,0', f"{text},1,2,3,4,1")
+        questions = self.read()
+        self.assertEqual([question.gold for question in questions], [0, 1])
+        for question in questions:
+            self.assertIn(text.strip(), question.candidates[0].context)
 
     def test_files_that_belong_together_must_be_there(self):
         self.refused("needed: <subject>_test.csv")

@@ -33,17 +33,35 @@ class RawText(unittest.TestCase):
 
     def test_mixed_line_ends_are_kept_and_said(self):
         self.assertEqual(self.read(b"a\r\nb\n"), ("a\r\nb\n", [LINE_ENDS]))
+        # A join rule may drop the line ends of both kinds, so it is not said that CRs stay.
+        (note,) = read_raw(self.path).notes
+        self.assertEqual(
+            note.text,
+            "raw.txt: 1 of 2 lines end with CRLF, not read as LF; a CR stays where the data set's "
+            "join rule keeps line ends",
+        )
 
     def test_what_is_no_text_is_refused_with_its_line(self):
         cases = {
             b"a\nb\xff\n": r"raw.txt:2: not UTF-8 \(byte 0xff\); allowed: UTF-8",
             "Größe\n".encode("latin-1"): r"raw.txt:1: not UTF-8 \(byte 0xf6\)",
             "a\n".encode("utf-16"): "raw.txt: is UTF-16; allowed: UTF-8",
+            "\ufeffa\n".encode("utf-16-be"): "raw.txt: is UTF-16; allowed: UTF-8",
+            "\ufeffa\n".encode("utf-32-le"): "raw.txt: is UTF-32; allowed: UTF-8",
+            "\ufeffa\n".encode("utf-32-be"): "raw.txt: is UTF-32; allowed: UTF-8",
             b"a\nb\nc\0d\n": "raw.txt:3: a NUL byte; allowed: text",
         }
         for content, message in cases.items():
             with self.subTest(content), self.assertRaisesRegex(InputError, message):
                 self.read(content)
+
+    def test_a_git_lfs_pointer_is_no_text(self):
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 4242\n"
+        message = f"raw.txt: this is a Git LFS pointer.* git -C '{self.path.parent}' lfs pull"
+        with self.assertRaisesRegex(InputError, message):
+            self.read(pointer)
+        # A text may speak of it.
+        self.assertEqual(self.read(b"\n" + pointer)[1], [])
 
     def test_a_missing_file_is_named(self):
         with self.assertRaisesRegex(InputError, "raw.txt: no such file"):

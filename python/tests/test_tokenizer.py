@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -96,6 +97,39 @@ class Refusals(unittest.TestCase):
         write_tokenizer(self.folder, config={"add_prefix_space": True})
         self._refused("add_prefix_space is True in tokenizer_config.json and False in tok")
 
+    def test_switches_are_no_words_and_no_numbers(self):
+        for key in ("add_bos_token", "add_eos_token", "add_prefix_space"):
+            for value in ("false", "true", "", 0, 1, 0.0, [], {}):
+                write_tokenizer(self.folder, config={key: value})
+                found = re.escape(json.dumps(value))
+                self._refused(f"tokenizer_config.json: {key} is {found}; allowed: true, false or n")
+            write_tokenizer(self.folder, config={key: None})
+            self.assertEqual(ModelTokenizer(self.folder).encode("ab"), [65, 66])
+        write_old_form(self.folder)
+        (self.folder / "tokenizer_config.json").write_text('{"add_prefix_space": "false"}')
+        (self.folder / "config.json").write_text('{"model_type": "gpt2"}')
+        self._refused('add_prefix_space is "false"; allowed')
+
+    def test_dropout(self):
+        path = write_tokenizer(self.folder) / "tokenizer.json"
+        document = json.loads(path.read_text())
+        for dropout in (0.5, 0.1, 1.0):
+            document["model"]["dropout"] = dropout
+            path.write_text(json.dumps(document))
+            self._refused(f"tokenizer.json: model.dropout is {dropout:g}, .* allowed: null")
+        for dropout in (None, 0.0):
+            document["model"]["dropout"] = dropout
+            path.write_text(json.dumps(document))
+            self.assertEqual(ModelTokenizer(self.folder).encode("ab"), [65, 66])
+
+    def test_lists_of_added_tokens_that_are_none(self):
+        for decoder in ([], None, {"x": {"content": "<s>"}}, {"0": {"lstrip": True}}, {"0": 1}):
+            write_tokenizer(self.folder, config={"added_tokens_decoder": decoder})
+            self._refused("tokenizer_config.json: added_tokens_decoder .*; allowed: ")
+        token = {"content": "<s>", "lstrip": "false"}
+        write_tokenizer(self.folder, config={"added_tokens_decoder": {"0": token}})
+        self._refused("true or false for single_word, lstrip")
+
     def test_vocabularies_of_other_classes(self):
         write_old_form(self.folder)
         config = self.folder / "tokenizer_config.json"
@@ -121,6 +155,35 @@ class SpecialTokens(unittest.TestCase):
         self._folder = tempfile.TemporaryDirectory()
         self.folder = Path(self._folder.name) / "model"
         self.addCleanup(self._folder.cleanup)
+
+    def test_the_configurations_flags_count(self):
+        # Ids of AutoTokenizer of transformers 5.24 for the same directories; tokenizer.json has <s>
+        # without these flags. Byte by byte: a is 65, a space 221, a line feed 199, B 34.
+        text = "a <s>\nB a<s>"
+        cases = {
+            (): [65, 221, 0, 199, 34, 221, 65, 0],
+            ("lstrip",): [65, 0, 199, 34, 221, 65, 0],
+            ("rstrip",): [65, 221, 0, 34, 221, 65, 0],
+            ("lstrip", "rstrip"): [65, 0, 34, 221, 65, 0],
+            ("single_word",): [65, 221, 0, 199, 34, 221, 65, 28, 83, 30],
+        }
+        for special in (True, False):
+            for flags, ids in cases.items():
+                token = {"content": "<s>", "normalized": False, "special": special}
+                config = {"added_tokens_decoder": {"0": token | dict.fromkeys(flags, True)}}
+                tokenizer = ModelTokenizer(write_tokenizer(self.folder, config=config))
+                with self.subTest(flags=flags, special=special):
+                    self.assertEqual(tokenizer.encode(text), ids)
+                    self.assertEqual(tokenizer.prefix_token, 0)
+
+    def test_added_tokens_of_the_older_form_overrule_nothing(self):
+        write_tokenizer(self.folder)
+        path = self.folder / "tokenizer.json"
+        document = json.loads(path.read_text())
+        document["added_tokens"][0]["lstrip"] = True
+        path.write_text(json.dumps(document))
+        (self.folder / "added_tokens.json").write_text('{"<s>": 0}')
+        self.assertEqual(ModelTokenizer(self.folder).encode("a <s>"), [65, 0])
 
     def test_none_by_default(self):
         tokenizer = ModelTokenizer(write_tokenizer(self.folder))

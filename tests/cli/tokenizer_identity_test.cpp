@@ -73,7 +73,7 @@ TEST_F(TokenizerIdentity, WhatIsPreparedFirstDoesNotMatter) {
 }
 
 TEST_F(TokenizerIdentity, EqualSizeAndTimeOfAFileDeceiveNobody) {
-  EXPECT_EQ(run_with(R"({"bos_token": "<s>", "add_bos_token": 0   })").code, 0);
+  EXPECT_EQ(run_with(R"({"bos_token": "<s>", "add_bos_token": null})").code, 0);
   const fs::path config = world_ / "model/tokenizer_config.json";
   const auto time = fs::last_write_time(config);
   world_.write("model/tokenizer_config.json", R"({"bos_token": "<s>", "add_bos_token": true})");
