@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "harness/base/json_text.h"
+
 namespace assay {
 namespace {
 
@@ -16,8 +18,7 @@ void flatten(const Json& value, const std::string& name, Flat& flat) {
       flatten(entry, name.empty() ? key : name + "." + key, flat);
     }
   } else {
-    flat[name] = value.is_string() ? value.get<std::string>()
-                                   : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    flat[name] = value.is_string() ? value.get<std::string>() : json_text(value);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -27,6 +28,12 @@ std::size_t kept_length(std::string_view text, bool coloured) {
   if (text.front() == '\n' || text.front() == '\t') return 1;
   if (text.starts_with("\r\n")) return 2;
   return coloured ? colour_length(text) : 0;
+}
+
+/// Length of the printable ASCII characters at the start of the text, most of all text.
+std::size_t plain_length(std::string_view text) {
+  const auto end = std::ranges::find_if(text, [](char c) { return c < 0x20 || c >= 0x7F; });
+  return static_cast<std::size_t>(end - text.begin());
 }
 
 /// 0, or the error that stopped it.
@@ -64,7 +71,13 @@ void write_out(std::string_view text) {
 
 std::string printable(std::string_view text, bool coloured) {
   std::string result;
+  result.reserve(text.size());
   while (!text.empty()) {
+    if (const std::size_t plain = plain_length(text); plain > 0) {
+      result += text.substr(0, plain);
+      text.remove_prefix(plain);
+      continue;
+    }
     std::string_view rest = text;
     if (const std::size_t kept = kept_length(text, coloured); kept > 0) {
       result += text.substr(0, kept);

@@ -52,6 +52,11 @@ std::string experiment_of(const SaveArguments& arguments) {
 }
 
 void save(const SaveArguments& arguments) {
+  std::error_code none;
+  if (std::filesystem::equivalent(arguments.database, arguments.baselines, none)) {
+    throw UserError(fmt::format("{}: is named as --db and as --baselines; name two files",
+                                arguments.baselines));
+  }
   const std::string commit = commit_of(arguments);
   const std::string experiment = experiment_of(arguments);
   Store store = Store::open(arguments.baselines);

@@ -3,11 +3,11 @@
 #include <memory>
 #include <string>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/report_file.h"
 #include "reports/history.h"
 
 namespace assay {
@@ -31,7 +31,7 @@ void write_history(HistoryArguments arguments) {
   const std::string text = render_history(store, arguments.metric, arguments.options, format,
                                           file ? RenderOptions{} : terminal_options());
   if (file) {
-    write_output_file(arguments.output, text);
+    write_report_file(arguments.output, text);
   } else {
     print_out(text);
   }

@@ -14,6 +14,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/report_file.h"
 #include "reports/layout.h"
 #include "reports/report.h"
 
@@ -107,7 +108,7 @@ void write_folder(const Store& store, const ReportArguments& arguments, const st
   const std::string extension = report_extension(format);
   const auto write = [&](const std::string& name, const std::string& text) {
     const fs::path file = folder / (name + "." + extension);
-    write_output_file(file, text);
+    write_report_file(file, text);
     print_out(fmt::format("{}\n", file.string()));
   };
   write(kReportName, text_of(store, arguments, format, {}));
@@ -124,11 +125,12 @@ void write_report(const ReportArguments& arguments) {
         "--layout names a whole table; leave out --where, --group-by, --pivot, --columns");
   }
   if (arguments.output.empty()) {
-    print_coloured(text_of(store, arguments, format, terminal_options()));
+    const std::string text = text_of(store, arguments, format, terminal_options());
+    format == "terminal" ? print_coloured(text) : print_out(text);
   } else if (is_folder(arguments.output)) {
     write_folder(store, arguments, format);
   } else {
-    write_output_file(arguments.output, text_of(store, arguments, format, {}));
+    write_report_file(arguments.output, text_of(store, arguments, format, {}));
   }
 }
 

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/report_file.h"
 #include "harness/cli/running.h"
 #include "reports/report.h"
 
@@ -25,7 +25,7 @@ void run_experiment(const RunArguments& arguments, CommandResult& result) {
   const Store store = Store::open_read_only(arguments.database);
   print_coloured(render_report(store, ran.name, "terminal", terminal_options()));
   if (!arguments.report.empty()) {
-    write_output_file(arguments.report, render_report(store, ran.name, "md", {}));
+    write_report_file(arguments.report, render_report(store, ran.name, "md", {}));
   }
   result.code = ran.code;
 }

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <set>
 
-#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
+#include "harness/cli/report_file.h"
 #include "harness/cli/selector.h"
 #include "harness/judge/render.h"
 
@@ -113,6 +113,7 @@ void note_unconfirmed(Comparison& comparison) {
 
 void finish_comparison(Comparison& comparison, const CompareArguments& arguments,
                        CommandResult& result) {
+  require_different_files(arguments.markdown, arguments.junit);
   waive(comparison, waivers_of(arguments));
   result.code = exit_code_of(comparison, arguments.allow_ambiguous);
   if (arguments.json) {
@@ -121,10 +122,10 @@ void finish_comparison(Comparison& comparison, const CompareArguments& arguments
     print_out(comparison_text(comparison));
   }
   if (!arguments.markdown.empty()) {
-    write_output_file(arguments.markdown, comparison_markdown(comparison, result.code));
+    write_report_file(arguments.markdown, comparison_markdown(comparison, result.code));
   }
   if (!arguments.junit.empty()) {
-    write_output_file(arguments.junit, comparison_junit(comparison, arguments.allow_ambiguous));
+    write_report_file(arguments.junit, comparison_junit(comparison, arguments.allow_ambiguous));
   }
 }
 

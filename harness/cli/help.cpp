@@ -8,6 +8,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/json_text.h"
 #include "harness/base/output.h"
 #include "harness/runner/tools.h"
 #include "harness/store/place.h"
@@ -60,8 +61,6 @@ RenderOptions terminal_options() {
   return {.width = size.ws_col, .colour = environment_or("NO_COLOR", "").empty()};
 }
 
-void print_json(const Json& document) {
-  print_out(fmt::format("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace)));
-}
+void print_json(const Json& document) { print_out(fmt::format("{}\n", json_text(document, 2))); }
 
 }  // namespace assay

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 
+#include "harness/base/json_text.h"
 #include "reports/cells.h"
 #include "reports/format.h"
 #include "reports/remark_notes.h"
@@ -31,9 +32,7 @@ std::vector<double> process_medians(const TimedSeries& series) {
   return medians;
 }
 
-std::string text_of(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string text_of(const std::string& text) { return json_text(Json(text)); }
 
 /// What is said beside a metric of a cell.
 std::string said_of(const ReportCell& cell, const std::string& metric, const RemarkIndex& remarks) {
@@ -88,8 +87,8 @@ std::string render(const std::vector<Document>& documents, const RenderOptions&)
                         {"library_build_type", "release"},
                         {"machines", machines},
                         {"warnings", warnings}};
-  return fmt::format("{{\n  \"context\": {},\n  \"benchmarks\": [{}\n  ]\n}}\n",
-                     context.dump(-1, ' ', false, Json::error_handler_t::replace), benchmarks);
+  return fmt::format("{{\n  \"context\": {},\n  \"benchmarks\": [{}\n  ]\n}}\n", json_text(context),
+                     benchmarks);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "harness/base/json_text.h"
 #include "reports/format.h"
 
 namespace assay {
@@ -15,6 +16,7 @@ constexpr const char* kHeader =
     "seed,status,reason,value,lo,hi,n,twin_value,ratio,random_weights,limited,cell_key,"
     "best,remarks\r\n";
 
+/// A file reads back exactly; what is printed on a terminal goes through its exit (output.h).
 std::string quoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string result = "\"";
@@ -36,7 +38,7 @@ std::string remarks_json(const std::vector<RowRemark>& remarks) {
   for (const RowRemark& remark : remarks) {
     list.push_back({{"code", remark.code}, {"text", remark.text}});
   }
-  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(list);
 }
 
 std::string word(std::optional<bool> value) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "harness/base/json_text.h"
 #include "reports/format.h"
 
 namespace assay {
@@ -56,9 +57,7 @@ Json record(const ResultRow& row, std::optional<bool> best, const std::vector<Ro
           {"remarks", remarks_json(remarks)}};
 }
 
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string text_of(const Json& value) { return json_text(value); }
 
 /// One record a line: a document of all of them would take longer to build than to write.
 std::string experiment(const Document& document) {

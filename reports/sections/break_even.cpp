@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/base/json_text.h"
 #include "reports/sections/sections.h"
 
 namespace assay {
@@ -43,7 +44,7 @@ std::string rest_of(const std::string& params, const std::string& without) {
   Json document = Json::parse(params, nullptr, false);
   if (!document.is_object()) return params;
   document.erase(without);
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(document);
 }
 
 std::string curve_key(const ResultRow& row, const std::string& parameter, bool of_method) {

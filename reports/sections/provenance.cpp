@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/base/json_text.h"
 #include "reports/sections/sections.h"
 
 namespace assay {
@@ -21,8 +22,7 @@ Table origins_table(const std::vector<Origin>& origins) {
 }
 
 std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 void add_fields(Table& table, const std::string& name, const Json& value) {

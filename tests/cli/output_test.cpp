@@ -121,6 +121,31 @@ TEST_F(Output, ADeviceOrPipeIsWrittenThrough) {
   EXPECT_THAT(read_text_file(world_ / "got"), HasSubstr("# small"));
 }
 
+TEST_F(Output, WhatWasMeasuredIsNotWrittenOver) {
+  measure();
+  const std::string database = read_text_file(world_ / "results.db");
+  const std::string file = read_text_file(world_ / "e.toml");
+  fs::create_symlink("results.db", world_ / "link.md");
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"report", "results.db", "-o", "results.db"},
+           {"report", "results.db", "-o", "link.md"},
+           {"report", "results.db", "-o", "e.toml"},
+           {"history", "token_ppl", "--db", "results.db", "-o", "results.db"},
+           {"compare", "results.db", "results.db", "--markdown", "results.db"},
+           {"run", "e.toml", "--report", "results.db"},
+           {"run", "e.toml", "--report", "e.toml"}}) {
+    const CommandOutput result = world_.run(words);
+    EXPECT_EQ(result.code, 2) << words[0] << " " << words.back();
+    EXPECT_THAT(result.err, HasSubstr("nothing was written")) << words[0];
+  }
+  EXPECT_EQ(read_text_file(world_ / "e.toml"), file);
+  EXPECT_EQ(read_text_file(world_ / "results.db").substr(0, 15), database.substr(0, 15));
+  const CommandOutput twice = world_.run(
+      {"compare", "results.db", "results.db", "--markdown", "s.txt", "--junit", "./s.txt"});
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_THAT(twice.err, HasSubstr("named twice"));
+}
+
 TEST_F(Output, ALayoutOfAStrangerWritesNowhereElse) {
   measure();
   std::string before = "speed";
