@@ -14,6 +14,7 @@
 #include "reports/labels.h"
 #include "reports/layout.h"
 #include "reports/remark_notes.h"
+#include "reports/run_warnings.h"
 #include "reports/sections/sections.h"
 
 namespace assay {
@@ -224,42 +225,6 @@ std::string title_of(const ExperimentResults& results) {
   return results.name;
 }
 
-/// Suites of which only a part was scored, and whether any model has random weights.
-struct Marks {
-  std::set<std::string> limited;
-  bool random = false, imported = false;
-};
-
-Marks marks_of(const std::vector<ResultRow>& rows) {
-  Marks marks;
-  for (const ResultRow& row : rows) {
-    if (row.limited) marks.limited.insert(row.suite);
-    marks.random = marks.random || row.random_weights;
-    marks.imported = marks.imported || row.profile == kImportedProfile;
-  }
-  return marks;
-}
-
-void add_warnings(Document& document, const Marks& marks) {
-  if (!marks.limited.empty()) {
-    const std::string names = fmt::format("{}", fmt::join(marks.limited, ", "));
-    document.warnings.push_back("LIMITED RUN: only a part of these suites was scored: " + names +
-                                ". Not comparable with published figures.");
-    document.watermarks.emplace_back("LIMITED RUN");
-  }
-  if (marks.random) {
-    document.warnings.emplace_back(
-        "RANDOM WEIGHTS: such a model has a shape and a speed, no quality.");
-    document.watermarks.emplace_back("RANDOM WEIGHTS");
-  }
-  if (marks.imported) {
-    document.warnings.emplace_back(
-        "IMPORTED: values of profile 'imported' came out of a file and were not measured here; "
-        "nothing is compared with them.");
-    document.watermarks.emplace_back("IMPORTED");
-  }
-}
-
 /// The layouts that the experiment file asks for, one section with a table each.
 Section layouts_section(const ExperimentResults& results, const Evidence& evidence, Notes& notes) {
   Section section{"layouts", "Tables of the experiment file", {}, {}, {}};
@@ -281,7 +246,7 @@ Document document_of(const ExperimentResults& results, const std::vector<ResultR
   document.records = rows;
   document.best = best_records(rows, evidence);
   document.remarks = RemarkIndex(results.remarks);
-  add_warnings(document, marks_of(rows));
+  add_run_warnings(document, rows);
   document.environment = environment_lines(results.environments);
   document.footer = footer_lines(results);
   return document;

@@ -9,10 +9,13 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
+#include "harness/judge/match.h"
 #include "harness/stats/change_points.h"
 #include "reports/labels.h"
 #include "reports/layout.h"
 #include "reports/numbers.h"
+#include "reports/remark_notes.h"
+#include "reports/run_warnings.h"
 #include "reports/sections/sections.h"
 #include "reports/sparkline.h"
 
@@ -45,6 +48,9 @@ ResultRow row_of(const HistoryPoint& point) {
   row.value = point.value;
   row.lo = point.lo;
   row.hi = point.hi;
+  row.cell_key = point.cell_key;
+  row.random_weights = point.random_weights;
+  row.limited = point.limited;
   return row;
 }
 
@@ -77,6 +83,20 @@ std::vector<const HistoryPoint*> chosen_points(const std::vector<HistoryPoint>& 
   return chosen;
 }
 
+/// Lines of one title are told apart by where their questions differ.
+void tell_apart(std::vector<Track>& tracks) {
+  std::map<std::string, const HistoryPoint*> first;
+  for (Track& track : tracks) {
+    const HistoryPoint& own = *track.points.front();
+    const auto [known, added] = first.emplace(track.title + '\n' + own.experiment, &own);
+    if (added) continue;
+    std::vector<std::string> differences =
+        key_differences(known->second->key_doc, own.key_doc, false);
+    if (differences.size() > 2) differences.resize(2);
+    if (!differences.empty()) track.title += " [" + join(differences, "; ") + "]";
+  }
+}
+
 std::vector<Track> tracks_of(const std::vector<const HistoryPoint*>& points, double threshold) {
   std::vector<ResultRow> rows;
   for (const HistoryPoint* point : points) rows.push_back(row_of(*point));
@@ -85,16 +105,19 @@ std::vector<Track> tracks_of(const std::vector<const HistoryPoint*>& points, dou
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const HistoryPoint& point = *points[i];
-    // Another convention or profile is another quantity: never one line.
+    // Other data, another model, convention or profile is another question: never one line.
     const std::string title =
         fmt::format("{}: {}, {}, profile {}", point.model, labels.method(rows[i]),
                     labels.suite(rows[i]), point.profile);
     const auto [place, added] =
-        places.emplace(title + '\n' + point.experiment + '\n' + point.convention, tracks.size());
+        places.emplace(title + '\n' + point.experiment + '\n' + point.convention + '\n' +
+                           question_of(point.key_doc),
+                       tracks.size());
     if (added) tracks.push_back({title, {}, {}, {}});
     tracks[place->second].points.push_back(&point);
     tracks[place->second].values.push_back(point.value);
   }
+  tell_apart(tracks);
   for (Track& track : tracks) track.steps = steps_of(track.values, threshold);
   return tracks;
 }
@@ -125,7 +148,15 @@ TableCell point_cell(const HistoryPoint& point) {
   return cell;
 }
 
-Table table_of(const std::vector<Track>& tracks, const std::string& metric) {
+TableCell title_cell(const Track& track, Notes& notes) {
+  TableCell cell = label_cell(track.title);
+  for (const HistoryPoint* point : track.points) {
+    for (const auto& [code, text] : point->remarks) notes.add_remark(cell, {code, text});
+  }
+  return cell;
+}
+
+Table table_of(const std::vector<Track>& tracks, const std::string& metric, Notes& notes) {
   const HistoryPoint& any = *tracks.front().points.front();
   Table table{metric,
               {{"", "setting", "", 0},
@@ -136,7 +167,7 @@ Table table_of(const std::vector<Track>& tracks, const std::string& metric) {
                {"", "steps", "", 0}},
               {}};
   for (const Track& track : tracks) {
-    table.rows.push_back({label_cell(track.title), label_cell(sparkline(track.values)),
+    table.rows.push_back({title_cell(track, notes), label_cell(sparkline(track.values)),
                           number_cell(static_cast<double>(track.values.size())),
                           point_cell(*track.points.front()), point_cell(*track.points.back()),
                           label_cell(steps_text(track))});
@@ -191,6 +222,18 @@ Plot plot_of(const Track& track, const std::string& metric) {
   return plot;
 }
 
+std::vector<Remark> remarks_of(const std::vector<const HistoryPoint*>& points) {
+  std::vector<Remark> remarks;
+  std::set<std::pair<std::string, std::string>> said;
+  for (const HistoryPoint* point : points) {
+    for (const auto& [code, text] : point->remarks) {
+      if (!said.emplace(point->cell_key + code, text).second) continue;
+      remarks.push_back({point->cell_key, "warning", code, text, 1, 1});
+    }
+  }
+  return remarks;
+}
+
 std::vector<std::string> experiments_in(const std::vector<HistoryPoint>& points) {
   std::set<std::string> names;
   for (const HistoryPoint& point : points) names.insert(point.experiment);
@@ -218,7 +261,11 @@ Document history_document(const Store& store, const std::string& metric,
   for (const HistoryPoint* point : chosen) document.records.push_back(row_of(*point));
   if (chosen.empty()) return document;
   const std::vector<Track> tracks = tracks_of(chosen, options.threshold);
-  document.tables.push_back(table_of(tracks, metric));
+  Notes notes;
+  document.tables.push_back(table_of(tracks, metric, notes));
+  document.notes = notes.list();
+  document.remarks = RemarkIndex(remarks_of(chosen));
+  add_run_warnings(document, document.records);
   document.footer.push_back(
       fmt::format("A step is a change of level by more than {:.1f} % that lasts: a single value is "
                   "none.",

@@ -48,6 +48,29 @@ TEST(History, FindsTheStepAndNamesTheCommit) {
   EXPECT_THAT(page, AllOf(HasSubstr("level between steps"), HasSubstr("c0ffee7")));
 }
 
+TEST(History, OtherDataIsAnotherLineAndWhatWasRemarkedStandsBesideIt) {
+  const TemporaryFolder folder;
+  Store store = Store::open(folder.path() / "r.db");
+  for (const char* data : {"pinned", "altered"}) {
+    PlannedCell cell = make_cell(0, "dense", "news-ppl");
+    cell.key_doc["data"] = data;
+    cell.key = json_hash(cell.key_doc);
+    cell.twin_key = cell.key;
+    cell.limited = true;
+    const std::int64_t id = store.add_experiment("e", {{"title", data}}, 0, true, {cell});
+    WorkerReply reply = reply_with("token_ppl", data == std::string("pinned") ? 20 : 30);
+    if (data == std::string("altered")) {
+      reply.events.push_back({"warning", "data_not_pinned", "another file"});
+    }
+    run_cell(store, id, cell, "session", "score", reply);
+  }
+  const std::string text = render_history(store, "token_ppl", {}, "terminal", {});
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("LIMITED RUN"), HasSubstr("[data: pinned against altered]"),
+                    HasSubstr("[1] data_not_pinned: another file"), Not(HasSubstr("2 values"))));
+  EXPECT_THAT(render_history(store, "token_ppl", {}, "csv", {}), HasSubstr("data_not_pinned"));
+}
+
 TEST(History, OneOddValueIsNoStep) {
   const TemporaryFolder folder;
   save_baselines(folder.path(), {20, 20.1, 19.9, 40, 20.05, 20, 20.1, 19.9});

@@ -21,6 +21,7 @@ class Notes {
   void add(TableCell& cell, const std::string& text);
   /// Marks a cell of a table with all that touches the row it shows.
   void add_remarks(TableCell& cell, const ResultRow& row);
+  void add_remark(TableCell& cell, const RowRemark& remark);
   /// The same for what is made of a cell's values.
   void add_cell_remarks(TableCell& cell, const std::string& cell_key);
 
@@ -29,7 +30,6 @@ class Notes {
   [[nodiscard]] std::vector<std::string> list() const;
 
  private:
-  void add_remark(TableCell& cell, const RowRemark& remark);
   /// The note of that key, made from `text` or widened by it.
   std::size_t number(const std::string& key, const RangedText& text);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -21,6 +22,14 @@ constexpr std::array<Level, 5> kLevels = {{
     {.params = true, .place = false, .model = false},
     {.params = false, .place = false, .model = false},
 }};
+
+/// What may differ between two sides that answer one question, as paths of the key document.
+constexpr std::array kFree = {"method.source", "method.version", "processes_per_arm", "sampling"};
+
+std::string pointer_of(std::string path) {
+  std::ranges::replace(path, '.', '/');
+  return "/" + path;
+}
 
 std::string identity(const CellRecord& cell, const Level& level, bool across_methods) {
   if (level.key && !across_methods) return cell.cell_key;
@@ -94,8 +103,18 @@ std::vector<CellPair> match_cells(const std::vector<CellRecord>& a,
   return pairs;
 }
 
+std::string question_of(const Json& key_doc) {
+  Json question = key_doc;
+  for (const char* path : kFree) {
+    const Json::json_pointer place(pointer_of(path));
+    if (!question.contains(place)) continue;
+    question.at(place.parent_pointer()).erase(place.back());
+  }
+  return canonical_json(question);
+}
+
 std::vector<std::string> key_differences(const Json& a, const Json& b, bool across_methods) {
-  std::set<std::string> free = {"method.source", "method.version", "processes_per_arm", "sampling"};
+  std::set<std::string> free(kFree.begin(), kFree.end());
   if (across_methods) free.insert({"method", "calibration"});
   std::vector<std::string> differences;
   collect(a, b, "", free, differences);

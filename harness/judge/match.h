@@ -26,4 +26,8 @@ std::vector<CellPair> match_cells(const std::vector<CellRecord>& a,
 /// with `across_methods` the whole method and its calibration.
 std::vector<std::string> key_differences(const Json& a, const Json& b, bool across_methods);
 
+/// The key document without what key_differences() lets differ: equal for cells whose values may
+/// stand in one line. Text in canonical form.
+std::string question_of(const Json& key_doc);
+
 }  // namespace assay

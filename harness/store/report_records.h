@@ -5,7 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "harness/base/json.h"
 
 namespace assay {
 
@@ -48,6 +51,10 @@ struct HistoryPoint {
   int direction = 0;
   double value = 0;
   std::optional<double> lo, hi;
+  std::string cell_key;
+  Json key_doc;  ///< what decides the value
+  bool random_weights = false, limited = false;
+  std::vector<std::pair<std::string, std::string>> remarks;  ///< warnings: code and text
 };
 
 }  // namespace assay

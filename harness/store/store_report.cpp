@@ -31,6 +31,17 @@ void add_sample(std::vector<TimedSeries>& all, const Query& rows) {
   values.push_back(*rows.real(5));
 }
 
+std::vector<std::pair<std::string, std::string>> warnings_of(Connection& connection,
+                                                             std::int64_t attempt) {
+  Query rows = connection.query(
+      "SELECT DISTINCT code, text FROM event WHERE attempt_id = ? AND level = 'warning' "
+      "ORDER BY event_id");
+  rows.with(attempt);
+  std::vector<std::pair<std::string, std::string>> warnings;
+  while (rows.next()) warnings.emplace_back(rows.text(0), rows.text(1));
+  return warnings;
+}
+
 }  // namespace
 
 std::vector<TimedSeries> Store::timed_series(const std::string& experiment) const {
@@ -95,11 +106,13 @@ std::vector<HistoryPoint> Store::history(const std::string& metric) const {
     Query rows = impl_->connection.query(
         "SELECT e.name, coalesce(a.ended_utc, a.started_utc), c.model_name, c.method, c.params, "
         "c.suite_id, c.suite_params, d.tag, d.unit, d.convention, c.profile_id, c.seed, "
-        "d.direction, v.value, v.lo, v.hi, a.attempt_uuid FROM metric_def d "
+        "d.direction, v.value, v.lo, v.hi, a.attempt_uuid, c.cell_key, b.body, "
+        "c.random_weights, c.limited, a.attempt_id FROM metric_def d "
         "JOIN metric_value v ON v.metric_id = d.metric_id AND v.value IS NOT NULL "
         "JOIN attempt a ON a.attempt_id = v.attempt_id AND a.status = 'OK' "
         "JOIN cell_attempt l ON l.attempt_id = a.attempt_id "
         "JOIN plan_cell c ON c.cell_id = l.cell_id "
+        "JOIN blob_doc b ON b.hash = c.cell_key "
         "JOIN experiment e ON e.experiment_id = c.experiment_id WHERE d.tag = ? "
         "ORDER BY 2, e.plan_order, c.ordinal");
     rows.with(metric);
@@ -109,16 +122,32 @@ std::vector<HistoryPoint> Store::history(const std::string& metric) const {
     while (rows.next()) {
       const std::string name = rows.text(0);
       const std::size_t at = name.find('@');
-      HistoryPoint point{name.substr(0, at), at == std::string::npos ? "" : name.substr(at + 1),
-                         rows.text(1),       rows.text(2),
-                         rows.text(3),       rows.text(4),
-                         rows.text(5),       rows.text(6),
-                         rows.text(7),       rows.text(8),
-                         rows.text(9),       rows.text(10),
-                         rows.integer(11),   static_cast<int>(rows.integer(12)),
-                         *rows.real(13),     rows.real(14),
-                         rows.real(15)};
-      if (seen.emplace(point.experiment, rows.text(16)).second) points.push_back(std::move(point));
+      HistoryPoint point{name.substr(0, at),
+                         at == std::string::npos ? "" : name.substr(at + 1),
+                         rows.text(1),
+                         rows.text(2),
+                         rows.text(3),
+                         rows.text(4),
+                         rows.text(5),
+                         rows.text(6),
+                         rows.text(7),
+                         rows.text(8),
+                         rows.text(9),
+                         rows.text(10),
+                         rows.integer(11),
+                         static_cast<int>(rows.integer(12)),
+                         *rows.real(13),
+                         rows.real(14),
+                         rows.real(15),
+                         rows.text(17),
+                         Json(),
+                         rows.integer(19) != 0,
+                         rows.integer(20) != 0,
+                         {}};
+      if (!seen.emplace(point.experiment, rows.text(16)).second) continue;
+      point.key_doc = Json::parse(rows.text(18));
+      point.remarks = warnings_of(impl_->connection, rows.integer(21));
+      points.push_back(std::move(point));
     }
     return points;
   });
