@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -122,9 +123,34 @@ std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base
   return confirm(comparison, base.cells, first, candidate.records());
 }
 
+/// What decides which cells an experiment has, and what its times mean.
+constexpr std::array kDeciding = {"seeds", "profiles", "models", "methods", "suites", "measure"};
+
+/// The blocks of the file in which it asks for something else than was run, as "methods, suites".
+std::string asked_differently(const Json& file, const Json& stored) {
+  std::string blocks;
+  for (const char* block : kDeciding) {
+    if (file.value(block, Json()) == stored.value(block, Json())) continue;
+    blocks += (blocks.empty() ? "" : ", ") + std::string(block);
+  }
+  return blocks;
+}
+
+/// Without a run the stored cells must be those of the file.
+void require_stored(const Arguments& arguments, const Experiment& experiment, const Store& store) {
+  const std::string differ =
+      asked_differently(experiment.resolved(), store.experiment_config(experiment.name));
+  if (differ.empty()) return;
+  throw MachineError(
+      fmt::format("{}: holds experiment '{}' as another file asked for it (other {}): run the "
+                  "check without --no-run, or give the file that was run",
+                  arguments.database, experiment.name, differ));
+}
+
 Comparison compare_stored(const Arguments& arguments, const Base& base,
                           const Experiment& experiment, Rules rules) {
   const Store store = Store::open_read_only(arguments.database);
+  require_stored(arguments, experiment, store);
   const std::vector<CellRecord> cells = store.cell_records(experiment.name);
   use_measured_floor(rules, store, cells);
   return compare_cells(base.cells, cells, rules, {.only_common = arguments.only_common});

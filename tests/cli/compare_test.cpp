@@ -102,6 +102,16 @@ TEST_F(Compare, WithoutConfirmationItSaysSo) {
   EXPECT_EQ(world_.run({"compare", "results.db", "base.db"}).code, 0);
 }
 
+TEST_F(Compare, WithoutARunTheStoredCellsMustBeThoseOfTheFile) {
+  measure("base.db");
+  measure("results.db");
+  EXPECT_EQ(check({"--no-run"}).code, 0);
+  write_experiment("[[method]]\nid = \"pretend\"\nends = \"well\"\n", kDecode);
+  const CommandOutput other = check({"--no-run"});
+  EXPECT_EQ(other.code, 3) << other.out;
+  EXPECT_THAT(other.err, AllOf(HasSubstr("other methods, suites"), HasSubstr("without --no-run")));
+}
+
 TEST_F(Compare, NoBaselineIsThree) {
   const CommandOutput none = check();
   EXPECT_EQ(none.code, 3);
