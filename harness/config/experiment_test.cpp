@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ExperimentTest : public ::testing::Test {
  protected:
@@ -180,6 +181,18 @@ TEST_F(ExperimentTest, BrokenTomlAndMissingFilesAreBadInput) {
   EXPECT_THAT(share_.experiment_problems("[experiment]\nname = \n"),
               HasSubstr("x.toml:2:8: not valid TOML: "));
   EXPECT_THROW((void)read_experiment(share_.path() / "none.toml", share_.catalogue()), UserError);
+}
+
+TEST_F(ExperimentTest, NamesOfManyPartsAreRefusedBeforeTheyAreParsed) {
+  std::string name = "a";
+  for (int i = 0; i < 50000; ++i) name += ".a";
+  for (const std::string& line :
+       {name + " = 1\n", "[" + name + "]\n", "x = { " + name + " = 1 }\n"}) {
+    EXPECT_THAT(problems("\n" + line), HasSubstr("a name of more than 256 parts"));
+  }
+  std::string numbers = "x = [";
+  for (int i = 0; i < 500; ++i) numbers += "0.5, ";
+  EXPECT_THAT(problems(numbers + "]\n"), Not(HasSubstr("parts")));
 }
 
 TEST_F(ExperimentTest, ATableInsteadOfAListOfTablesIsExplained) {

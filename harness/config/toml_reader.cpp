@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <fstream>
 #include <sstream>
+#include <string_view>
 #include <tuple>
 
 #include "harness/base/errors.h"
@@ -29,7 +32,46 @@ std::string shown(const toml::node& node) {
   return line;
 }
 
+/// Far beyond any experiment, and read in a moment.
+constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+/// The parser goes down a level for each part of a dotted key, and its stack ends.
+constexpr std::size_t kMostDots = 256;
+
+std::string read_bounded(const std::filesystem::path& path) {
+  std::string text;
+  if (std::filesystem::is_regular_file(path)) {
+    if (std::filesystem::file_size(path) <= kMostBytes) return read_text_file(path);
+    text.resize(kMostBytes + 1);
+  } else {  // a pipe, or something without an end
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path)) return read_text_file(path);  // says why
+    text.resize(kMostBytes + 1);
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+  }
+  if (text.size() <= kMostBytes) return text;
+  throw UserError(fmt::format("{}: is larger than {} MiB; a file of settings has some kilobytes",
+                              path.string(), kMostBytes >> 20U));
+}
+
+/// Dots that only parts of names stand between.
+void check_dotted_keys(const std::string& text, const std::string& file) {
+  std::size_t line = 1, dots = 0;
+  for (const char c : text) {
+    if (c == '.') ++dots;
+    if (dots > kMostDots) {
+      throw UserError(fmt::format("{}:{}: a name of more than {} parts; allowed: {}", file, line,
+                                  kMostDots, kMostDots));
+    }
+    const bool in_key = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                        std::string_view("._- \t\"'").find(c) != std::string_view::npos;
+    if (!in_key) dots = 0;
+    line += c == '\n' ? 1 : 0;
+  }
+}
+
 toml::table parse(const std::string& text, const std::string& file) {
+  check_dotted_keys(text, file);
   try {
     return toml::parse(std::string_view(text), std::string_view(file));
   } catch (const toml::parse_error& error) {
@@ -67,7 +109,7 @@ void Problems::throw_if_any() const {
 }
 
 TomlDocument::TomlDocument(const std::filesystem::path& path)
-    : file(path.string()), root(parse(read_text_file(path), file)) {}
+    : file(path.string()), root(parse(read_bounded(path), file)) {}
 
 SourcePlace place_of(const std::string& file, const toml::source_region& region) {
   return {file, region.begin.line, region.begin.column};

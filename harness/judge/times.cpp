@@ -218,7 +218,7 @@ bool worth_judging(Judgement& judgement, std::span<const double> a, std::span<co
   judgement.effect = median(b) / median(a);
   if (std::min(a.size(), b.size()) < 2) {
     judgement.verdict = Verdict::kAmbiguous;
-    because(judgement, "one_process", "one process a side says nothing about another one");
+    because(judgement, "one_process", "a side has one value, which says nothing about another one");
     return false;
   }
   return true;

@@ -137,7 +137,7 @@ TEST(Summaries, ProcessesThatDisagreeHaveNoIntervalAndSaySo) {
             "3 processes, spread 3.0x: not enough for an interval; processes_per_arm = 12");
   const auto one = summarise_processes(timed_kind(), {timed(1)});
   EXPECT_FALSE(one[1].lo.has_value());
-  EXPECT_EQ(one[1].no_interval, "");
+  EXPECT_EQ(one[1].no_interval, "1 process: not enough for an interval; processes_per_arm = 12");
 }
 
 MetricValue summary_of(const MetricDef& def, const std::vector<double>& values) {

@@ -61,7 +61,10 @@ MetricValue summary(const MetricDef& definition, const std::vector<double>& valu
   result.tag = definition.tag;
   result.value = median(values);
   result.n = static_cast<std::int64_t>(values.size());
-  if (values.size() < 2) return result;
+  if (values.size() < 2) {
+    result.no_interval = why_no_process_interval(values);
+    return result;
+  }
   result.std_error = mean_estimate(values).std_error;
   add_interval(result, values, range_of(definition.tag, definition.unit));
   return result;

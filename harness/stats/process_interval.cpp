@@ -57,7 +57,11 @@ std::optional<Interval> process_interval(std::span<const double> medians, double
 }
 
 std::string why_no_process_interval(std::span<const double> medians, double confidence) {
-  if (medians.size() < 2 || process_interval(medians, confidence)) return "";
+  if (medians.empty() || process_interval(medians, confidence)) return "";
+  if (medians.size() == 1) {
+    return fmt::format("1 process: not enough for an interval; processes_per_arm = {}",
+                       kUsualProcesses);
+  }
   if (!positive(medians)) {
     return fmt::format("{} processes, some of them not above 0: no interval", medians.size());
   }

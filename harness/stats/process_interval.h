@@ -31,8 +31,7 @@ inline constexpr std::size_t kLeastProcesses = 3;
 std::optional<Interval> process_interval(std::span<const double> medians, double confidence = 0.95);
 
 /// Why process_interval gives nothing: "3 processes, spread 2.1x: not enough for an interval;
-/// processes_per_arm = 12"; "" when it gives one, and for a single process, which says so by
-/// itself.
+/// processes_per_arm = 12"; "" when it gives one, and without any process.
 std::string why_no_process_interval(std::span<const double> medians, double confidence = 0.95);
 
 /// Interval of b / a from pairs of processes that ran next to each other: Student's of the pairs'

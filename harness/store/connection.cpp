@@ -59,6 +59,12 @@ std::vector<fs::path> rescue_places(const fs::path& database) {
   return {database.parent_path() / name, fs::temp_directory_path() / name};
 }
 
+/// Our statements fit the schema of a whole file: where they do not, the file is none.
+bool speaks_of_schema(const std::string& what) {
+  return what.starts_with("no such ") || what.starts_with("duplicate column") ||
+         what.ends_with(" already exists") || what.starts_with("malformed database schema");
+}
+
 }  // namespace
 
 Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
@@ -173,6 +179,14 @@ void Connection::throw_in_words(const fs::path& path, int code, const std::strin
     case SQLITE_IOERR:
       throw MachineError(fmt::format(
           "{}: reading or writing failed ({}); check the disk and its quota", file, what));
+    case SQLITE_ERROR:
+      if (speaks_of_schema(what)) {
+        throw UserError(fmt::format(
+            "{}: does not hold what a database of its version holds ({}); it is damaged "
+            "or another program changed it: restore a copy",
+            file, what));
+      }
+      [[fallthrough]];
     default:
       throw std::logic_error(fmt::format("{}: {} (SQLite error {})", file, what, code));
   }

@@ -10,10 +10,12 @@
 #include <set>
 
 #include "harness/base/clock.h"
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
 #include "harness/base/text.h"
+#include "harness/protocol/metric_range.h"
 #include "harness/store/report_records.h"
 
 namespace assay {
@@ -129,6 +131,7 @@ PlannedCell cell_in(const Line& line, const std::string& hash, Problems& problem
   cell.suite_params_json = canonical_json(suite_params);
   cell.profile = kImportedProfile;
   const std::int64_t seed = whole_in(line, "seed", problems);
+  if (seed < 0) problems.add(line.number(), fmt::format("seed is {}; allowed: 0 and more", seed));
   cell.seed = seed < 0 ? 0 : static_cast<std::uint64_t>(seed);
   cell.random_weights = flag_in(line, "random_weights");
   cell.limited = flag_in(line, "limited");
@@ -173,10 +176,35 @@ MetricDef definition_in(const Line& line, const std::string& source, Problems& p
   return def;
 }
 
+/// What no measurement can have said.
+void check_value(const MetricValue& value, const MetricDef& def, const Line& line,
+                 Problems& problems) {
+  const auto refuse = [&](const std::string& what) {
+    problems.add(line.number(), fmt::format("{}: {}", value.tag, what));
+  };
+  if (value.n < 0) refuse(fmt::format("n is {}; allowed: 0 and more", value.n));
+  if (!value.value) return;
+  const MetricRange range =
+      def.unit == "%" ? MetricRange{.least = 0, .most = 100} : range_of(def.tag, def.unit);
+  if (!range.holds(*value.value)) {
+    refuse(fmt::format("value is {}; allowed: {} to {}", *value.value, range.least, range.most));
+  }
+  if (value.lo.has_value() != value.hi.has_value()) {
+    refuse("an interval needs both lo and hi; give both, or leave both empty");
+  } else if (value.lo && (*value.lo > *value.value || *value.value > *value.hi)) {
+    refuse(fmt::format("the interval {} to {} does not hold the value {}", *value.lo, *value.hi,
+                       *value.value));
+  }
+}
+
 void read_value(ImportedCell& cell, const Line& line, const std::string& source,
                 Problems& problems) {
   const std::string tag = line.text("metric");
-  if (tag.empty()) return;  // a line that only says a status
+  if (tag.empty()) {  // a line that only says a status
+    if (line.text("value").empty()) return;
+    problems.add(line.number(), "a value without a metric; name it in the column 'metric'");
+    return;
+  }
   const auto [known, added] = cell.lines.emplace(tag, line.number());
   if (!added) {
     problems.add(line.number(), fmt::format("repeats {} of the same cell (line {}); remove one, or "
@@ -194,8 +222,9 @@ void read_value(ImportedCell& cell, const Line& line, const std::string& source,
     value.lo = value.hi = std::nullopt;
     value.null_reason = line.text("reason").empty() ? "no value in the file" : line.text("reason");
   }
-  cell.values.push_back(std::move(value));
   cell.definitions.push_back(definition_in(line, source, problems));
+  check_value(value, cell.definitions.back(), line, problems);
+  cell.values.push_back(std::move(value));
 }
 
 void check_header(const Record& header, Problems& problems) {
@@ -265,6 +294,16 @@ void store_cell(Store& store, std::int64_t experiment, const ImportedCell& cell,
   store.finish_attempt(attempt, cell.outcome);
 }
 
+void require_utf8(std::string_view text, const std::string& file) {
+  std::size_t line = 1;
+  while (!text.empty()) {
+    line += text.front() == '\n' ? 1 : 0;
+    if (take_character(text)) continue;
+    throw UserError(
+        fmt::format("{}:{}: a byte that is not UTF-8; save the file as UTF-8", file, line));
+  }
+}
+
 }  // namespace
 
 std::vector<Record> parse_csv(const std::string& text, const std::string& file) {
@@ -307,6 +346,7 @@ ImportedFile::~ImportedFile() = default;
 
 ImportedFile read_import(const std::filesystem::path& file) {
   const std::string text = read_text_file(file);
+  require_utf8(text, file.string());
   const std::vector<Record> records = parse_csv(text, file.string());
   Problems problems{file.string(), ""};
   if (records.empty()) throw UserError(file.string() + ": is empty; the first line names columns");

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/store/report_records.h"
@@ -98,6 +100,23 @@ TEST_F(ImportTest, SaysAllThatIsWrongAndStoresNothing) {
                           HasSubstr(":5: value = 'nan'"), HasSubstr(":6: unknown status 'BROKEN'"),
                           HasSubstr(":8: repeats acc of the same cell (line 7)")));
   EXPECT_TRUE(store_.experiments().empty());
+}
+
+TEST_F(ImportTest, RefusesWhatNoMeasurementCanSay) {
+  const std::string head = "model,method,suite,metric,value,lo,hi,n,seed,unit\n";
+  for (const auto& [line, reason] : std::map<std::string, std::string>{
+           {"m,a,s,acc,0.5,0.9,0.1,,,", "does not hold the value"},
+           {"m,a,s,acc,0.5,0.6,0.9,,,", "does not hold the value"},
+           {"m,a,s,acc,0.5,0.4,,,,", "needs both lo and hi"},
+           {"m,a,s,acc,1.7,,,,,", "value is 1.7; allowed: 0 to 1"},
+           {"m,a,s,acc,101,,,,,%", "value is 101; allowed: 0 to 100"},
+           {"m,a,s,acc,0.5,,,-1,,", "n is -1"},
+           {"m,a,s,acc,0.5,,,,-1,", "seed is -1"},
+           {"m,a,s,,0.5,,,,,", "a value without a metric"},
+           {"m,a,s,a\xFF,0.5,,,,,", "not UTF-8"}}) {
+    EXPECT_THAT(problems(head + line + "\n"), HasSubstr(reason)) << line;
+  }
+  EXPECT_EQ(problems(head + "m,a,s,acc,71.5,70,73,,,%\n"), "");
 }
 
 TEST_F(ImportTest, RefusesUnknownColumns) {

@@ -194,12 +194,19 @@ TEST_F(OpenTest, ErrorsOfSqliteBecomeWords) {
   EXPECT_THAT(
       message_of<UserError>([] { Connection::throw_in_words("x.db", SQLITE_CORRUPT, "why"); }),
       HasSubstr("the database is damaged"));
+  EXPECT_THAT(message_of<UserError>([] {
+                Connection::throw_in_words("x.db", SQLITE_ERROR, "no such column: basis");
+              }),
+              HasSubstr("another program changed it"));
+  EXPECT_THROW(Connection::throw_in_words("x.db", SQLITE_ERROR, "near \"SELEC\": syntax error"),
+               std::logic_error);
 }
 
 constexpr Migration kFirst{1, "0001_a",
                            "CREATE TABLE a(x INTEGER) STRICT; INSERT INTO a VALUES (5);"};
 constexpr Migration kSecond{2, "0002_b", "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 3;"};
-constexpr Migration kBroken{3, "0003_c", "CREATE TABLE b(x INTEGER) STRICT; CREATE TABLE a(z);"};
+constexpr Migration kBroken{3, "0003_c",
+                            "CREATE TABLE b(x INTEGER) STRICT; INSERT INTO b VALUES ('word');"};
 
 TEST_F(OpenTest, AnOlderFileIsMigratedAfterACopyWasKept) {
   const Migration first[] = {kFirst};
