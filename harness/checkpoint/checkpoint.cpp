@@ -61,6 +61,13 @@ ModelSpec read_spec(const Family& family, const std::string& place, const Json& 
   return spec;
 }
 
+std::optional<ModelWarning> warn_of_adapter(const fs::path& folder) {
+  if (!fs::exists(folder / "adapter_config.json")) return std::nullopt;
+  return ModelWarning{"model_adapter",
+                      "adapter_config.json lies beside the weights, and the adapter is not applied: "
+                      "merge it into the weights to measure the adapted model"};
+}
+
 Json read_config(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) refuse_folder_without_config(folder);
@@ -106,6 +113,7 @@ Checkpoint Checkpoint::open(const fs::path& folder, bool weights) {
   const Json type = impl->config.value("model_type", Json());
   const Family& family = family_of_model_type(type.is_string() ? type : "", place);
   impl->spec = read_spec(family, place, impl->config, impl->warnings);
+  impl->add(warn_of_adapter(folder));
   if (weights) impl->open_weights(family);
   return Checkpoint(std::move(impl));
 }

@@ -189,6 +189,12 @@ TEST_F(Config, TensorsThatNobodyReadsAreRemarkedOn) {
                                                              HasSubstr("q_norm.weight")))));
 }
 
+TEST_F(Config, AnAdapterBesideTheWeightsIsRemarkedOn) {
+  EXPECT_FALSE(warnings().contains("model_adapter"));
+  write_bytes(path() / "adapter_config.json", "{}");
+  EXPECT_THAT(warnings()["model_adapter"], HasSubstr("is not applied"));
+}
+
 TEST_F(Config, ClassesThatAreNoLanguageModelAreRemarkedOn) {
   change("architectures", {"LlamaForSequenceClassification"});
   change("auto_map", {{"AutoModelForCausalLM", "modeling_own.Own"}});

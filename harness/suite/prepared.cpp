@@ -100,6 +100,7 @@ PreparedItem read_item(const Path& path, const Json& json, const std::vector<Tok
   item.task = json.value("task", "");
   item.group = json.value("group", "");
   item.spans = json.value("spans", false);
+  item.place = json.value("place", "");
   const bool has_shared = json.contains("shared");
   const Tokens& start = has_shared ? shared.at(json.at("shared").get<std::size_t>()) : kNothing;
   for (const Json& request : json.at("requests")) {
@@ -163,8 +164,11 @@ PreparedItems read_prepared_items(const Path& folder, const Vocabulary& vocabula
     prepared.metrics = document.at("metrics").get<std::vector<std::string>>();
     for (const Json& item : document.at("items")) {
       prepared.items.push_back(read_item(path, item, shared));
-      require_tokens(prepared.items.back(), vocabulary,
-                     fmt::format("{}, item {}", text_name(manifest), prepared.items.size()));
+      const std::string& place = prepared.items.back().place;
+      require_tokens(
+          prepared.items.back(), vocabulary,
+          fmt::format("{}, {}", text_name(manifest),
+                      place.empty() ? fmt::format("item {}", prepared.items.size()) : place));
     }
     if (prepared.items.empty()) fail(path, "no items");
     return prepared;

@@ -41,6 +41,7 @@ struct PreparedItem {
   std::string task;    ///< subtask, "" when the task has none
   std::string group;   ///< group of subtasks, likewise
   bool spans = false;  ///< a token reaches over the end of a context
+  std::string place;   ///< raw file and line, "piqa.jsonl:12"; "" when nobody knows
   std::vector<ScoredRequest> requests;
 };
 

@@ -4,12 +4,14 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/index.h>
 #include <ATen/ops/index_select.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 #include <span>
 #include <tuple>
 
+#include "harness/base/cell_errors.h"
 #include "harness/suite/token_scores.h"
 #include "harness/suite/token_tree.h"
 
@@ -58,6 +60,7 @@ class TreeBuilder {
     if (!fits_last(item)) trees_.emplace_back();
     Tree& tree = trees_.back();
     for (std::size_t r = 0; r < item.requests.size(); ++r) {
+      require_fits(item, r);
       tree.requests.push_back({index, r, tree.tokens.add(item.requests[r], max_positions_)});
     }
     if (tree.items++ == 0) {
@@ -72,6 +75,17 @@ class TreeBuilder {
   /// A cut request starts elsewhere, so only whole ones may share.
   [[nodiscard]] bool is_whole(const ScoredRequest& request) const {
     return std::ssize(request.tokens) <= max_positions_ + 1;
+  }
+
+  /// As TokenTree::add, with the place of the question.
+  void require_fits(const PreparedItem& item, std::size_t answer) const {
+    const ScoredRequest& request = item.requests[answer];
+    const std::int64_t scored = std::ssize(request.tokens) - request.scored_from;
+    if (scored <= max_positions_) return;
+    throw DoesNotApply(fmt::format(
+        "{}answer {} has {} tokens, and the model sees {} positions: take the question out, or use "
+        "a model that sees more",
+        item.place.empty() ? "" : item.place + ": ", answer + 1, scored, max_positions_));
   }
 
   [[nodiscard]] bool fits_last(const PreparedItem& item) const {

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/suite/suite_fixture.h"
 #include "harness/suite/token_tree.h"
 
@@ -156,6 +156,16 @@ TEST(Scores, OfItemsThatShareALongBeginningEqualPlainPasses) {
   TreeScorerOptions options;
   options.merged_tokens = 60;  // several trees a subtask
   expect_naive(model, items, options);
+}
+
+TEST(Scores, AnAnswerThatIsTooLongIsNamed) {
+  const Model model = small_model(false, 11);
+  PreparedItem item;
+  item.place = "q.jsonl:7";
+  item.requests = {{some_tokens(5, 60, 101), 55, 1}, {some_tokens(5, 60, 101), 10, 1}};
+  EXPECT_THAT([&] { (void)score_items(model, {item}, {}, [](std::int64_t) {}); },
+              ThrowsMessage<DoesNotApply>(
+                  HasSubstr("q.jsonl:7: answer 2 has 50 tokens, and the model sees 40 positions")));
 }
 
 TEST(Scores, OfLongRequestsKeepTheContinuation) {

@@ -98,6 +98,8 @@ def _make_item(question: Question, encoded: list[Encoded]) -> dict[str, Any]:
         request = {"tokens": list(one.tokens), "scored_from": one.scored_from}
         requests.append(request | {"length": candidate.length})
     item = {"hash": _question_hash(question), "gold": question.gold, "requests": requests}
+    if question.place:
+        item["place"] = question.place.rsplit("/", 1)[-1]  # wherever the raw files lie
     if any(one.spans for one in encoded):
         item["spans"] = True
     if question.subtask:
