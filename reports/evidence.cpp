@@ -29,7 +29,7 @@ std::optional<Pairs> Evidence::pairs(const ResultRow& a, const ResultRow& b) con
   const auto left = cells_.find(a.cell_key);
   const auto right = cells_.find(b.cell_key);
   if (left == cells_.end() || right == cells_.end()) return std::nullopt;
-  return pairs_of(*left->second, *right->second, a.metric);
+  return pairs_of(*left->second, *right->second, a.metric, medians_);
 }
 
 bool Evidence::comparable(const ResultRow& a, const ResultRow& b) const {

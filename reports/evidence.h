@@ -33,6 +33,7 @@ class Evidence {
  private:
   [[nodiscard]] std::optional<Pairs> pairs(const ResultRow& a, const ResultRow& b) const;
   std::unordered_map<std::string, const CellRecord*> cells_;
+  mutable LogMedians medians_;
 };
 
 }  // namespace assay

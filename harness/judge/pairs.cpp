@@ -24,14 +24,6 @@ const MetricRecord* find_metric(const CellRecord& cell, const std::string& tag) 
   return found == cell.metrics.end() ? nullptr : &*found;
 }
 
-std::vector<double> log_medians(const MetricRecord& metric) {
-  std::vector<double> logs;
-  for (const ProcessSamples& process : metric.processes) {
-    if (!process.values.empty()) logs.push_back(std::log(median(process.values)));
-  }
-  return logs;
-}
-
 std::optional<Pairs> checked(Pairs pairs) {
   const bool finite =
       std::ranges::all_of(pairs.differences, [](double d) { return std::isfinite(d); });
@@ -40,9 +32,8 @@ std::optional<Pairs> checked(Pairs pairs) {
 }
 
 /// `sign` -1: the inverse of what was timed.
-std::optional<Pairs> process_pairs(const MetricRecord& a, const MetricRecord& b, double sign) {
-  const std::vector<double> left = log_medians(a);
-  const std::vector<double> right = log_medians(b);
+std::optional<Pairs> process_pairs(const std::vector<double>& left,
+                                   const std::vector<double>& right, double sign) {
   if (left.size() != right.size()) return std::nullopt;
   Pairs pairs{{}, true};
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -65,12 +56,23 @@ std::optional<Pairs> item_pairs(const CellRecord& cell_a, const MetricRecord& a,
 
 }  // namespace
 
+const std::vector<double>& LogMedians::of(const MetricRecord& metric) {
+  const auto [place, added] = known_.try_emplace(&metric);
+  if (added) {
+    for (const ProcessSamples& process : metric.processes) {
+      if (!process.values.empty()) place->second.push_back(std::log(median(process.values)));
+    }
+  }
+  return place->second;
+}
+
 std::string time_behind(const std::string& rate) {
   const auto found = std::ranges::find_if(kRates, [&](const Rate& one) { return one.tag == rate; });
   return found == kRates.end() ? "" : std::string(found->time);
 }
 
-std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const std::string& tag) {
+std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const std::string& tag,
+                              LogMedians& medians) {
   const MetricRecord* left = find_metric(a, tag);
   const MetricRecord* right = find_metric(b, tag);
   if (left == nullptr || right == nullptr) return std::nullopt;
@@ -84,7 +86,7 @@ std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const st
     sign = -1;
   }
   if (left == nullptr || right == nullptr) return std::nullopt;
-  return process_pairs(*left, *right, sign);
+  return process_pairs(medians.of(*left), medians.of(*right), sign);
 }
 
 }  // namespace assay

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "harness/store/records.h"
@@ -17,10 +18,21 @@ struct Pairs {
   bool logs = false;
 };
 
+/// Logs of the medians of a metric's processes, worked out once: a front compares each cell with
+/// hundreds of others. Records must stay where they are.
+class LogMedians {
+ public:
+  const std::vector<double>& of(const MetricRecord& metric);
+
+ private:
+  std::unordered_map<const MetricRecord*, std::vector<double>> known_;
+};
+
 /// Nothing where the two share no session or no items, a value of one is missing, or the metric is
 /// not made of them. A rate of which no raw values are kept is taken from the time that it is made
 /// of (time_behind).
-std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const std::string& tag);
+std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const std::string& tag,
+                              LogMedians& medians);
 
 /// The time whose inverse a rate is: "decode/token_latency" for "decode/tokens_per_s"; "" for none.
 std::string time_behind(const std::string& rate);

@@ -8,6 +8,11 @@
 namespace assay {
 namespace {
 
+std::optional<Pairs> pairs_of(const CellRecord& a, const CellRecord& b, const std::string& tag) {
+  LogMedians medians;
+  return assay::pairs_of(a, b, tag, medians);
+}
+
 using testing::DoubleEq;
 using testing::DoubleNear;
 using testing::ElementsAre;

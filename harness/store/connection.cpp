@@ -67,7 +67,8 @@ bool speaks_of_schema(const std::string& what) {
 
 }  // namespace
 
-Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
+Connection::Connection(fs::path path, Mode mode)
+    : path_(std::move(path)), read_only_(mode == Mode::kReadOnly) {
   check_place(path_, mode);
   guarded([&] {
     database_ = open_database(path_, mode);
@@ -76,6 +77,10 @@ Connection::Connection(fs::path path, Mode mode) : path_(std::move(path)) {
     database_->exec("PRAGMA schema_version");
   });
   if (mode == Mode::kReadWrite) file_ = std::make_unique<PlacedFile>(path_);
+}
+
+void Connection::refuse_to_write() const {
+  throw_in_words(path_, SQLITE_READONLY, "it was opened for reading");
 }
 
 std::string Connection::rescued_copy() {

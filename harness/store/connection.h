@@ -99,6 +99,7 @@ class Connection {
   template <typename Work>
   auto transaction(Work&& work) {
     if (file_ && !file_->in_place()) report_lost();
+    if (read_only_) refuse_to_write();
     return guarded([&] {
       SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
       if constexpr (std::is_void_v<decltype(work())>) {
@@ -129,6 +130,7 @@ class Connection {
  private:
   Connection(std::filesystem::path path, std::unique_ptr<SQLite::Database> database)
       : path_(std::move(path)), database_(std::move(database)) {}
+  [[noreturn]] void refuse_to_write() const;
   /// Says where the rows so far are; saves a copy of a file that has no name any more.
   [[noreturn]] void report_lost();
   std::string rescued_copy();
@@ -137,6 +139,7 @@ class Connection {
   bool empty_log();
 
   std::filesystem::path path_;
+  bool read_only_ = false;
   std::unique_ptr<PlacedFile> file_;  ///< of a database that is written to
   std::unique_ptr<SQLite::Database> database_;
   std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
