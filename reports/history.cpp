@@ -99,6 +99,7 @@ void tell_apart(std::vector<Track>& tracks) {
 
 std::vector<Track> tracks_of(const std::vector<const HistoryPoint*>& points, double threshold) {
   std::vector<ResultRow> rows;
+  rows.reserve(points.size());
   for (const HistoryPoint* point : points) rows.push_back(row_of(*point));
   const Labels labels(rows);
   std::vector<Track> tracks;

@@ -72,7 +72,9 @@ std::string RangedText::text() const {
   std::string text = words_.front();
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
     const auto& [least, most] = numbers_[i];
-    text += (least == most ? least : least + " to " + most) + words_[i + 1];
+    text += least;
+    if (least != most) text.append(" to ").append(most);
+    text += words_[i + 1];
   }
   return text;
 }

@@ -132,6 +132,7 @@ const StoredTensor& Checkpoint::tensor(const std::string& name) const {
                        [](const StoredTensor& t, const std::string& n) { return t.name < n; });
   if (found != all.end() && found->name == name) return *found;
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const StoredTensor& tensor : all) names.push_back(tensor.name);
   throw UserError(impl_->folder.string() + ": " + unknown_name_message("tensor", name, names));
 }

@@ -102,6 +102,7 @@ void Problems::throw_if_any() const {
            std::tie(b.place.file, b.place.line, b.place.column);
   });
   std::vector<std::string> lines;
+  lines.reserve(sorted.size());
   for (const auto& [place, text] : sorted) {
     lines.push_back(place.line == 0 ? text : place.text() + ": " + text);
   }
@@ -165,6 +166,7 @@ std::vector<std::string> TableReader::keys() const {
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (const auto& entry : found) names.push_back(std::get<2>(entry));
   return names;
 }
