@@ -3,17 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 namespace assay {
 namespace {
-
-/// Remarks about what was measured: which of the processes said them means nothing.
-bool of_subject(const std::string& code) {
-  constexpr std::array<std::string_view, 3> kSubjects = {"data_", "model_", "items_"};
-  return std::ranges::any_of(kSubjects, [&](auto prefix) { return code.starts_with(prefix); });
-}
 
 void mark(TableCell& cell, std::size_t note) {
   const auto place = std::ranges::lower_bound(cell.notes, note);
@@ -22,7 +14,7 @@ void mark(TableCell& cell, std::size_t note) {
 
 RowRemark row_remark(const Remark& remark) {
   RowRemark result{remark.code, remark.text};
-  if (remark.processes < remark.of_processes && !of_subject(remark.code)) {
+  if (remark.processes < remark.of_processes && !speaks_of_subject(remark.code)) {
     result.text += fmt::format(" (in {} of {} processes)", remark.processes, remark.of_processes);
   }
   return result;
@@ -45,25 +37,10 @@ std::vector<RowRemark> RemarkIndex::of_cell(const std::string& cell_key) const {
   return found == by_cell_.end() ? std::vector<RowRemark>() : found->second;
 }
 
-std::size_t Notes::number(const std::string& key, const RangedText& text) {
-  const auto [place, added] = places_.emplace(key, texts_.size() + 1);
-  if (added) {
-    texts_.push_back(text);
-  } else {
-    texts_[place->second - 1].widen(text);
-  }
-  return place->second;
-}
-
-void Notes::add(TableCell& cell, const std::string& text) {
-  mark(cell, number("=" + text, RangedText(text)));
-}
+void Notes::add(TableCell& cell, const std::string& text) { mark(cell, notes_.of_text(text)); }
 
 void Notes::add_remark(TableCell& cell, const RowRemark& remark) {
-  const std::string text = remark_text(remark);
-  if (of_subject(remark.code)) return add(cell, text);
-  const RangedText ranged(text);
-  mark(cell, number("~" + ranged.pattern(), ranged));
+  mark(cell, notes_.of_remark(remark.code, remark_text(remark)));
 }
 
 void Notes::add_remarks(TableCell& cell, const ResultRow& row) {
@@ -72,12 +49,6 @@ void Notes::add_remarks(TableCell& cell, const ResultRow& row) {
 
 void Notes::add_cell_remarks(TableCell& cell, const std::string& cell_key) {
   for (const RowRemark& remark : remarks_.of_cell(cell_key)) add_remark(cell, remark);
-}
-
-std::vector<std::string> Notes::list() const {
-  std::vector<std::string> list;
-  for (const RangedText& text : texts_) list.push_back(text.text());
-  return list;
 }
 
 std::string remark_text(const RowRemark& remark) { return remark.code + ": " + remark.text; }

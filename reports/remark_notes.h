@@ -2,17 +2,15 @@
 // Remarks beside the results that they touch, and the numbers of notes.
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "harness/base/numbered_notes.h"
 #include "harness/store/store.h"
 #include "reports/document.h"
-#include "reports/ranged_text.h"
 
 namespace assay {
 
-/// The notes of a document while it is made. Equal texts are one note, whatever cells they touch;
-/// so are remarks of processes that differ in their numbers alone, which become ranges.
+/// The notes of a document while it is made.
 class Notes {
  public:
   Notes() = default;
@@ -26,16 +24,11 @@ class Notes {
   void add_cell_remarks(TableCell& cell, const std::string& cell_key);
 
   [[nodiscard]] const RemarkIndex& remarks() const { return remarks_; }
-  /// The texts of notes 1, 2, ...; complete when all cells are marked.
-  [[nodiscard]] std::vector<std::string> list() const;
+  [[nodiscard]] std::vector<std::string> list() const { return notes_.list(); }
 
  private:
-  /// The note of that key, made from `text` or widened by it.
-  std::size_t number(const std::string& key, const RangedText& text);
-
   RemarkIndex remarks_;
-  std::vector<RangedText> texts_;
-  std::unordered_map<std::string, std::size_t> places_;
+  NumberedNotes notes_;
 };
 
 /// "not_steady: the later half took longer": a note, a line of a label.

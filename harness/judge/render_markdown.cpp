@@ -8,6 +8,7 @@
 
 #include "harness/base/display.h"
 #include "harness/base/markup.h"
+#include "harness/base/numbered_notes.h"
 #include "harness/base/text.h"
 #include "harness/judge/render.h"
 
@@ -27,20 +28,14 @@ class Notes {
   std::string marks(const ComparedRow& row) {
     std::string marks;
     for (const SideRemark& remark : row.remarks) {
-      marks += fmt::format("[{}]", number(remark_text(remark)));
+      marks += fmt::format("[{}]", notes_.of_remark(remark.code, remark_text(remark)));
     }
     return marks.empty() ? "" : " " + marks;
   }
-  [[nodiscard]] const std::vector<std::string>& list() const { return list_; }
+  [[nodiscard]] std::vector<std::string> list() const { return notes_.list(); }
 
  private:
-  std::size_t number(const std::string& text) {
-    const auto found = std::find(list_.begin(), list_.end(), text);
-    const auto place = static_cast<std::size_t>(found - list_.begin());
-    if (found == list_.end()) list_.push_back(text);
-    return place + 1;
-  }
-  std::vector<std::string> list_;
+  NumberedNotes notes_;
 };
 
 Line line_of(const ComparedRow& row, Notes& notes) {
@@ -177,9 +172,9 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
                                  markdown_escaped(comparison.candidate),
                                  markdown_escaped(comparison.base), counts_text(comparison));
   if (!look.empty()) text += "\n" + table(look);
-  for (std::size_t i = 0; i < notes.list().size(); ++i) {
-    text +=
-        fmt::format("{}- [{}] {}\n", i == 0 ? "\n" : "", i + 1, markdown_escaped(notes.list()[i]));
+  const std::vector<std::string> list = notes.list();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    text += fmt::format("{}- [{}] {}\n", i == 0 ? "\n" : "", i + 1, markdown_escaped(list[i]));
   }
   text += "\n" + rules_text(comparison.rules) + "\n";
   if (all.size() > look.size()) {
@@ -208,8 +203,9 @@ std::string comparison_text(const Comparison& comparison) {
     }
     text += line.back() + "\n";
   }
-  for (std::size_t i = 0; i < notes.list().size(); ++i) {
-    text += fmt::format("[{}] {}\n", i + 1, visible(notes.list()[i]));
+  const std::vector<std::string> list = notes.list();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    text += fmt::format("[{}] {}\n", i + 1, visible(list[i]));
   }
   return text + rules_text(comparison.rules) + "\n" + visible(comparison.candidate) + " against " +
          visible(comparison.base) + ": " + counts_text(comparison) + "\n";

@@ -1,4 +1,4 @@
-#include "reports/ranged_text.h"
+#include "harness/base/ranged_text.h"
 
 #include <cctype>
 #include <cstdlib>
