@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "harness/judge/items.h"
+#include "harness/judge/judge_cell.h"
 #include "harness/stats/intervals.h"
 
 namespace assay {
@@ -17,12 +18,6 @@ struct Rate {
 constexpr std::array<Rate, 3> kRates = {{{"decode/tokens_per_s", "decode/token_latency"},
                                          {"prefill/tokens_per_s", "prefill/latency"},
                                          {"ffn_decode/tokens_per_s", "ffn_decode/latency"}}};
-
-const MetricRecord* find_metric(const CellRecord& cell, const std::string& tag) {
-  const auto found = std::ranges::find_if(
-      cell.metrics, [&](const MetricRecord& metric) { return metric.def.tag == tag; });
-  return found == cell.metrics.end() ? nullptr : &*found;
-}
 
 std::optional<Pairs> checked(Pairs pairs) {
   const bool finite =

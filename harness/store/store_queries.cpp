@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "harness/base/errors.h"
+#include "harness/base/numbered_notes.h"
 #include "harness/base/text.h"
 #include "harness/store/store_impl.h"
 
@@ -42,32 +43,38 @@ ResultRow row_from(const Query& rows) {
   return row;
 }
 
-std::string without_numbers(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    const bool digit = (c >= '0' && c <= '9') || c == '.';
-    if (!digit) {
-      result += c;
-    } else if (result.empty() || result.back() != '0') {
-      result += '0';
-    }
+/// Remarks in the order of their cells. What several processes of a cell say in other numbers is
+/// one remark with ranges; what is said of the model and the data stays as it is.
+class MergedRemarks {
+ public:
+  void add(Remark remark) {
+    const RangedText text(remark.text);
+    if (!speaks_of_subject(remark.code) && merged(remark, text)) return;
+    remarks_.push_back(std::move(remark));
+    texts_.push_back(text);
   }
-  return result;
-}
+  std::vector<Remark> take() {
+    for (std::size_t i = 0; i < remarks_.size(); ++i) remarks_[i].text = texts_[i].text();
+    return std::move(remarks_);
+  }
 
-/// Remarks come by cell: those of the same one are at the end.
-void merge_remark(std::vector<Remark>& remarks, Remark remark) {
-  for (auto known = remarks.rbegin(); known != remarks.rend(); ++known) {
-    if (known->cell_key != remark.cell_key) break;
-    if (known->code != remark.code || known->level != remark.level ||
-        without_numbers(known->text) != without_numbers(remark.text)) {
-      continue;
+ private:
+  /// Those of the same cell are at the end.
+  bool merged(const Remark& remark, const RangedText& text) {
+    for (std::size_t i = remarks_.size(); i-- > 0 && remarks_[i].cell_key == remark.cell_key;) {
+      Remark& known = remarks_[i];
+      if (known.code != remark.code || known.level != remark.level) continue;
+      if (texts_[i].pattern() != text.pattern()) continue;
+      texts_[i].widen(text);
+      known.processes = std::min(known.of_processes, known.processes + remark.processes);
+      return true;
     }
-    known->processes = std::min(known->of_processes, known->processes + remark.processes);
-    return;
+    return false;
   }
-  remarks.push_back(std::move(remark));
-}
+
+  std::vector<Remark> remarks_;
+  std::vector<RangedText> texts_;
+};
 
 }  // namespace
 
@@ -176,12 +183,12 @@ std::vector<Remark> Store::remarks(const std::string& experiment) const {
         "SELECT cell_key, level, code, text, processes, of_processes FROM remarks "
         "WHERE experiment = ? ORDER BY ordinal, first_event");
     rows.with(experiment);
-    std::vector<Remark> found;
+    MergedRemarks found;
     while (rows.next()) {
-      merge_remark(found, {rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.integer(4),
-                           rows.integer(5)});
+      found.add({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.integer(4),
+                 rows.integer(5)});
     }
-    return found;
+    return found.take();
   });
 }
 

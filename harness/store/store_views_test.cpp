@@ -132,7 +132,7 @@ TEST_F(ViewsTest, RemarksAreCountedByProcess) {
   ASSERT_EQ(remarks.size(), 1U);
   EXPECT_EQ(remarks[0].cell_key, dense_time_.key);
   EXPECT_EQ(remarks[0].code, "not_steady");
-  EXPECT_EQ(remarks[0].text, "as in 1");
+  EXPECT_EQ(remarks[0].text, "as in 1 to 2");
   EXPECT_EQ(remarks[0].processes, 2);
   EXPECT_EQ(remarks[0].of_processes, 3);
   EXPECT_TRUE(store_.remarks("another").empty());
@@ -153,8 +153,21 @@ TEST_F(ViewsTest, SeveralTextsOfOneCodeAreSeveralRemarks) {
   EXPECT_EQ(remarks[0].text, "config key 'alpha' is not read");
   EXPECT_EQ(remarks[1].text, "config key 'beta' is not read");
   EXPECT_EQ(remarks[1].processes, 2);
-  EXPECT_EQ(remarks[2].text, "moved by 3.25 %");
+  EXPECT_EQ(remarks[2].text, "moved by 3.25 to 12 %");
   EXPECT_EQ(remarks[2].processes, 2);
+}
+
+TEST_F(ViewsTest, RemarksOfTheSubjectWithOtherNumbersAreOthers) {
+  const std::int64_t attempt = store_.begin_attempt(experiment_, dense_time_.key, "s1");
+  WorkerReply reply = timed(2, 4);
+  reply.events = {{"warning", "data_altered", "line 1 was left out"},
+                  {"warning", "data_altered", "line 7 was left out"}};
+  store_.add_process(attempt, make_process("time", 0), reply, test_metrics());
+  store_.finish_attempt(attempt, {});
+  const std::vector<Remark> remarks = store_.remarks("demo");
+  ASSERT_EQ(remarks.size(), 2U);
+  EXPECT_EQ(remarks[0].text, "line 1 was left out");
+  EXPECT_EQ(remarks[1].text, "line 7 was left out");
 }
 
 TEST_F(ViewsTest, OverheadIsSummedOverTheProcessesOfTheNewestPlan) {
