@@ -3,11 +3,17 @@
 # A method's CMakeLists.txt is this one call. NAME must be a C identifier: register_NAME(MethodRegistry&) is called.
 # SHARED compress: links the library of harness/compress, and its sources count as the method's.
 
-# Shared mathematics: part of every method's source hash, since changing it changes what a method does.
-set(ASSAY_METHOD_SHARED_SOURCES affine_ffn.cpp affine_ffn.h calibration_rows.cpp calibration_rows.h histogram.cpp histogram.h
-    layerwise.cpp layerwise.h masks.cpp masks.h neuron_statistics.cpp neuron_statistics.h obs.cpp obs.h parts.cpp parts.h
-    sparsity.cpp sparsity.h)
-list(TRANSFORM ASSAY_METHOD_SHARED_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/harness/method/)
+# Whatever decides a fitted value is part of every method's source hash: reading and running a model, the mathematics that
+# methods share, drawing calibration data, and the version of LibTorch. Tests and their support decide nothing.
+set(ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/requirements.txt)
+foreach(folder checkpoint checkpoint/families model model/kernels model/kernels/cuda method)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${folder}/*.h ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cpp
+       ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cu ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cuh)
+  list(APPEND ASSAY_FIT_SOURCES ${files})
+endforeach()
+list(APPEND ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/harness/base/python_random.cpp ${CMAKE_SOURCE_DIR}/harness/worker/calibration.cpp
+     ${CMAKE_SOURCE_DIR}/harness/worker/fit.cpp)
+list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance|golden_cases|real_text|recording_context|tiny_model)\\.(cpp|h)$")
 
 function(add_compression_method name)
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
@@ -16,7 +22,7 @@ function(add_compression_method name)
   cmake_parse_arguments(ARG "" "" "SHARED" ${ARGN})
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
   list(TRANSFORM ARG_UNPARSED_ARGUMENTS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
-  set(hashed ${sources} ${headers} ${ASSAY_METHOD_SHARED_SOURCES})
+  set(hashed ${sources} ${headers} ${ASSAY_FIT_SOURCES})
   set(libraries "")
   foreach(folder ${ARG_SHARED})
     file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${folder}/*.h ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cpp)

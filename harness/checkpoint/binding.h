@@ -1,36 +1,31 @@
 #pragma once
-// Where the tensors of a checkpoint go in a decoder.
+// Where the tensors of a checkpoint go in a model.
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
+#include "harness/checkpoint/slot.h"
 #include "harness/checkpoint/spec.h"
 
 namespace assay {
 
-/// A place of a decoder that a stored tensor fills.
-enum class Slot {
-  kEmbedding,
-  kPositions,
-  kProjectIn,
-  kProjectOut,
-  kEmbeddingNorm,
-  kFinalNorm,
-  kHead,
-  kAttentionNorm,
-  kFfnNorm,
-  kQ,
-  kK,
-  kV,
-  kQkv,  ///< q, k and v in one tensor
-  kO,
-  kGate,
-  kUp,
-  kDown,
+/// The slots whose rows one stored tensor holds, one after the other; mostly one.
+class SlotList {
+ public:
+  SlotList(Slot one) : slots_{one} {}  // NOLINT(google-explicit-constructor): tables read better
+  SlotList(std::initializer_list<Slot> several) : slots_(several) {}
+  [[nodiscard]] Slot front() const { return slots_.front(); }
+  [[nodiscard]] std::size_t size() const { return slots_.size(); }
+  [[nodiscard]] auto begin() const { return slots_.begin(); }
+  [[nodiscard]] auto end() const { return slots_.end(); }
+
+ private:
+  std::vector<Slot> slots_;
 };
 
-/// How the stored tensor relates to [out, in] rows in the order q, k, v.
+/// How the stored tensor relates to [out, in] rows in the order of its slots.
 enum class TensorLayout {
   kPlain,
   kTransposed,  ///< weights are [in, out] (GPT-2's Conv1D); biases are plain
@@ -39,7 +34,7 @@ enum class TensorLayout {
 
 /// One stored tensor and its place.
 struct Binding {
-  Slot slot = Slot::kEmbedding;
+  SlotList slots;
   bool bias = false;
   std::int64_t layer = -1;  ///< -1: not of a layer
   TensorLayout layout = TensorLayout::kPlain;
@@ -47,7 +42,13 @@ struct Binding {
   std::vector<std::int64_t> shape;  ///< as stored
 };
 
-/// Shape of a slot in the decoder, before any layout: [out, in], [out] for biases and norms.
-std::vector<std::int64_t> slot_shape(const ModelSpec& spec, Slot slot, bool bias);
+/// Shape of a tensor with the rows of these slots, before any layout: [out, in], [out] for biases
+/// and norms.
+std::vector<std::int64_t> rows_shape(const ModelSpec& spec, const SlotList& slots,
+                                     std::int64_t layer, bool bias);
+
+/// The same as stored: a transposed weight is [in, out].
+std::vector<std::int64_t> stored_shape(const ModelSpec& spec, const SlotList& slots,
+                                       std::int64_t layer, bool bias, TensorLayout layout);
 
 }  // namespace assay

@@ -18,7 +18,7 @@
 #include "harness/checkpoint/lfs_pointer.h"
 #include "harness/checkpoint/quantised.h"
 #include "harness/checkpoint/safetensors.h"
-#include "harness/checkpoint/tied_head.h"
+#include "harness/checkpoint/stored_head.h"
 #include "harness/checkpoint/tokenizer_files.h"
 #include "harness/checkpoint/weight_files.h"
 
@@ -33,14 +33,14 @@ std::string stored_dtype(ConfigReader& config) {
 
 // Relations between counts that no single key shows.
 void check_counts(ConfigReader& config, const ModelSpec& spec) {
-  if (spec.width % spec.heads != 0 && spec.head_dim * spec.heads != spec.width &&
+  if (spec.width % spec.shape.heads != 0 && spec.shape.head_dim * spec.shape.heads != spec.width &&
       !config.has("head_dim")) {
-    config.problem("hidden_size", fmt::format("{} with {} heads", spec.width, spec.heads),
+    config.problem("hidden_size", fmt::format("{} with {} heads", spec.width, spec.shape.heads),
                    "a multiple of the number of heads");
   }
-  if (spec.heads % spec.kv_heads != 0) {
+  if (spec.shape.heads % spec.shape.kv_heads != 0) {
     config.problem("num_key_value_heads",
-                   fmt::format("{} with {} heads", spec.kv_heads, spec.heads),
+                   fmt::format("{} with {} heads", spec.shape.kv_heads, spec.shape.heads),
                    "a divisor of the number of heads");
   }
 }
@@ -54,7 +54,7 @@ ModelSpec read_spec(const Family& family, const std::string& place, const Json& 
   spec.checkpoint_dtype = stored_dtype(config);
   if (spec.embedding_width == 0) spec.embedding_width = spec.width;
   check_counts(config, spec);
-  remark_on_classes(config);
+  remark_on_classes(config, spec.causal);
   judge_unread_keys(config, family.harmless);
   config.finish();
   for (const std::string& text : config.remarks()) warnings.push_back({"model_config_key", text});
@@ -63,9 +63,10 @@ ModelSpec read_spec(const Family& family, const std::string& place, const Json& 
 
 std::optional<ModelWarning> warn_of_adapter(const fs::path& folder) {
   if (!fs::exists(folder / "adapter_config.json")) return std::nullopt;
-  return ModelWarning{"model_adapter",
-                      "adapter_config.json lies beside the weights, and the adapter is not applied: "
-                      "merge it into the weights to measure the adapted model"};
+  return ModelWarning{
+      "model_adapter",
+      "adapter_config.json lies beside the weights, and the adapter is not applied: "
+      "merge it into the weights to measure the adapted model"};
 }
 
 Json read_config(const fs::path& folder) {
@@ -95,6 +96,7 @@ struct Checkpoint::Impl {
     const std::vector<StoredTensor>& tensors = weights.tensors;
     refuse_quantised_tensors(folder, tensors);
     add(settle_head(family, spec, tensors));
+    settle_pooler(family, spec, tensors);
     bindings = bind_tensors(family, spec, tensors, folder.string());
     add(warn_of_unused(family, spec, tensors, bindings));
   }

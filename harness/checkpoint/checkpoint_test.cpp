@@ -19,8 +19,8 @@ TEST_F(CheckpointFolder, ReadsTheSpec) {
   const ModelSpec spec = Checkpoint::open(path()).spec();
   EXPECT_EQ(spec.family, "llama");
   EXPECT_EQ(spec.layers, 2);
-  EXPECT_EQ(spec.kv_heads, 2);
-  EXPECT_EQ(spec.head_dim, 8);
+  EXPECT_EQ(spec.shape.kv_heads, 2);
+  EXPECT_EQ(spec.shape.head_dim, 8);
   EXPECT_EQ(spec.rotary_dim, 8);
   EXPECT_EQ(spec.checkpoint_dtype, "float32");
   EXPECT_EQ(spec.embedding_width, spec.width);
@@ -230,7 +230,7 @@ TEST_F(CheckpointFolder, UnknownTensorNameSuggests) {
 TEST(Families, AreSortedAndComplete) {
   std::vector<std::string> names;
   for (const FamilyInfo& family : families()) names.push_back(family.name);
-  EXPECT_THAT(names, ElementsAre("bloom", "falcon", "gpt2", "gpt_neox", "llama", "opt"));
+  EXPECT_THAT(names, ElementsAre("bert", "bloom", "falcon", "gpt2", "gpt_neox", "llama", "opt"));
 }
 
 }  // namespace

@@ -190,7 +190,7 @@ void refuse_quantised_config(ConfigReader& config) {
   }
 }
 
-void remark_on_classes(ConfigReader& config) {
+void remark_on_classes(ConfigReader& config, bool causal) {
   const Json& map = config.at("auto_map");
   if (!map.is_null()) {
     config.remark("auto_map", "names code that comes with the model; it is not run");
@@ -199,11 +199,15 @@ void remark_on_classes(ConfigReader& config) {
   for (const Json& entry : classes.is_array() ? classes : Json::array()) {
     const std::string name = entry.is_string() ? entry.get<std::string>() : entry.dump();
     const bool known =
-        name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel") || name.ends_with("Model");
+        name.ends_with("Model") ||
+        (causal ? name.ends_with("ForCausalLM") : name.ends_with("ForSequenceClassification"));
     if (known) continue;
-    config.remark("architectures", fmt::format("names {}, which is no causal language model; the "
-                                               "model is run as one",
-                                               name));
+    config.remark(
+        "architectures",
+        causal ? fmt::format("names {}, which is no causal language model; the model is "
+                             "run as one",
+                             name)
+               : fmt::format("names {}; the encoder is run without that class's head", name));
   }
 }
 

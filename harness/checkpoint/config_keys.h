@@ -22,8 +22,9 @@ void judge_unread_keys(ConfigReader& config, const std::vector<HarmlessKey>& of_
 /// weights. Names the method that the key tells of.
 void refuse_quantised_config(ConfigReader& config);
 
-/// A remark when `architectures` names a class that is no causal language model, or when `auto_map`
-/// names code that comes with the model.
-void remark_on_classes(ConfigReader& config);
+/// A remark when `architectures` names a class that is run as something else (a causal language
+/// model, or an encoder with a classifier or without), or when `auto_map` names code that comes
+/// with the model.
+void remark_on_classes(ConfigReader& config, bool causal);
 
 }  // namespace assay

@@ -114,10 +114,12 @@ std::string ConfigReader::text(const std::string& key, const std::string& otherw
 
 void ConfigReader::fill(ModelSpec& spec, const std::vector<ConfigKey>& table) {
   for (const ConfigKey& row : table) {
-    if (const auto* whole = std::get_if<0>(&row.field)) {
-      std::optional<std::int64_t> otherwise;
-      if (row.otherwise) otherwise = static_cast<std::int64_t>(*row.otherwise);
-      spec.** whole = count(row.key, otherwise);
+    std::optional<std::int64_t> whole;
+    if (row.otherwise) whole = static_cast<std::int64_t>(*row.otherwise);
+    if (const auto* of_model = std::get_if<0>(&row.field)) {
+      spec.** of_model = count(row.key, whole);
+    } else if (const auto* of_layer = std::get_if<3>(&row.field)) {
+      spec.shape.** of_layer = count(row.key, whole);
     } else if (const auto* number = std::get_if<1>(&row.field)) {
       spec.** number = real(row.key, row.otherwise);
     } else {

@@ -15,7 +15,9 @@ namespace assay {
 /// One row of a table config keys -> spec.
 struct ConfigKey {
   const char* key;
-  std::variant<std::int64_t ModelSpec::*, double ModelSpec::*, bool ModelSpec::*> field;
+  std::variant<std::int64_t ModelSpec::*, double ModelSpec::*, bool ModelSpec::*,
+               std::int64_t LayerShape::*>
+      field;
   std::optional<double> otherwise;  ///< value when the key is absent or null; none = required
 };
 

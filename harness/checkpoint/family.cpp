@@ -20,8 +20,6 @@ constexpr const char* kUntied =
     "it "
     "with the embedding, set the key to true in config.json)";
 
-bool belongs_to_layer(Slot slot) { return slot >= Slot::kAttentionNorm; }
-
 // The head stands outside the part that carries the prefix, wherever a file has it, under a name
 // that changed with the versions of transformers.
 std::vector<std::string> head_names(const Family& family, const std::string& name) {
@@ -30,22 +28,31 @@ std::vector<std::string> head_names(const Family& family, const std::string& nam
   return names;
 }
 
+// The first BERT checkpoints call a norm's weight gamma and its bias beta.
+void add_old_norm_names(std::vector<std::string>& names) {
+  const auto renamed = [](const std::string& name, const std::string& end, const char* old) {
+    return name.substr(0, name.size() - end.size()) + old;
+  };
+  const std::size_t count = names.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = names[i];
+    names.push_back(name.ends_with(".weight") ? renamed(name, ".weight", ".gamma")
+                                              : renamed(name, ".bias", ".beta"));
+  }
+}
+
 std::vector<std::string> candidates(const Family& family, const ModelSpec& spec,
                                     const TensorRule& rule, const std::string& name) {
-  if (rule.slot == Slot::kHead) return head_names(family, name);
+  const bool scores_tokens = spec.output == OutputKind::kVocabulary;
+  if (rule.slots.front() == Slot::kHead && scores_tokens) return head_names(family, name);
   std::vector<std::string> names;
   for (const std::string& prefix : family.prefixes) names.push_back(prefix + name);
+  if (slot_info(rule.slots.front()).kind == SlotKind::kNorm) add_old_norm_names(names);
   // A file of a tied model may hold the one tensor under the head's name.
-  if (rule.slot == Slot::kEmbedding && spec.tied_head) {
+  if (rule.slots.front() == Slot::kEmbedding && spec.tied_head) {
     for (std::string& head : head_names(family, "lm_head.weight")) names.push_back(std::move(head));
   }
   return names;
-}
-
-std::vector<std::int64_t> stored_shape(const ModelSpec& spec, const TensorRule& rule, bool bias) {
-  std::vector<std::int64_t> shape = slot_shape(spec, rule.slot, bias);
-  if (rule.layout == TensorLayout::kTransposed) std::reverse(shape.begin(), shape.end());
-  return shape;
 }
 
 bool is_weight_dtype(const std::string& dtype) {
@@ -63,9 +70,12 @@ class Binder {
   std::vector<Binding> bind() {
     for (const TensorRule& rule : family_.tensors(spec_)) {
       if (!rule.used) continue;
-      const std::int64_t count = belongs_to_layer(rule.slot) ? spec_.layers : 1;
-      for (std::int64_t layer = 0; layer < count; ++layer) bind_one(rule, layer, false);
-      for (std::int64_t layer = 0; rule.bias && layer < count; ++layer) bind_one(rule, layer, true);
+      const bool of_layer = slot_info(rule.slots.front()).of_layer();
+      const std::int64_t first = of_layer ? 0 : -1, end = of_layer ? spec_.layers : 0;
+      for (std::int64_t layer = first; layer < end; ++layer) bind_one(rule, layer, false);
+      for (std::int64_t layer = first; rule.bias && layer < end; ++layer) {
+        bind_one(rule, layer, true);
+      }
     }
     if (!problems_.empty()) throw UserError(problems_);
     return std::move(bindings_);
@@ -78,18 +88,18 @@ class Binder {
       name.replace(mark, 2, std::to_string(layer));
     }
     const auto names = candidates(family_, spec_, rule, name + (bias ? ".bias" : ".weight"));
-    const auto shape = stored_shape(spec_, rule, bias);
+    const auto shape = stored_shape(spec_, rule.slots, layer, bias, rule.layout);
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const std::string& n) { return index_.contains(n); });
     if (found == names.end()) {
+      const bool untied = rule.slots.front() == Slot::kHead && spec_.causal;
       problems_.push_back(fmt::format("{}: missing tensor '{}' of shape [{}]{}", place_,
                                       names.front(), fmt::join(shape, ", "),
-                                      rule.slot == Slot::kHead ? kUntied : ""));
+                                      untied ? kUntied : ""));
       return;
     }
     check(*index_.at(*found), shape);
-    bindings_.push_back(
-        {rule.slot, bias, belongs_to_layer(rule.slot) ? layer : -1, rule.layout, *found, shape});
+    bindings_.push_back({rule.slots, bias, layer, rule.layout, *found, shape});
   }
 
   void check(const StoredTensor& tensor, const std::vector<std::int64_t>& shape) {
@@ -137,7 +147,7 @@ std::vector<FamilyInfo> families() {
 const StoredTensor* stored_tensor_of(const Family& family, const ModelSpec& spec, Slot slot,
                                      const std::vector<StoredTensor>& tensors) {
   for (const TensorRule& rule : family.tensors(spec)) {
-    if (rule.slot != slot) continue;
+    if (rule.slots.front() != slot) continue;
     for (const std::string& name :
          candidates(family, spec, rule, std::string(rule.name) + ".weight")) {
       const auto found = std::find_if(tensors.begin(), tensors.end(),

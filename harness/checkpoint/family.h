@@ -15,7 +15,7 @@ namespace assay {
 /// ".weight" / ".bias"; "{}" stands for the layer.
 struct TensorRule {
   const char* name;
-  Slot slot;
+  SlotList slots;
   bool bias = false;  ///< ".bias" is there as well
   TensorLayout layout = TensorLayout::kPlain;
   bool used = true;  ///< false: this configuration has no such tensor

@@ -126,14 +126,15 @@ void require_same(ConfigReader& config, const char* key, const char* counts, dou
 
 void set_rotated_part(ConfigReader& config, ModelSpec& spec, const RopeNames& names,
                       double fraction) {
-  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * fraction);
+  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.shape.head_dim) * fraction);
   if (!names.partial && fraction != 1.0) {
     config.problem(names.fraction, fmt::format("{}", fraction),
                    "1; transformers rotates whole heads in models of this type");
-  } else if (spec.rotary_dim % 2 != 0 || spec.rotary_dim < 2 || spec.rotary_dim > spec.head_dim) {
+  } else if (spec.rotary_dim % 2 != 0 || spec.rotary_dim < 2 ||
+             spec.rotary_dim > spec.shape.head_dim) {
     config.problem(names.fraction,
                    fmt::format("{}, which rotates {} of {} elements of a head", fraction,
-                               spec.rotary_dim, spec.head_dim),
+                               spec.rotary_dim, spec.shape.head_dim),
                    "a fraction that gives an even count");
   }
 }

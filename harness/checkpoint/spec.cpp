@@ -1,5 +1,7 @@
 #include "harness/checkpoint/spec.h"
 
+#include <algorithm>
+
 namespace assay {
 namespace {
 
@@ -29,6 +31,25 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
+const char* output_name(OutputKind kind) {
+  switch (kind) {
+    case OutputKind::kVocabulary:
+      return "vocabulary";
+    case OutputKind::kClassifier:
+      return "classifier";
+    case OutputKind::kNone:
+      return "none";
+  }
+  return "";
+}
+
+/// The value that all layers share; all of them where they differ.
+Json one_or_all(const Json& values) {
+  const bool alike = std::all_of(values.begin(), values.end(),
+                                 [&](const Json& value) { return value == values.front(); });
+  return alike && !values.empty() ? values.front() : values;
+}
+
 }  // namespace
 
 std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
@@ -36,10 +57,28 @@ std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
 }
 
 Json traits(const ModelSpec& spec) {
+  Json shapes = {{"heads", Json::array()},
+                 {"kv_heads", Json::array()},
+                 {"head_dim", Json::array()},
+                 {"ffn_width", Json::array()}};
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const LayerShape& shape = spec.layer(i);
+    if (shape.has_attention) {
+      shapes["heads"].push_back(shape.heads);
+      shapes["kv_heads"].push_back(shape.kv_heads);
+      shapes["head_dim"].push_back(shape.head_dim);
+    }
+    if (shape.has_ffn) shapes["ffn_width"].push_back(shape.ffn_width);
+  }
   return {{"family", spec.family},
+          {"causal", spec.causal},
+          {"output", output_name(spec.output)},
+          {"classes", spec.classes},
+          {"labels", spec.labels},
           {"layers", spec.layers},
+          {"layers.alike", spec.layer_shapes.empty()},
           {"width", spec.width},
-          {"heads", spec.heads},
+          {"heads", one_or_all(shapes["heads"])},
           {"vocab", spec.vocab},
           {"max_positions", spec.max_positions},
           {"positions", position_name(spec.positions)},
@@ -47,9 +86,9 @@ Json traits(const ModelSpec& spec) {
           {"parallel_residual", spec.parallel_residual},
           {"ffn.gated", spec.ffn_gated},
           {"ffn.activation", activation_name(spec.activation)},
-          {"ffn.width", spec.ffn_width},
-          {"attention.kv_heads", spec.kv_heads},
-          {"attention.head_dim", spec.head_dim}};
+          {"ffn.width", one_or_all(shapes["ffn_width"])},
+          {"attention.kv_heads", one_or_all(shapes["kv_heads"])},
+          {"attention.head_dim", one_or_all(shapes["head_dim"])}};
 }
 
 }  // namespace assay

@@ -26,21 +26,46 @@ struct RopeScaling {
   double attention_factor = 1.0;        ///< yarn: cosines and sines are multiplied by it
 };
 
-/// One decoder executes any of these. All counts are per model, all widths in elements.
+/// What stands after the last layer.
+enum class OutputKind {
+  kVocabulary,  ///< scores of the next token, for each token
+  kClassifier,  ///< scores of the classes, for each sequence
+  kNone,        ///< the hidden rows themselves
+};
+
+/// What may differ from layer to layer. Widths in elements.
+struct LayerShape {
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;  ///< == heads unless grouped-query or multi-query
+  std::int64_t head_dim = 0;
+  std::int64_t ffn_width = 0;
+  /// False: the sub-layer is missing, and the residual stream passes by, without its norm.
+  bool has_attention = true;
+  bool has_ffn = true;
+  bool operator==(const LayerShape&) const = default;
+};
+
+/// One transformer executes any of these. All widths in elements.
 struct ModelSpec {
   std::string family;  ///< "llama", "opt", ...
   std::string
       checkpoint_dtype;  ///< "float32", "bfloat16", "float16"; as config.json says, may be empty
   std::int64_t layers = 0;
   std::int64_t width = 0;  ///< hidden size d_model
-  std::int64_t heads = 0;
-  std::int64_t kv_heads = 0;  ///< == heads unless grouped-query or multi-query
-  std::int64_t head_dim = 0;
-  std::int64_t ffn_width = 0;
+  LayerShape shape;        ///< of every layer, as config.json says
+  /// Of each layer, once they are not all alike any more; else empty. Read them through layer().
+  std::vector<LayerShape> layer_shapes;
   std::int64_t vocab = 0;
   std::int64_t max_positions = 0;    ///< longest window the model may see
   std::int64_t embedding_width = 0;  ///< == width unless projected in and out (OPT-350M)
 
+  std::int64_t token_types = 0;  ///< segments that a token may belong to (BERT); 0: none
+
+  bool causal = true;  ///< false: every token sees all of its sequence
+  OutputKind output = OutputKind::kVocabulary;
+  std::int64_t classes = 0;         ///< of a classifier
+  std::vector<std::string> labels;  ///< names of the classes; empty when the model does not say
+  bool pooler = false;              ///< a dense layer with tanh over the first token (BERT)
   NormKind norm = NormKind::kLayerNorm;
   double norm_eps = 1e-5;
   PositionKind positions = PositionKind::kLearned;
@@ -61,16 +86,25 @@ struct ModelSpec {
   bool alibi_rounded = false;   ///< slopes and biases rounded to bfloat16 (Falcon)
   bool qkv_bias = false;
   bool attention_out_bias = false;
-  bool ffn_bias = false;
-  bool head_bias = false;
+  bool ffn_bias = false;      ///< of gate and up
+  bool ffn_out_bias = false;  ///< of down
   bool tied_head = false;
+
+  // Shares that training drops; passes that do not train drop nothing.
+  double hidden_dropout = 0;      ///< of the embedded rows and of every block's output
+  double attention_dropout = 0;   ///< of the attention weights
+  double classifier_dropout = 0;  ///< of the pooled rows
+
+  [[nodiscard]] const LayerShape& layer(std::int64_t index) const {
+    return layer_shapes.empty() ? shape : layer_shapes.at(static_cast<std::size_t>(index));
+  }
 };
 
 /// How many positions, itself included, a token of this layer sees; 0: all before it.
 std::int64_t window_of(const ModelSpec& spec, std::int64_t layer);
 
 /// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
-/// "ffn.activation": "silu", "attention.kv_heads": 3, ...}.
+/// "ffn.activation": "silu", "attention.kv_heads": 3, ...}. Where layers differ, a list of all.
 Json traits(const ModelSpec& spec);
 
 }  // namespace assay

@@ -5,8 +5,8 @@
 
 #include "harness/base/errors.h"
 #include "harness/compress/quantize.h"
+#include "harness/model/cost.h"
 #include "harness/model/kernels/large_pages.h"
-#include "harness/model/tensor_cost.h"
 
 namespace assay {
 namespace {
@@ -74,13 +74,15 @@ Cost PackedLinear::cost() const {
   return cost;
 }
 
-std::unique_ptr<Linear> PackedLinear::clone() const {
-  PackedMatrix copy = weight_;
-  copy.codes = weight_.codes.clone();
-  copy.scales = weight_.scales.clone();
-  copy.zeros = weight_.zeros.clone();
-  return std::make_unique<PackedLinear>(std::move(copy),
-                                        bias_.defined() ? bias_.clone() : at::Tensor());
+void PackedLinear::visit_tensors(const VisitTensor& visit) {
+  visit("codes", weight_.codes);
+  visit("scales", weight_.scales);
+  visit("zeros", weight_.zeros);
+  visit_if_defined(visit, "bias", bias_);
+}
+
+std::unique_ptr<Linear> PackedLinear::share() const {
+  return std::make_unique<PackedLinear>(*this);
 }
 
 void store_packed(Json& plan, std::map<std::string, at::Tensor>& tensors, const std::string& name,

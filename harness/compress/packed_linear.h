@@ -6,7 +6,7 @@
 #include <string>
 
 #include "harness/model/kernels/packed.h"
-#include "harness/model/slots.h"
+#include "harness/model/seams.h"
 
 namespace assay {
 
@@ -19,7 +19,8 @@ class PackedLinear final : public Linear {
   [[nodiscard]] std::int64_t in_features() const override { return weight_.cols; }
   [[nodiscard]] std::int64_t out_features() const override { return weight_.rows; }
   [[nodiscard]] Cost cost() const override;
-  [[nodiscard]] std::unique_ptr<Linear> clone() const override;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] std::unique_ptr<Linear> share() const override;
   [[nodiscard]] const PackedMatrix& weight() const { return weight_; }
 
  private:

@@ -61,7 +61,7 @@ TEST_P(Packed, SurvivesAnArtefact) {
 
 TEST_P(Packed, CopiesAreDeep) {
   const PackedLinear block(pack(quantized_), bias_);
-  const std::unique_ptr<Linear> copy = block.clone();
+  const std::unique_ptr<Linear> copy = clone_block<Linear>(block);
   const at::Tensor x = at::randn({3, kIn});
   const at::Tensor before = block.forward(x);
   block.weight().scales.zero_();

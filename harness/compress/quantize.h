@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "harness/model/kernels/packed.h"
 
 namespace assay {

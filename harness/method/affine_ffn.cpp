@@ -8,16 +8,12 @@
 namespace assay {
 
 at::Tensor AffineFfn::forward(const at::Tensor& rows, StepContext& step) const {
-  if (step.recorder != nullptr) step.recorder->record(step.layer, Tap::kFfnInput, rows, step);
+  step.record(Tap::kFfnInput, rows);
   return map_.forward(rows);
 }
 
-void AffineFfn::replace_linear(LinearRole role, std::unique_ptr<Linear>) {
-  throw std::logic_error(std::string("an affine FFN has no slot '") + role_name(role) + "'");
-}
-
-std::unique_ptr<Ffn> AffineFfn::clone() const {
-  return make_affine_ffn(map_.weight(), map_.bias().clone(), map_.weight());
+void AffineFfn::replace_linear(Slot slot, std::unique_ptr<Linear>) {
+  throw std::logic_error(std::string("an affine FFN has no slot '") + slot_name(slot) + "'");
 }
 
 std::unique_ptr<AffineFfn> make_affine_ffn(const at::Tensor& weight, const at::Tensor& bias,

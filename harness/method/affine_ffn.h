@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "harness/model/slots.h"
+#include "harness/model/dense_linear.h"
 
 namespace assay {
 
@@ -14,10 +14,15 @@ class AffineFfn final : public Ffn {
   explicit AffineFfn(DenseLinear map) : map_(std::move(map)) {}
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
   /// There is none: gate, up and down are not separate any more.
-  [[nodiscard]] Linear* linear(LinearRole) const override { return nullptr; }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override;
+  [[nodiscard]] Linear* linear(Slot) const override { return nullptr; }
+  void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   [[nodiscard]] Cost cost() const override { return map_.cost(); }
-  [[nodiscard]] std::unique_ptr<Ffn> clone() const override;
+  void visit_tensors(const VisitTensor& visit) override {
+    map_.visit_tensors(visit_part(visit, "affine."));
+  }
+  [[nodiscard]] std::unique_ptr<Ffn> share() const override {
+    return std::make_unique<AffineFfn>(*this);
+  }
 
  private:
   DenseLinear map_;

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "harness/model/slots.h"
+#include "harness/model/seams.h"
 
 namespace assay {
 

@@ -2,9 +2,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -72,8 +72,8 @@ std::set<std::string> listing(const fs::path& folder) {
 double share_of_zeros(const Model& model) {
   std::int64_t zeros = 0, weights = 0;
   for (const Layer& layer : model.layers()) {
-    for (const LinearRole role : layer.roles()) {
-      const auto* dense = dynamic_cast<const DenseLinear*>(&layer.linear(role));
+    for (const Slot slot : layer.slots()) {
+      const auto* dense = dynamic_cast<const DenseLinear*>(&layer.linear(slot));
       if (dense == nullptr) continue;
       zeros += dense->weight().eq(0).sum().item<std::int64_t>();
       weights += dense->weight().numel();
@@ -272,7 +272,7 @@ ConformanceCases read_conformance_cases(const fs::path& method_folder) {
 
 std::vector<std::string> conformance_problems(const Method& method, const ConformanceCases& cases,
                                               const fs::path& model_folder) {
-  const c10::InferenceMode inference;
+  const at::NoGradGuard as_in_the_worker;
   const WatchedFolder watched;
   Kit kit(method, fs::absolute(model_folder));
   kit.check_info();

@@ -3,7 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -118,10 +117,10 @@ void LayerStatistics::record(std::int64_t, Tap tap, const at::Tensor& rows,
   taps_[tap].add(rows, step.batch, with_gram_);
 }
 
-const InputStatistics& LayerStatistics::input_of(LinearRole role) const {
-  const auto found = taps_.find(input_tap(role));
+const InputStatistics& LayerStatistics::input_of(Slot slot) const {
+  const auto found = taps_.find(input_tap(slot));
   if (found == taps_.end()) {
-    throw std::logic_error(std::string("no activations recorded for ") + role_name(role));
+    throw std::logic_error(std::string("no activations recorded for ") + slot_name(slot));
   }
   return found->second;
 }
@@ -142,7 +141,6 @@ Propagate propagate_value(const Params& params) {
 
 void for_each_layer(const Model& model, FitContext& context, const WalkOptions& options,
                     const VisitLayer& visit) {
-  const c10::InferenceMode inference;
   const bool dense = options.propagate == Propagate::kDense;
   Walk walk(model, context, options);
   walk.embed();

@@ -38,7 +38,7 @@ class LayerStatistics final : public ActivationRecorder {
   void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
               const StepContext& step) override;
   /// Statistics of this linear's input. Throws std::logic_error when nothing was recorded.
-  [[nodiscard]] const InputStatistics& input_of(LinearRole role) const;
+  [[nodiscard]] const InputStatistics& input_of(Slot slot) const;
 
  private:
   bool with_gram_;

@@ -48,9 +48,9 @@ TEST(LayerStatistics, LinearsWithOneInputShareItAndOthersAreMissing) {
   StepContext step;
   step.batch = 2;
   statistics.record(0, Tap::kFfnInput, at::ones({6, 3}), step);
-  EXPECT_EQ(&statistics.input_of(LinearRole::kGate), &statistics.input_of(LinearRole::kUp));
-  EXPECT_EQ(statistics.input_of(LinearRole::kUp).square_norm()[0].item<float>(), 3.0F);
-  EXPECT_THROW(static_cast<void>(statistics.input_of(LinearRole::kQ)), std::logic_error);
+  EXPECT_EQ(&statistics.input_of(Slot::kGate), &statistics.input_of(Slot::kUp));
+  EXPECT_EQ(statistics.input_of(Slot::kUp).square_norm()[0].item<float>(), 3.0F);
+  EXPECT_THROW(static_cast<void>(statistics.input_of(Slot::kQ)), std::logic_error);
 }
 
 class Driver : public ::testing::TestWithParam<TinyFamily> {
@@ -71,8 +71,8 @@ class WholePass final : public ActivationRecorder {
   void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
     rows_[{layer, tap}] = rows.clone();
   }
-  [[nodiscard]] at::Tensor square_norm(std::int64_t layer, LinearRole role) const {
-    return rows_.at({layer, input_tap(role)}).square().sum(0).div(kSequences);
+  [[nodiscard]] at::Tensor square_norm(std::int64_t layer, Slot slot) const {
+    return rows_.at({layer, input_tap(slot)}).square().sum(0).div(kSequences);
   }
 
  private:
@@ -88,10 +88,10 @@ TEST_P(Driver, WithNothingPrunedSeesWhatAWholePassSees) {
     prune_layer_by_layer(
         *model_, context, {propagate, false, 3 * kTokens},
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const LinearRole role : layer.roles()) {
-            EXPECT_TRUE(at::allclose(inputs.input_of(role).square_norm(),
-                                     whole.square_norm(index, role), 1e-4, 1e-5))
-                << index << role_name(role);
+          for (const Slot slot : layer.slots()) {
+            EXPECT_TRUE(at::allclose(inputs.input_of(slot).square_norm(),
+                                     whole.square_norm(index, slot), 1e-4, 1e-5))
+                << index << slot_name(slot);
             ++matrices;
           }
         });
@@ -107,8 +107,8 @@ at::Tensor seen_by_layer_one(const Model& model, const at::Tensor& tokens, Propa
   at::Tensor seen;
   prune_layer_by_layer(model, context, {propagate, false, 4096},
                        [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-                         if (index == 0) layer.dense(LinearRole::kDown).weight().zero_();
-                         if (index == 1) seen = inputs.input_of(LinearRole::kQ).square_norm();
+                         if (index == 0) layer.dense(Slot::kDown).weight().zero_();
+                         if (index == 1) seen = inputs.input_of(Slot::kQ).square_norm();
                        });
   return seen;
 }
@@ -120,15 +120,15 @@ TEST_P(Driver, PropagatesThroughPrunedOrDenseLayersAndLeavesTheModelAlone) {
   Model changed = model_->clone();
   {
     const c10::InferenceMode inference;
-    changed.layers()[0].dense(LinearRole::kDown).weight().zero_();
+    changed.layers()[0].dense(Slot::kDown).weight().zero_();
     static_cast<void>(changed.hidden(tokens_, &pruned));
   }
   EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kDense),
-                           dense.square_norm(1, LinearRole::kQ), 1e-4, 1e-5));
+                           dense.square_norm(1, Slot::kQ), 1e-4, 1e-5));
   EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kPruned),
-                           pruned.square_norm(1, LinearRole::kQ), 1e-4, 1e-5));
-  EXPECT_FALSE(at::allclose(dense.square_norm(1, LinearRole::kQ),
-                            pruned.square_norm(1, LinearRole::kQ), 1e-2, 1e-2));
+                           pruned.square_norm(1, Slot::kQ), 1e-4, 1e-5));
+  EXPECT_FALSE(
+      at::allclose(dense.square_norm(1, Slot::kQ), pruned.square_norm(1, Slot::kQ), 1e-2, 1e-2));
   EXPECT_TRUE(at::equal(model_->hidden(tokens_), before));
 }
 

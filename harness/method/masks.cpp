@@ -4,11 +4,13 @@
 #include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "harness/base/errors.h"
@@ -19,31 +21,16 @@ namespace {
 
 constexpr std::int64_t kBitsPerByte = 8;
 constexpr std::int64_t kRowsPerTask = 64;
-constexpr LinearRole kRoles[] = {LinearRole::kQ,   LinearRole::kK,    LinearRole::kV,
-                                 LinearRole::kO,   LinearRole::kGate, LinearRole::kUp,
-                                 LinearRole::kDown};
-
 [[noreturn]] void does_not_fit(const std::string& name, const std::string& why) {
   throw UserError("artefact tensor '" + name + "' does not fit this model: " + why + "; fit again");
 }
 
-struct SlotTensor {
-  std::int64_t layer = 0;
-  LinearRole role = LinearRole::kQ;
-  bool is_mask = false;
-};
+constexpr std::string_view kKeep = ".keep";
 
-/// Reads "layer.3.q.keep" or "layer.3.q.weight".
-std::optional<SlotTensor> parse_slot_tensor(const std::string& name, std::int64_t layers) {
-  for (std::int64_t layer = 0; layer < layers; ++layer) {
-    if (!name.starts_with(fmt::format("layer.{}.", layer))) continue;
-    for (const LinearRole role : kRoles) {
-      const std::string slot = slot_name(layer, role);
-      if (name == slot + ".keep") return SlotTensor{layer, role, true};
-      if (name == slot + ".weight") return SlotTensor{layer, role, false};
-    }
-  }
-  return std::nullopt;
+/// The parameter that a tensor of an artefact changes: a mask is named after its slot.
+std::optional<ParameterId> changed_parameter(const std::string& name) {
+  if (!name.ends_with(kKeep)) return parameter_from_name(name);
+  return parameter_from_name(name.substr(0, name.size() - kKeep.size()) + ".weight");
 }
 
 }  // namespace
@@ -94,10 +81,6 @@ void apply_mask(const at::Tensor& weight, const at::Tensor& keep) {
   weight.masked_fill_(keep.logical_not().to(weight.device()), 0);
 }
 
-std::string slot_name(std::int64_t layer, LinearRole role) {
-  return fmt::format("layer.{}.{}", layer, role_name(role));
-}
-
 at::Tensor weight_for_fit(const DenseLinear& linear) {
   return linear.weight().to(at::kCPU, at::kFloat).contiguous();
 }
@@ -115,22 +98,22 @@ void SparsityRecord::finish() {
   context_.metric("achieved_sparsity", static_cast<double>(zeros_) / static_cast<double>(weights_));
 }
 
-void PrunedWeights::prune(std::int64_t index, LinearRole role, const DenseLinear& linear,
+void PrunedWeights::prune(std::int64_t index, Slot slot, const at::Tensor& weight,
                           const at::Tensor& keep) {
-  apply_mask(linear.weight(), keep);
-  record_.add(slot_name(index, role), linear.weight());
-  artefact_.tensors[slot_name(index, role) + ".keep"] = pack_mask(keep);
+  apply_mask(weight, keep);
+  record_.add(slot_path(index, slot), weight);
+  artefact_.tensors[slot_path(index, slot) + std::string(kKeep)] = pack_mask(keep);
 }
 
-void PrunedWeights::replace(std::int64_t index, LinearRole role, const DenseLinear& linear,
-                            const at::Tensor& weight) {
-  linear.weight().copy_(weight);
-  record_.add(slot_name(index, role), weight);
-  artefact_.tensors[slot_name(index, role) + ".weight"] = weight;
+void PrunedWeights::replace(std::int64_t index, Slot slot, const at::Tensor& weight,
+                            const at::Tensor& value) {
+  weight.copy_(value);
+  record_.add(slot_path(index, slot), value);
+  artefact_.tensors[parameter_name({index, slot})] = value;
 }
 
-void PrunedWeights::leave(std::int64_t index, LinearRole role, const DenseLinear& linear) {
-  record_.add(slot_name(index, role), linear.weight());
+void PrunedWeights::leave(std::int64_t index, Slot slot, const at::Tensor& weight) {
+  record_.add(slot_path(index, slot), weight);
 }
 
 Artefact PrunedWeights::finish() {
@@ -139,22 +122,23 @@ Artefact PrunedWeights::finish() {
 }
 
 void apply_pruned_weights(Model& model, const Artefact& artefact) {
-  const c10::InferenceMode inference;
+  std::map<ParameterId, at::Tensor> table;
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.id) table[*parameter.id] = parameter.tensor;
+  }
   for (const auto& [name, tensor] : artefact.tensors) {
-    const auto slot = parse_slot_tensor(name, model.layer_count());
-    if (!slot) does_not_fit(name, "no such matrix");
-    const Layer& layer = model.layers()[static_cast<std::size_t>(slot->layer)];
-    const std::vector<LinearRole> roles = layer.roles();
-    if (std::find(roles.begin(), roles.end(), slot->role) == roles.end()) {
-      does_not_fit(name, "the layer has no such matrix");
+    const auto id = changed_parameter(name);
+    const auto found = id ? table.find(*id) : table.end();
+    if (found == table.end()) does_not_fit(name, "no such parameter");
+    at::Tensor& parameter = found->second;
+    const bool mask = name.ends_with(kKeep);
+    const at::Tensor value = mask ? unpack_mask(tensor, parameter.size(1)) : tensor;
+    if (value.sizes() != parameter.sizes()) {
+      does_not_fit(name,
+                   fmt::format("[{}] in the model, [{}] in the artefact",
+                               fmt::join(parameter.sizes(), ", "), fmt::join(value.sizes(), ", ")));
     }
-    const at::Tensor& weight = layer.dense(slot->role).weight();
-    const at::Tensor value = slot->is_mask ? unpack_mask(tensor, weight.size(1)) : tensor;
-    if (value.sizes() != weight.sizes()) {
-      does_not_fit(name, fmt::format("{} x {} in the model, {} rows in the artefact",
-                                     weight.size(0), weight.size(1), value.size(0)));
-    }
-    slot->is_mask ? apply_mask(weight, value) : static_cast<void>(weight.copy_(value));
+    mask ? apply_mask(parameter, value) : static_cast<void>(parameter.copy_(value));
   }
 }
 

@@ -20,9 +20,6 @@ at::Tensor unpack_mask(const at::Tensor& bytes, std::int64_t columns);
 /// Zeroes what the mask does not keep, in place; kept weights stay bit-identical.
 void apply_mask(const at::Tensor& weight, const at::Tensor& keep);
 
-/// "layer.3.q"
-std::string slot_name(std::int64_t layer, LinearRole role);
-
 /// A dense weight as f32, contiguous, on the CPU; shares memory when it is that already.
 at::Tensor weight_for_fit(const DenseLinear& linear);
 
@@ -45,13 +42,11 @@ class PrunedWeights {
  public:
   explicit PrunedWeights(FitContext& context) : record_(context) {}
   /// Keeps the mask (bool [out, in]) and applies it to the layer's weight.
-  void prune(std::int64_t index, LinearRole role, const DenseLinear& linear,
-             const at::Tensor& keep);
+  void prune(std::int64_t index, Slot slot, const at::Tensor& weight, const at::Tensor& keep);
   /// Keeps new values of a weight (f32 [out, in]) and writes them into the layer.
-  void replace(std::int64_t index, LinearRole role, const DenseLinear& linear,
-               const at::Tensor& weight);
+  void replace(std::int64_t index, Slot slot, const at::Tensor& weight, const at::Tensor& value);
   /// A matrix that stays as it is: counted, not stored.
-  void leave(std::int64_t index, LinearRole role, const DenseLinear& linear);
+  void leave(std::int64_t index, Slot slot, const at::Tensor& weight);
   /// Reports the total; use once, at the end.
   Artefact finish();
 
@@ -60,7 +55,8 @@ class PrunedWeights {
   Artefact artefact_;
 };
 
-/// Applies an artefact of PrunedWeights. Throws UserError when a tensor does not fit the model.
+/// Applies an artefact of PrunedWeights, or any tensors under the names of parameters. Throws
+/// UserError when a tensor does not fit the model.
 void apply_pruned_weights(Model& model, const Artefact& artefact);
 
 /// Base of methods whose artefact is masks or replaced weights and which take sparsity_params().

@@ -26,8 +26,11 @@ struct Requirement {
   Json value;
 };
 
+struct LabelledItems;
+
 struct Needs {
   bool calibration = false;  ///< token sequences; adds the parameter `calibration` to the method
+  bool training = false;     ///< labelled items; adds the parameter `training` to the method
   /// Settings that do not look at them all the same: then none are asked for, prepared or part of
   /// the key, and FitContext::calibration() throws.
   std::vector<ParamCondition> calibration_unless;
@@ -36,12 +39,25 @@ struct Needs {
   }
 };
 
+/// A part of a fit with an artefact of its own, kept for every setting that leaves its inputs as
+/// they are: an axis over a parameter that only a later stage reads runs this one once.
+struct StageInfo {
+  std::string name;
+  std::vector<std::string> params;  ///< those that it reads
+  std::vector<std::string> inputs;  ///< earlier stages whose artefacts it takes
+  bool calibration = false;         ///< it reads the calibration sequences
+  bool training = false;            ///< it reads the training items
+};
+
 struct MethodInfo {
   std::string name, summary, citation;
   int artefact_version = 1;  ///< raise when the meaning of an artefact changes
   std::vector<ParamSpec> params;
   std::vector<Requirement> requires_;
   Needs needs;
+  /// In the order in which they run; the last one makes what apply() takes. Empty: one stage that
+  /// reads everything.
+  std::vector<StageInfo> stages = {};
 };
 
 /// What fitting produced: numbers by name, and a small document that says how to use them.
@@ -56,6 +72,10 @@ class FitContext {
   virtual ~FitContext() = default;
   /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration_for(params).
   [[nodiscard]] virtual const at::Tensor& calibration() const = 0;
+  /// Labelled items to train on; throws std::logic_error unless needs.training.
+  [[nodiscard]] virtual const LabelledItems& training() const;
+  /// What an earlier stage made. Throws std::logic_error for one that this stage did not ask for.
+  [[nodiscard]] virtual const Artefact& input(const std::string& stage) const;
   [[nodiscard]] virtual std::uint64_t seed() const = 0;
   /// Reports progress and throws Interrupted when the run was asked to stop.
   virtual void progress(std::int64_t done, std::int64_t total, const std::string& what) = 0;
@@ -65,6 +85,9 @@ class FitContext {
   virtual void metric(const std::string& name, double value) = 0;
   /// Fresh folder that goes away afterwards; nothing may be written elsewhere.
   [[nodiscard]] virtual const std::filesystem::path& scratch() const = 0;
+  /// Folder of this very fit: what a killed one left there, the next try finds again. Goes away
+  /// once the artefact is made. The default is scratch(): nothing is found again.
+  [[nodiscard]] virtual const std::filesystem::path& checkpoints() const { return scratch(); }
   /// The folder the model was loaded from (for `external`).
   [[nodiscard]] virtual const std::filesystem::path& model_folder() const = 0;
 };
@@ -77,9 +100,13 @@ class Method {
   /// Rules between parameters and model that `requires_` cannot say; empty = fine. UNMET otherwise.
   [[nodiscard]] virtual std::vector<std::string> unmet(const ModelSpec& spec,
                                                        const Params& params) const;
-  /// Calibrates, searches, trains. Reads the model, never changes it.
+  /// Calibrates, searches, trains. Reads the model, never changes it. A method with stages leaves
+  /// this as it is: all of them, one after the other.
   [[nodiscard]] virtual Artefact fit(const Model& model, FitContext& context,
-                                     const Params& params) const = 0;
+                                     const Params& params) const;
+  /// One of MethodInfo::stages. A method without any leaves this as it is.
+  [[nodiscard]] virtual Artefact fit_stage(const std::string& stage, const Model& model,
+                                           FitContext& context, const Params& params) const;
   /// Changes the model at its seams. Deterministic, no data.
   virtual void apply(Model& model, const Artefact& artefact) const = 0;
 };

@@ -61,10 +61,10 @@ void FfnRecorder::record(std::int64_t, Tap tap, const at::Tensor& rows, const St
   inputs_[tap].add(counted.defined() ? rows.index({counted}) : rows, step.batch, true);
 }
 
-const InputStatistics& FfnRecorder::input_of(LinearRole role) const {
-  const auto found = inputs_.find(input_tap(role));
+const InputStatistics& FfnRecorder::input_of(Slot slot) const {
+  const auto found = inputs_.find(input_tap(slot));
   if (found == inputs_.end()) {
-    throw std::logic_error(std::string("no second moments recorded for ") + role_name(role));
+    throw std::logic_error(std::string("no second moments recorded for ") + slot_name(slot));
   }
   return found->second;
 }

@@ -49,7 +49,7 @@ class FfnRecorder final : public ActivationRecorder {
               const StepContext& step) override;
   [[nodiscard]] const NeuronStatistics& neurons() const { return neurons_; }
   /// Throws std::logic_error unless asked for and recorded.
-  [[nodiscard]] const InputStatistics& input_of(LinearRole role) const;
+  [[nodiscard]] const InputStatistics& input_of(Slot slot) const;
 
  private:
   FfnRecorderOptions options_;

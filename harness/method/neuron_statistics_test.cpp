@@ -85,7 +85,7 @@ TEST(FfnRecorder, LeavesOutTheFirstTokensOfEverySequence) {
   expected.add(kept, {});
   EXPECT_TRUE(at::equal(later.neurons().norm(), expected.norm()));
   const at::Tensor gram = kept.t().matmul(kept) / 2;
-  EXPECT_LT((later.input_of(LinearRole::kDown).gram() - gram).abs().max().item<double>(), 1e-5);
+  EXPECT_LT((later.input_of(Slot::kDown).gram() - gram).abs().max().item<double>(), 1e-5);
 }
 
 TEST(FfnRecorder, ListensToTheFeedForwardBlockOnly) {
@@ -93,7 +93,7 @@ TEST(FfnRecorder, ListensToTheFeedForwardBlockOnly) {
   recorder.record(0, Tap::kQkvInput, at::randn({10, 3}), two_sequences(5));
   recorder.record(0, Tap::kFfnInput, at::randn({10, 3}), two_sequences(5));
   EXPECT_EQ(recorder.neurons().tokens(), 0);
-  EXPECT_THROW(static_cast<void>(recorder.input_of(LinearRole::kUp)), std::logic_error);
+  EXPECT_THROW(static_cast<void>(recorder.input_of(Slot::kUp)), std::logic_error);
 }
 
 }  // namespace

@@ -12,11 +12,10 @@ ParamSpec parts_param() {
   return spec;
 }
 
-bool in_parts(const Params& params, LinearRole role) {
+bool in_parts(const Params& params, Slot slot) {
   const std::string parts = params.get_text("parts");
   if (parts == "all") return true;
-  const bool ffn =
-      role == LinearRole::kGate || role == LinearRole::kUp || role == LinearRole::kDown;
+  const bool ffn = slot == Slot::kGate || slot == Slot::kUp || slot == Slot::kDown;
   return ffn == (parts == "ffn");
 }
 

@@ -7,8 +7,6 @@
 
 namespace assay {
 
-std::vector<std::string> Method::unmet(const ModelSpec&, const Params&) const { return {}; }
-
 void MethodRegistry::add(std::unique_ptr<Method> method) {
   const MethodInfo info = method->info();
   require_possible(info.needs.calibration_unless, info.params);

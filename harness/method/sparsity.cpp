@@ -6,13 +6,18 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/sum.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
+#include "harness/checkpoint/slot.h"
 
 namespace assay {
 namespace {
@@ -20,15 +25,19 @@ namespace {
 constexpr double kDefaultSparsity = 0.5;
 constexpr std::int64_t kRowsPerTask = 16;
 
-struct RowWidth {
-  std::string matrices;
-  std::int64_t width;
-};
+/// Matrices with rows of one width, by the width.
+using RowWidths = std::map<std::int64_t, std::vector<std::string>>;
 
-std::vector<RowWidth> row_widths(const ModelSpec& spec) {
-  return {{spec.ffn_gated ? "q, k, v, gate, up" : "q, k, v, up", spec.width},
-          {"o", spec.heads * spec.head_dim},
-          {"down", spec.ffn_width}};
+RowWidths row_widths(const ModelSpec& spec) {
+  RowWidths widths;
+  for (const ParameterShape& one : parameter_shapes(spec)) {
+    const SlotInfo& info = slot_info(one.id.slot);
+    if (!info.of_layer() || info.kind != SlotKind::kLinear || one.id.bias) continue;
+    std::vector<std::string>& names = widths[one.shape[1]];
+    if (std::find(names.begin(), names.end(), info.name) == names.end())
+      names.emplace_back(info.name);
+  }
+  return widths;
 }
 
 at::Tensor empty_mask(const at::Tensor& scores) {
@@ -88,12 +97,12 @@ std::vector<std::string> unmet_sparsity(const ModelSpec& spec, const Params& par
   if (!problem.empty()) return {problem};
   std::vector<std::string> problems;
   const Pattern pattern = *pattern_from_text(text);
-  for (const RowWidth& rows : row_widths(spec)) {
-    if (!pattern.structured() || rows.width % pattern.group == 0) continue;
+  for (const auto& [width, matrices] : row_widths(spec)) {
+    if (!pattern.structured() || width % pattern.group == 0) continue;
     problems.push_back(
         fmt::format("pattern {}: the rows of {} have {} weights, a number that {} "
                     "does not divide",
-                    text, rows.matrices, rows.width, pattern.group));
+                    text, fmt::join(matrices, ", "), width, pattern.group));
   }
   return problems;
 }

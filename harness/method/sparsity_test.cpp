@@ -180,10 +180,11 @@ TEST(SparsityTarget, TakesThePatternsRatioAndRefusesContradictions) {
 
 TEST(SparsityTarget, UnmetNamesTheMatricesAndTheirWidth) {
   ModelSpec spec;
+  spec.layers = 2;
   spec.width = 36;
-  spec.heads = 4;
-  spec.head_dim = 8;
-  spec.ffn_width = 64;
+  spec.shape.heads = 4;
+  spec.shape.head_dim = 8;
+  spec.shape.ffn_width = 64;
   spec.ffn_gated = true;
   EXPECT_THAT(unmet_sparsity(spec, params({{"pattern", "4:8"}})),
               ::testing::ElementsAre(HasSubstr("q, k, v, gate, up have 36 weights")));

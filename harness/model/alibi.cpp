@@ -27,10 +27,10 @@ float rounded(float value, bool round) {
 }  // namespace
 
 at::Tensor alibi_bias(const ModelSpec& spec, std::int64_t positions) {
-  at::Tensor bias = at::empty({1, spec.heads, 1, positions}, at::kFloat);
+  at::Tensor bias = at::empty({1, spec.shape.heads, 1, positions}, at::kFloat);
   auto* out = bias.mutable_data_ptr<float>();
-  for (std::int64_t h = 0; h < spec.heads; ++h) {
-    const float step = rounded(slope(h, spec.heads), spec.alibi_rounded);
+  for (std::int64_t h = 0; h < spec.shape.heads; ++h) {
+    const float step = rounded(slope(h, spec.shape.heads), spec.alibi_rounded);
     for (std::int64_t p = 0; p < positions; ++p) {
       const float place = rounded(static_cast<float>(p), spec.alibi_rounded);
       const float product = rounded(step * place, spec.alibi_rounded);

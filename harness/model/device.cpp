@@ -1,3 +1,5 @@
+#include "harness/model/device.h"
+
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
@@ -8,7 +10,6 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/text.h"
-#include "harness/model/model.h"
 
 namespace assay {
 namespace {

@@ -1,51 +1,78 @@
+#include "harness/model/layer.h"
+
 #include <stdexcept>
 #include <string>
 
-#include "harness/model/model.h"
-
 namespace assay {
-namespace {
 
-bool of_attention(LinearRole role) { return role <= LinearRole::kO; }
-
-}  // namespace
-
-std::vector<LinearRole> Layer::roles() const {
-  std::vector<LinearRole> roles;
-  for (const LinearRole role : {LinearRole::kQ, LinearRole::kK, LinearRole::kV, LinearRole::kO,
-                                LinearRole::kGate, LinearRole::kUp, LinearRole::kDown}) {
-    Linear* block = of_attention(role) ? attention->linear(role) : ffn->linear(role);
-    if (block != nullptr) roles.push_back(role);
-  }
-  return roles;
+Linear* Layer::find(Slot slot) const {
+  if (is_attention_slot(slot)) return attention ? attention->linear(slot) : nullptr;
+  return ffn && is_ffn_slot(slot) ? ffn->linear(slot) : nullptr;
 }
 
-Linear& Layer::linear(LinearRole role) const {
-  Linear* block = of_attention(role) ? attention->linear(role) : ffn->linear(role);
+std::vector<Slot> Layer::slots() const {
+  std::vector<Slot> slots;
+  for (const Slot slot : linear_slots()) {
+    if (find(slot) != nullptr) slots.push_back(slot);
+  }
+  return slots;
+}
+
+Linear& Layer::linear(Slot slot) const {
+  Linear* block = find(slot);
   if (block == nullptr) {
-    throw std::logic_error(std::string("this layer has no slot '") + role_name(role) + "'");
+    throw std::logic_error(std::string("this layer has no slot '") + slot_name(slot) + "'");
   }
   return *block;
 }
 
-DenseLinear& Layer::dense(LinearRole role) const {
-  auto* block = dynamic_cast<DenseLinear*>(&linear(role));
+DenseLinear& Layer::dense(Slot slot) const {
+  auto* block = dynamic_cast<DenseLinear*>(&linear(slot));
   if (block == nullptr) {
-    throw std::logic_error(std::string("slot '") + role_name(role) + "' is not dense any more");
+    throw std::logic_error(std::string("slot '") + slot_name(slot) + "' is not dense any more");
   }
   return *block;
 }
 
-void Layer::replace_linear(LinearRole role, std::unique_ptr<Linear> block) {
-  if (of_attention(role)) {
-    attention->replace_linear(role, std::move(block));
+void Layer::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
+  (void)linear(slot);
+  if (is_attention_slot(slot)) {
+    attention->replace_linear(slot, std::move(block));
   } else {
-    ffn->replace_linear(role, std::move(block));
+    ffn->replace_linear(slot, std::move(block));
   }
+}
+
+void Layer::visit_tensors(const VisitTensor& visit) {
+  attention_norm.visit_tensors(visit_part(visit, "attention_norm."));
+  if (attention) attention->visit_tensors(visit);
+  ffn_norm.visit_tensors(visit_part(visit, "ffn_norm."));
+  if (ffn) ffn->visit_tensors(visit);
+}
+
+Cost Layer::cost() const {
+  Cost cost = attention_norm.cost();
+  cost += ffn_norm.cost();
+  if (attention) cost += attention->cost();
+  if (ffn) cost += ffn->cost();
+  return cost;
+}
+
+void Layer::fuse() {
+  if (attention) attention->fuse();
+  if (ffn) ffn->fuse();
 }
 
 Layer Layer::clone() const {
-  return {attention_norm.clone(), ffn_norm.clone(), attention->clone(), ffn->clone()};
+  TensorCopies copies;
+  return clone(copies);
+}
+
+Layer Layer::clone(TensorCopies& copies) const {
+  Layer twin{attention_norm, ffn_norm, attention ? attention->share() : nullptr,
+             ffn ? ffn->share() : nullptr};
+  twin.visit_tensors([&](const std::string&, at::Tensor& tensor) { tensor = copies(tensor); });
+  return twin;
 }
 
 }  // namespace assay

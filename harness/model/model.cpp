@@ -1,71 +1,141 @@
 #include "harness/model/model.h"
 
-#include <ATen/ops/gather.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <span>
 #include <stdexcept>
 
-#include "harness/model/kernels/head_torch.h"
-#include "harness/model/kernels/large_pages.h"
-#include "harness/model/kernels/rowwise_torch.h"
-#include "harness/model/tensor_cost.h"
+#include "harness/base/cell_errors.h"
+#include "harness/base/hashing.h"
+#include "harness/model/rotation.h"
+#include "harness/model/visibility.h"
 
 namespace assay {
 namespace {
+
+/// Whether the slots that share a flag with this one have biases.
+bool& bias_flag(ModelSpec& spec, Slot slot) {
+  switch (slot) {
+    case Slot::kQ:
+      return spec.qkv_bias;
+    case Slot::kO:
+      return spec.attention_out_bias;
+    case Slot::kUp:
+      return spec.ffn_bias;
+    case Slot::kDown:
+      return spec.ffn_out_bias;
+    default:
+      throw std::logic_error(std::string("biases are added to q, o, up or down, not to ") +
+                             slot_name(slot));
+  }
+}
 
 void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
   if (tokens.dim() == dimensions && tokens.scalar_type() == at::kLong) return;
   throw std::logic_error(fmt::format("tokens must be int64 of {} dimensions", dimensions));
 }
 
-std::optional<DenseLinear> copy_of(const std::optional<DenseLinear>& block) {
-  if (!block) return std::nullopt;
-  const at::Tensor& bias = block->bias();
-  return DenseLinear(block->weight().clone(), bias.defined() ? bias.clone() : bias);
+at::Tensor dropped(const at::Tensor& rows, const StepContext& step) {
+  return step.hidden_dropout > 0 ? at::dropout(rows, step.hidden_dropout, true) : rows;
+}
+
+at::Tensor attended(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+  return dropped(layer.attention->forward(rows, step), step);
+}
+
+at::Tensor fed_forward(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+  return dropped(layer.ffn->forward(rows, step), step);
+}
+
+/// One layer whose norms come after the residual. A missing block leaves rows as they are.
+at::Tensor run_post_norm(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+  at::Tensor middle = rows;
+  if (layer.attention) {
+    middle = layer.attention_norm.forward(attended(layer, rows, step).add(rows));
+  }
+  if (!layer.ffn) return middle;
+  return layer.ffn_norm.forward(fed_forward(layer, middle, step).add(middle));
+}
+
+at::Tensor run_sequential(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+  at::Tensor middle = rows;
+  if (layer.attention) {
+    middle = attended(layer, layer.attention_norm.forward(rows), step).add(rows);
+  }
+  if (!layer.ffn) return middle;
+  return fed_forward(layer, layer.ffn_norm.forward(middle), step).add(middle);
+}
+
+at::Tensor run_parallel(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+  const at::Tensor normed = layer.attention_norm.forward(rows);
+  at::Tensor sum = rows;
+  if (layer.attention) sum = attended(layer, normed, step).add(rows);
+  if (!layer.ffn) return sum;
+  const bool shared = !layer.ffn_norm.weight.defined();
+  return fed_forward(layer, shared ? normed : layer.ffn_norm.forward(rows), step).add(sum);
 }
 
 }  // namespace
 
-at::Tensor Model::embed_at(const at::Tensor& tokens, const at::Tensor& positions) const {
-  at::Tensor rows = at::index_select(embedding_, 0, tokens);
-  if (project_in_) rows = project_in_->forward(rows);
-  if (position_embedding_.defined()) {
-    rows.add_(at::index_select(position_embedding_, 0, positions));
-  }
-  return embedding_norm_.forward(rows);
+void Model::check_positions(std::int64_t end) const {
+  // Dynamic scaling changes nothing up to here; beyond, frequencies depend on what ran before.
+  const bool limited =
+      spec_.positions != PositionKind::kRotary || spec_.rope_scaling.kind == "dynamic";
+  if (!limited || end <= spec_.max_positions) return;
+  throw DoesNotApply(
+      fmt::format("a sequence of {} tokens is longer than the {} positions of this {} model; "
+                  "choose a shorter window",
+                  end, spec_.max_positions, spec_.family));
 }
 
-at::Tensor Model::embed(const at::Tensor& tokens) const {
-  check_tokens(tokens, 2);
-  const StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
-  return embed_at(tokens.reshape(-1), step.positions);
+StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int64_t tokens) const {
+  check_positions(begin + tokens);
+  StepContext step;
+  step.batch = batch;
+  step.tokens = tokens;
+  step.visibility.causal = spec_.causal;
+  step.positions = at::arange(begin, begin + tokens, at::TensorOptions(at::kLong).device(device_));
+  if (batch > 1) step.positions = step.positions.repeat({batch});
+  set_rotation(step);
+  return step;
+}
+
+void Model::set_rotation(StepContext& step) const {
+  if (!rope_frequencies_.defined()) return;
+  const RopeAngles angles =
+      rope_angles(step.positions, rope_frequencies_, spec_.rope_scaling.attention_factor);
+  step.rope_cos = angles.cos;
+  step.rope_sin = angles.sin;
 }
 
 at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step) const {
-  if (!spec_.pre_norm) {
-    const at::Tensor middle =
-        layer.attention_norm.forward(layer.attention->forward(rows, step).add(rows));
-    return layer.ffn_norm.forward(layer.ffn->forward(middle, step).add(middle));
-  }
-  const at::Tensor normed = layer.attention_norm.forward(rows);
-  const at::Tensor attended = layer.attention->forward(normed, step).add(rows);
-  if (!spec_.parallel_residual) {
-    return layer.ffn->forward(layer.ffn_norm.forward(attended), step).add(attended);
-  }
-  const bool shared = !layer.ffn_norm.weight.defined();
-  return layer.ffn->forward(shared ? normed : layer.ffn_norm.forward(rows), step).add(attended);
+  if (!spec_.pre_norm) return run_post_norm(layer, rows, step);
+  return spec_.parallel_residual ? run_parallel(layer, rows, step)
+                                 : run_sequential(layer, rows, step);
 }
 
-at::Tensor Model::run(at::Tensor rows, StepContext& step) const {
+at::Tensor Model::run(const at::Tensor& tokens, StepContext& step) const {
+  PassState state;
+  step.state = &state;
   step.observer = observer_;
-  step.decisions = decisions_;
-  std::map<std::int64_t, Masks> masks;
+  step.routing = routing_;
+  if (dropout_) {
+    step.hidden_dropout = spec_.hidden_dropout;
+    step.attention_dropout = spec_.attention_dropout;
+  }
+  at::Tensor rows = dropped(input_->forward(tokens, step), step);
+  SeenByWindow seen(step, alibi_);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
-    set_masks(step, step.layer, masks);
+    step.seen = seen.of(window_of(spec_, step.layer));
     rows = run_one(layers_[i], rows, step);
   }
   return finish(rows);
@@ -73,29 +143,39 @@ at::Tensor Model::run(at::Tensor rows, StepContext& step) const {
 
 at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forward(rows); }
 
+at::Tensor Model::embed(const at::Tensor& tokens) const {
+  check_tokens(tokens, 2);
+  StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
+  return input_->forward(tokens.reshape(-1), step);
+}
+
 at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder) const {
   check_tokens(tokens, 2);
   StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
   step.recorder = recorder;
-  return run(embed_at(tokens.reshape(-1), step.positions), step);
+  return run(tokens.reshape(-1), step);
 }
 
-at::Tensor Model::hidden_packed(const at::Tensor& tokens, const at::Tensor& positions,
-                                const std::vector<Segment>& segments) const {
-  check_tokens(tokens, 1);
-  check_tokens(positions, 1);
-  if (tokens.size(0) == 0) return embedding_.new_empty({0, spec_.width});
-  check_positions(positions.max().item<std::int64_t>() + 1);
+at::Tensor Model::hidden_packed(const PackedTokens& packed, ActivationRecorder* recorder) const {
+  check_tokens(packed.tokens, 1);
+  check_tokens(packed.positions, 1);
+  if (packed.tokens.size(0) == 0) {
+    return at::empty({0, spec_.width}, at::TensorOptions(dtype_).device(device_));
+  }
+  check_positions(packed.positions.max().item<std::int64_t>() + 1);
   StepContext step;
-  step.tokens = tokens.size(0);
-  step.positions = positions;
-  step.segments = &segments;
+  step.tokens = packed.tokens.size(0);
+  step.positions = packed.positions;
+  step.token_types = packed.token_types;
+  step.visibility = {spec_.causal, &packed.segments};
+  step.recorder = recorder;
   set_rotation(step);
-  return run(embed_at(tokens, positions), step);
+  return run(packed.tokens, step);
 }
 
 at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
   check_tokens(tokens, 2);
+  if (!spec_.causal) throw std::logic_error("an encoder does not decode");
   if (tokens.size(0) != cache.batch() || cache.length() + tokens.size(1) > cache.capacity()) {
     throw std::logic_error(fmt::format(
         "a step of [{}, {}] tokens does not fit a cache of batch {} with {} of {} tokens used",
@@ -103,109 +183,165 @@ at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
   }
   StepContext step = uniform_step(tokens.size(0), cache.length(), tokens.size(1));
   step.cache = &cache;
+  step.sequence = &cache.state();
   // A prompt of one token is a step like any other: there is nothing for a prompt's policy to gain.
-  if (tokens.size(1) == 1) step.phase = Phase::kDecode;
-  at::Tensor rows = run(embed_at(tokens.reshape(-1), step.positions), step);
+  step.phase = tokens.size(1) == 1 ? Phase::kDecode : Phase::kPrefill;
+  at::Tensor rows = run(tokens.reshape(-1), step);
   cache.advance(tokens.size(1));
   return rows;
 }
 
-at::Tensor Model::logits(const at::Tensor& hidden) const {
-  return head_->forward(project_out_ ? project_out_->forward(hidden) : hidden);
-}
+at::Tensor Model::logits(const at::Tensor& hidden) const { return output_->forward(hidden); }
 
 at::Tensor Model::log_likelihood(const at::Tensor& hidden, const at::Tensor& targets) const {
-  const at::Tensor rows = project_out_ ? project_out_->forward(hidden) : hidden;
-  if (plain_cpu(rows) && plain_cpu(head_->weight())) {
-    return head_log_likelihood(rows, head_->weight(), head_->bias(), targets.contiguous());
+  return output_->log_likelihood(hidden, targets);
+}
+
+at::Tensor Model::sequence_logits(const PackedTokens& packed) const {
+  if (output_->reads() != Output::Reads::kSequences) {
+    throw std::logic_error("this model's output reads tokens, not sequences");
   }
-  return at::log_softmax(head_->forward(rows), 1, at::kFloat)
-      .gather(1, targets.to(rows.device()).unsqueeze(1))
-      .squeeze(1);
+  const at::Tensor hidden = hidden_packed(packed);
+  std::vector<std::int64_t> first;
+  for (const Segment& segment : packed.segments) first.push_back(segment.offset);
+  return logits(hidden.index_select(0, at::tensor(first, at::kLong).to(device_)));
 }
 
 at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Tensor& rows,
                             std::int64_t batch, ActivationRecorder* recorder) const {
+  PassState state;
   StepContext step = uniform_step(batch, 0, rows.size(0) / batch);
   step.layer = index;
+  step.state = &state;
   step.recorder = recorder;
-  std::map<std::int64_t, Masks> masks;
-  set_masks(step, index, masks);
+  step.seen = SeenByWindow(step, alibi_).of(window_of(spec_, index));
   return run_one(layer, rows, step);
 }
 
+void Model::use_dropout(bool on) {
+  dropout_ = on;
+  output_->drop(on ? spec_.classifier_dropout : 0);
+}
+
 bool Model::prefill_equals_decode() const {
-  return std::all_of(layers_.begin(), layers_.end(),
-                     [](const Layer& layer) { return layer.ffn->prefill_equals_decode(); });
-}
-
-Model Model::clone() const {
-  const auto copied = [](const at::Tensor& tensor) {
-    return tensor.defined() ? tensor.clone() : tensor;
-  };
-  Model copy;
-  copy.spec_ = spec_;
-  copy.folder_ = folder_;
-  copy.warnings_ = warnings_;
-  copy.dtype_ = dtype_;
-  copy.device_ = device_;
-  copy.embedding_ = copy_on_large_pages(embedding_);
-  copy.position_embedding_ = copied(position_embedding_);
-  copy.project_in_ = copy_of(project_in_);
-  copy.project_out_ = copy_of(project_out_);
-  copy.embedding_norm_ = embedding_norm_.clone();
-  copy.final_norm_ = final_norm_.clone();
-  copy.head_.emplace(spec_.tied_head ? copy.embedding_ : head_->weight().clone(),
-                     copied(head_->bias()));
-  copy.rope_frequencies_ = rope_frequencies_;
-  copy.alibi_ = alibi_;
-  for (const Layer& layer : layers_) copy.layers_.push_back(layer.clone());
-  return copy;
-}
-
-void Model::visit_weights(
-    const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const {
-  visit("embedding", embedding_);
-  if (position_embedding_.defined()) visit("positions", position_embedding_);
-  if (project_in_) visit("project_in", project_in_->weight());
-  if (project_out_) visit("project_out", project_out_->weight());
-  if (!spec_.tied_head) visit("head", head_->weight());
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    for (const LinearRole role : layers_[i].roles()) {
-      const auto* dense = dynamic_cast<const DenseLinear*>(&layers_[i].linear(role));
-      if (dense != nullptr) visit(fmt::format("layer.{}.{}", i, role_name(role)), dense->weight());
-    }
-  }
+  return std::all_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
+    return !layer.ffn || layer.ffn->prefill_equals_decode();
+  });
 }
 
 Cost Model::cost() const {
-  Cost cost = tensor_cost(embedding_);
-  cost.touched_bytes = embedding_.size(1) * embedding_.element_size();
-  Cost positions = tensor_cost(position_embedding_);
-  if (position_embedding_.defined()) {
-    positions.touched_bytes = position_embedding_.size(1) * position_embedding_.element_size();
-  }
-  cost += positions;
-  Cost head = head_->cost();
-  if (spec_.tied_head) {
-    const Cost stored = tensor_cost(head_->weight());
-    head.params -= stored.params;
-    head.nonzero -= stored.nonzero;
-    head.resident_bytes -= stored.resident_bytes;
-  }
-  cost += head;
-  for (const auto* block : {&project_in_, &project_out_}) {
-    if (*block) cost += (*block)->cost();
-  }
-  cost += embedding_norm_.cost();
+  Cost cost = input_->cost();
+  for (const Layer& layer : layers_) cost += layer.cost();
   cost += final_norm_.cost();
-  for (const Layer& layer : layers_) {
-    cost += layer.attention_norm.cost();
-    cost += layer.ffn_norm.cost();
-    cost += layer.attention->cost();
-    cost += layer.ffn->cost();
-  }
+  cost += output_->cost();
   return cost;
+}
+
+void Model::visit_tensors(const VisitTensor& visit) {
+  at::Tensor embedding;
+  input_->visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    visit(name, tensor);
+    if (name == parameter_name({-1, Slot::kEmbedding})) embedding = tensor;
+  });
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i].visit_tensors(visit_part(visit, fmt::format("layer.{}.", i)));
+  }
+  final_norm_.visit_tensors(visit_part(visit, "final_norm."));
+  output_->visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    const bool tied =
+        spec_.tied_head && embedding.defined() && name == parameter_name({-1, Slot::kHead});
+    tied ? static_cast<void>(tensor = embedding) : visit(name, tensor);
+  });
+}
+
+std::vector<Parameter> Model::parameters() const {
+  std::vector<Parameter> all;
+  // Looks only; visiting is not const because a visitor may replace what it is shown.
+  const_cast<Model*>(this)->visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    all.push_back({parameter_from_name(name), name, tensor});
+  });
+  return all;
+}
+
+at::Tensor Model::parameter(const ParameterId& id) const {
+  for (const Parameter& parameter : parameters()) {
+    if (parameter.id == id) return parameter.tensor;
+  }
+  throw std::logic_error("this model has no parameter " + parameter_name(id));
+}
+
+std::string Model::content_hash() const {
+  Sha256 hash;
+  for (const Parameter& parameter : parameters()) {
+    const at::Tensor local = parameter.tensor.detach().cpu().contiguous();
+    hash.update(fmt::format("{} {} {}\n", parameter.name, c10::toString(local.scalar_type()),
+                            fmt::join(local.sizes(), " ")));
+    hash.update(std::span(static_cast<const std::byte*>(local.const_data_ptr()), local.nbytes()));
+  }
+  return hash.hex();
+}
+
+void Model::fuse() {
+  for (Layer& layer : layers_) layer.fuse();
+}
+
+Model Model::clone() const {
+  Model twin;
+  twin.spec_ = spec_;
+  twin.folder_ = folder_;
+  twin.warnings_ = warnings_;
+  twin.dtype_ = dtype_;
+  twin.device_ = device_;
+  twin.rope_frequencies_ = rope_frequencies_;
+  twin.alibi_ = alibi_;
+  twin.input_ = input_->share();
+  twin.final_norm_ = final_norm_;
+  twin.output_ = output_->share();
+  TensorCopies copies;
+  for (const Layer& layer : layers_) twin.layers_.push_back(layer.clone(copies));
+  const auto copy = [&](const std::string&, at::Tensor& tensor) { tensor = copies(tensor); };
+  twin.input_->visit_tensors(copy);
+  twin.final_norm_.visit_tensors(copy);
+  twin.output_->visit_tensors(copy);
+  return twin;
+}
+
+void Model::replace_layer(std::int64_t index, Layer layer, const LayerShape& shape) {
+  if (spec_.layer_shapes.empty()) {
+    spec_.layer_shapes.assign(static_cast<std::size_t>(spec_.layers), spec_.shape);
+  }
+  spec_.layer_shapes.at(static_cast<std::size_t>(index)) = shape;
+  layers_.at(static_cast<std::size_t>(index)) = std::move(layer);
+}
+
+void Model::drop_layer(std::int64_t index) {
+  const auto erase = [&](auto& list) {
+    if (!list.empty()) list.erase(list.begin() + index);
+  };
+  if (index < 0 || index >= spec_.layers) throw std::logic_error("no such layer to drop");
+  erase(layers_);
+  erase(spec_.layer_shapes);
+  erase(spec_.layer_windows);
+  --spec_.layers;
+}
+
+void Model::add_bias(Slot slot) {
+  bool& flag = bias_flag(spec_, slot);
+  if (flag) return;
+  flag = true;
+  const bool of_q = slot == Slot::kQ, of_gate = slot == Slot::kUp;
+  const std::vector<Slot> slots = of_q      ? std::vector<Slot>{Slot::kQ, Slot::kK, Slot::kV}
+                                  : of_gate ? std::vector<Slot>{Slot::kGate, Slot::kUp}
+                                            : std::vector<Slot>{slot};
+  for (Layer& layer : layers_) {
+    for (const Slot each : slots) {
+      if (layer.find(each) == nullptr) continue;
+      const at::Tensor weight = layer.dense(each).weight();
+      layer.replace_linear(each, std::make_unique<DenseLinear>(
+                                     weight, at::zeros({weight.size(0)}, weight.options())));
+    }
+    layer.fuse();
+  }
 }
 
 }  // namespace assay

@@ -1,16 +1,24 @@
 #include "harness/model/model_builder.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "harness/base/heap.h"
+#include <utility>
+
+#include "harness/base/errors.h"
+#include "harness/base/malloc_policy.h"
 #include "harness/model/alibi.h"
-#include "harness/model/attention.h"
-#include "harness/model/ffn.h"
+#include "harness/model/embedding_input.h"
 #include "harness/model/kernels/large_pages.h"
+#include "harness/model/outputs.h"
 #include "harness/model/random_weights.h"
 #include "harness/model/rotation.h"
+#include "harness/model/standard_attention.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay {
 namespace {
@@ -28,201 +36,184 @@ at::Tensor mapped(const StoredTensor& stored) {
   return at::from_blob(data, stored.shape, at::TensorOptions(element_type(stored.dtype)));
 }
 
+/// The slot that the memory of a product of several slots starts with; mostly the slot itself.
+Slot first_of_product(Slot slot) {
+  if (slot == Slot::kK || slot == Slot::kV) return Slot::kQ;
+  return slot == Slot::kUp ? Slot::kGate : slot;
+}
+
+/// [kv_heads, heads / kv_heads + 2, head_dim] rows, a group's queries before its key and value ->
+/// all queries, then all keys, then all values.
+at::Tensor rows_by_slot(const at::Tensor& grouped, const LayerShape& shape) {
+  const std::int64_t group = shape.heads / shape.kv_heads;
+  const at::Tensor groups = grouped.unflatten(0, {shape.kv_heads, group + 2, shape.head_dim});
+  const auto rows = [&](std::int64_t begin, std::int64_t count) {
+    return groups.narrow(1, begin, count).flatten(0, 2);
+  };
+  return at::cat({rows(0, group), rows(group, 1), rows(group + 1, 1)});
+}
+
 }  // namespace
 
-ModelBuilder::ModelBuilder(const Checkpoint& checkpoint, const LoadOptions& options)
-    : checkpoint_(checkpoint), spec_(checkpoint.spec()), options_(options) {}
-
-at::Tensor ModelBuilder::allocate(Slot slot, bool bias, std::int64_t times) const {
-  std::vector<std::int64_t> shape = slot_shape(spec_, slot, bias);
-  shape.front() *= times;
-  return empty_on_large_pages(shape, at::TensorOptions(options_.dtype).device(options_.device));
+ModelBuilder::ModelBuilder(const ModelSpec& spec, at::ScalarType dtype, at::Device device)
+    : spec_(spec), dtype_(dtype), device_(device) {
+  // Plain tensors, so that code outside inference mode may change and train weights.
+  const c10::InferenceMode plain(false);
+  std::map<ParameterId, std::vector<ParameterShape>> groups;
+  for (const ParameterShape& one : parameter_shapes(spec_)) {
+    groups[{one.id.layer, first_of_product(one.id.slot), one.id.bias}].push_back(one);
+  }
+  for (const auto& [first, group] : groups) allocate_side_by_side(group);
 }
 
-ModelBuilder::Parameter ModelBuilder::parameter(Slot slot, bool bias, std::int64_t times) const {
-  return {allocate(slot, false, times), bias ? allocate(slot, true, times) : at::Tensor()};
+at::Tensor ModelBuilder::get(const ParameterId& id) const {
+  const auto found = tensors_.find(id);
+  return found == tensors_.end() ? at::Tensor() : found->second;
 }
 
-ModelBuilder::Parameter ModelBuilder::norm(bool used) const {
-  if (!used) return {};
-  return parameter(Slot::kFinalNorm, spec_.norm == NormKind::kLayerNorm);
-}
-
-void ModelBuilder::allocate_all() {
-  const bool projected = spec_.embedding_width != spec_.width;
-  embedding_ = parameter(Slot::kEmbedding, false);
-  if (spec_.positions == PositionKind::kLearned) positions_ = parameter(Slot::kPositions, false);
-  if (projected) project_in_ = parameter(Slot::kProjectIn, false);
-  if (projected) project_out_ = parameter(Slot::kProjectOut, false);
-  embedding_norm_ = norm(spec_.embedding_norm);
-  final_norm_ = norm(spec_.final_norm);
-  head_ = spec_.tied_head ? embedding_ : parameter(Slot::kHead, false);
-  for (std::int64_t i = 0; i < spec_.layers; ++i) {
-    layers_.push_back({norm(true), norm(!spec_.shared_norm), parameter(Slot::kQkv, spec_.qkv_bias),
-                       parameter(Slot::kO, spec_.attention_out_bias),
-                       parameter(Slot::kUp, spec_.ffn_bias, spec_.ffn_gated ? 2 : 1),
-                       parameter(Slot::kDown, spec_.ffn_bias)});
+/// One piece of memory, of which each parameter is a slice.
+void ModelBuilder::allocate_side_by_side(const std::vector<ParameterShape>& group) {
+  std::vector<std::int64_t> shape = group.front().shape;
+  shape.front() = 0;
+  for (const ParameterShape& one : group) shape.front() += one.shape.front();
+  const at::Tensor whole = empty_on_large_pages(shape, at::TensorOptions(dtype_).device(device_));
+  std::int64_t begin = 0;
+  for (const ParameterShape& one : group) {
+    tensors_[one.id] = whole.narrow(0, begin, one.shape.front());
+    begin += one.shape.front();
   }
 }
 
-ModelBuilder::Parameter& ModelBuilder::owner(Slot slot, std::int64_t layer) {
-  switch (slot) {
-    case Slot::kEmbedding:
-      return embedding_;
-    case Slot::kPositions:
-      return positions_;
-    case Slot::kProjectIn:
-      return project_in_;
-    case Slot::kProjectOut:
-      return project_out_;
-    case Slot::kEmbeddingNorm:
-      return embedding_norm_;
-    case Slot::kFinalNorm:
-      return final_norm_;
-    case Slot::kHead:
-      return head_;
-    default:
-      break;
+void ModelBuilder::copy(const Checkpoint& checkpoint, const Binding& binding) {
+  at::Tensor from = mapped(checkpoint.tensor(binding.tensor));
+  if (binding.layout == TensorLayout::kTransposed && !binding.bias) from = from.t();
+  if (binding.layout == TensorLayout::kGrouped) {
+    from = rows_by_slot(from, spec_.layer(binding.layer));
   }
-  LayerParameters& parameters = layers_.at(static_cast<std::size_t>(layer));
-  if (slot == Slot::kAttentionNorm) return parameters.attention_norm;
-  if (slot == Slot::kFfnNorm) return parameters.ffn_norm;
-  if (slot == Slot::kO) return parameters.out;
-  if (slot == Slot::kDown) return parameters.down;
-  return slot == Slot::kGate || slot == Slot::kUp ? parameters.first : parameters.qkv;
-}
-
-at::Tensor ModelBuilder::destination(const Binding& binding) {
-  Parameter& parameter = owner(binding.slot, binding.layer);
-  const at::Tensor& whole = binding.bias ? parameter.bias : parameter.weight;
-  const std::int64_t query = spec_.heads * spec_.head_dim;
-  const std::int64_t key = spec_.kv_heads * spec_.head_dim;
-  switch (binding.slot) {
-    case Slot::kQ:
-      return whole.narrow(0, 0, query);
-    case Slot::kK:
-      return whole.narrow(0, query, key);
-    case Slot::kV:
-      return whole.narrow(0, query + key, key);
-    case Slot::kGate:
-      return whole.narrow(0, 0, spec_.ffn_width);
-    case Slot::kUp:
-      return whole.narrow(0, whole.size(0) - spec_.ffn_width, spec_.ffn_width);
-    default:
-      return whole;
+  std::int64_t begin = 0;
+  for (const Slot slot : binding.slots) {
+    at::Tensor to = get({binding.layer, slot, binding.bias});
+    to.copy_(from.narrow(0, begin, to.size(0)));
+    begin += to.size(0);
   }
 }
 
-void ModelBuilder::copy_grouped(at::Tensor& to, const at::Tensor& from) const {
-  const std::int64_t group = spec_.heads / spec_.kv_heads;
-  const std::int64_t query = spec_.heads * spec_.head_dim;
-  const std::int64_t key = spec_.kv_heads * spec_.head_dim;
-  const at::Tensor groups = from.unflatten(0, {spec_.kv_heads, group + 2, spec_.head_dim});
-  to.narrow(0, 0, query)
-      .unflatten(0, {spec_.kv_heads, group, spec_.head_dim})
-      .copy_(groups.narrow(1, 0, group));
-  for (std::int64_t i = 0; i < 2; ++i) {
-    to.narrow(0, query + i * key, key)
-        .unflatten(0, {spec_.kv_heads, spec_.head_dim})
-        .copy_(groups.select(1, group + i));
-  }
+void ModelBuilder::fill(const Checkpoint& checkpoint) {
+  const c10::InferenceMode plain(false);
+  for (const Binding& binding : checkpoint.bindings()) copy(checkpoint, binding);
 }
 
-void ModelBuilder::copy_weights() {
-  for (const Binding& binding : checkpoint_.bindings()) {
-    const at::Tensor from = mapped(checkpoint_.tensor(binding.tensor));
-    at::Tensor to = destination(binding);
-    if (binding.layout == TensorLayout::kGrouped) {
-      copy_grouped(to, from);
-    } else {
-      to.copy_(binding.layout == TensorLayout::kTransposed && !binding.bias ? from.t() : from);
-    }
-  }
-}
-
-void ModelBuilder::fill_random_weights() {
+void ModelBuilder::fill_at_random(std::uint64_t seed) {
+  const c10::InferenceMode plain(false);
   std::uint64_t stream = 0;
-  const auto fill = [&](Parameter& parameter) {
-    for (at::Tensor* tensor : {&parameter.weight, &parameter.bias}) {
-      ++stream;
-      if (tensor->defined()) fill_random(*tensor, options_.seed, stream, kRandomDeviation);
-    }
-  };
-  const auto neutral = [](Parameter& parameter) {
-    if (parameter.weight.defined()) parameter.weight.fill_(1);
-    if (parameter.bias.defined()) parameter.bias.zero_();
-  };
-  for (Parameter* parameter : {&embedding_, &positions_, &project_in_, &project_out_}) {
-    fill(*parameter);
-  }
-  if (!spec_.tied_head) fill(head_);
-  neutral(embedding_norm_);
-  neutral(final_norm_);
-  for (LayerParameters& layer : layers_) {
-    neutral(layer.attention_norm);
-    neutral(layer.ffn_norm);
-    for (Parameter* parameter : {&layer.qkv, &layer.out, &layer.first, &layer.down}) {
-      fill(*parameter);
+  for (auto& [id, tensor] : tensors_) {
+    ++stream;
+    if (slot_info(id.slot).kind == SlotKind::kNorm) {
+      tensor.fill_(id.bias ? 0 : 1);
+    } else {
+      fill_random(tensor, seed, stream, kRandomDeviation);
     }
   }
 }
 
-NormBlock ModelBuilder::norm_block(const Parameter& parameter) const {
-  return {spec_.norm, spec_.norm_eps, parameter.weight, parameter.bias};
+void ModelBuilder::fill(const std::map<std::string, at::Tensor>& tensors) {
+  const c10::InferenceMode plain(false);
+  const at::NoGradGuard no_grad;
+  for (auto& [id, to] : tensors_) {
+    const std::string name = parameter_name(id);
+    const auto from = tensors.find(name);
+    if (from == tensors.end()) throw UserError("tensor '" + name + "' is missing; fit again");
+    if (from->second.sizes() != to.sizes()) {
+      throw UserError(fmt::format("tensor '{}' has shape [{}], and the model's is [{}]; fit again",
+                                  name, fmt::join(from->second.sizes(), ", "),
+                                  fmt::join(to.sizes(), ", ")));
+    }
+    to.copy_(from->second);
+  }
 }
 
-Layer ModelBuilder::layer(std::int64_t index) const {
-  const LayerParameters& parameters = layers_.at(static_cast<std::size_t>(index));
-  const AttentionShape shape{spec_.heads, spec_.kv_heads, spec_.head_dim, window_of(spec_, index)};
-  const auto dense = [](const Parameter& p) { return DenseLinear(p.weight, p.bias); };
-  return {norm_block(parameters.attention_norm), norm_block(parameters.ffn_norm),
-          std::make_unique<StandardAttention>(shape, dense(parameters.qkv), dense(parameters.out)),
-          std::make_unique<StandardFfn>(spec_.activation, spec_.ffn_gated, dense(parameters.first),
-                                        dense(parameters.down))};
+NormBlock ModelBuilder::norm(std::int64_t layer, Slot slot) const {
+  return {spec_.norm, spec_.norm_eps, get({layer, slot, false}), get({layer, slot, true})};
 }
 
-Model ModelBuilder::assemble() {
+DenseLinear ModelBuilder::dense(std::int64_t layer, Slot slot) const {
+  return {get({layer, slot, false}), get({layer, slot, true})};
+}
+
+std::optional<DenseLinear> ModelBuilder::dense_if_there(std::int64_t layer, Slot slot) const {
+  if (!get({layer, slot, false}).defined()) return std::nullopt;
+  return dense(layer, slot);
+}
+
+std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
+  const LayerShape& shape = spec_.layer(index);
+  if (!shape.has_attention) return nullptr;
+  return std::make_unique<StandardAttention>(
+      AttentionShape{shape.heads, shape.kv_heads, shape.head_dim, window_of(spec_, index)},
+      dense(index, Slot::kQ), dense(index, Slot::kK), dense(index, Slot::kV),
+      dense(index, Slot::kO));
+}
+
+std::unique_ptr<Ffn> ModelBuilder::ffn(std::int64_t index) const {
+  if (!spec_.layer(index).has_ffn) return nullptr;
+  return std::make_unique<StandardFfn>(spec_.activation, dense_if_there(index, Slot::kGate),
+                                       dense(index, Slot::kUp), dense(index, Slot::kDown));
+}
+
+std::unique_ptr<Input> ModelBuilder::input() const {
+  return std::make_unique<EmbeddingInput>(EmbeddingTensors{
+      get({-1, Slot::kEmbedding}), get({-1, Slot::kPositions}), get({-1, Slot::kTokenTypes}),
+      dense_if_there(-1, Slot::kProjectIn), norm(-1, Slot::kEmbeddingNorm), spec_.position_offset});
+}
+
+std::unique_ptr<Output> ModelBuilder::output() const {
+  if (spec_.output != OutputKind::kVocabulary) {
+    return std::make_unique<Classifier>(dense_if_there(-1, Slot::kPooler),
+                                        dense_if_there(-1, Slot::kHead), spec_.width);
+  }
+  DenseLinear head = spec_.tied_head ? DenseLinear(get({-1, Slot::kEmbedding}), at::Tensor())
+                                     : dense(-1, Slot::kHead);
+  return std::make_unique<VocabularyHead>(dense_if_there(-1, Slot::kProjectOut), std::move(head),
+                                          spec_.tied_head);
+}
+
+Model ModelBuilder::build(const std::filesystem::path& folder,
+                          std::vector<ModelWarning> warnings) const {
+  const c10::InferenceMode plain(false);
   Model model;
   model.spec_ = spec_;
-  model.folder_ = checkpoint_.folder();
-  model.warnings_ = checkpoint_.warnings();
-  model.dtype_ = options_.dtype;
-  model.device_ = options_.device;
-  model.embedding_ = embedding_.weight;
-  if (positions_.weight.defined()) {
-    model.position_embedding_ =
-        positions_.weight.narrow(0, spec_.position_offset, spec_.max_positions);
+  model.folder_ = folder;
+  model.warnings_ = std::move(warnings);
+  model.dtype_ = dtype_;
+  model.device_ = device_;
+  model.input_ = input();
+  for (std::int64_t i = 0; i < spec_.layers; ++i) {
+    model.layers_.push_back(
+        {norm(i, Slot::kAttentionNorm), norm(i, Slot::kFfnNorm), attention(i), ffn(i)});
   }
-  if (project_in_.weight.defined()) model.project_in_.emplace(project_in_.weight, at::Tensor());
-  if (project_out_.weight.defined()) model.project_out_.emplace(project_out_.weight, at::Tensor());
-  model.embedding_norm_ = norm_block(embedding_norm_);
-  model.final_norm_ = norm_block(final_norm_);
-  model.head_.emplace(head_.weight, head_.bias);
+  model.final_norm_ = norm(-1, Slot::kFinalNorm);
+  model.output_ = output();
   if (spec_.positions == PositionKind::kRotary) {
-    model.rope_frequencies_ = rope_frequencies(spec_).to(options_.device);
+    model.rope_frequencies_ = rope_frequencies(spec_).to(device_);
   } else if (spec_.positions == PositionKind::kAlibi) {
-    model.alibi_ = alibi_bias(spec_, spec_.max_positions).to(options_.device);
+    model.alibi_ = alibi_bias(spec_, spec_.max_positions).to(device_);
   }
-  for (std::int64_t i = 0; i < spec_.layers; ++i) model.layers_.push_back(layer(i));
   return model;
 }
 
-Model ModelBuilder::build() {
-  // Plain tensors, so that code outside inference mode may change weights in place.
-  const c10::InferenceMode plain(false);
-  allocate_all();
-  if (options_.random_weights) {
-    fill_random_weights();
-  } else {
-    copy_weights();
-  }
-  return assemble();
+Model rebuilt(const Model& like, const ModelSpec& spec,
+              const std::map<std::string, at::Tensor>& tensors) {
+  ModelBuilder builder(spec, like.dtype(), like.device());
+  builder.fill(tensors);
+  return builder.build(like.vocabulary().folder, like.warnings());
 }
 
 Model Model::load(const std::filesystem::path& folder, const LoadOptions& options) {
   keep_freed_memory();
   const Checkpoint checkpoint = Checkpoint::open(folder, !options.random_weights);
-  return ModelBuilder(checkpoint, options).build();
+  ModelBuilder builder(checkpoint.spec(), options.dtype, options.device);
+  options.random_weights ? builder.fill_at_random(options.seed) : builder.fill(checkpoint);
+  return builder.build(checkpoint.folder(), checkpoint.warnings());
 }
 
 }  // namespace assay

@@ -1,45 +1,52 @@
 #pragma once
-// Makes a Model out of a checkpoint, or out of its shape alone.
+// Makes a Model out of a shape and whatever fills its parameters.
 
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/model/dense_linear.h"
 #include "harness/model/model.h"
 
 namespace assay {
 
+/// Fill the parameters, then build once.
 class ModelBuilder {
  public:
-  ModelBuilder(const Checkpoint& checkpoint, const LoadOptions& options);
-  [[nodiscard]] Model build();
+  ModelBuilder(const ModelSpec& spec, at::ScalarType dtype, at::Device device);
+  void fill(const Checkpoint& checkpoint);
+  void fill_at_random(std::uint64_t seed);
+  /// Tensors by the names of parameters. Throws UserError when one is missing or has another shape.
+  void fill(const std::map<std::string, at::Tensor>& tensors);
+  /// folder: whose tokenizer names the tokens
+  [[nodiscard]] Model build(const std::filesystem::path& folder,
+                            std::vector<ModelWarning> warnings) const;
 
  private:
-  /// Allocated tensors that bindings or random numbers fill; undefined where the spec has none.
-  struct Parameter {
-    at::Tensor weight, bias;
-  };
-  struct LayerParameters {
-    Parameter attention_norm, ffn_norm, qkv, out, first, down;
-  };
+  void allocate_side_by_side(const std::vector<ParameterShape>& group);
+  [[nodiscard]] at::Tensor get(const ParameterId& id) const;
+  void copy(const Checkpoint& checkpoint, const Binding& binding);
+  [[nodiscard]] NormBlock norm(std::int64_t layer, Slot slot) const;
+  [[nodiscard]] DenseLinear dense(std::int64_t layer, Slot slot) const;
+  [[nodiscard]] std::optional<DenseLinear> dense_if_there(std::int64_t layer, Slot slot) const;
+  [[nodiscard]] std::unique_ptr<Attention> attention(std::int64_t index) const;
+  [[nodiscard]] std::unique_ptr<Ffn> ffn(std::int64_t index) const;
+  [[nodiscard]] std::unique_ptr<Input> input() const;
+  [[nodiscard]] std::unique_ptr<Output> output() const;
 
-  [[nodiscard]] at::Tensor allocate(Slot slot, bool bias, std::int64_t times = 1) const;
-  [[nodiscard]] Parameter parameter(Slot slot, bool bias, std::int64_t times = 1) const;
-  [[nodiscard]] Parameter norm(bool used) const;
-  void allocate_all();
-  [[nodiscard]] Parameter& owner(Slot slot, std::int64_t layer);
-  [[nodiscard]] at::Tensor destination(const Binding& binding);
-  void copy_grouped(at::Tensor& to, const at::Tensor& from) const;
-  void copy_weights();
-  void fill_random_weights();
-  [[nodiscard]] NormBlock norm_block(const Parameter& parameter) const;
-  [[nodiscard]] Layer layer(std::int64_t index) const;
-  [[nodiscard]] Model assemble();
-
-  const Checkpoint& checkpoint_;
-  const ModelSpec& spec_;
-  LoadOptions options_;
-  Parameter embedding_, positions_, project_in_, project_out_, embedding_norm_, final_norm_, head_;
-  std::vector<LayerParameters> layers_;
+  ModelSpec spec_;
+  at::ScalarType dtype_;
+  at::Device device_;
+  std::map<ParameterId, at::Tensor> tensors_;
 };
+
+/// A model of another shape in the place of `like`: its dtype, device, tokenizer and warnings, with
+/// all parameters out of `tensors`, by name.
+Model rebuilt(const Model& like, const ModelSpec& spec,
+              const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace assay

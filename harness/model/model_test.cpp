@@ -38,23 +38,25 @@ TEST(Recorder, SeesTheInputOfEveryLinear) {
   const at::Tensor tokens = read_golden("opt").tokens;
   Keeper keeper;
   (void)model.hidden(tokens, &keeper);
-  EXPECT_EQ(keeper.seen.size(), 8U);  // 2 layers, 4 taps
+  EXPECT_EQ(keeper.seen.size(), 10U);  // 2 layers, 5 taps
   // By hand: the input of fc1 out of the input of q, k, v's neighbours of the same layer.
   const Layer& layer = model.layers()[0];
   const at::Tensor rows = model.embed(tokens);
   const at::Tensor normed =
       at::layer_norm(rows, {40}, layer.attention_norm.weight, layer.attention_norm.bias, 1e-5);
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kQkvInput}), normed), 1e-6);
-  const auto apply = [&](LinearRole role, const at::Tensor& input) {
-    return at::linear(input, layer.dense(role).weight(), layer.dense(role).bias());
+  const auto apply = [&](Slot slot, const at::Tensor& input) {
+    return at::linear(input, layer.dense(slot).weight(), layer.dense(slot).bias());
   };
-  const at::Tensor attended = rows.add(apply(LinearRole::kO, keeper.seen.at({0, Tap::kOutInput})));
+  const at::Tensor attended = rows.add(apply(Slot::kO, keeper.seen.at({0, Tap::kOutInput})));
   const at::Tensor ffn_input =
       at::layer_norm(attended, {40}, layer.ffn_norm.weight, layer.ffn_norm.bias, 1e-5);
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kFfnInput}), ffn_input), 1e-6);
-  const at::Tensor middle = at::relu(apply(LinearRole::kUp, ffn_input));
+  EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kPreActivation}), apply(Slot::kUp, ffn_input)),
+            1e-6);
+  const at::Tensor middle = at::relu(apply(Slot::kUp, ffn_input));
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kDownInput}), middle), 1e-6);
-  const at::Tensor next = attended.add(apply(LinearRole::kDown, middle));
+  const at::Tensor next = attended.add(apply(Slot::kDown, middle));
   EXPECT_LE(relative_error(model.run_layer(layer, 0, rows, tokens.size(0)), next), 1e-6);
 }
 
@@ -65,32 +67,31 @@ TEST(Recorder, ContextIsTheSoftmaxAverageOfTheValues) {
   (void)model.hidden(tokens, &keeper);
   const Layer& layer = model.layers()[0];
   const at::Tensor& input = keeper.seen.at({0, Tap::kQkvInput});
-  const auto heads = [&](LinearRole role) {
-    return layer.linear(role).forward(input).view({21, 5, 8}).transpose(0, 1);
+  const auto heads = [&](Slot slot) {
+    return layer.linear(slot).forward(input).view({21, 5, 8}).transpose(0, 1);
   };
   const at::Tensor scores =
-      heads(LinearRole::kQ).matmul(heads(LinearRole::kK).transpose(1, 2)).mul(1.0 / std::sqrt(8.0));
+      heads(Slot::kQ).matmul(heads(Slot::kK).transpose(1, 2)).mul(1.0 / std::sqrt(8.0));
   const at::Tensor later = at::Tensor(scores[0]).new_full({21, 21}, 1.0).triu(1).to(at::kBool);
   const at::Tensor context = scores.masked_fill(later, -1e30)
                                  .softmax(-1)
-                                 .matmul(heads(LinearRole::kV))
+                                 .matmul(heads(Slot::kV))
                                  .transpose(0, 1)
                                  .reshape({21, 40});
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kOutInput}), context), 1e-5);
 }
 
 TEST(Layer, NamesItsSlots) {
-  EXPECT_THAT(load_golden("gpt2").layers()[0].roles(),
-              ElementsAre(LinearRole::kQ, LinearRole::kK, LinearRole::kV, LinearRole::kO,
-                          LinearRole::kUp, LinearRole::kDown));
-  EXPECT_EQ(load_golden("llama_gqa").layers()[0].roles().size(), 7U);
+  EXPECT_THAT(load_golden("gpt2").layers()[0].slots(),
+              ElementsAre(Slot::kQ, Slot::kK, Slot::kV, Slot::kO, Slot::kUp, Slot::kDown));
+  EXPECT_EQ(load_golden("llama_gqa").layers()[0].slots().size(), 7U);
 }
 
 TEST(Layer, RefusesWhatItDoesNotHave) {
   Model model = load_golden("gpt2");
   Layer& layer = model.layers()[0];
-  EXPECT_THROW((void)layer.linear(LinearRole::kGate), std::logic_error);
-  EXPECT_THROW(layer.replace_linear(LinearRole::kGate, layer.linear(LinearRole::kUp).clone()),
+  EXPECT_THROW((void)layer.linear(Slot::kGate), std::logic_error);
+  EXPECT_THROW(layer.replace_linear(Slot::kGate, clone_block(layer.linear(Slot::kUp))),
                std::logic_error);
 }
 
@@ -100,14 +101,15 @@ class Opaque : public Linear {
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override { return rows; }
   [[nodiscard]] std::int64_t in_features() const override { return 40; }
   [[nodiscard]] std::int64_t out_features() const override { return 40; }
+  void visit_tensors(const VisitTensor&) override {}
   [[nodiscard]] Cost cost() const override { return {1, 1, 1, 1, 1}; }
 };
 
 TEST(Layer, ReplacedSlotsAreNotDenseAndKeepTheirOwnCopyRule) {
   Model model = load_golden("gpt2");
   Layer& layer = model.layers()[0];
-  layer.replace_linear(LinearRole::kO, std::make_unique<Opaque>());
-  EXPECT_THROW((void)layer.dense(LinearRole::kO), std::logic_error);
+  layer.replace_linear(Slot::kO, std::make_unique<Opaque>());
+  EXPECT_THROW((void)layer.dense(Slot::kO), std::logic_error);
   EXPECT_THROW((void)model.clone(), std::logic_error);
 }
 
@@ -119,10 +121,6 @@ TEST(ModelCost, EqualsTheCheckpoint) {
     for (const Binding& binding : checkpoint.bindings()) {
       std::int64_t count = 1;
       for (const std::int64_t size : binding.shape) count *= size;
-      // Rows of the position table before the first position are never read and not kept.
-      if (binding.slot == Slot::kPositions) {
-        count -= checkpoint.spec().position_offset * checkpoint.spec().width;
-      }
       params += count;
     }
     const Cost full = load_golden(name).cost();
@@ -137,9 +135,9 @@ TEST(ModelCost, EqualsTheCheckpoint) {
 TEST(ModelCost, CountsZerosAndWork) {
   const Model model = load_golden("gpt2");
   const Cost before = model.cost();
-  const at::Tensor& weight = model.layers()[0].dense(LinearRole::kUp).weight();
+  const at::Tensor& weight = model.layers()[0].dense(Slot::kUp).weight();
   const std::int64_t had = at::count_nonzero(weight).item<std::int64_t>();
-  model.layers()[0].dense(LinearRole::kUp).weight().zero_();
+  model.layers()[0].dense(Slot::kUp).weight().zero_();
   EXPECT_EQ(model.cost().nonzero, before.nonzero - had);
   EXPECT_EQ(model.cost().params, before.params);
   // Two layers of 12 width^2 + 9 width (biases), and the tied head.
@@ -154,7 +152,7 @@ TEST(RandomWeights, DependOnTheSeedAlone) {
   const auto weight = [&](std::uint64_t seed, at::ScalarType dtype) {
     options.seed = seed;
     options.dtype = dtype;
-    return Model::load(folder, options).layers()[1].dense(LinearRole::kDown).weight().clone();
+    return Model::load(folder, options).layers()[1].dense(Slot::kDown).weight().clone();
   };
   const at::Tensor first = weight(1, at::kFloat);
   EXPECT_EQ(relative_error(weight(1, at::kFloat), first), 0);
@@ -194,11 +192,11 @@ TEST(ModelPass, RefusesMorePositionsThanTheTableHas) {
 
 TEST(Alibi, SlopesAreThoseOfThePaper) {
   ModelSpec spec;
-  spec.heads = 8;
+  spec.shape.heads = 8;
   const at::Tensor eight = alibi_bias(spec, 3);
   EXPECT_FLOAT_EQ(eight.select(1, 0).flatten()[2].item<float>(), 2 * 0.5F);
   EXPECT_FLOAT_EQ(eight.select(1, 7).flatten()[1].item<float>(), 1.0F / 256);
-  spec.heads = 12;  // 8, then every second slope of 16
+  spec.shape.heads = 12;  // 8, then every second slope of 16
   const at::Tensor twelve = alibi_bias(spec, 2);
   EXPECT_FLOAT_EQ(twelve.select(1, 8).flatten()[1].item<float>(), std::exp2(-0.5F));
   EXPECT_FLOAT_EQ(twelve.select(1, 11).flatten()[1].item<float>(), std::exp2(-3.5F));

@@ -1,16 +1,17 @@
+#include "harness/model/norm.h"
+
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/rsqrt.h>
 
 #include "harness/model/kernels/rowwise_torch.h"
-#include "harness/model/model.h"
-#include "harness/model/tensor_cost.h"
 
 namespace assay {
 namespace {
 
 // As transformers does it: the row is normed in f32, rounded to the dtype, then weighted.
 at::Tensor rms_norm(const at::Tensor& rows, const at::Tensor& weight, double eps) {
-  if (plain_cpu(rows) && plain_cpu(weight) && rows.scalar_type() == weight.scalar_type()) {
+  if (cpu_kernels_apply(rows) && cpu_kernels_apply(weight) &&
+      rows.scalar_type() == weight.scalar_type()) {
     return rms_norm_cpu(rows, weight, eps);
   }
   const at::Tensor wide = rows.to(at::kFloat);
@@ -32,9 +33,9 @@ Cost NormBlock::cost() const {
   return cost;
 }
 
-NormBlock NormBlock::clone() const {
-  return {kind, eps, weight.defined() ? weight.clone() : at::Tensor(),
-          bias.defined() ? bias.clone() : at::Tensor()};
+void NormBlock::visit_tensors(const VisitTensor& visit) {
+  visit_if_defined(visit, "weight", weight);
+  visit_if_defined(visit, "bias", bias);
 }
 
 }  // namespace assay

@@ -108,7 +108,7 @@ TEST_P(Parity, PackedTreeEqualsSeparateSequences) {
   const at::Tensor positions =
       at::cat({range(0, kPrefix + kFirst), range(kPrefix, kSecond), range(0, kAlone)});
   const at::Tensor packed = model.logits(
-      model.hidden_packed(at::cat({prefix, first, second, alone}), positions, segments));
+      model.hidden_packed({at::cat({prefix, first, second, alone}), positions, {}, segments}));
   const auto separate = [&](const at::Tensor& tokens) {
     return all_logits(model, tokens.unsqueeze(0))[0];
   };
@@ -129,7 +129,7 @@ TEST_P(Parity, EqualCausalSegmentsEqualBatch) {
   for (std::int64_t i = 0; i < 2 * length; ++i) places.push_back(i % length);
   const std::vector<Segment> segments = {{0, length, {}}, {length, length, {}}};
   const at::Tensor packed =
-      model.hidden_packed(golden.tokens.reshape(-1), at::tensor(places, at::kLong), segments);
+      model.hidden_packed({golden.tokens.reshape(-1), at::tensor(places, at::kLong), {}, segments});
   EXPECT_LE(relative_error(packed, model.hidden(golden.tokens)), 1e-5);
 }
 
@@ -139,8 +139,8 @@ TEST_P(Parity, FusedEqualsSlotBySlot) {
   const Model fused = load_golden(GetParam());
   Model apart = fused.clone();
   for (Layer& layer : apart.layers()) {
-    for (const LinearRole role : layer.roles()) {
-      layer.replace_linear(role, layer.linear(role).clone());
+    for (const Slot slot : layer.slots()) {
+      layer.replace_linear(slot, clone_block(layer.linear(slot)));
     }
   }
   EXPECT_LE(relative_error(all_logits(apart, golden.tokens), all_logits(fused, golden.tokens)),
@@ -151,17 +151,17 @@ TEST_P(Parity, EverySlotMatters) {
   const Golden golden = read_golden(GetParam());
   const Model model = load_golden(GetParam());
   const at::Tensor before = all_logits(model, golden.tokens);
-  for (const LinearRole role : model.layers()[0].roles()) {
+  for (const Slot slot : model.layers()[0].slots()) {
     Model changed = model.clone();
-    const DenseLinear& dense = changed.layers()[0].dense(role);
+    const DenseLinear& dense = changed.layers()[0].dense(slot);
     changed.layers()[0].replace_linear(
-        role, std::make_unique<DenseLinear>(dense.weight().mul(-1), dense.bias()));
-    EXPECT_GT(relative_error(all_logits(changed, golden.tokens), before), 1e-3) << role_name(role);
+        slot, std::make_unique<DenseLinear>(dense.weight().mul(-1), dense.bias()));
+    EXPECT_GT(relative_error(all_logits(changed, golden.tokens), before), 1e-3) << slot_name(slot);
     Model edited = model.clone();
-    edited.layers()[0].dense(role).weight().mul_(-1);
+    edited.layers()[0].dense(slot).weight().mul_(-1);
     EXPECT_LE(relative_error(all_logits(edited, golden.tokens), all_logits(changed, golden.tokens)),
               1e-5)
-        << role_name(role);
+        << slot_name(slot);
   }
   EXPECT_EQ(relative_error(all_logits(model, golden.tokens), before), 0);  // clones are apart
 }

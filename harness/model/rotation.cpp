@@ -1,11 +1,15 @@
 #include "harness/model/rotation.h"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cos.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/sin.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/rowwise_torch.h"
 
 namespace assay {
@@ -65,19 +69,29 @@ float scaled_frequency(const RopeScaling& scaling, float frequency) {
   return frequency;  // "dynamic" as well, up to the longest sequence that is let in
 }
 
-void rotate_by_operators(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
-                         const at::Tensor& cos, const at::Tensor& sin) {
-  const at::Tensor split =
-      rows.narrow(1, 0, heads * head_dim).view({rows.size(0), heads, head_dim});
+/// The heads after rotation; a new tensor, which can be differentiated.
+at::Tensor rotated(const at::Tensor& split, const at::Tensor& cos, const at::Tensor& sin) {
   const std::int64_t half = cos.size(1);
-  at::Tensor first = split.narrow(2, 0, half);
-  at::Tensor second = split.narrow(2, half, half);
-  const at::Tensor a = first.to(at::kFloat, false, true);
-  const at::Tensor b = second.to(at::kFloat, false, true);
+  const at::Tensor a = split.narrow(2, 0, half).to(at::kFloat);
+  const at::Tensor b = split.narrow(2, half, half).to(at::kFloat);
   const at::Tensor c = cos.unsqueeze(1);
   const at::Tensor s = sin.unsqueeze(1);
-  first.copy_(a.mul(c).sub_(b.mul(s)));
-  second.copy_(b.mul(c).add_(a.mul(s)));
+  return at::cat({a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))}, 2);
+}
+
+at::Tensor rotate_by_operators(const at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
+                               const at::Tensor& cos, const at::Tensor& sin) {
+  const std::int64_t columns = heads * head_dim, turning = 2 * cos.size(1);
+  const at::Tensor split = rows.narrow(1, 0, columns).view({rows.size(0), heads, head_dim});
+  const at::Tensor turned = rotated(split, cos, sin).to(rows.scalar_type());
+  if (!needs_gradient(rows)) {
+    split.narrow(2, 0, turning).copy_(turned);
+    return rows;
+  }
+  const at::Tensor still = split.narrow(2, turning, head_dim - turning);
+  return at::cat({at::cat({turned, still}, 2).view({rows.size(0), columns}),
+                  rows.narrow(1, columns, rows.size(1) - columns)},
+                 1);
 }
 
 }  // namespace
@@ -96,14 +110,23 @@ at::Tensor rope_frequencies(const ModelSpec& spec) {
   return frequencies;
 }
 
-void rotate_heads(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
-                  const at::Tensor& cos, const at::Tensor& sin) {
+RopeAngles rope_angles(const at::Tensor& positions, const at::Tensor& frequencies, double factor) {
+  const at::Tensor angles = positions.unsqueeze(1).mul(frequencies);
+  RopeAngles result{at::cos(angles), at::sin(angles)};
+  if (factor == 1.0) return result;
+  result.cos.mul_(factor);
+  result.sin.mul_(factor);
+  return result;
+}
+
+at::Tensor rotate_heads(at::Tensor rows, std::int64_t heads, std::int64_t head_dim,
+                        const at::Tensor& cos, const at::Tensor& sin) {
   const bool known = rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16;
-  if (rows.device().is_cpu() && known && !rows.requires_grad()) {
-    rotate_heads_cpu(rows, heads, head_dim, cos, sin);
-  } else {
-    rotate_by_operators(rows, heads, head_dim, cos, sin);
+  if (!rows.device().is_cpu() || !known || needs_gradient(rows)) {
+    return rotate_by_operators(rows, heads, head_dim, cos, sin);
   }
+  rotate_heads_cpu(rows, heads, head_dim, cos, sin);
+  return rows;
 }
 
 }  // namespace assay

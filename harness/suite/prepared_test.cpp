@@ -219,7 +219,7 @@ TEST_F(Prepared, TasksWithoutAccNormReportNone) {
 
 TEST_F(Prepared, BrokenModelsHaveNoAccuracy) {
   Model model = small_model(true, 21);
-  model.layers()[0].dense(LinearRole::kDown).weight().fill_(NAN);
+  model.layers()[0].dense(Slot::kDown).weight().fill_(NAN);
   write_items(path(), document(Json::array({item_of(0, {request({1, 2, 3}, 1)})})));
   RecordingContext choice(model, model, path());
   run_kind("multiple_choice", choice, Json::object());

@@ -40,13 +40,9 @@ std::vector<double> each_with(std::int64_t fixed, std::vector<double> told) {
 
 }  // namespace
 
-bool StepLog::empty() const {
-  return std::all_of(series_.begin(), series_.end(),
-                     [](const Series& one) { return one.sums.empty(); });
-}
-
-void StepLog::observe(std::int64_t layer, StepFact fact, const at::Tensor& values) {
-  Series& series = series_[static_cast<std::size_t>(fact)];
+void StepLog::observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) {
+  Series& series = series_[fact.name];
+  series.over = fact.layers;
   // Layers come in ascending order, so one that is not higher starts the next pass.
   if (layer <= series.last_layer) series.begin = series.sums.size();
   series.last_layer = layer;
@@ -63,32 +59,35 @@ void StepLog::observe(std::int64_t layer, StepFact fact, const at::Tensor& value
   }
 }
 
-const StepLog::Series& StepLog::series(StepFact fact) const {
-  return series_[static_cast<std::size_t>(fact)];
+std::vector<std::string> StepLog::facts() const {
+  std::vector<std::string> names;
+  for (const auto& [name, series] : series_) names.push_back(name);
+  return names;
 }
 
-std::vector<double> StepLog::touched_bytes() const { return series(StepFact::kTouchedBytes).sums; }
-std::vector<double> StepLog::flops() const { return series(StepFact::kFlops).sums; }
-
-std::vector<double> StepLog::fallback_share() const {
-  const Series& told = series(StepFact::kFallbackShare);
-  std::vector<double> shares(told.sums.size());
-  std::transform(told.sums.begin(), told.sums.end(), told.divisors.begin(), shares.begin(),
+std::vector<double> StepLog::of(const std::string& fact) const {
+  const auto found = series_.find(fact);
+  if (found == series_.end()) return {};
+  const Series& told = found->second;
+  if (told.over == StepFact::Over::kSum) return told.sums;
+  std::vector<double> means(told.sums.size());
+  std::transform(told.sums.begin(), told.sums.end(), told.divisors.begin(), means.begin(),
                  std::divides<>());
-  return shares;
+  return means;
 }
 
 std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed) {
-  const std::vector<double> bytes = each_with(fixed.touched_bytes, log.touched_bytes());
-  const std::vector<double> work = each_with(fixed.flops_per_token, log.flops());
+  const std::vector<double> bytes = each_with(fixed.touched_bytes, log.of(kTouchedBytes));
+  const std::vector<double> work = each_with(fixed.flops_per_token, log.of(kFlopsPerToken));
   std::vector<MetricValue> metrics = {
       step_metric("step/touched_bytes", mean(bytes), bytes.size()),
       p95_metric("step/touched_bytes_p95", bytes),
       step_metric("step/flops_per_token", mean(work), work.size()),
   };
-  const std::vector<double> shares = log.fallback_share();
-  if (!shares.empty()) {
-    metrics.push_back(step_metric("step/fallback_share", mean(shares), shares.size()));
+  for (const std::string& fact : log.facts()) {
+    if (fact == kTouchedBytes.name || fact == kFlopsPerToken.name) continue;
+    const std::vector<double> told = log.of(fact);
+    metrics.push_back(step_metric("step/" + fact, mean(told), told.size()));
   }
   return metrics;
 }

@@ -3,8 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "harness/model/model.h"
@@ -12,33 +13,35 @@
 
 namespace assay {
 
-/// Collects one number a token and fact: bytes are summed over the layers, shares averaged over
-/// those that told. Watches one model; holds 8 bytes a token.
+/// Collects one number a token and fact: a sum or a mean over the layers that told, as the fact
+/// says. Watches one model; holds 16 bytes a token and fact.
 class StepLog final : public StepObserver {
  public:
-  void observe(std::int64_t layer, StepFact fact, const at::Tensor& values) override;
+  void observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) override;
 
   /// No block has told anything.
-  [[nodiscard]] bool empty() const;
-  /// Of the tokens seen so far, in their order; empty when no block told.
-  [[nodiscard]] std::vector<double> touched_bytes() const;
-  [[nodiscard]] std::vector<double> flops() const;
-  [[nodiscard]] std::vector<double> fallback_share() const;
+  [[nodiscard]] bool empty() const { return series_.empty(); }
+  /// Names of what was told.
+  [[nodiscard]] std::vector<std::string> facts() const;
+  /// Of the tokens seen so far, in their order; empty when no block told this.
+  [[nodiscard]] std::vector<double> of(const std::string& fact) const;
+  [[nodiscard]] std::vector<double> of(const StepFact& fact) const {
+    return of(std::string(fact.name));
+  }
 
  private:
   struct Series {
+    StepFact::Over over = StepFact::Over::kSum;
     std::vector<double> sums;      ///< finished tokens and those of the running pass
     std::vector<double> divisors;  ///< layers that told, for each of them
     std::int64_t last_layer = -1;
     std::size_t begin = 0;  ///< where the running pass starts
   };
-  [[nodiscard]] const Series& series(StepFact fact) const;
-  std::array<Series, 3> series_;  ///< by StepFact
+  std::map<std::string, Series> series_;  ///< by the fact's name
 };
 
-/// Values of the common metrics "step/...": what `fixed` says of any token plus what the log saw:
-/// bytes, mean and 95th percentile over tokens; work, mean; the share of neurons only when a block
-/// told one.
+/// Values of the metrics "step/...": what `fixed` says of any token plus what the log saw: bytes,
+/// mean and 95th percentile over tokens; work, mean; every other fact that a block told, mean.
 std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed);
 
 }  // namespace assay

@@ -8,6 +8,8 @@ namespace {
 
 at::Tensor told(const std::vector<float>& values) { return at::tensor(values); }
 
+constexpr StepFact kShare{"share", StepFact::Over::kMean};
+
 Cost fixed(std::int64_t bytes, std::int64_t flops) {
   Cost cost;
   cost.touched_bytes = bytes;
@@ -18,18 +20,18 @@ Cost fixed(std::int64_t bytes, std::int64_t flops) {
 TEST(StepLog, AddsLayersOfAPassAndKeepsPassesApart) {
   StepLog log;
   EXPECT_TRUE(log.empty());
-  log.observe(1, StepFact::kTouchedBytes, told({10, 20}));  // layer 0 has nothing to tell
-  log.observe(3, StepFact::kTouchedBytes, told({1, 2}));
-  log.observe(1, StepFact::kTouchedBytes, told({5}));
-  EXPECT_EQ(log.touched_bytes(), (std::vector<double>{11, 22, 5}));
-  EXPECT_TRUE(log.fallback_share().empty());
+  log.observe(1, kTouchedBytes, told({10, 20}));  // layer 0 has nothing to tell
+  log.observe(3, kTouchedBytes, told({1, 2}));
+  log.observe(1, kTouchedBytes, told({5}));
+  EXPECT_EQ(log.of(kTouchedBytes), (std::vector<double>{11, 22, 5}));
+  EXPECT_TRUE(log.of(kShare).empty());
 }
 
 TEST(StepLog, SharesAreMeansOverTheLayersThatTold) {
   StepLog log;
-  log.observe(0, StepFact::kFallbackShare, told({0.5F, 0.0F}));
-  log.observe(2, StepFact::kFallbackShare, told({0.25F, 1.0F}));
-  EXPECT_EQ(log.fallback_share(), (std::vector<double>{0.375, 0.5}));
+  log.observe(0, kShare, told({0.5F, 0.0F}));
+  log.observe(2, kShare, told({0.25F, 1.0F}));
+  EXPECT_EQ(log.of(kShare), (std::vector<double>{0.375, 0.5}));
 }
 
 TEST(StepMetrics, FixedBytesAloneWhenNobodyTold) {
@@ -46,15 +48,16 @@ TEST(StepMetrics, MeanAndPercentileOverTokens) {
   StepLog log;
   std::vector<float> bytes(101);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<float>(i);
-  log.observe(0, StepFact::kTouchedBytes, told(bytes));
-  log.observe(0, StepFact::kFallbackShare, told({0.25F, 0.75F}));
-  log.observe(0, StepFact::kFlops, told({10, 30}));
+  log.observe(0, kTouchedBytes, told(bytes));
+  log.observe(0, kShare, told({0.25F, 0.75F}));
+  log.observe(0, kFlopsPerToken, told({10, 30}));
   const std::vector<MetricValue> metrics = step_metrics(log, fixed(1000, 5));
   ASSERT_EQ(metrics.size(), 4U);
   EXPECT_DOUBLE_EQ(*metrics[0].value, 1050);
   EXPECT_DOUBLE_EQ(*metrics[1].value, 1095);
   EXPECT_DOUBLE_EQ(*metrics[2].value, 25);
   EXPECT_DOUBLE_EQ(*metrics[3].value, 0.5);
+  EXPECT_EQ(metrics[3].tag, "step/share");
   EXPECT_EQ(metrics[3].n, 2);
 }
 
@@ -62,7 +65,7 @@ TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
   StepLog log;
   std::vector<float> bytes(89);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<float>(i);
-  log.observe(0, StepFact::kTouchedBytes, told(bytes));
+  log.observe(0, kTouchedBytes, told(bytes));
   const std::vector<MetricValue> metrics = step_metrics(log, {});
   EXPECT_TRUE(metrics[0].value.has_value());
   EXPECT_FALSE(metrics[1].value.has_value());
@@ -71,7 +74,7 @@ TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {
 
 TEST(StepMetrics, EqualTokensNeedNoMany) {
   StepLog log;
-  log.observe(0, StepFact::kTouchedBytes, told({7, 7}));
+  log.observe(0, kTouchedBytes, told({7, 7}));
   EXPECT_EQ(*step_metrics(log, fixed(1, 0)).at(1).value, 8);
 }
 

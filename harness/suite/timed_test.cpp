@@ -17,6 +17,7 @@
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/model/wrapped.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/suite/counted.h"
 
@@ -98,27 +99,22 @@ class Recording final : public SuiteContext {
 
 /// An FFN that says how much it read: `bytes` for each row of the first layer, twice that of the
 /// next.
-class TellingFfn final : public Ffn {
+class TellingFfn final : public WrappedFfn {
  public:
-  TellingFfn(std::unique_ptr<Ffn> inner, double bytes) : inner_(std::move(inner)), bytes_(bytes) {}
+  TellingFfn(std::unique_ptr<Ffn> inner, double bytes)
+      : WrappedFfn(std::move(inner)), bytes_(bytes) {}
   at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
     if (step.observer != nullptr) {
       const at::Tensor told = at::full({rows.size(0)}, bytes_ * double(step.layer + 1));
-      step.observer->observe(step.layer, StepFact::kTouchedBytes, told);
+      step.observer->observe(step.layer, kTouchedBytes, told);
     }
-    return inner_->forward(rows, step);
+    return inner().forward(rows, step);
   }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<TellingFfn>(inner_->clone(), bytes_);
+  std::unique_ptr<Ffn> wrap(std::unique_ptr<Ffn> inner) const override {
+    return std::make_unique<TellingFfn>(std::move(inner), bytes_);
   }
 
  private:
-  std::unique_ptr<Ffn> inner_;
   double bytes_;
 };
 

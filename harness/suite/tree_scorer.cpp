@@ -134,8 +134,8 @@ class Pack {
     for (Segment& segment : segments_) {
       if (segment.mask.defined()) segment.mask = segment.mask.to(device);
     }
-    const at::Tensor hidden =
-        model.hidden_packed(to_tensor(tokens_, device), to_tensor(positions_, device), segments_);
+    const at::Tensor hidden = model.hidden_packed(
+        {to_tensor(tokens_, device), to_tensor(positions_, device), {}, segments_});
     std::vector<std::int64_t> rows = predicting_rows();
     const at::Tensor predicting = hidden.index_select(0, to_tensor(rows, device));
     std::size_t next = 0;

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "harness/base/clock.h"
-#include "harness/base/heap.h"
+#include "harness/base/malloc_policy.h"
 #include "harness/measure/allocations.h"
 #include "harness/measure/energy.h"
 #include "harness/measure/memory.h"

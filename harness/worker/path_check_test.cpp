@@ -12,6 +12,7 @@
 #include "harness/compress/packed_linear.h"
 #include "harness/compress/quantize.h"
 #include "harness/method/tiny_model.h"
+#include "harness/model/wrapped.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/probe.h"
 
@@ -21,26 +22,21 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Adds `share` of each row's largest value to its first one, in steps over a cache only.
-class TwoPathsFfn final : public Ffn {
+class TwoPathsFfn final : public WrappedFfn {
  public:
-  TwoPathsFfn(std::unique_ptr<Ffn> inner, double share) : inner_(std::move(inner)), share_(share) {}
+  TwoPathsFfn(std::unique_ptr<Ffn> inner, double share)
+      : WrappedFfn(std::move(inner)), share_(share) {}
   at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    at::Tensor out = inner_->forward(rows, step);
+    at::Tensor out = inner().forward(rows, step);
     if (step.cache == nullptr) return out;
     out.select(1, 0).add_(std::get<0>(out.abs().max(1)), share_);
     return out;
   }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<TwoPathsFfn>(inner_->clone(), share_);
+  std::unique_ptr<Ffn> wrap(std::unique_ptr<Ffn> inner) const override {
+    return std::make_unique<TwoPathsFfn>(std::move(inner), share_);
   }
 
  private:
-  std::unique_ptr<Ffn> inner_;
   double share_;
 };
 
@@ -56,12 +52,12 @@ class Paths : public ::testing::Test {
   }
   static void quantise(Model& model, int bits) {
     for (Layer& layer : model.layers()) {
-      for (const LinearRole role : layer.roles()) {
-        const DenseLinear& dense = layer.dense(role);
+      for (const Slot slot : layer.slots()) {
+        const DenseLinear& dense = layer.dense(slot);
         auto packed = std::make_unique<PackedLinear>(
             pack(quantize_rtn(dense.weight(), {bits, 32})),
             dense.bias().defined() ? dense.bias().clone() : at::Tensor());
-        layer.replace_linear(role, std::move(packed));
+        layer.replace_linear(slot, std::move(packed));
       }
     }
   }

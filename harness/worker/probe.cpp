@@ -49,38 +49,37 @@ Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
   return fingerprint;
 }
 
-/// Ends the settling when the probe ends, however it ends.
-class Settling {
+/// Ends the routing when the probe ends, however it ends.
+class RoutedModel {
  public:
-  Settling(Model& model, Decisions& decisions) : model_(model) { model_.settle_with(&decisions); }
-  ~Settling() { model_.settle_with(nullptr); }
-  Settling(const Settling&) = delete;
-  Settling& operator=(const Settling&) = delete;
+  RoutedModel(Model& model, RoutingHook& hook) : model_(model) { model_.route_with(&hook); }
+  ~RoutedModel() { model_.route_with(nullptr); }
+  RoutedModel(const RoutedModel&) = delete;
+  RoutedModel& operator=(const RoutedModel&) = delete;
 
  private:
   Model& model_;
 };
 
-class DecisionKeeper final : public Decisions {
+class RoutingRecorder final : public RoutingHook {
  public:
-  explicit DecisionKeeper(const Model& model) : kept(model.layers().size()) {}
-  at::Tensor settle(const StepContext& step, const at::Tensor& found) override {
-    at::Tensor& layer = kept[static_cast<std::size_t>(step.layer)];
-    if (layer.defined()) throw std::logic_error("a layer decided twice about one token");
-    layer = found.clone().view({step.batch, step.tokens, -1});
+  at::Tensor settle(const StepContext& step, RoutingSite site, const at::Tensor& found) override {
+    const auto [place, fresh] = seen.try_emplace({step.layer, site});
+    if (!fresh) throw std::logic_error("a layer decided twice at one site about one token");
+    place->second = found.clone().view({step.batch, step.tokens, -1});
     return found;
   }
-  ProbeDecisions kept;
+  ProbeDecisions seen;
 };
 
-class DecisionPlayer final : public Decisions {
+class RoutingPlayer final : public RoutingHook {
  public:
-  explicit DecisionPlayer(const ProbeDecisions& kept) : kept_(kept) {}
-  at::Tensor settle(const StepContext& step, const at::Tensor& found) override {
-    const at::Tensor& layer = kept_[static_cast<std::size_t>(step.layer)];
-    if (!layer.defined()) throw std::logic_error("a layer decided only while decoding");
+  explicit RoutingPlayer(const ProbeDecisions& recorded) : recorded_(recorded) {}
+  at::Tensor settle(const StepContext& step, RoutingSite site, const at::Tensor& found) override {
+    const auto place = recorded_.find({step.layer, site});
+    if (place == recorded_.end()) throw std::logic_error("a layer decided only while decoding");
     const auto first = step.positions[0].item<std::int64_t>();
-    const at::Tensor wanted = layer.narrow(1, first, step.tokens).reshape(found.sizes());
+    const at::Tensor wanted = place->second.narrow(1, first, step.tokens).reshape(found.sizes());
     changed_ += wanted.ne(found).sum().item<std::int64_t>();
     all_ += found.numel();
     return wanted;
@@ -90,14 +89,14 @@ class DecisionPlayer final : public Decisions {
   }
 
  private:
-  const ProbeDecisions& kept_;
+  const ProbeDecisions& recorded_;
   std::int64_t changed_ = 0, all_ = 0;
 };
 
-Fingerprint fingerprint_of_pass(Model& model, Decisions& decisions) {
+Fingerprint fingerprint_of_pass(Model& model, RoutingHook& hook) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
-  const Settling settling(model, decisions);
+  const RoutedModel routed(model, hook);
   const at::Tensor hidden = model.hidden(tokens);
   return fingerprint_of_rows(model,
                              hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous());
@@ -106,13 +105,13 @@ Fingerprint fingerprint_of_pass(Model& model, Decisions& decisions) {
 }  // namespace
 
 PassProbe probe_pass(Model& model) {
-  DecisionKeeper keeper(model);
-  Fingerprint fingerprint = fingerprint_of_pass(model, keeper);
-  return {std::move(fingerprint), std::move(keeper.kept)};
+  RoutingRecorder recorder;
+  Fingerprint fingerprint = fingerprint_of_pass(model, recorder);
+  return {std::move(fingerprint), std::move(recorder.seen)};
 }
 
 SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
-  DecisionPlayer player(decisions);
+  RoutingPlayer player(decisions);
   Fingerprint fingerprint = fingerprint_of_pass(model, player);
   return {std::move(fingerprint), player.changed_share()};
 }
@@ -120,8 +119,8 @@ SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
 SettledProbe probe_decode(Model& model, const ProbeDecisions& decisions) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
-  DecisionPlayer player(decisions);
-  const Settling settling(model, player);
+  RoutingPlayer player(decisions);
+  const RoutedModel routed(model, player);
   KvCache cache(model.spec(), kBatch, length, model.dtype(), model.device());
   // A policy for prompts is another computation on purpose: then all tokens go one by one.
   const std::int64_t stride =

@@ -4,16 +4,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
+#include <map>
+#include <utility>
 
 #include "harness/model/model.h"
 #include "harness/protocol/protocol.h"
 
 namespace assay {
 
-/// What blocks decided in the probe's whole pass, by layer: bool [2, length, choices]; undefined
-/// for a layer that decides nothing.
-using ProbeDecisions = std::vector<at::Tensor>;
+/// What blocks decided in the probe's whole pass, by layer and site: bool [2, length, choices].
+using ProbeDecisions = std::map<std::pair<std::int64_t, RoutingSite>, at::Tensor>;
 
 struct PassProbe {
   Fingerprint fingerprint;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/method/tiny_model.h"
+#include "harness/model/wrapped.h"
 
 namespace assay {
 namespace {
@@ -38,26 +39,21 @@ TEST_F(Probe, AgreesBetweenPassAndDecodeForBothFamilies) {
 
 /// Doubles the rows that it decides to double: those whose mean lies above an edge. Decoding sees
 /// the edge moved by `tilt`, as rounding would move it.
-class DecidingFfn final : public Ffn {
+class DecidingFfn final : public WrappedFfn {
  public:
-  DecidingFfn(std::unique_ptr<Ffn> inner, double tilt) : inner_(std::move(inner)), tilt_(tilt) {}
+  DecidingFfn(std::unique_ptr<Ffn> inner, double tilt)
+      : WrappedFfn(std::move(inner)), tilt_(tilt) {}
   at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
     const double edge = step.cache != nullptr ? tilt_ : 0.0;
     at::Tensor above = rows.gt(edge).select(1, 0).unsqueeze(1);
-    if (step.decisions != nullptr) above = step.decisions->settle(step, above);
-    return inner_->forward(rows, step).mul(above.add(1));
+    if (step.routing != nullptr) above = step.routing->settle(step, RoutingSite::kNeurons, above);
+    return inner().forward(rows, step).mul(above.add(1));
   }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<DecidingFfn>(inner_->clone(), tilt_);
+  std::unique_ptr<Ffn> wrap(std::unique_ptr<Ffn> inner) const override {
+    return std::make_unique<DecidingFfn>(std::move(inner), tilt_);
   }
 
  private:
-  std::unique_ptr<Ffn> inner_;
   double tilt_;
 };
 
@@ -73,7 +69,7 @@ TEST_F(Probe, DecisionsAreSettledForTheComparisonAndTheirChangesCounted) {
               fingerprint_tolerance("fp32"))
         << tilt;
     double chosen = 0;
-    for (const at::Tensor& layer : pass.decisions) {
+    for (const auto& [place, layer] : pass.decisions) {
       chosen +=
           layer.to(at::kFloat).mean().item<double>() / static_cast<double>(pass.decisions.size());
     }
@@ -87,25 +83,19 @@ TEST_F(Probe, DecisionsAreSettledForTheComparisonAndTheirChangesCounted) {
 }
 
 /// What a prompt gets is another computation, on purpose; steps and scoring passes get the block.
-class PromptPolicyFfn final : public Ffn {
+class PromptPolicyFfn final : public WrappedFfn {
  public:
-  explicit PromptPolicyFfn(std::unique_ptr<Ffn> inner) : inner_(std::move(inner)) {}
+  explicit PromptPolicyFfn(std::unique_ptr<Ffn> inner) : WrappedFfn(std::move(inner)) {}
   at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    const bool prompt = step.phase == Phase::kPrefill && step.cache != nullptr;
-    return prompt ? at::zeros_like(rows) : inner_->forward(rows, step);
+    const bool prompt = step.phase == Phase::kPrefill;
+    return prompt ? at::zeros_like(rows) : inner().forward(rows, step);
   }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Ffn> clone() const override {
-    return std::make_unique<PromptPolicyFfn>(inner_->clone());
+  std::unique_ptr<Ffn> wrap(std::unique_ptr<Ffn> inner) const override {
+    return std::make_unique<PromptPolicyFfn>(std::move(inner));
   }
   bool prefill_equals_decode() const override { return false; }
 
  private:
-  std::unique_ptr<Ffn> inner_;
 };
 
 TEST_F(Probe, OfAMethodWithAPolicyForPromptsGoesTokenByToken) {

@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "harness/model/wrapped.h"
+
 namespace assay {
 namespace {
 
@@ -33,39 +35,31 @@ class Noise {
   at::Generator generator_;
 };
 
-/// Stands in a block's place and hands on all that is asked of it.
-template <typename Block>
-class Noisy : public Block {
+/// Noise around a block. `Base` is WrappedAttention or WrappedFfn.
+template <typename Base, typename Seam>
+class Noisy final : public Base {
  public:
-  Noisy(std::unique_ptr<Block> inner, std::shared_ptr<Noise> noise)
-      : inner_(std::move(inner)), noise_(std::move(noise)) {}
+  Noisy(std::unique_ptr<Seam> inner, std::shared_ptr<Noise> noise)
+      : Base(std::move(inner)), noise_(std::move(noise)) {}
   at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    return noise_->on(inner_->forward(noise_->on(rows), step));
+    return noise_->on(this->inner().forward(noise_->on(rows), step));
   }
-  Linear* linear(LinearRole role) const override { return inner_->linear(role); }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override {
-    inner_->replace_linear(role, std::move(block));
-  }
-  Cost cost() const override { return inner_->cost(); }
-  std::unique_ptr<Block> clone() const override { return inner_->clone(); }
-  [[nodiscard]] std::unique_ptr<Block> take() { return std::move(inner_); }
 
  protected:
-  std::unique_ptr<Block> inner_;
+  std::unique_ptr<Seam> wrap(std::unique_ptr<Seam> inner) const override {
+    return std::make_unique<Noisy>(std::move(inner), noise_);
+  }
 
  private:
   std::shared_ptr<Noise> noise_;
 };
 
-class NoisyFfn final : public Noisy<Ffn> {
- public:
-  using Noisy<Ffn>::Noisy;
-  bool prefill_equals_decode() const override { return inner_->prefill_equals_decode(); }
-};
+using NoisyAttention = Noisy<WrappedAttention, Attention>;
+using NoisyFfn = Noisy<WrappedFfn, Ffn>;
 
-template <typename Block>
-void unwrap(std::unique_ptr<Block>& block) {
-  block = static_cast<Noisy<Block>&>(*block).take();
+template <typename Wrapper, typename Seam>
+void unwrap(std::unique_ptr<Seam>& block) {
+  if (block) block = static_cast<Wrapper&>(*block).take();
 }
 
 }  // namespace
@@ -73,15 +67,17 @@ void unwrap(std::unique_ptr<Block>& block) {
 RoundingNoise::RoundingNoise(Model& model, std::uint64_t seed) : model_(model) {
   const auto noise = std::make_shared<Noise>(seed);
   for (Layer& layer : model_.layers()) {
-    layer.attention = std::make_unique<Noisy<Attention>>(std::move(layer.attention), noise);
-    layer.ffn = std::make_unique<NoisyFfn>(std::move(layer.ffn), noise);
+    if (layer.attention) {
+      layer.attention = std::make_unique<NoisyAttention>(std::move(layer.attention), noise);
+    }
+    if (layer.ffn) layer.ffn = std::make_unique<NoisyFfn>(std::move(layer.ffn), noise);
   }
 }
 
 RoundingNoise::~RoundingNoise() {
   for (Layer& layer : model_.layers()) {
-    unwrap(layer.attention);
-    unwrap(layer.ffn);
+    unwrap<NoisyAttention>(layer.attention);
+    unwrap<NoisyFfn>(layer.ffn);
   }
 }
 

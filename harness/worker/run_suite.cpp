@@ -57,9 +57,9 @@ void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegi
 }
 
 /// Notices that a block decides, and leaves it its decision.
-class DecisionNoticer final : public Decisions {
+class DecisionNoticer final : public RoutingHook {
  public:
-  at::Tensor settle(const StepContext&, const at::Tensor& found) override {
+  at::Tensor settle(const StepContext&, RoutingSite, const at::Tensor& found) override {
     noticed = true;
     return found;
   }
@@ -118,9 +118,9 @@ class WorkerSuiteContext final : public SuiteContext {
   }
   [[nodiscard]] bool decides() override {
     DecisionNoticer noticer;
-    model_.settle_with(&noticer);
+    model_.route_with(&noticer);
     (void)model_.hidden(at::zeros({1, 1}, at::kLong).to(model_.device()));
-    model_.settle_with(nullptr);
+    model_.route_with(nullptr);
     return noticer.noticed;
   }
   void meter(const std::function<void()>& work, double tokens) override {

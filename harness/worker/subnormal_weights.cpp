@@ -17,8 +17,11 @@ void SubnormalCount::add(const std::string& name, const at::Tensor& tensor) {
 }
 
 void SubnormalCount::add(const Model& model) {
-  model.visit_weights(
-      [this](const std::string& name, const at::Tensor& weight) { add(name, weight); });
+  for (const Parameter& parameter : model.parameters()) {
+    const bool weight = parameter.id && !parameter.id->bias &&
+                        slot_info(parameter.id->slot).kind != SlotKind::kNorm;
+    if (weight) add(slot_path(parameter.id->layer, parameter.id->slot), parameter.tensor);
+  }
 }
 
 void SubnormalCount::add(const Artefact& artefact) {

@@ -57,12 +57,6 @@ class External final : public Method {
     if (!problems.empty()) throw UserError(problems);
     const auto folder = run_compression_command(params.get_text_list("command"),
                                                 Json::parse(params.get_text("settings")), context);
-    const auto changed =
-        written([&] { return shape_differences(model.spec(), Checkpoint::open(folder).spec()); });
-    if (!changed.empty()) {
-      throw DoesNotApply("external: the command changed the model's shape (" + join(changed, ", ") +
-                         "); only weights may change");
-    }
     LoadOptions options;
     options.dtype = model.dtype();
     options.device = model.device();

@@ -1,7 +1,6 @@
 // The plain baseline of methods that make feed-forward blocks partly linear: one affine map for
 // the whole block, by least squares.
 #include <ATen/ops/empty.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include "harness/method/affine_ffn.h"
 #include "harness/method/calibration_rows.h"
 #include "harness/method/layerwise.h"
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "methods/ffn_linear/affine_moments.h"
 
 namespace assay {
@@ -155,7 +154,6 @@ class FfnLinear final : public Method {
 
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
-    const c10::InferenceMode inference;
     return FfnLinearFit(model, context, params).run();
   }
 
@@ -166,7 +164,7 @@ class FfnLinear final : public Method {
       Layer& layer = model.layers().at(static_cast<std::size_t>(index));
       layer.ffn =
           make_affine_ffn(artefact.tensors.at(name + "weight"), artefact.tensors.at(name + "bias"),
-                          layer.dense(LinearRole::kUp).weight());
+                          layer.dense(Slot::kUp).weight());
     }
   }
 };

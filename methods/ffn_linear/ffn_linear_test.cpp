@@ -93,8 +93,8 @@ TEST_F(FfnLinear, BecomesOneProductInPlainAndGatedModels) {
     method().apply(model, method().fit(model, context, params));
     const std::int64_t width = model.spec().width;
     EXPECT_EQ(model.layers()[0].ffn->cost().params, width * width + width);
-    EXPECT_EQ(model.layers()[0].ffn->linear(LinearRole::kDown), nullptr);
-    EXPECT_NE(model.layers()[2].ffn->linear(LinearRole::kDown), nullptr);
+    EXPECT_EQ(model.layers()[0].ffn->linear(Slot::kDown), nullptr);
+    EXPECT_NE(model.layers()[2].ffn->linear(Slot::kDown), nullptr);
     EXPECT_LT(context.metrics.at("nmse/layer.0"), 1);
     EXPECT_TRUE(context.warnings.empty());
   }
@@ -110,7 +110,7 @@ TEST_F(FfnLinear, WarnsOfFewTokensAndDamps) {
 
 TEST_F(FfnLinear, ActivationsThatAreNotFiniteAreAnError) {
   Model model = random_model(TinyFamily::kOpt);
-  model.layers()[0].dense(LinearRole::kUp).bias().fill_(std::numeric_limits<double>::quiet_NaN());
+  model.layers()[0].dense(Slot::kUp).bias().fill_(std::numeric_limits<double>::quiet_NaN());
   RecordingContext context(at::randint(0, kTinyVocab, {8, 32}, at::kLong), 0, {});
   EXPECT_THROW(static_cast<void>(
                    method().fit(model, context, Params(method().info().params, Json::object()))),

@@ -1,5 +1,4 @@
 // FFSplit (arXiv 2401.04044): a feed-forward block in two parts, a compressor for each.
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,7 +16,7 @@ namespace {
 
 /// Norms of the neurons' rows of the down projection (its columns here), f64.
 at::Tensor down_norms(const Layer& layer) {
-  return weight_for_fit(layer.dense(LinearRole::kDown)).to(at::kDouble).norm(2, 0);
+  return weight_for_fit(layer.dense(Slot::kDown)).to(at::kDouble).norm(2, 0);
 }
 
 class Fit {
@@ -191,12 +190,10 @@ class FfSplit final : public Method {
 
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
-    const c10::InferenceMode inference;
     return Fit(model, context, params).run();
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    const c10::InferenceMode inference;
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       split_layer(model.layers()[static_cast<std::size_t>(index)], index, model.spec(), artefact);
     }

@@ -60,9 +60,9 @@ class OnTinyModels : public ::testing::TestWithParam<TinyFamily> {
 TEST_P(OnTinyModels, PZeroIsThePlainCompressor) {
   Model expected = dense_->clone();
   for (const Layer& layer : expected.layers()) {
-    for (const LinearRole role : layer.roles()) {
-      if (role < LinearRole::kGate) continue;
-      const at::Tensor& weight = layer.dense(role).weight();
+    for (const Slot slot : layer.slots()) {
+      if (slot < Slot::kGate) continue;
+      const at::Tensor& weight = layer.dense(slot).weight();
       const LowRank factors = svd_plain(weight, 9);
       weight.copy_(factors.left.matmul(factors.right));
     }
@@ -123,7 +123,7 @@ TEST_P(OnTinyModels, KeepsScoresSetsAndTheirOverlap) {
     const std::string name = "layer." + std::to_string(layer);
     const at::Tensor scores = artefact.tensors.at(name + ".scores");
     const at::Tensor heavy = artefact.tensors.at(name + ".heavy");
-    ASSERT_EQ(scores.size(0), dense_->spec().ffn_width);
+    ASSERT_EQ(scores.size(0), dense_->spec().shape.ffn_width);
     EXPECT_EQ(heavy.size(0), 16);
     const at::Tensor chosen = scores.index_select(0, heavy);
     EXPECT_EQ(scores.ge(chosen.min()).sum().item<std::int64_t>(), 16);
@@ -139,10 +139,9 @@ TEST_P(OnTinyModels, TouchesNothingButTheFeedForwardBlocks) {
   for (std::size_t i = 0; i < model.layers().size(); ++i) {
     const Layer& now = model.layers()[i];
     const Layer& old = dense_->layers()[i];
-    EXPECT_THAT(now.roles(),
-                ElementsAre(LinearRole::kQ, LinearRole::kK, LinearRole::kV, LinearRole::kO));
-    for (const LinearRole role : now.roles()) {
-      EXPECT_TRUE(at::equal(now.dense(role).weight(), old.dense(role).weight()));
+    EXPECT_THAT(now.slots(), ElementsAre(Slot::kQ, Slot::kK, Slot::kV, Slot::kO));
+    for (const Slot slot : now.slots()) {
+      EXPECT_TRUE(at::equal(now.dense(slot).weight(), old.dense(slot).weight()));
     }
   }
 }
@@ -163,7 +162,7 @@ TEST_P(OnTinyModels, SaysWhatCannotBe) {
 }
 
 TEST_P(OnTinyModels, ActivationsThatAreNotFiniteAreNamed) {
-  const at::Tensor& weight = dense_->layers()[1].dense(LinearRole::kUp).weight();
+  const at::Tensor& weight = dense_->layers()[1].dense(Slot::kUp).weight();
   weight.select(0, 3).fill_(std::numeric_limits<float>::quiet_NaN());
   try {
     static_cast<void>(fit({{"p", 0.25}, {"rank_2", 8}}));

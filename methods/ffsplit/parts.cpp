@@ -9,7 +9,7 @@
 #include "harness/compress/low_rank.h"
 #include "harness/compress/packed_linear.h"
 #include "harness/method/masks.h"
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "methods/ffsplit/scores.h"
 #include "methods/ffsplit/split_ffn.h"
 
@@ -20,24 +20,24 @@ constexpr const char* kPartNames[] = {"heavy", "rest"};
 
 std::string heavy_name(std::int64_t index) { return fmt::format("layer.{}.heavy", index); }
 
-std::string matrix_name(std::int64_t index, LinearRole role, std::size_t part) {
-  return slot_name(index, role) + "." + kPartNames[part];
+std::string matrix_name(std::int64_t index, Slot slot, std::size_t part) {
+  return slot_path(index, slot) + "." + kPartNames[part];
 }
 
-std::vector<LinearRole> ffn_roles(bool gated) {
-  if (gated) return {LinearRole::kGate, LinearRole::kUp, LinearRole::kDown};
-  return {LinearRole::kUp, LinearRole::kDown};
+std::vector<Slot> ffn_roles(bool gated) {
+  if (gated) return {Slot::kGate, Slot::kUp, Slot::kDown};
+  return {Slot::kUp, Slot::kDown};
 }
 
 /// Neurons are the rows of gate and up, and the columns of down.
-at::Tensor of_neurons(const at::Tensor& weight, LinearRole role, const at::Tensor& neurons) {
-  return weight.index_select(role == LinearRole::kDown ? 1 : 0, neurons).contiguous();
+at::Tensor of_neurons(const at::Tensor& weight, Slot slot, const at::Tensor& neurons) {
+  return weight.index_select(slot == Slot::kDown ? 1 : 0, neurons).contiguous();
 }
 
 /// Second moments of the inputs of one part's matrix.
-at::Tensor part_gram(const FfnRecorder& statistics, LinearRole role, const at::Tensor& neurons) {
-  const at::Tensor gram = statistics.input_of(role).gram();
-  if (role != LinearRole::kDown) return gram;
+at::Tensor part_gram(const FfnRecorder& statistics, Slot slot, const at::Tensor& neurons) {
+  const at::Tensor gram = statistics.input_of(slot).gram();
+  if (slot != Slot::kDown) return gram;
   return gram.index_select(0, neurons).index_select(1, neurons).contiguous();
 }
 
@@ -47,7 +47,7 @@ class LayerCompressor {
   LayerCompressor(const LayerSplit& split, double damping, FitContext& context, Artefact& artefact)
       : split_(split), damping_(damping), context_(context), artefact_(artefact) {}
 
-  void compress(const at::Tensor& weight, LinearRole role, const at::Tensor& neurons,
+  void compress(const at::Tensor& weight, Slot slot, const at::Tensor& neurons,
                 const PartSettings& part, const std::string& name) {
     switch (part.compressor) {
       case Compressor::kKeep:
@@ -55,18 +55,18 @@ class LayerCompressor {
       case Compressor::kSvd:
         return store(name, svd_plain(weight, part.rank));
       case Compressor::kSvdWeighted:
-        return store(name, svd_weighted(weight, gram(role, neurons), part.rank, damping_));
+        return store(name, svd_weighted(weight, gram(slot, neurons), part.rank, damping_));
       case Compressor::kRtn:
         return store(name, quantize_rtn(weight, part.quantize));
       case Compressor::kGptq:
-        return store(name, quantize_gptq(weight, gram(role, neurons).mul(2), part.quantize,
+        return store(name, quantize_gptq(weight, gram(slot, neurons).mul(2), part.quantize,
                                          damping_, warn_of_retry(context_, name)));
     }
   }
 
  private:
-  [[nodiscard]] at::Tensor gram(LinearRole role, const at::Tensor& neurons) const {
-    return part_gram(*split_.statistics, role, neurons);
+  [[nodiscard]] at::Tensor gram(Slot slot, const at::Tensor& neurons) const {
+    return part_gram(*split_.statistics, slot, neurons);
   }
   void store(const std::string& name, const LowRank& factors) {
     artefact_.tensors[name + ".left"] = factors.left;
@@ -92,23 +92,23 @@ class LayerReader {
   LayerReader(const Layer& layer, std::int64_t index, const Artefact& artefact)
       : layer_(layer), index_(index), artefact_(artefact) {}
 
-  [[nodiscard]] Matrix matrix(LinearRole role, std::size_t part, const at::Tensor& neurons) const {
-    const std::string name = matrix_name(index_, role, part);
-    const at::Tensor& whole = layer_.dense(role).weight();
+  [[nodiscard]] Matrix matrix(Slot slot, std::size_t part, const at::Tensor& neurons) const {
+    const std::string name = matrix_name(index_, slot, part);
+    const at::Tensor& whole = layer_.dense(slot).weight();
     const std::int64_t count = neurons.numel();
-    const auto [rows, cols] = role == LinearRole::kDown ? std::pair(whole.size(0), count)
-                                                        : std::pair(count, whole.size(1));
+    const auto [rows, cols] =
+        slot == Slot::kDown ? std::pair(whole.size(0), count) : std::pair(count, whole.size(1));
     if (artefact_.tensors.contains(name + ".left")) return factors(name, rows, cols, whole);
     if (artefact_.plan.contains("packed") && artefact_.plan.at("packed").contains(name)) {
       PackedMatrix packed = load_packed(artefact_.plan, artefact_.tensors, name);
       if (packed.rows != rows || packed.cols != cols) does_not_fit(name, "other sizes");
       return on_device(std::move(packed), whole.device());
     }
-    return of_neurons(whole, role, neurons.to(whole.device()));
+    return of_neurons(whole, slot, neurons.to(whole.device()));
   }
 
-  [[nodiscard]] at::Tensor bias(LinearRole role, const at::Tensor& neurons) const {
-    const at::Tensor& whole = layer_.dense(role).bias();
+  [[nodiscard]] at::Tensor bias(Slot slot, const at::Tensor& neurons) const {
+    const at::Tensor& whole = layer_.dense(slot).bias();
     return whole.defined() ? whole.index_select(0, neurons.to(whole.device())) : whole;
   }
 
@@ -141,13 +141,12 @@ void require_neurons(const at::Tensor& heavy, std::int64_t neurons, const std::s
 }  // namespace
 
 FfnShape ffn_shape(const ModelSpec& spec) {
-  return {spec.width, spec.ffn_width, spec.ffn_gated, spec.ffn_bias, sizeof(float)};
+  return {spec.width, spec.shape.ffn_width, spec.ffn_gated, spec.ffn_bias, sizeof(float)};
 }
 
 void compress_layer(const Layer& layer, const LayerSplit& split, const Settings& settings,
                     const Plan& plan, FitContext& context, Artefact& artefact) {
-  const FfnShape shape{layer.dense(LinearRole::kUp).in_features(),
-                       layer.dense(LinearRole::kUp).out_features()};
+  const FfnShape shape{layer.dense(Slot::kUp).in_features(), layer.dense(Slot::kUp).out_features()};
   const at::Tensor neurons[] = {split.heavy, all_but(split.heavy, shape.neurons)};
   LayerCompressor compressor(split, settings.damping, context, artefact);
   bool changed = false;
@@ -157,10 +156,10 @@ void compress_layer(const Layer& layer, const LayerSplit& split, const Settings&
     if (count == 0 || how.compressor == Compressor::kKeep) continue;
     if (is_low_rank(how.compressor) && !factorises(shape, how, count)) continue;
     changed = true;
-    for (const LinearRole role : ffn_roles(layer.ffn->linear(LinearRole::kGate) != nullptr)) {
-      const at::Tensor weight = weight_for_fit(layer.dense(role));
-      compressor.compress(of_neurons(weight, role, neurons[part]), role, neurons[part], how,
-                          matrix_name(split.index, role, part));
+    for (const Slot slot : ffn_roles(layer.ffn->linear(Slot::kGate) != nullptr)) {
+      const at::Tensor weight = weight_for_fit(layer.dense(slot));
+      compressor.compress(of_neurons(weight, slot, neurons[part]), slot, neurons[part], how,
+                          matrix_name(split.index, slot, part));
     }
   }
   if (changed) artefact.tensors[heavy_name(split.index)] = split.heavy;
@@ -170,24 +169,24 @@ void split_layer(Layer& layer, std::int64_t index, const ModelSpec& spec,
                  const Artefact& artefact) {
   const auto heavy = artefact.tensors.find(heavy_name(index));
   if (heavy == artefact.tensors.end()) return;
-  require_neurons(heavy->second, spec.ffn_width, heavy->first);
-  const at::Tensor neurons[] = {heavy->second, all_but(heavy->second, spec.ffn_width)};
+  require_neurons(heavy->second, spec.shape.ffn_width, heavy->first);
+  const at::Tensor neurons[] = {heavy->second, all_but(heavy->second, spec.shape.ffn_width)};
   const LayerReader reader(layer, index, artefact);
   std::vector<Part> parts;
   for (std::size_t i = 0; i < 2; ++i) {
     if (neurons[i].numel() == 0) continue;
     Part part;
     if (spec.ffn_gated) {
-      part.gate = reader.matrix(LinearRole::kGate, i, neurons[i]);
-      part.gate_bias = reader.bias(LinearRole::kGate, neurons[i]);
+      part.gate = reader.matrix(Slot::kGate, i, neurons[i]);
+      part.gate_bias = reader.bias(Slot::kGate, neurons[i]);
     }
-    part.up = reader.matrix(LinearRole::kUp, i, neurons[i]);
-    part.up_bias = reader.bias(LinearRole::kUp, neurons[i]);
-    part.down = reader.matrix(LinearRole::kDown, i, neurons[i]);
+    part.up = reader.matrix(Slot::kUp, i, neurons[i]);
+    part.up_bias = reader.bias(Slot::kUp, neurons[i]);
+    part.down = reader.matrix(Slot::kDown, i, neurons[i]);
     parts.push_back(std::move(part));
   }
   layer.ffn = std::make_unique<SplitFfn>(spec.activation, std::move(parts),
-                                         layer.dense(LinearRole::kDown).bias());
+                                         layer.dense(Slot::kDown).bias());
 }
 
 }  // namespace assay::ffsplit

@@ -6,18 +6,21 @@
 #include <utility>
 
 #include "harness/compress/packed_linear.h"
-#include "harness/model/ffn.h"
+#include "harness/model/cost.h"
 #include "harness/model/kernels/large_pages.h"
-#include "harness/model/tensor_cost.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay::ffsplit {
 namespace {
 
-std::unique_ptr<Linear> copy(const std::unique_ptr<Linear>& linear) {
-  return linear ? linear->clone() : nullptr;
+std::unique_ptr<Linear> shared(const std::unique_ptr<Linear>& linear) {
+  return linear ? linear->share() : nullptr;
 }
 
-at::Tensor copy(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
+void visit_if_there(const VisitTensor& visit, const std::string& name,
+                    const std::unique_ptr<Linear>& linear) {
+  if (linear) linear->visit_tensors(visit_part(visit, name + "."));
+}
 
 std::unique_ptr<Linear> dense(const at::Tensor& weight, const at::Tensor& bias) {
   return std::make_unique<DenseLinear>(copy_on_large_pages(weight), bias);
@@ -81,16 +84,13 @@ at::Tensor SplitFfn::hidden(const Piece& piece, const at::Tensor& rows,
                             const at::Tensor& fused) const {
   at::Tensor up = enter(piece.up, rows, fused);
   if (!piece.gate) {
-    activate_(up, activation_);
-    return up;
+    return activate(std::move(up), activation_);
   }
-  at::Tensor gate = enter(*piece.gate, rows, fused);
-  activate_(gate, activation_);
-  return gate.mul_(up);
+  return activate(enter(*piece.gate, rows, fused), activation_).mul_(up);
 }
 
 at::Tensor SplitFfn::forward(const at::Tensor& rows, StepContext& step) const {
-  if (step.recorder != nullptr) step.recorder->record(step.layer, Tap::kFfnInput, rows, step);
+  step.record(Tap::kFfnInput, rows);
   const at::Tensor fused = first_ ? first_->forward(rows) : at::Tensor();
   std::vector<at::Tensor> into_last;
   at::Tensor sum;
@@ -109,8 +109,8 @@ at::Tensor SplitFfn::forward(const at::Tensor& rows, StepContext& step) const {
   return sum.defined() ? sum.add_(out) : out;
 }
 
-void SplitFfn::replace_linear(LinearRole role, std::unique_ptr<Linear>) {
-  throw std::logic_error(std::string("a split FFN has no slot '") + role_name(role) + "'");
+void SplitFfn::replace_linear(Slot slot, std::unique_ptr<Linear>) {
+  throw std::logic_error(std::string("a split FFN has no slot '") + slot_name(slot) + "'");
 }
 
 Cost SplitFfn::cost() const {
@@ -134,21 +134,37 @@ Cost SplitFfn::cost() const {
   return cost;
 }
 
-SplitFfn::Entry SplitFfn::clone(const Entry& entry) {
-  return {entry.offset, entry.width, copy(entry.after), copy(entry.bias)};
+void SplitFfn::visit_tensors(const VisitTensor& visit) {
+  visit_if_there(visit, "split.first", first_);
+  visit_if_there(visit, "split.last", last_);
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const std::string name = "split." + std::to_string(i);
+    const auto visit_entry = [&](const std::string& part, Entry& entry) {
+      visit_if_there(visit, name + part, entry.after);
+      visit_if_defined(visit, name + part + ".bias", entry.bias);
+    };
+    if (pieces_[i].gate) visit_entry(".gate", *pieces_[i].gate);
+    visit_entry(".up", pieces_[i].up);
+    visit_if_there(visit, name + ".down.before", pieces_[i].down.before);
+    visit_if_there(visit, name + ".down", pieces_[i].down.own);
+  }
 }
 
-std::unique_ptr<Ffn> SplitFfn::clone() const {
+SplitFfn::Entry SplitFfn::share(const Entry& entry) {
+  return {entry.offset, entry.width, shared(entry.after), entry.bias};
+}
+
+std::unique_ptr<Ffn> SplitFfn::share() const {
   auto twin = std::unique_ptr<SplitFfn>(new SplitFfn());
   twin->activation_ = activation_;
   for (const Piece& piece : pieces_) {
-    Piece other{piece.gate ? std::optional<Entry>(clone(*piece.gate)) : std::nullopt,
-                clone(piece.up),
-                {copy(piece.down.before), copy(piece.down.own)}};
+    Piece other{piece.gate ? std::optional<Entry>(share(*piece.gate)) : std::nullopt,
+                share(piece.up),
+                {shared(piece.down.before), shared(piece.down.own)}};
     twin->pieces_.push_back(std::move(other));
   }
-  twin->first_ = copy(first_);
-  twin->last_ = copy(last_);
+  twin->first_ = shared(first_);
+  twin->last_ = shared(last_);
   return twin;
 }
 

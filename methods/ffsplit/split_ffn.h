@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "harness/compress/low_rank.h"
+#include "harness/model/dense_linear.h"
 #include "harness/model/kernels/packed.h"
-#include "harness/model/slots.h"
 
 namespace assay::ffsplit {
 
@@ -37,11 +37,12 @@ class SplitFfn final : public Ffn {
 
   /// Tells a recorder the input; there is no one matrix whose input the hidden rows would be.
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
-  [[nodiscard]] Linear* linear(LinearRole) const override { return nullptr; }
+  [[nodiscard]] Linear* linear(Slot) const override { return nullptr; }
   /// Throws std::logic_error: there are no slots.
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override;
+  void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   [[nodiscard]] Cost cost() const override;
-  [[nodiscard]] std::unique_ptr<Ffn> clone() const override;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] std::unique_ptr<Ffn> share() const override;
 
  private:
   /// From x to one part's neurons.
@@ -61,7 +62,7 @@ class SplitFfn final : public Ffn {
     Exit down;
   };
   SplitFfn() = default;
-  static Entry clone(const Entry& entry);
+  static Entry share(const Entry& entry);
   [[nodiscard]] static at::Tensor enter(const Entry& entry, const at::Tensor& rows,
                                         const at::Tensor& fused);
   [[nodiscard]] at::Tensor hidden(const Piece& piece, const at::Tensor& rows,

@@ -16,7 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/compress/quantize.h"
-#include "harness/model/ffn.h"
+#include "harness/model/standard_ffn.h"
 #include "methods/ffsplit/scores.h"
 
 namespace assay::ffsplit {
@@ -143,13 +143,13 @@ TEST_P(Split, CopiesAreDeepAndCostTheSame) {
   parts.push_back(part_of(one, first));
   parts.push_back(part_of(two, second));
   const SplitFfn block(dense.activation, std::move(parts), dense.down_bias);
-  const std::unique_ptr<Ffn> copy = block.clone();
+  const std::unique_ptr<Ffn> copy = clone_block<Ffn>(block);
   const at::Tensor x = at::randn({kRows, kWidth});
   EXPECT_TRUE(at::equal(run(*copy, x), run(block, x)));
   EXPECT_EQ(copy->cost().params, block.cost().params);
   EXPECT_EQ(copy->cost().resident_bytes, block.cost().resident_bytes);
-  EXPECT_EQ(block.linear(LinearRole::kUp), nullptr);
-  EXPECT_THROW(copy->replace_linear(LinearRole::kUp, nullptr), std::logic_error);
+  EXPECT_EQ(block.linear(Slot::kUp), nullptr);
+  EXPECT_THROW(copy->replace_linear(Slot::kUp, nullptr), std::logic_error);
 }
 
 INSTANTIATE_TEST_SUITE_P(

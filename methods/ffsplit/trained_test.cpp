@@ -46,7 +46,7 @@ class Trained : public ::testing::TestWithParam<const char*> {
           FfnRecorder recorder({});
           visit.observe(recorder);
           const at::Tensor norms =
-              visit.layer().dense(LinearRole::kDown).weight().to(at::kDouble).norm(2, 0);
+              visit.layer().dense(Slot::kDown).weight().to(at::kDouble).norm(2, 0);
           found.push_back(score_neurons(ScoreMode::kNormTimesDown, recorder.neurons(), norms));
           return std::nullopt;
         });
@@ -58,7 +58,7 @@ class Trained : public ::testing::TestWithParam<const char*> {
   [[nodiscard]] double loss_without(const Choose& choose) const {
     Model model = model_->clone();
     for (std::size_t i = 0; i < model.layers().size(); ++i) {
-      model.layers()[i].dense(LinearRole::kDown).weight().index_fill_(1, choose(i), 0);
+      model.layers()[i].dense(Slot::kDown).weight().index_fill_(1, choose(i), 0);
     }
     return loss(model);
   }

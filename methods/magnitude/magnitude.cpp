@@ -1,7 +1,6 @@
 #include "methods/magnitude/magnitude.h"
 
 #include <ATen/ops/abs.h>
-#include <c10/core/InferenceMode.h>
 
 #include "harness/method/masks.h"
 #include "harness/method/parts.h"
@@ -34,21 +33,20 @@ class Magnitude final : public PruningMethod {
 
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
-    const c10::InferenceMode inference;
     const SparsityTarget target = sparsity_target(params);
     const Scope scope = params.get_text("scope") == "output" ? Scope::kRow : Scope::kMatrix;
     PrunedWeights pruned(context);
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       context.progress(index, model.layer_count(), "magnitudes");
       const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
-      for (const LinearRole role : layer.roles()) {
-        const DenseLinear& linear = layer.dense(role);
-        if (!in_parts(params, role)) {
-          pruned.leave(index, role, linear);
+      for (const Slot slot : layer.slots()) {
+        const DenseLinear& linear = layer.dense(slot);
+        if (!in_parts(params, slot)) {
+          pruned.leave(index, slot, linear.weight());
           continue;
         }
         const at::Tensor weight = weight_for_fit(linear);
-        pruned.prune(index, role, linear, magnitude_keep(weight, target, scope));
+        pruned.prune(index, slot, linear.weight(), magnitude_keep(weight, target, scope));
       }
     }
     return pruned.finish();

@@ -3,7 +3,6 @@
 #include "harness/compress/quantize.h"
 
 #include <ATen/TensorOperators.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include "harness/base/errors.h"
@@ -39,9 +38,8 @@ QuantizeOptions quantize_options(const Params& params) {
   return {params.get_int("bits"), params.get_int("group")};
 }
 
-bool in_scope(LinearRole role, const Params& params) {
-  const bool ffn =
-      role == LinearRole::kGate || role == LinearRole::kUp || role == LinearRole::kDown;
+bool in_scope(Slot slot, const Params& params) {
+  const bool ffn = slot == Slot::kGate || slot == Slot::kUp || slot == Slot::kDown;
   return ffn || params.get_text("layers") == "all";
 }
 
@@ -86,10 +84,10 @@ void quantize_layers_by_rounding(const Model& model, FitContext& context, const 
   for (std::int64_t index = 0; index < copy.layer_count(); ++index) {
     context.progress(index, copy.layer_count(), fmt::format("layer {}", index + 1));
     const Layer& layer = copy.layers()[static_cast<std::size_t>(index)];
-    for (const LinearRole role : layer.roles()) {
-      if (!in_scope(role, params)) continue;
-      const DenseLinear& linear = layer.dense(role);
-      packed.replace(slot_name(index, role), linear,
+    for (const Slot slot : layer.slots()) {
+      if (!in_scope(slot, params)) continue;
+      const DenseLinear& linear = layer.dense(slot);
+      packed.replace(slot_path(index, slot), linear,
                      quantize_rtn(weight_for_fit(linear), quantize_options(params)));
     }
   }
@@ -104,14 +102,14 @@ void quantize_layers_by_gptq(const Model& model, FitContext& context, const Para
   prune_layer_by_layer(
       model, context, options,
       [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-        for (const LinearRole role : layer.roles()) {
-          if (!in_scope(role, params)) continue;
-          const DenseLinear& linear = layer.dense(role);
-          const std::string slot = slot_name(index, role);
+        for (const Slot slot : layer.slots()) {
+          if (!in_scope(slot, params)) continue;
+          const DenseLinear& linear = layer.dense(slot);
+          const std::string path = slot_path(index, slot);
           packed.replace(
-              slot, linear,
-              quantize_gptq(weight_for_fit(linear), inputs.input_of(role).gram().mul(2),
-                            quantize_options(params), damping, warn_of_retry(context, slot)));
+              path, linear,
+              quantize_gptq(weight_for_fit(linear), inputs.input_of(slot).gram().mul(2),
+                            quantize_options(params), damping, warn_of_retry(context, path)));
         }
       });
 }
@@ -155,7 +153,6 @@ class Quantize final : public Method {
 
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
-    const c10::InferenceMode inference;
     PackedWeights packed(context);
     const bool rounding = params.get_text("algorithm") == "rtn";
     rounding ? quantize_layers_by_rounding(model, context, params, packed)
@@ -164,18 +161,17 @@ class Quantize final : public Method {
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    const c10::InferenceMode inference;
     const Json packed = artefact.plan.value("packed", Json::object());
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       Layer& layer = model.layers()[static_cast<std::size_t>(index)];
-      for (const LinearRole role : layer.roles()) {
-        const std::string slot = slot_name(index, role);
-        if (!packed.contains(slot)) continue;
-        PackedMatrix matrix = load_packed(artefact.plan, artefact.tensors, slot);
-        const DenseLinear& dense = layer.dense(role);
-        require_shape(matrix, dense, slot);
+      for (const Slot slot : layer.slots()) {
+        const std::string path = slot_path(index, slot);
+        if (!packed.contains(path)) continue;
+        PackedMatrix matrix = load_packed(artefact.plan, artefact.tensors, path);
+        const DenseLinear& dense = layer.dense(slot);
+        require_shape(matrix, dense, path);
         layer.replace_linear(
-            role, std::make_unique<PackedLinear>(on_device(std::move(matrix), model.device()),
+            slot, std::make_unique<PackedLinear>(on_device(std::move(matrix), model.device()),
                                                  own(dense.bias())));
       }
     }

@@ -61,8 +61,8 @@ TEST_F(QuantizeMethod, RunsTheRoundedWeights) {
   const Model found = fitted({{"algorithm", "rtn"}, {"bits", 3}, {"group", 32}});
   const Model expected = dense_->clone();
   for (const Layer& layer : expected.layers()) {
-    for (const LinearRole role : layer.roles()) {
-      const at::Tensor& weight = layer.dense(role).weight();
+    for (const Slot slot : layer.slots()) {
+      const at::Tensor& weight = layer.dense(slot).weight();
       weight.copy_(dequantise(quantize_rtn(weight, {3, 32})));
     }
   }
@@ -75,11 +75,11 @@ TEST_F(QuantizeMethod, LeavesAttentionAloneWhenToldSo) {
   const Model model = fitted({{"layers", "ffn"}});
   for (std::size_t i = 0; i < model.layers().size(); ++i) {
     const Layer& now = model.layers()[i];
-    for (const LinearRole role : now.roles()) {
-      const bool packed = dynamic_cast<PackedLinear*>(&now.linear(role)) != nullptr;
-      EXPECT_EQ(packed, role >= LinearRole::kGate) << role_name(role);
+    for (const Slot slot : now.slots()) {
+      const bool packed = dynamic_cast<PackedLinear*>(&now.linear(slot)) != nullptr;
+      EXPECT_EQ(packed, slot >= Slot::kGate) << slot_name(slot);
       if (packed) continue;
-      EXPECT_TRUE(at::equal(now.dense(role).weight(), dense_->layers()[i].dense(role).weight()));
+      EXPECT_TRUE(at::equal(now.dense(slot).weight(), dense_->layers()[i].dense(slot).weight()));
     }
   }
 }
@@ -88,8 +88,8 @@ TEST_F(QuantizeMethod, ReportsTheBytesThatTheBlocksTake) {
   const Model model = fitted({{"bits", 2}, {"group", 32}});
   double bytes = 0, weights = 0;
   for (const Layer& layer : model.layers()) {
-    for (const LinearRole role : layer.roles()) {
-      const auto& packed = dynamic_cast<const PackedLinear&>(layer.linear(role)).weight();
+    for (const Slot slot : layer.slots()) {
+      const auto& packed = dynamic_cast<const PackedLinear&>(layer.linear(slot)).weight();
       bytes += static_cast<double>(packed.bytes());
       weights += static_cast<double>(packed.rows * packed.cols);
     }

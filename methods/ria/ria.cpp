@@ -8,7 +8,7 @@
 
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "harness/method/parts.h"
 #include "methods/ria/permutation.h"
 #include "methods/ria/score.h"
@@ -64,10 +64,10 @@ ChannelKey channel_key(const std::string& text) {
                                                 : ChannelKey::kRetainedRow;
 }
 
-std::int64_t blocks_of(LinearRole role, bool fast) {
+std::int64_t blocks_of(Slot slot, bool fast) {
   if (!fast) return 1;
-  if (role == LinearRole::kDown) return 16;
-  return role == LinearRole::kGate || role == LinearRole::kUp ? 8 : 4;
+  if (slot == Slot::kDown) return 16;
+  return slot == Slot::kGate || slot == Slot::kUp ? 8 : 4;
 }
 
 /// Chooses the masks of one matrix after the other.
@@ -85,25 +85,24 @@ class RiaChooser {
         fast_(params.get_bool("fast")) {}
 
   [[nodiscard]] at::Tensor keep(const at::Tensor& weight, const at::Tensor& square_norm,
-                                std::int64_t index, LinearRole role) const {
+                                std::int64_t index, Slot slot) const {
     const at::Tensor scores = ria_scores(weight, square_norm, a_, dtype_);
-    require_finite_scores(scores, slot_name(index, role));
+    require_finite_scores(scores, slot_path(index, slot));
     if (permute_ == "none") return keep_by_target(scores, target_, scope_);
     require_whole_groups(scores.size(1), target_.pattern);
-    return keep_permuted(scores, target_.pattern, order(scores, index, role));
+    return keep_permuted(scores, target_.pattern, order(scores, index, slot));
   }
 
  private:
   /// Runs the asked stages, reports the retained score after each.
-  [[nodiscard]] ChannelOrder order(const at::Tensor& scores, std::int64_t index,
-                                   LinearRole role) const {
+  [[nodiscard]] ChannelOrder order(const at::Tensor& scores, std::int64_t index, Slot slot) const {
     ChannelOrder current(static_cast<std::size_t>(scores.size(1)));
     std::iota(current.begin(), current.end(), 0);
-    const std::string slot = slot_name(index, role);
+    const std::string path = slot_path(index, slot);
     ChannelOrder best = current;
-    double best_score = note(scores, current, "identity", slot);
+    double best_score = note(scores, current, "identity", path);
     const auto stage = [&](ChannelOrder next, const char* name) {
-      const double score = note(scores, next, name, slot);
+      const double score = note(scores, next, name, path);
       if (score > best_score || !keep_best_) {
         best_score = score;
         best = next;
@@ -115,7 +114,7 @@ class RiaChooser {
             "heuristic");
     }
     if (permute_.ends_with("lsa")) {
-      stage(refine_by_assignment(scores, target_.pattern, current, blocks_of(role, fast_)), "lsa");
+      stage(refine_by_assignment(scores, target_.pattern, current, blocks_of(slot, fast_)), "lsa");
     }
     return best;
   }
@@ -144,15 +143,15 @@ Artefact prune_without_data(const Model& model, FitContext& context, const Param
   for (std::int64_t index = 0; index < model.layer_count(); ++index) {
     context.progress(index, model.layer_count(), "relative importance");
     const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
-    for (const LinearRole role : layer.roles()) {
-      const DenseLinear& linear = layer.dense(role);
-      if (!in_parts(params, role)) {
-        pruned.leave(index, role, linear);
+    for (const Slot slot : layer.slots()) {
+      const DenseLinear& linear = layer.dense(slot);
+      if (!in_parts(params, slot)) {
+        pruned.leave(index, slot, linear.weight());
         continue;
       }
       const at::Tensor weight = weight_for_fit(linear);
-      pruned.prune(index, role, linear,
-                   chooser.keep(weight, at::ones({weight.size(1)}), index, role));
+      pruned.prune(index, slot, linear.weight(),
+                   chooser.keep(weight, at::ones({weight.size(1)}), index, slot));
     }
   }
   return pruned.finish();
@@ -198,22 +197,22 @@ class Ria final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const LinearRole role : layer.roles()) {
-            const DenseLinear& linear = layer.dense(role);
-            if (!in_parts(params, role)) {
-              pruned.leave(index, role, linear);
+          for (const Slot slot : layer.slots()) {
+            const DenseLinear& linear = layer.dense(slot);
+            if (!in_parts(params, slot)) {
+              pruned.leave(index, slot, linear.weight());
               continue;
             }
-            const InputStatistics& input = inputs.input_of(role);
+            const InputStatistics& input = inputs.input_of(slot);
             const at::Tensor weight = weight_for_fit(linear);
-            const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, role);
+            const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, slot);
             if (!reconstruct) {
-              pruned.prune(index, role, linear, keep);
+              pruned.prune(index, slot, linear.weight(), keep);
               continue;
             }
-            pruned.replace(index, role, linear,
+            pruned.replace(index, slot, linear.weight(),
                            obs_update(weight, input.gram().mul(2), keep, obs,
-                                      warn_of_retry(context, slot_name(index, role))));
+                                      warn_of_retry(context, slot_path(index, slot))));
           }
         });
     return pruned.finish();

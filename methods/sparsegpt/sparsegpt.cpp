@@ -1,10 +1,10 @@
 // SparseGPT (Frantar and Alistarh, 2023): second-order pruning with weight update. The mathematics
-// is in harness/method/obs.h.
+// is in harness/method/optimal_brain_surgeon.h.
 #include <fmt/format.h>
 
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "harness/method/parts.h"
 
 namespace assay {
@@ -46,16 +46,16 @@ class SparseGpt final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const LinearRole role : layer.roles()) {
-            const DenseLinear& linear = layer.dense(role);
-            if (!in_parts(params, role)) {
-              pruned.leave(index, role, linear);
+          for (const Slot slot : layer.slots()) {
+            const DenseLinear& linear = layer.dense(slot);
+            if (!in_parts(params, slot)) {
+              pruned.leave(index, slot, linear.weight());
               continue;
             }
-            const at::Tensor hessian = inputs.input_of(role).gram().mul(2);
-            pruned.replace(index, role, linear,
+            const at::Tensor hessian = inputs.input_of(slot).gram().mul(2);
+            pruned.replace(index, slot, linear.weight(),
                            obs_prune(weight_for_fit(linear), hessian, target, obs,
-                                     warn_of_retry(context, slot_name(index, role))));
+                                     warn_of_retry(context, slot_path(index, slot))));
           }
         });
     return pruned.finish();

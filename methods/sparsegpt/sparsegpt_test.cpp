@@ -1,4 +1,5 @@
-// The whole method on a tiny model; its mathematics is tested in harness/method/obs_test.cpp.
+// The whole method on a tiny model; its mathematics is tested in
+// harness/method/optimal_brain_surgeon_test.cpp.
 #include <ATen/ops/randint.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
@@ -27,12 +28,12 @@ TEST(SparseGpt, ChangesKeptWeightsAndNothingButTheMatrices) {
   for (std::int64_t i = 0; i < model.layer_count(); ++i) {
     const Layer& now = model.layers()[static_cast<std::size_t>(i)];
     const Layer& old = dense.layers()[static_cast<std::size_t>(i)];
-    for (const LinearRole role : now.roles()) {
-      const at::Tensor& weight = now.dense(role).weight();
-      EXPECT_TRUE(now.dense(role).bias().equal(old.dense(role).bias()));
+    for (const Slot slot : now.slots()) {
+      const at::Tensor& weight = now.dense(slot).weight();
+      EXPECT_TRUE(now.dense(slot).bias().equal(old.dense(slot).bias()));
       EXPECT_FALSE(weight.masked_select(weight.ne(0))
-                       .equal(old.dense(role).weight().masked_select(weight.ne(0))));
-      EXPECT_NEAR(context.metrics.at("achieved_sparsity/" + slot_name(i, role)), 0.5, 0.01);
+                       .equal(old.dense(slot).weight().masked_select(weight.ne(0))));
+      EXPECT_NEAR(context.metrics.at("achieved_sparsity/" + slot_path(i, slot)), 0.5, 0.01);
     }
     EXPECT_TRUE(now.attention_norm.weight.equal(old.attention_norm.weight));
     EXPECT_TRUE(now.ffn_norm.bias.equal(old.ffn_norm.bias));

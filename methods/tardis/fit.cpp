@@ -1,7 +1,6 @@
 #include "methods/tardis/fit.h"
 
 #include <ATen/ops/empty.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,10 +62,10 @@ class TardisFit {
     const PlainFfn ffn = plain_ffn(visit.layer(), model_.spec().activation);
     RangePass range(ffn, fitted_);
     visit.observe(range);
-    const std::string slot = slot_name(visit.index(), LinearRole::kUp);
+    const std::string path = slot_path(visit.index(), Slot::kUp);
     store_predictor(artefact_, tardis_tensor(visit.index(), "predictor"), settings_.predictor,
-                    weight_for_fit(visit.layer().dense(LinearRole::kUp)), range.hessian(),
-                    warn_of_retry(context_, slot));
+                    weight_for_fit(visit.layer().dense(Slot::kUp)), range.hessian(),
+                    warn_of_retry(context_, path));
     const Predictor predictor = load_predictor(artefact_, visit.index(), ffn);
     ResponsePass pass(
         ffn, [&](const at::Tensor& rows) { return predictor(rows); }, range.scale(settings_.bins),
@@ -155,7 +154,7 @@ class TardisFit {
     const auto layers = static_cast<double>(artefact_.plan["layers"].size());
     if (layers == 0) return;
     context_.metric("fallback/planned", planned_ / layers);
-    const FfnShape shape{model_.spec().width, model_.spec().ffn_width};
+    const FfnShape shape{model_.spec().width, model_.spec().shape.ffn_width};
     report_sizes(context_, shape, predictor_bytes_share(settings_.predictor, shape), qualities_);
   }
 
@@ -172,7 +171,6 @@ class TardisFit {
 
 Artefact fit_tardis(const Model& model, FitContext& context, const TardisSettings& settings,
                     const std::string& predictor) {
-  const c10::InferenceMode inference;
   return TardisFit(model, context, settings).run(predictor);
 }
 

@@ -3,7 +3,6 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <limits>
@@ -12,8 +11,8 @@
 #include "harness/method/affine_ffn.h"
 #include "harness/method/calibration_rows.h"
 #include "harness/method/layerwise.h"
-#include "harness/model/ffn.h"
 #include "harness/model/kernels/linear.h"
+#include "harness/model/standard_ffn.h"
 #include "methods/tardis/block.h"
 #include "methods/tardis/fold.h"
 
@@ -24,8 +23,8 @@ namespace {
 class GatePass final : public ActivationRecorder {
  public:
   GatePass(const Layer& layer, ActivationKind activation, const TardisSettings& settings)
-      : gate_(layer.dense(LinearRole::kGate)),
-        up_(layer.dense(LinearRole::kUp)),
+      : gate_(layer.dense(Slot::kGate)),
+        up_(layer.dense(Slot::kUp)),
         activation_(activation),
         weighted_(settings.gate == GateMode::kOls),
         rows_({.skip_first_tokens = settings.skip_first_tokens}) {}
@@ -34,8 +33,7 @@ class GatePass final : public ActivationRecorder {
               const StepContext& step) override {
     if (tap != Tap::kFfnInput) return;
     const at::Tensor x = rows_.select(rows, step);
-    at::Tensor s = dense_product(x, gate_.weight(), gate_.bias());
-    activate_(s, activation_);
+    at::Tensor s = activate(dense_product(x, gate_.weight(), gate_.bias()), activation_);
     at::Tensor weight = at::ones_like(s);
     if (weighted_) weight = dense_product(x, up_.weight(), up_.bias()).square_();
     add(top_, s.mul_(weight));
@@ -69,7 +67,6 @@ class GatePass final : public ActivationRecorder {
 }  // namespace
 
 Artefact fit_gated(const Model& model, FitContext& context, const TardisSettings& settings) {
-  const c10::InferenceMode inference;
   Artefact artefact;
   artefact.plan = {{"gated", true}, {"layers", Json::array()}};
   const ActivationKind activation = model.spec().activation;
@@ -95,7 +92,7 @@ void apply_gated(Model& model, const Artefact& artefact) {
     Layer& layer = model.layers().at(static_cast<std::size_t>(index));
     layer.ffn = make_affine_ffn(artefact_tensor(artefact, tardis_tensor(index, "fold")),
                                 artefact_tensor(artefact, tardis_tensor(index, "fold_bias")),
-                                layer.dense(LinearRole::kUp).weight());
+                                layer.dense(Slot::kUp).weight());
   }
 }
 

@@ -3,9 +3,9 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
-#include "harness/model/ffn.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay {
 
@@ -19,9 +19,7 @@ at::Tensor PlainFfn::pre_activations(const at::Tensor& x) const {
 }
 
 at::Tensor PlainFfn::activated(const at::Tensor& z) const {
-  at::Tensor s = z.clone();
-  activate_(s, activation);
-  return s;
+  return activate(z.clone(), activation);
 }
 
 at::Tensor PlainFfn::project(const at::Tensor& hidden) const {
@@ -30,8 +28,8 @@ at::Tensor PlainFfn::project(const at::Tensor& hidden) const {
 }
 
 PlainFfn plain_ffn(const Layer& layer, ActivationKind activation) {
-  const DenseLinear& up = layer.dense(LinearRole::kUp);
-  const DenseLinear& down = layer.dense(LinearRole::kDown);
+  const DenseLinear& up = layer.dense(Slot::kUp);
+  const DenseLinear& down = layer.dense(Slot::kDown);
   return {activation, up.weight(), up.bias(), copy_on_large_pages(down.weight().t().contiguous()),
           down.bias()};
 }

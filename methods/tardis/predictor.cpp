@@ -9,10 +9,10 @@
 #include "harness/compress/low_rank.h"
 #include "harness/compress/packed_linear.h"
 #include "harness/compress/quantize.h"
+#include "harness/model/cost.h"
 #include "harness/model/kernels/gemv_cpu.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
-#include "harness/model/tensor_cost.h"
 
 namespace assay {
 namespace {
@@ -143,17 +143,25 @@ Cost Predictor::cost() const {
   return cost;
 }
 
-Predictor Predictor::clone(const PlainFfn& ffn) const {
-  Predictor copy;
-  copy.dtype_ = dtype_;
-  if (first_) {
-    copy.first_ = first_->clone();
-    if (second_) copy.second_ = second_->clone();
-  } else {
-    copy.up_ = ffn.up;
-    copy.up_bias_ = ffn.up_bias;
-  }
-  return copy;
+void Predictor::visit_tensors(const VisitTensor& visit) {
+  if (first_) first_->visit_tensors(visit_part(visit, "predictor.first."));
+  if (second_) second_->visit_tensors(visit_part(visit, "predictor.second."));
+}
+
+Predictor Predictor::share() const {
+  Predictor twin;
+  twin.dtype_ = dtype_;
+  twin.up_ = up_;
+  twin.up_bias_ = up_bias_;
+  if (first_) twin.first_ = first_->share();
+  if (second_) twin.second_ = second_->share();
+  return twin;
+}
+
+void Predictor::read_from(const PlainFfn& ffn) {
+  if (first_) return;
+  up_ = ffn.up;
+  up_bias_ = ffn.up_bias;
 }
 
 }  // namespace assay

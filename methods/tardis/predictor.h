@@ -8,7 +8,7 @@
 #include <string>
 
 #include "harness/method/method.h"
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 #include "methods/tardis/plain_ffn.h"
 #include "methods/tardis/traffic.h"
 
@@ -55,8 +55,12 @@ class Predictor {
   [[nodiscard]] at::Tensor operator()(const at::Tensor& rows) const;
   /// Of what it holds; the oracle reads the first matrix and holds nothing.
   [[nodiscard]] Cost cost() const;
-  /// With its own tensors; the oracle takes those of `ffn`.
-  [[nodiscard]] Predictor clone(const PlainFfn& ffn) const;
+  /// The oracle's tensors are the block's own, and visited there.
+  void visit_tensors(const VisitTensor& visit);
+  /// Computes with the same tensors.
+  [[nodiscard]] Predictor share() const;
+  /// The oracle reads these from now on.
+  void read_from(const PlainFfn& ffn);
 
  private:
   [[nodiscard]] at::Tensor predict(const at::Tensor& rows) const;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 
 namespace assay {
 namespace {
@@ -88,7 +88,7 @@ std::vector<ParamSpec> scope_params() {
                  "Experimental: what stands for the activation in a gated block")};
 }
 
-FfnShape shape_of(const ModelSpec& spec) { return {spec.width, spec.ffn_width}; }
+FfnShape shape_of(const ModelSpec& spec) { return {spec.width, spec.shape.ffn_width}; }
 
 PredictorOptions predictor_options(const Params& params) {
   return {predictor_kind(params.get_text("predictor")), params.get_int("predictor_group"),
@@ -115,7 +115,7 @@ void check_target(const ModelSpec& spec, const Params& params, std::vector<std::
       "target_ratio = {} leaves no fallback: the folded matrix{} alone reads {:.2f} % of the "
       "block of width {} and {} neurons; the nearest target that can be met is {:.4f}",
       target, counts_predictor(params) ? " and the predictor" : "", 100 * fixed, spec.width,
-      spec.ffn_width, std::max(0.0, 1 - fixed)));
+      spec.shape.ffn_width, std::max(0.0, 1 - fixed)));
 }
 
 void check_predictor(const ModelSpec& spec, const Params& params,
@@ -127,11 +127,11 @@ void check_predictor(const ModelSpec& spec, const Params& params,
     return;
   }
   if (options.kind != PredictorKind::kLowRank || options.rank == 0) return;
-  const std::int64_t pays = spec.width * spec.ffn_width / (spec.width + spec.ffn_width);
+  const std::int64_t pays = spec.width * spec.shape.ffn_width / (spec.width + spec.shape.ffn_width);
   if (options.rank > pays) {
     problems.push_back(fmt::format(
         "predictor_rank = {} saves nothing against the first matrix of {} x {}; at most {} does",
-        options.rank, spec.ffn_width, spec.width, pays));
+        options.rank, spec.shape.ffn_width, spec.width, pays));
   }
 }
 

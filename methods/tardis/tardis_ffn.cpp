@@ -10,18 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "harness/model/ffn.h"
-#include "harness/model/kernels/large_pages.h"
-#include "harness/model/tensor_cost.h"
+#include "harness/model/cost.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay {
 namespace {
-
-at::Tensor copy_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.clone() : tensor; }
-
-DenseLinear copy_of(const DenseLinear& linear) {
-  return {copy_on_large_pages(linear.weight()), copy_of(linear.bias())};
-}
 
 /// act(z) - a z - c in place, where z are the pre-activations of the chosen neurons. On a device
 /// the number of them stays unknown, and the room behind them is computed too; nobody reads it.
@@ -35,8 +28,7 @@ void line_residuals_(at::Tensor z, const Selection& chosen, const NeuronWindows&
   } else {
     indices = indices.clamp(0, z.size(0) - 1);
   }
-  at::Tensor response = z.clone();
-  activate_(response, activation);
+  at::Tensor response = activate(z.clone(), activation);
   const at::Tensor line = windows.slope.index_select(0, indices)
                               .mul_(z)
                               .add_(windows.intercept.index_select(0, indices));
@@ -46,10 +38,9 @@ void line_residuals_(at::Tensor z, const Selection& chosen, const NeuronWindows&
 }  // namespace
 
 at::Tensor TardisFfn::forward(const at::Tensor& rows, StepContext& step) const {
-  if (step.recorder != nullptr) step.recorder->record(step.layer, Tap::kFfnInput, rows, step);
-  if (step.phase == Phase::kPrefill) {
-    return step.cache == nullptr ? masked(rows, step) : many(rows, step, parts_.policy.prefill);
-  }
+  step.record(Tap::kFfnInput, rows);
+  if (step.phase == Phase::kScore) return masked(rows, step);
+  if (step.phase == Phase::kPrefill) return many(rows, step, parts_.policy.prefill);
   return rows.size(0) == 1 ? gathered(rows, step) : many(rows, step, parts_.policy.batch);
 }
 
@@ -71,7 +62,7 @@ at::Tensor TardisFfn::outside(const at::Tensor& rows, const StepContext& step) c
   const NeuronWindows& w = parts_.windows;
   // Negated, so that a NaN is outside.
   const at::Tensor found = prediction.ge(w.low).logical_and_(prediction.le(w.high)).logical_not_();
-  return step.decisions == nullptr ? found : step.decisions->settle(step, found);
+  return step.routing == nullptr ? found : step.routing->settle(step, RoutingSite::kNeurons, found);
 }
 
 /// Sums in fp32 throughout, as the gathered form does: the residual of a line is a small difference
@@ -91,7 +82,7 @@ at::Tensor TardisFfn::masked(const at::Tensor& rows, const StepContext& step) co
 std::vector<Selection> TardisFfn::choose(const at::Tensor& rows, const StepContext& step) const {
   std::vector<Selection> selections;
   const NeuronWindows& w = parts_.windows;
-  if (step.decisions != nullptr) {
+  if (step.routing != nullptr) {
     // As numbers with the window [0, 0]: what is chosen lies outside.
     const at::Tensor chosen = outside(rows, step).to(at::kFloat);
     const at::Tensor zero = at::zeros_like(w.low);
@@ -138,9 +129,7 @@ at::Tensor TardisFfn::dense(const at::Tensor& rows, const StepContext& step) con
         neurons * static_cast<double>(flops_of_a_neuron()) -
             static_cast<double>(all.flops_per_token));
   }
-  at::Tensor hidden = ffn.pre_activations(rows);
-  activate_(hidden, ffn.activation);
-  return ffn.project(hidden);
+  return ffn.project(activate(ffn.pre_activations(rows), ffn.activation));
 }
 
 at::Tensor TardisFfn::fold_only(const at::Tensor& rows, const StepContext& step) const {
@@ -169,22 +158,22 @@ std::int64_t TardisFfn::flops_of_a_neuron() const {
 std::int64_t TardisFfn::comparisons() const { return 2 * parts_.original.neurons(); }
 
 void TardisFfn::tell_counts(const StepContext& step, const at::Tensor& counts) const {
-  step.observer->observe(step.layer, StepFact::kFallbackShare,
+  step.observer->observe(step.layer, kFallbackShare,
                          counts.div(static_cast<double>(parts_.original.neurons())));
   const std::int64_t line = 2 * static_cast<std::int64_t>(sizeof(float));  // slope and intercept
-  step.observer->observe(step.layer, StepFact::kTouchedBytes,
+  step.observer->observe(step.layer, kTouchedBytes,
                          counts.mul(static_cast<double>(bytes_of_a_neuron() + line)));
   constexpr std::int64_t kResidual = 3;  // slope, intercept, difference
-  step.observer->observe(step.layer, StepFact::kFlops,
+  step.observer->observe(step.layer, kFlopsPerToken,
                          counts.mul(static_cast<double>(flops_of_a_neuron() + kResidual)));
 }
 
 void TardisFfn::tell_constant(const StepContext& step, std::int64_t rows, double share, double read,
                               double done) const {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(parts_.original.up.device());
-  step.observer->observe(step.layer, StepFact::kFallbackShare, at::full({rows}, share, options));
-  step.observer->observe(step.layer, StepFact::kTouchedBytes, at::full({rows}, read, options));
-  step.observer->observe(step.layer, StepFact::kFlops, at::full({rows}, done, options));
+  step.observer->observe(step.layer, kFallbackShare, at::full({rows}, share, options));
+  step.observer->observe(step.layer, kTouchedBytes, at::full({rows}, read, options));
+  step.observer->observe(step.layer, kFlopsPerToken, at::full({rows}, done, options));
 }
 
 Cost TardisFfn::cost() const {
@@ -208,25 +197,30 @@ Cost TardisFfn::cost() const {
   return cost;
 }
 
-void TardisFfn::replace_linear(LinearRole role, std::unique_ptr<Linear>) {
-  throw std::logic_error(std::string("a folded FFN has no slot '") + role_name(role) + "'");
+void TardisFfn::replace_linear(Slot slot, std::unique_ptr<Linear>) {
+  throw std::logic_error(std::string("a folded FFN has no slot '") + slot_name(slot) + "'");
 }
 
-std::unique_ptr<Ffn> TardisFfn::clone() const {
-  const PlainFfn& o = parts_.original;
-  PlainFfn original{o.activation, copy_on_large_pages(o.up), copy_of(o.up_bias),
-                    copy_on_large_pages(o.down), copy_of(o.down_bias)};
-  Predictor predictor = parts_.predictor.clone(original);
-  const NeuronWindows& w = parts_.windows;
-  std::optional<DenseLinear> full;
-  if (parts_.full_fold) full = copy_of(*parts_.full_fold);
-  return std::make_unique<TardisFfn>(
-      TardisParts{std::move(original),
-                  copy_of(parts_.fold),
-                  std::move(full),
-                  std::move(predictor),
-                  {copy_of(w.low), copy_of(w.high), copy_of(w.slope), copy_of(w.intercept)},
-                  parts_.policy});
+void TardisFfn::visit_tensors(const VisitTensor& visit) {
+  PlainFfn& o = parts_.original;
+  visit("tardis.up.weight", o.up);
+  visit_if_defined(visit, "tardis.up.bias", o.up_bias);
+  visit("tardis.down.weight", o.down);
+  visit_if_defined(visit, "tardis.down.bias", o.down_bias);
+  parts_.fold.visit_tensors(visit_part(visit, "tardis.fold."));
+  if (parts_.full_fold) parts_.full_fold->visit_tensors(visit_part(visit, "tardis.full_fold."));
+  parts_.predictor.visit_tensors(visit_part(visit, "tardis."));
+  parts_.predictor.read_from(o);
+  visit("tardis.low", parts_.windows.low);
+  visit("tardis.high", parts_.windows.high);
+  visit("tardis.slope", parts_.windows.slope);
+  visit("tardis.intercept", parts_.windows.intercept);
+}
+
+std::unique_ptr<Ffn> TardisFfn::share() const {
+  return std::make_unique<TardisFfn>(TardisParts{parts_.original, parts_.fold, parts_.full_fold,
+                                                 parts_.predictor.share(), parts_.windows,
+                                                 parts_.policy});
 }
 
 }  // namespace assay

@@ -8,12 +8,15 @@
 #include <optional>
 #include <vector>
 
+#include "harness/model/dense_linear.h"
 #include "harness/model/kernels/gathered.h"
-#include "harness/model/slots.h"
 #include "methods/tardis/plain_ffn.h"
 #include "methods/tardis/predictor.h"
 
 namespace assay {
+
+/// Of the neurons: how many were computed exactly.
+inline constexpr StepFact kFallbackShare{"fallback_share", StepFact::Over::kMean};
 
 /// What a step of several rows runs, where fixing the union of their neurons would not pay.
 enum class ManyRows {
@@ -57,12 +60,13 @@ class TardisFfn final : public Ffn {
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
   /// There is none: the matrices are not separate any more.
-  [[nodiscard]] Linear* linear(LinearRole) const override { return nullptr; }
-  void replace_linear(LinearRole role, std::unique_ptr<Linear> block) override;
+  [[nodiscard]] Linear* linear(Slot) const override { return nullptr; }
+  void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   /// Touched bytes and work are those of any token: fold, predictor and windows. What a token reads
   /// beyond them goes to the StepObserver.
   [[nodiscard]] Cost cost() const override;
-  [[nodiscard]] std::unique_ptr<Ffn> clone() const override;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] std::unique_ptr<Ffn> share() const override;
   [[nodiscard]] bool prefill_equals_decode() const override {
     return parts_.policy.prefill == ManyRows::kPerRow;
   }

@@ -60,7 +60,7 @@ ModelSpec plain_spec() {
   ModelSpec spec;
   spec.layers = 6;
   spec.width = 256;
-  spec.ffn_width = 1024;
+  spec.shape.ffn_width = 1024;
   return spec;
 }
 
@@ -118,7 +118,7 @@ TEST_F(Tardis, OneSampleLeavesNothingToHoldOut) {
 TEST_F(Tardis, ActivationsThatAreNotFiniteAreAnErrorThatNamesTheLayer) {
   Model model = random_model(TinyFamily::kOpt);
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  model.layers()[1].dense(LinearRole::kUp).bias().narrow(0, 3, 1).fill_(nan);
+  model.layers()[1].dense(Slot::kUp).bias().narrow(0, 3, 1).fill_(nan);
   RecordingContext context(random_tokens(8, 32), 0, {});
   try {
     static_cast<void>(method_.fit(model, context, params({{"fallback", 0.1}})));
@@ -135,8 +135,8 @@ TEST_F(Tardis, SkippedLayersStayAndFirstTokensDoNotCount) {
   const Artefact artefact = method_.fit(
       model, context, params({{"fallback", 0.1}, {"skip_layers", {1}}, {"skip_first_tokens", 2}}));
   method_.apply(model, artefact);
-  EXPECT_EQ(model.layers()[0].ffn->linear(LinearRole::kUp), nullptr);
-  EXPECT_NE(model.layers()[1].ffn->linear(LinearRole::kUp), nullptr);
+  EXPECT_EQ(model.layers()[0].ffn->linear(Slot::kUp), nullptr);
+  EXPECT_NE(model.layers()[1].ffn->linear(Slot::kUp), nullptr);
   EXPECT_FALSE(model.prefill_equals_decode());
 }
 

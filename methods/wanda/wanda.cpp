@@ -62,16 +62,16 @@ class Wanda final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const LinearRole role : layer.roles()) {
-            const DenseLinear& linear = layer.dense(role);
-            if (!in_parts(params, role)) {
-              pruned.leave(index, role, linear);
+          for (const Slot slot : layer.slots()) {
+            const DenseLinear& linear = layer.dense(slot);
+            if (!in_parts(params, slot)) {
+              pruned.leave(index, slot, linear.weight());
               continue;
             }
             const at::Tensor scores =
-                wanda_scores(weight_for_fit(linear), inputs.input_of(role).square_norm());
-            require_finite_scores(scores, slot_name(index, role));
-            pruned.prune(index, role, linear,
+                wanda_scores(weight_for_fit(linear), inputs.input_of(slot).square_norm());
+            require_finite_scores(scores, slot_path(index, slot));
+            pruned.prune(index, slot, linear.weight(),
                          variant ? wanda_adaptive_keep(scores, target.ratio)
                                  : keep_by_target(scores, target, scope));
           }

@@ -122,16 +122,14 @@ TEST_F(RealFault, AnExternalProgramThatFailsIsCrashedWithItsLastWords) {
   EXPECT_THAT(again.err, HasSubstr("1 cells OK, 0 UNMET, 8 failed"));
 }
 
-TEST_F(RealFault, AnExternalProgramWhoseChangesCannotBeTakenOverDoesNotApply) {
+TEST_F(RealFault, AnExternalProgramMayChangeTheShape) {
   const std::string copy = "cp -r \"$0\" \"$1\"";
   const std::string heads =
       "; sed -i 's/\"num_attention_heads\": 5/\"num_attention_heads\": 4/' \"$1\"/config.json";
   world_.write("e.toml", experiment_text(external(copy) + external(copy + heads), kDecode));
   const CommandOutput output = run();
   EXPECT_EQ(output.code, 0) << output.err;
-  EXPECT_THAT(output.err,
-              AllOf(HasSubstr("UNMET (requirement)"), HasSubstr("changed the model's shape"),
-                    HasSubstr("2 cells OK, 1 UNMET, 0 failed")));
+  EXPECT_THAT(output.err, HasSubstr("3 cells OK, 0 UNMET, 0 failed"));
 }
 
 }  // namespace

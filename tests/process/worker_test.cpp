@@ -220,7 +220,7 @@ TEST(Linkage, ProtocolAndProcessNeedNoTorch) {
   const std::vector<std::string> libraries = libraries_of(ASSAY_FIXTURE);
   EXPECT_FALSE(libraries.empty());
   EXPECT_EQ(count_of(libraries, "torch"), 0);
-  EXPECT_EQ(count_of(libraries, "c10"), 0);
+  EXPECT_EQ(count_of(libraries, "libc10"), 0);
 }
 
 }  // namespace

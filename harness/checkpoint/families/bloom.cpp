@@ -18,17 +18,17 @@ ModelSpec read_spec(ConfigReader& config) {
   config.require_flag("apply_residual_connection_post_layernorm", false);
   // Published configurations use either of two names for these.
   spec.layers = config.count_of({"n_layer", "num_hidden_layers"}, {});
-  spec.heads = config.count_of({"n_head", "num_attention_heads"}, {});
+  spec.shape.heads = config.count_of({"n_head", "num_attention_heads"}, {});
   spec.width = config.count_of({"hidden_size", "n_embed"}, {});
-  spec.kv_heads = spec.heads;
-  spec.head_dim = spec.width / spec.heads;
-  spec.ffn_width = 4 * spec.width;
-  config.require_count("n_inner", spec.ffn_width, "four times the width, in every BLOOM");
-  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  spec.shape.kv_heads = spec.shape.heads;
+  spec.shape.head_dim = spec.width / spec.shape.heads;
+  spec.shape.ffn_width = 4 * spec.width;
+  config.require_count("n_inner", spec.shape.ffn_width, "four times the width, in every BLOOM");
+  config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   spec.positions = PositionKind::kAlibi;
   spec.activation = ActivationKind::kGeluTanh;
   spec.embedding_norm = true;
-  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = true;
+  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = spec.ffn_out_bias = true;
   return spec;
 }
 
@@ -37,7 +37,10 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"word_embeddings", Slot::kEmbedding},
       {"word_embeddings_layernorm", Slot::kEmbeddingNorm, true},
       {"h.{}.input_layernorm", Slot::kAttentionNorm, true},
-      {"h.{}.self_attention.query_key_value", Slot::kQkv, true, TensorLayout::kGrouped},
+      {"h.{}.self_attention.query_key_value",
+       {Slot::kQ, Slot::kK, Slot::kV},
+       true,
+       TensorLayout::kGrouped},
       {"h.{}.self_attention.dense", Slot::kO, true},
       {"h.{}.post_attention_layernorm", Slot::kFfnNorm, true},
       {"h.{}.mlp.dense_h_to_4h", Slot::kUp, true},

@@ -20,6 +20,7 @@ const std::vector<ConfigKey> kKeys = {
     {"bias", &ModelSpec::qkv_bias, false},
     {"bias", &ModelSpec::attention_out_bias, false},
     {"bias", &ModelSpec::ffn_bias, false},
+    {"bias", &ModelSpec::ffn_out_bias, false},
 };
 
 void read_norms(ConfigReader& config, ModelSpec& spec) {
@@ -36,7 +37,7 @@ void read_layer(ConfigReader& config, ModelSpec& spec) {
     if (!spec.parallel_residual) {
       config.problem("parallel_attn", "false with new_decoder_architecture", "true");
     }
-    spec.kv_heads = config.count("num_kv_heads", spec.heads);
+    spec.shape.kv_heads = config.count("num_kv_heads", spec.shape.heads);
     read_norms(config, spec);
     return;
   }
@@ -47,9 +48,9 @@ void read_layer(ConfigReader& config, ModelSpec& spec) {
   if (multi_query) {
     (void)config.at("num_kv_heads");  // transformers takes one, whatever it says
   } else {
-    config.require_count("num_kv_heads", spec.heads, "multi_query is false");
+    config.require_count("num_kv_heads", spec.shape.heads, "multi_query is false");
   }
-  spec.kv_heads = multi_query ? 1 : spec.heads;
+  spec.shape.kv_heads = multi_query ? 1 : spec.shape.heads;
   spec.shared_norm = spec.parallel_residual;
 }
 
@@ -57,17 +58,17 @@ ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
   spec.layers = config.count_of({"num_hidden_layers", "n_layer"}, {});
-  spec.heads = config.count_of({"num_attention_heads", "n_head"}, {});
+  spec.shape.heads = config.count_of({"num_attention_heads", "n_head"}, {});
   spec.width = config.count_of({"hidden_size", "n_embed"}, {});
-  spec.head_dim = spec.width / spec.heads;
-  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  spec.shape.head_dim = spec.width / spec.shape.heads;
+  config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   require_full_attention(config, spec);
-  spec.ffn_width = config.count("ffn_hidden_size", 4 * spec.width);
+  spec.shape.ffn_width = config.count("ffn_hidden_size", 4 * spec.width);
   spec.activation = config.activation("activation", "gelu");
   read_layer(config, spec);
   if (config.flag("alibi", false)) {
     spec.positions = PositionKind::kAlibi;
-    spec.alibi_scale = 1.0 / std::sqrt(static_cast<double>(spec.head_dim));
+    spec.alibi_scale = 1.0 / std::sqrt(static_cast<double>(spec.shape.head_dim));
     spec.alibi_rounded = true;
     // Nothing rotates then.
     for (const char* key : {"rope_theta", "rope_scaling", "rope_parameters"}) (void)config.at(key);
@@ -86,10 +87,13 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"h.{}.post_attention_layernorm", Slot::kFfnNorm, true, kPlain, !spec.parallel_residual},
       {"h.{}.ln_attn", Slot::kAttentionNorm, true, kPlain, two_norms},
       {"h.{}.ln_mlp", Slot::kFfnNorm, true, kPlain, two_norms},
-      {"h.{}.self_attention.query_key_value", Slot::kQkv, spec.qkv_bias, TensorLayout::kGrouped},
+      {"h.{}.self_attention.query_key_value",
+       {Slot::kQ, Slot::kK, Slot::kV},
+       spec.qkv_bias,
+       TensorLayout::kGrouped},
       {"h.{}.self_attention.dense", Slot::kO, spec.attention_out_bias},
       {"h.{}.mlp.dense_h_to_4h", Slot::kUp, spec.ffn_bias},
-      {"h.{}.mlp.dense_4h_to_h", Slot::kDown, spec.ffn_bias},
+      {"h.{}.mlp.dense_4h_to_h", Slot::kDown, spec.ffn_out_bias},
       {"ln_f", Slot::kFinalNorm, true},
       {"lm_head", Slot::kHead, false, kPlain, !spec.tied_head},
   };

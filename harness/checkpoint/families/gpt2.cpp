@@ -20,14 +20,14 @@ ModelSpec read_spec(ConfigReader& config) {
   // The second name of each is an alias in transformers.
   spec.layers = config.count_of({"n_layer", "num_hidden_layers"}, {});
   spec.width = config.count_of({"n_embd", "hidden_size"}, {});
-  spec.heads = config.count_of({"n_head", "num_attention_heads"}, {});
+  spec.shape.heads = config.count_of({"n_head", "num_attention_heads"}, {});
   spec.max_positions = config.count_of({"n_positions", "max_position_embeddings"}, 1024);
-  spec.kv_heads = spec.heads;
-  spec.head_dim = spec.width / spec.heads;
-  config.require_count("head_dim", spec.head_dim, "the width over the number of heads");
-  spec.ffn_width = config.count("n_inner", 4 * spec.width);
+  spec.shape.kv_heads = spec.shape.heads;
+  spec.shape.head_dim = spec.width / spec.shape.heads;
+  config.require_count("head_dim", spec.shape.head_dim, "the width over the number of heads");
+  spec.shape.ffn_width = config.count("n_inner", 4 * spec.width);
   spec.activation = config.activation("activation_function", "gelu_new");
-  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = true;
+  spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = spec.ffn_out_bias = true;
   return spec;
 }
 
@@ -37,7 +37,7 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"wte", Slot::kEmbedding},
       {"wpe", Slot::kPositions},
       {"h.{}.ln_1", Slot::kAttentionNorm, true},
-      {"h.{}.attn.c_attn", Slot::kQkv, true, kTransposed},
+      {"h.{}.attn.c_attn", {Slot::kQ, Slot::kK, Slot::kV}, true, kTransposed},
       {"h.{}.attn.c_proj", Slot::kO, true, kTransposed},
       {"h.{}.ln_2", Slot::kFfnNorm, true},
       {"h.{}.mlp.c_fc", Slot::kUp, true, kTransposed},

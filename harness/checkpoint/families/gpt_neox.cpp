@@ -10,8 +10,8 @@ namespace {
 const std::vector<ConfigKey> kKeys = {
     {"num_hidden_layers", &ModelSpec::layers, {}},
     {"hidden_size", &ModelSpec::width, {}},
-    {"num_attention_heads", &ModelSpec::heads, {}},
-    {"intermediate_size", &ModelSpec::ffn_width, {}},
+    {"num_attention_heads", &LayerShape::heads, {}},
+    {"intermediate_size", &LayerShape::ffn_width, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
     {"max_position_embeddings", &ModelSpec::max_positions, 2048},
     {"layer_norm_eps", &ModelSpec::norm_eps, 1e-5},
@@ -24,11 +24,11 @@ const std::vector<ConfigKey> kKeys = {
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
-  spec.kv_heads = spec.heads;
-  spec.head_dim = spec.width / spec.heads;
-  spec.ffn_bias = true;
+  spec.shape.kv_heads = spec.shape.heads;
+  spec.shape.head_dim = spec.width / spec.shape.heads;
+  spec.ffn_bias = spec.ffn_out_bias = true;
   spec.activation = config.activation("hidden_act", "gelu");
-  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   require_full_attention(config, spec);
   read_rope(config, spec,
             {.theta = "rotary_emb_base",
@@ -42,7 +42,10 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   return {
       {"embed_in", Slot::kEmbedding},
       {"layers.{}.input_layernorm", Slot::kAttentionNorm, true},
-      {"layers.{}.attention.query_key_value", Slot::kQkv, spec.qkv_bias, TensorLayout::kGrouped},
+      {"layers.{}.attention.query_key_value",
+       {Slot::kQ, Slot::kK, Slot::kV},
+       spec.qkv_bias,
+       TensorLayout::kGrouped},
       {"layers.{}.attention.dense", Slot::kO, spec.attention_out_bias},
       {"layers.{}.post_attention_layernorm", Slot::kFfnNorm, true},
       {"layers.{}.mlp.dense_h_to_4h", Slot::kUp, true},

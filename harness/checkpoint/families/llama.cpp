@@ -12,8 +12,8 @@ namespace {
 const std::vector<ConfigKey> kKeys = {
     {"num_hidden_layers", &ModelSpec::layers, {}},
     {"hidden_size", &ModelSpec::width, {}},
-    {"num_attention_heads", &ModelSpec::heads, {}},
-    {"intermediate_size", &ModelSpec::ffn_width, {}},
+    {"num_attention_heads", &LayerShape::heads, {}},
+    {"intermediate_size", &LayerShape::ffn_width, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
     {"rms_norm_eps", &ModelSpec::norm_eps, 1e-6},
     {"tie_word_embeddings", &ModelSpec::tied_head, false},
@@ -73,7 +73,7 @@ void read_qwen2_window(ConfigReader& config, ModelSpec& spec) {
 // Biases are read for LLaMA only; Qwen2 always has them in q, k and v, Mistral never.
 void read_biases(ConfigReader& config, ModelSpec& spec, const std::string& type) {
   if (type == "llama") {
-    spec.ffn_bias = config.flag("mlp_bias", false);
+    spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
     spec.qkv_bias = spec.attention_out_bias = config.flag("attention_bias", false);
     return;
   }
@@ -91,8 +91,10 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.max_positions = config.count("max_position_embeddings", absent.max_positions);
   spec.norm = NormKind::kRmsNorm;
   spec.ffn_gated = true;
-  spec.kv_heads = config.count("num_key_value_heads", null_heads ? spec.heads : absent.kv_heads);
-  spec.head_dim = config.count("head_dim", std::max<std::int64_t>(spec.width / spec.heads, 1));
+  spec.shape.kv_heads =
+      config.count("num_key_value_heads", null_heads ? spec.shape.heads : absent.kv_heads);
+  spec.shape.head_dim =
+      config.count("head_dim", std::max<std::int64_t>(spec.width / spec.shape.heads, 1));
   spec.activation = config.activation("hidden_act", "silu");
   read_biases(config, spec, type);
   read_rope(config, spec);
@@ -113,7 +115,7 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"layers.{}.post_attention_layernorm", Slot::kFfnNorm},
       {"layers.{}.mlp.gate_proj", Slot::kGate, spec.ffn_bias},
       {"layers.{}.mlp.up_proj", Slot::kUp, spec.ffn_bias},
-      {"layers.{}.mlp.down_proj", Slot::kDown, spec.ffn_bias},
+      {"layers.{}.mlp.down_proj", Slot::kDown, spec.ffn_out_bias},
       {"norm", Slot::kFinalNorm},
       {"lm_head", Slot::kHead, false, TensorLayout::kPlain, !spec.tied_head},
   };

@@ -9,8 +9,8 @@ namespace {
 const std::vector<ConfigKey> kKeys = {
     {"num_hidden_layers", &ModelSpec::layers, {}},
     {"hidden_size", &ModelSpec::width, {}},
-    {"num_attention_heads", &ModelSpec::heads, {}},
-    {"ffn_dim", &ModelSpec::ffn_width, {}},
+    {"num_attention_heads", &LayerShape::heads, {}},
+    {"ffn_dim", &LayerShape::ffn_width, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
     {"max_position_embeddings", &ModelSpec::max_positions, 2048},
     {"tie_word_embeddings", &ModelSpec::tied_head, true},
@@ -18,15 +18,16 @@ const std::vector<ConfigKey> kKeys = {
     {"enable_bias", &ModelSpec::qkv_bias, true},
     {"enable_bias", &ModelSpec::attention_out_bias, true},
     {"enable_bias", &ModelSpec::ffn_bias, true},
+    {"enable_bias", &ModelSpec::ffn_out_bias, true},
 };
 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
   config.require_flag("layer_norm_elementwise_affine", true);
-  spec.kv_heads = spec.heads;
-  spec.head_dim = spec.width / spec.heads;
-  config.require_count("head_dim", spec.head_dim, "hidden_size over the number of heads");
+  spec.shape.kv_heads = spec.shape.heads;
+  spec.shape.head_dim = spec.width / spec.shape.heads;
+  config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   spec.embedding_width = config.count("word_embed_proj_dim", spec.width);
   spec.position_offset = 2;
   spec.activation = config.activation("activation_function", "relu");
@@ -50,7 +51,7 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"layers.{}.self_attn.out_proj", Slot::kO, spec.attention_out_bias},
       {"layers.{}.final_layer_norm", Slot::kFfnNorm, true},
       {"layers.{}.fc1", Slot::kUp, spec.ffn_bias},
-      {"layers.{}.fc2", Slot::kDown, spec.ffn_bias},
+      {"layers.{}.fc2", Slot::kDown, spec.ffn_out_bias},
       {"final_layer_norm", Slot::kFinalNorm, true, kPlain, spec.final_norm},
       {"lm_head", Slot::kHead, false, kPlain, !spec.tied_head},
   };

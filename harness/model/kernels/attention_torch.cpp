@@ -197,7 +197,7 @@ void attend_all(const at::Tensor& qkv, std::int64_t batch, const HeadLayout& lay
 }  // namespace
 
 bool causal_attention_applies(const at::Tensor& qkv, const HeadLayout& layout) {
-  if (!plain_cpu(qkv) || qkv.dim() != 2 || qkv.size(0) == 0) return false;
+  if (!cpu_kernels_apply(qkv) || qkv.dim() != 2 || qkv.size(0) == 0) return false;
   if (layout.head_dim % 2 != 0 || layout.heads % layout.kv_heads != 0) return false;
   return qkv.scalar_type() == at::kFloat || has_packed_products();
 }

@@ -11,6 +11,7 @@
 #include "harness/model/kernels/device_kernels.h"
 #include "harness/model/kernels/gathered_cpu.h"
 #include "harness/model/kernels/gemv_cpu.h"
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/pieces.h"
 
 namespace assay {
@@ -129,6 +130,7 @@ at::Tensor gathered_product(const at::Tensor& x, const at::Tensor& weight, const
           "x and weight must be fp32 or bf16, [width] and [neurons, width]");
   require(!bias.defined() || is_vector(bias, weight.scalar_type(), weight.size(0)),
           "the bias does not fit the weight");
+  require(!needs_gradient(x, weight, bias), "it has no derivative; use the masked form");
   check_selection(selection, weight);
   if (!weight.device().is_cpu()) {
     return has_device_kernels(weight.device()) ? device_gathered_product(x, weight, bias, selection)
@@ -152,6 +154,7 @@ void gathered_accumulate(const at::Tensor& coefficients, const at::Tensor& weigh
   require(is_matrix(weight) && is_vector(coefficients, at::kFloat, weight.size(0)) &&
               is_vector(y, at::kFloat, weight.size(1)),
           "coefficients and sums must be f32, [neurons] and [width]");
+  require(!needs_gradient(coefficients, weight, y), "it has no derivative; use the masked form");
   check_selection(selection, weight);
   if (!weight.device().is_cpu()) {
     return has_device_kernels(weight.device())

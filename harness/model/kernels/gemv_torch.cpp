@@ -1,7 +1,6 @@
 #include "harness/model/kernels/gemv_torch.h"
 
 #include <ATen/ops/empty.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "harness/model/kernels/gemv_cpu.h"
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/pieces.h"
 
 namespace assay {
@@ -75,10 +75,6 @@ void run_bf16(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor
   run(args, weight.size(0), gemv_bf16);
 }
 
-bool wants_gradient(const at::Tensor& rows, const at::Tensor& weight) {
-  return c10::GradMode::is_enabled() && (rows.requires_grad() || weight.requires_grad());
-}
-
 }  // namespace
 
 bool gemv_applies(const at::Tensor& rows, const at::Tensor& weight) {
@@ -87,7 +83,7 @@ bool gemv_applies(const at::Tensor& rows, const at::Tensor& weight) {
          rows.dim() == 2 && weight.dim() == 2 && rows.size(0) >= 1 &&
          rows.size(0) <= kGemvMaxBatch && rows.size(1) == weight.size(1) && weight.stride(1) == 1 &&
          rows.is_contiguous() && weight.device().is_cpu() && rows.device().is_cpu() &&
-         !wants_gradient(rows, weight);
+         !needs_gradient(rows, weight);
 }
 
 at::Tensor gemv_linear(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {

@@ -45,7 +45,7 @@ void add_part(const at::Tensor& logits, std::int64_t first, const std::int64_t* 
 }
 
 void check(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets) {
-  const bool fits = plain_cpu(hidden) && plain_cpu(weight) && hidden.dim() == 2 &&
+  const bool fits = cpu_kernels_apply(hidden) && cpu_kernels_apply(weight) && hidden.dim() == 2 &&
                     weight.dim() == 2 && hidden.size(1) == weight.size(1) &&
                     hidden.scalar_type() == weight.scalar_type() &&
                     targets.scalar_type() == at::kLong && targets.is_contiguous() &&

@@ -2,7 +2,6 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
-#include <c10/core/GradMode.h>
 #include <cpuid.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <optional>
 
 #include "harness/model/kernels/gemv_torch.h"
+#include "harness/model/kernels/gradients.h"
 
 namespace assay {
 namespace {
@@ -40,19 +40,18 @@ const std::optional<c10::TypedOperatorHandle<OnednnLinear>>& onednn_linear() {
   return handle;
 }
 
-bool onednn_applies(const at::Tensor& rows, const at::Tensor& weight) {
+bool onednn_applies(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   return weight.scalar_type() == at::kFloat && rows.scalar_type() == at::kFloat &&
          weight.device().is_cpu() && rows.device().is_cpu() && rows.dim() == 2 &&
          rows.size(0) > 0 && weight.is_contiguous() && rows.is_contiguous() &&
-         !(c10::GradMode::is_enabled() && (rows.requires_grad() || weight.requires_grad())) &&
-         onednn_linear().has_value();
+         !needs_gradient(rows, weight, bias) && onednn_linear().has_value();
 }
 
 }  // namespace
 
 at::Tensor dense_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
-  if (gemv_applies(rows, weight)) return gemv_linear(rows, weight, bias);
-  if (onednn_applies(rows, weight)) {
+  if (gemv_applies(rows, weight) && !needs_gradient(bias)) return gemv_linear(rows, weight, bias);
+  if (onednn_applies(rows, weight, bias)) {
     const std::optional<at::Tensor> b = bias.defined() ? std::optional(bias) : std::nullopt;
     return onednn_linear()->call(rows, weight, b, "none", c10::List<std::optional<at::Scalar>>(),
                                  "");

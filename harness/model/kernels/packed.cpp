@@ -13,6 +13,7 @@
 #include "harness/model/kernels/bf16.h"
 #include "harness/model/kernels/cuda/cuda_table.h"
 #include "harness/model/kernels/device_kernels.h"
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
 #include "harness/model/kernels/packed_cpu.h"
@@ -274,8 +275,9 @@ at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
   require(!bias.defined() || bias.numel() == matrix.rows, "the bias does not fit its rows");
   require(rows.device() == matrix.codes.device(), "it lies on another device than the activations");
   const at::Tensor plain = rows.contiguous();
-  if (plain_cpu(plain)) return cpu_product(plain, matrix, bias);
-  if (plain.size(0) <= kCudaPackedMaxBatch && has_device_kernels(plain.device())) {
+  if (cpu_kernels_apply(plain) && !needs_gradient(bias)) return cpu_product(plain, matrix, bias);
+  if (plain.size(0) <= kCudaPackedMaxBatch && has_device_kernels(plain.device()) &&
+      !needs_gradient(plain, bias)) {
     at::Tensor y = device_packed_product(plain, matrix);
     return (bias.defined() ? y.add_(bias) : y).to(rows.scalar_type());
   }

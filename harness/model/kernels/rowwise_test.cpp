@@ -132,8 +132,8 @@ TEST(RowwiseEdges, SiluOfLargeInputsDoesNotOverflow) {
 TEST(RowwiseEdges, RefuseWhatDoesNotFit) {
   EXPECT_THROW((void)silu_gate_cpu(at::randn({2, 5})), std::logic_error);
   EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), 1e-5), std::logic_error);
-  EXPECT_FALSE(plain_cpu(at::randn({4, 4}).t()));
-  EXPECT_FALSE(plain_cpu(at::randn({4, 4}).to(at::kDouble)));
+  EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).t()));
+  EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).to(at::kDouble)));
 }
 
 }  // namespace

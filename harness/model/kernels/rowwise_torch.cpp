@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/rowwise_cpu.h"
 
 namespace assay {
@@ -27,7 +27,7 @@ std::int64_t grain_rows(std::int64_t row_elements) {
 bool cpu_type(const at::Tensor& tensor) {
   return tensor.device().is_cpu() &&
          (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16) &&
-         !(c10::GradMode::is_enabled() && tensor.requires_grad());
+         !needs_gradient(tensor);
 }
 
 void require(bool condition, const char* what) {
@@ -85,10 +85,12 @@ void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Ten
 
 }  // namespace
 
-bool plain_cpu(const at::Tensor& tensor) { return cpu_type(tensor) && tensor.is_contiguous(); }
+bool cpu_kernels_apply(const at::Tensor& tensor) {
+  return cpu_type(tensor) && tensor.is_contiguous();
+}
 
 at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps) {
-  require(plain_cpu(rows) && plain_cpu(weight) && rows.dim() == 2 &&
+  require(cpu_kernels_apply(rows) && cpu_kernels_apply(weight) && rows.dim() == 2 &&
               weight.numel() == rows.size(1) && weight.scalar_type() == rows.scalar_type(),
           "rms_norm_cpu(): the weight does not fit the rows");
   at::Tensor result = at::empty_like(rows);
@@ -104,7 +106,7 @@ at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double
 }
 
 at::Tensor silu_gate_cpu(const at::Tensor& both) {
-  require(plain_cpu(both) && both.dim() == 2 && both.size(1) % 2 == 0,
+  require(cpu_kernels_apply(both) && both.dim() == 2 && both.size(1) % 2 == 0,
           "silu_gate_cpu(): gate and up must stand side by side");
   const std::int64_t width = both.size(1) / 2;
   at::Tensor result = at::empty({both.size(0), width}, both.options());
@@ -142,9 +144,9 @@ void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_di
 
 void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t position,
                     at::Tensor& keys, at::Tensor& values) {
-  require(plain_cpu(qkv) && plain_cpu(keys) && plain_cpu(values) && qkv.dim() == 2 &&
-              keys.dim() == 4 && keys.sizes() == values.sizes() && qkv.size(0) == keys.size(0) &&
-              qkv.scalar_type() == keys.scalar_type() &&
+  require(cpu_kernels_apply(qkv) && cpu_kernels_apply(keys) && cpu_kernels_apply(values) &&
+              qkv.dim() == 2 && keys.dim() == 4 && keys.sizes() == values.sizes() &&
+              qkv.size(0) == keys.size(0) && qkv.scalar_type() == keys.scalar_type() &&
               qkv.size(1) == (heads + 2 * keys.size(1)) * keys.size(3) && position >= 0 &&
               position < keys.size(2),
           "append_one_cpu(): the token does not fit the cache");
@@ -164,8 +166,8 @@ void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t posi
 
 at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
                           std::int64_t heads, std::int64_t first, std::int64_t end) {
-  require(cpu_type(query) && query.dim() == 2 && query.stride(1) == 1 && plain_cpu(keys) &&
-              plain_cpu(values) && keys.dim() == 4 && keys.sizes() == values.sizes() &&
+  require(cpu_type(query) && query.dim() == 2 && query.stride(1) == 1 && cpu_kernels_apply(keys) &&
+              cpu_kernels_apply(values) && keys.dim() == 4 && keys.sizes() == values.sizes() &&
               keys.scalar_type() == query.scalar_type() && heads % keys.size(1) == 0 &&
               keys.size(0) == query.size(0) && query.size(1) >= heads * keys.size(3) &&
               0 <= first && first < end && end <= keys.size(2),

@@ -1,6 +1,6 @@
 #pragma once
-// rowwise_cpu.h for tensors: checks and threads. Callers ask plain_cpu() first and use ATen where
-// it says no.
+// rowwise_cpu.h for tensors: checks and threads. Callers ask cpu_kernels_apply() first and use ATen
+// where it says no.
 
 #include <ATen/core/Tensor.h>
 
@@ -9,7 +9,7 @@
 namespace assay {
 
 /// A contiguous CPU tensor of fp32 or bfloat16 with nothing to differentiate.
-bool plain_cpu(const at::Tensor& tensor);
+bool cpu_kernels_apply(const at::Tensor& tensor);
 
 /// rows [n, width], weight [width] -> rows / rms(rows), rounded, times weight.
 at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps);

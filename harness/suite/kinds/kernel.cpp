@@ -29,10 +29,10 @@ constexpr std::int64_t kInputs = 16;
 constexpr std::int64_t kMostRepetitions = 1000;
 
 /// What one block computes: rows of its recorded inputs in, rows out.
-class Block {
+class TimedBlock {
  public:
-  Block(const Model& model, std::int64_t layer, const std::string& name, std::int64_t batch,
-        std::uint64_t seed)
+  TimedBlock(const Model& model, std::int64_t layer, const std::string& name, std::int64_t batch,
+             std::uint64_t seed)
       : layer_(&model.layers()[static_cast<std::size_t>(layer)]), batch_(batch) {
     step_.layer = layer;
     if (name != "ffn") linear_ = &linear_of(*layer_, name);
@@ -54,7 +54,7 @@ class Block {
   /// The same for all inputs at once, as scoring makes it.
   [[nodiscard]] at::Tensor scored() {
     if (linear_ != nullptr) return linear_->forward(rows_);
-    step_.phase = Phase::kPrefill;
+    step_.phase = Phase::kScore;
     step_.batch = 1;
     step_.tokens = rows_.size(0);
     return layer_->ffn->forward(rows_, step_);
@@ -96,11 +96,11 @@ class Block {
     at::Tensor rows_;
   };
 
-  static LinearRole role_of(const Layer& layer, const std::string& name) {
+  static Slot role_of(const Layer& layer, const std::string& name) {
     std::string known;
-    for (const LinearRole role : layer.roles()) {
-      if (role_name(role) == name) return role;
-      known += std::string(known.empty() ? "" : ", ") + role_name(role);
+    for (const Slot slot : layer.slots()) {
+      if (slot_name(slot) == name) return slot;
+      known += std::string(known.empty() ? "" : ", ") + slot_name(slot);
     }
     throw DoesNotApply("suite parameters: block = '" + name + "', but the layer has: ffn, " +
                        known);
@@ -158,8 +158,8 @@ class Kernel final : public SuiteKind {
     const c10::InferenceMode inference;
     const Model& model = context.model();
     const std::int64_t batch = params.get_int("batch");
-    Block block(model, checked_layer(model, params), params.get_text("block"), batch,
-                context.seed());
+    TimedBlock block(model, checked_layer(model, params), params.get_text("block"), batch,
+                     context.seed());
     DeviceTimer timer(model.device());
     DrawnOutputs drawn;
     std::int64_t call = 0;
@@ -241,7 +241,7 @@ class Kernel final : public SuiteKind {
     }
   }
 
-  static void require_scored(SuiteContext& context, Block& block, const DrawnOutputs& drawn,
+  static void require_scored(SuiteContext& context, TimedBlock& block, const DrawnOutputs& drawn,
                              std::int64_t batch) {
     const bool again = context.decides();
     for (const auto& [call, rows] : drawn.kept()) {

@@ -13,6 +13,9 @@ namespace assay {
 std::optional<ModelWarning> settle_head(const Family& family, ModelSpec& spec,
                                         const std::vector<StoredTensor>& tensors);
 
+/// An encoder that is no classifier may have a pooler or none: the file says.
+void settle_pooler(const Family& family, ModelSpec& spec, const std::vector<StoredTensor>& tensors);
+
 /// Names the tensors that no binding reads, except a stored copy of a tied head and buffers that
 /// hold no weights.
 std::optional<ModelWarning> warn_of_unused(const Family& family, const ModelSpec& spec,

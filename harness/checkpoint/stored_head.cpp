@@ -1,4 +1,4 @@
-#include "harness/checkpoint/tied_head.h"
+#include "harness/checkpoint/stored_head.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +21,8 @@ bool is_buffer(const std::string& name) {
                                                  ".attn.masked_bias",
                                                  ".attention.bias",
                                                  ".attention.masked_bias",
+                                                 "embeddings.position_ids",
+                                                 "embeddings.token_type_ids",
                                                  ".rotary_emb.inv_freq",
                                                  ".rotary_emb.cos_cached",
                                                  ".rotary_emb.sin_cached"};
@@ -41,6 +43,13 @@ std::optional<ModelWarning> settle_head(const Family& family, ModelSpec& spec,
                       fmt::format("'tie_word_embeddings' is true, and the file holds a head that "
                                   "differs from the embedding: '{}' is used, as in transformers 5",
                                   head->name)};
+}
+
+void settle_pooler(const Family& family, ModelSpec& spec,
+                   const std::vector<StoredTensor>& tensors) {
+  const bool needed = spec.output == OutputKind::kClassifier;
+  if (!spec.pooler || needed) return;
+  spec.pooler = stored_tensor_of(family, spec, Slot::kPooler, tensors) != nullptr;
 }
 
 std::optional<ModelWarning> warn_of_unused(const Family& family, const ModelSpec& spec,

@@ -1,5 +1,5 @@
 // SparseGPT's golden vectors, and the blocked fp32 sweep against plain loops in double.
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>

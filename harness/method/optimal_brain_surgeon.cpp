@@ -1,4 +1,4 @@
-#include "harness/method/obs.h"
+#include "harness/method/optimal_brain_surgeon.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cholesky_inverse.h>
@@ -35,7 +35,7 @@ at::Tensor try_inverse_factor(const at::Tensor& hessian, double added) {
   return finite ? upper.contiguous() : at::Tensor();
 }
 
-struct Block {
+struct ColumnBlock {
   std::int64_t first = 0;
   std::int64_t count = 0;
 };
@@ -52,7 +52,7 @@ class ObsSweep {
   at::Tensor run(std::int64_t block_size, const Pattern& pattern, const Mask& mask) {
     const std::int64_t columns = weight_.size(1);
     for (std::int64_t first = 0; first < columns; first += block_size) {
-      const Block block{first, std::min(block_size, columns - first)};
+      const ColumnBlock block{first, std::min(block_size, columns - first)};
       const at::Tensor errors = sweep(block, pattern, mask(block));
       const std::int64_t later = columns - first - block.count;
       if (later == 0) continue;
@@ -64,13 +64,13 @@ class ObsSweep {
   }
 
   /// w^2 / diag(U)^2 of the block's current weights.
-  [[nodiscard]] at::Tensor scores(const Block& block) const {
+  [[nodiscard]] at::Tensor scores(const ColumnBlock& block) const {
     const at::Tensor scale = factor_.diagonal().narrow(0, block.first, block.count);
     return weight_.narrow(1, block.first, block.count).square().div(scale.square()).contiguous();
   }
 
  private:
-  at::Tensor sweep(const Block& block, const Pattern& pattern, const at::Tensor& mask) {
+  at::Tensor sweep(const ColumnBlock& block, const Pattern& pattern, const at::Tensor& mask) {
     const std::int64_t rows = weight_.size(0);
     at::Tensor errors = at::empty({rows, block.count}, weight_.options());
     at::Tensor pruned = mask.defined()
@@ -179,7 +179,7 @@ at::Tensor obs_prune(const at::Tensor& weight, const at::Tensor& hessian,
   if (target.pattern.structured()) require_whole_groups(weight.size(1), target.pattern);
   ObsSweep sweep = prepare(weight, hessian, options.damping, retry);
   const std::int64_t block_size = whole_groups(options.block_size, target.pattern);
-  return sweep.run(block_size, target.pattern, [&](const Block& block) {
+  return sweep.run(block_size, target.pattern, [&](const ColumnBlock& block) {
     if (target.pattern.structured()) return at::Tensor();
     return keep_above_threshold(sweep.scores(block), target.ratio).logical_not();
   });
@@ -189,8 +189,9 @@ at::Tensor obs_update(const at::Tensor& weight, const at::Tensor& hessian, const
                       const ObsOptions& options, const DampingRetry& retry) {
   ObsSweep sweep = prepare(weight, hessian, options.damping, retry);
   const at::Tensor pruned = keep.logical_not();
-  return sweep.run(options.block_size, Pattern{},
-                   [&](const Block& block) { return pruned.narrow(1, block.first, block.count); });
+  return sweep.run(options.block_size, Pattern{}, [&](const ColumnBlock& block) {
+    return pruned.narrow(1, block.first, block.count);
+  });
 }
 
 }  // namespace assay

@@ -1,4 +1,4 @@
-#include "harness/base/heap.h"
+#include "harness/base/malloc_policy.h"
 
 #include <malloc.h>
 

@@ -1,0 +1,39 @@
+#pragma once
+// Token embeddings with what is added to them.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+
+#include "harness/model/dense_linear.h"
+#include "harness/model/norm.h"
+#include "harness/model/seams.h"
+
+namespace assay {
+
+/// Tensors that a model does not have are undefined.
+struct EmbeddingTensors {
+  at::Tensor tokens;       ///< [vocab, embedding_width]
+  at::Tensor positions;    ///< [position_offset + max_positions, width]
+  at::Tensor token_types;  ///< [types, width]
+  std::optional<DenseLinear> project_in;
+  NormBlock norm;
+  std::int64_t position_offset = 0;  ///< row of position 0
+};
+
+/// norm(project(tokens) + positions + token types).
+class EmbeddingInput final : public Input {
+ public:
+  explicit EmbeddingInput(EmbeddingTensors tensors) : tensors_(std::move(tensors)) {}
+  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] std::unique_ptr<Input> share() const override;
+  [[nodiscard]] const at::Tensor& token_table() const { return tensors_.tokens; }
+
+ private:
+  EmbeddingTensors tensors_;
+};
+
+}  // namespace assay

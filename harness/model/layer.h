@@ -1,0 +1,40 @@
+#pragma once
+// One transformer layer.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "harness/model/dense_linear.h"
+#include "harness/model/norm.h"
+#include "harness/model/seams.h"
+
+namespace assay {
+
+/// Owns its blocks. A missing block (null) is a residual that passes by.
+struct Layer {
+  NormBlock attention_norm;  ///< weight undefined when there is nothing to norm
+  NormBlock ffn_norm;        ///< likewise, and when the norm is shared
+  std::unique_ptr<Attention> attention;
+  std::unique_ptr<Ffn> ffn;
+
+  /// The linear slots this layer has, in the order q k v o gate up down.
+  [[nodiscard]] std::vector<Slot> slots() const;
+  /// Null when the layer has no such slot.
+  [[nodiscard]] Linear* find(Slot slot) const;
+  /// Throws std::logic_error when the layer has no such slot.
+  [[nodiscard]] Linear& linear(Slot slot) const;
+  /// The slot as a DenseLinear; throws std::logic_error when a method has replaced it.
+  [[nodiscard]] DenseLinear& dense(Slot slot) const;
+  void replace_linear(Slot slot, std::unique_ptr<Linear> block);
+  /// Names as in the slot table: "q.weight", "attention_norm.bias".
+  void visit_tensors(const VisitTensor& visit);
+  [[nodiscard]] Cost cost() const;
+  /// See Attention::fuse().
+  void fuse();
+  /// Deep copy.
+  [[nodiscard]] Layer clone() const;
+  [[nodiscard]] Layer clone(TensorCopies& copies) const;
+};
+
+}  // namespace assay

@@ -1,0 +1,124 @@
+#include "harness/model/slicing.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "harness/base/cell_errors.h"
+#include "harness/model/standard_attention.h"
+#include "harness/model/standard_ffn.h"
+
+namespace assay {
+namespace {
+
+void check(const at::Tensor& indices, std::int64_t size, const char* what) {
+  const bool list = indices.dim() == 1 && indices.scalar_type() == at::kLong && indices.numel() > 0;
+  const bool ascending = list && indices.diff().gt(0).all().item<bool>() &&
+                         indices[0].item<std::int64_t>() >= 0 &&
+                         indices[indices.size(0) - 1].item<std::int64_t>() < size;
+  if (!ascending) {
+    throw std::logic_error(std::string("the ") + what +
+                           " to keep must be ascending indices below " + std::to_string(size));
+  }
+}
+
+at::Tensor selected(const at::Tensor& tensor, std::int64_t dimension, const at::Tensor& indices) {
+  return tensor.defined() ? at::index_select(tensor, dimension, indices) : tensor;
+}
+
+DenseLinear rows_of(const DenseLinear& linear, const at::Tensor& rows) {
+  return {selected(linear.weight(), 0, rows), selected(linear.bias(), 0, rows)};
+}
+
+DenseLinear columns_of(const DenseLinear& linear, const at::Tensor& columns) {
+  return {selected(linear.weight(), 1, columns), linear.bias()};
+}
+
+/// [heads] -> the places of their elements, [heads * size]
+at::Tensor elements_of(const at::Tensor& heads, std::int64_t size) {
+  return heads.unsqueeze(1).mul(size).add(at::arange(size, heads.options())).flatten();
+}
+
+template <typename Standard, typename Seam>
+const Standard& standard(const std::unique_ptr<Seam>& block, const char* what) {
+  const auto* found = dynamic_cast<const Standard*>(block.get());
+  if (found == nullptr)
+    throw std::logic_error(std::string("this layer's ") + what + " is no plain one");
+  return *found;
+}
+
+Layer without_blocks(const Layer& layer) {
+  return {layer.attention_norm, layer.ffn_norm, nullptr, nullptr};
+}
+
+void put(Model& model, std::int64_t index, std::unique_ptr<Attention> attention,
+         std::unique_ptr<Ffn> ffn, const LayerShape& shape) {
+  Layer& old = model.layers().at(static_cast<std::size_t>(index));
+  Layer layer = without_blocks(old);
+  layer.attention = std::move(attention);
+  layer.ffn = std::move(ffn);
+  layer.fuse();
+  model.replace_layer(index, std::move(layer), shape);
+}
+
+}  // namespace
+
+void keep_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
+  Layer& layer = model.layers().at(static_cast<std::size_t>(index));
+  LayerShape shape = model.spec().layer(index);
+  check(neurons, shape.ffn_width, "neurons");
+  const ActivationKind activation =
+      standard<StandardFfn>(layer.ffn, "feed-forward block").activation();
+  const at::Tensor kept = neurons.to(model.device());
+  std::optional<DenseLinear> gate;
+  if (layer.find(Slot::kGate) != nullptr) gate = rows_of(layer.dense(Slot::kGate), kept);
+  auto ffn = std::make_unique<StandardFfn>(activation, std::move(gate),
+                                           rows_of(layer.dense(Slot::kUp), kept),
+                                           columns_of(layer.dense(Slot::kDown), kept));
+  shape.ffn_width = neurons.size(0);
+  put(model, index, std::move(layer.attention), std::move(ffn), shape);
+}
+
+void keep_head_groups(Model& model, std::int64_t index, const at::Tensor& groups) {
+  if (model.spec().positions == PositionKind::kAlibi) {
+    throw DoesNotApply(
+        "heads cannot be taken out of a model with ALiBi: each has a slope of its own");
+  }
+  Layer& layer = model.layers().at(static_cast<std::size_t>(index));
+  LayerShape shape = model.spec().layer(index);
+  check(groups, shape.kv_heads, "head groups");
+  AttentionShape attention = standard<StandardAttention>(layer.attention, "attention").shape();
+  const std::int64_t each = shape.heads / shape.kv_heads;
+  const at::Tensor kept = groups.to(model.device());
+  const at::Tensor keys = elements_of(kept, shape.head_dim);
+  const at::Tensor queries = elements_of(kept, each * shape.head_dim);
+  shape.kv_heads = attention.kv_heads = groups.size(0);
+  shape.heads = attention.heads = groups.size(0) * each;
+  auto block = std::make_unique<StandardAttention>(
+      attention, rows_of(layer.dense(Slot::kQ), queries), rows_of(layer.dense(Slot::kK), keys),
+      rows_of(layer.dense(Slot::kV), keys), columns_of(layer.dense(Slot::kO), queries));
+  put(model, index, std::move(block), std::move(layer.ffn), shape);
+}
+
+void drop_attention(Model& model, std::int64_t index) {
+  Layer& layer = model.layers().at(static_cast<std::size_t>(index));
+  LayerShape shape = model.spec().layer(index);
+  shape.has_attention = false;
+  const bool shared = model.spec().shared_norm && shape.has_ffn;
+  if (!shared) layer.attention_norm = {};
+  put(model, index, nullptr, std::move(layer.ffn), shape);
+}
+
+void drop_ffn(Model& model, std::int64_t index) {
+  Layer& layer = model.layers().at(static_cast<std::size_t>(index));
+  LayerShape shape = model.spec().layer(index);
+  shape.has_ffn = false;
+  layer.ffn_norm = {};
+  put(model, index, std::move(layer.attention), nullptr, shape);
+}
+
+}  // namespace assay

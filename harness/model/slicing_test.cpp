@@ -1,0 +1,123 @@
+// A sliced model, the same one extracted into a model of its own, and zeros in the full one.
+
+#include "harness/model/slicing.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/model/golden_cases.h"
+#include "harness/model/model_builder.h"
+
+namespace assay {
+namespace {
+
+at::Tensor logits(const Model& model, const at::Tensor& tokens) {
+  return model.logits(model.hidden(tokens));
+}
+
+std::map<std::string, at::Tensor> table(const Model& model) {
+  std::map<std::string, at::Tensor> all;
+  for (const Parameter& parameter : model.parameters()) all[parameter.name] = parameter.tensor;
+  return all;
+}
+
+at::Tensor indices(std::vector<std::int64_t> values) { return at::tensor(values, at::kLong); }
+
+/// What the full model computes when all that goes into a matrix from these places is nothing.
+void zero_columns(const Model& model, std::int64_t layer, Slot slot, std::int64_t first,
+                  std::int64_t count) {
+  model.layers()[static_cast<std::size_t>(layer)]
+      .dense(slot)
+      .weight()
+      .narrow(1, first, count)
+      .zero_();
+}
+
+class Slicing : public testing::TestWithParam<std::string> {
+ protected:
+  [[nodiscard]] bool alibi() const { return model_.spec().positions == PositionKind::kAlibi; }
+  Model model_ = load_golden(GetParam());
+  at::Tensor tokens_ = read_golden(GetParam()).tokens;
+};
+
+TEST_P(Slicing, FewerNeuronsEqualZeroedOnes) {
+  const std::int64_t width = model_.spec().layer(1).ffn_width;
+  Model masked = model_.clone();
+  zero_columns(masked, 1, Slot::kDown, 0, 5);
+  keep_neurons(model_, 1, at::arange(5, width, at::kLong));
+  EXPECT_LE(relative_error(logits(model_, tokens_), logits(masked, tokens_)), 1e-5);
+  EXPECT_EQ(model_.spec().layer(1).ffn_width, width - 5);
+  EXPECT_EQ(model_.spec().layer(0).ffn_width, width);
+}
+
+TEST_P(Slicing, FewerHeadsEqualZeroedOnes) {
+  const LayerShape shape = model_.spec().layer(0);
+  if (shape.kv_heads < 2) GTEST_SKIP() << "one group of heads";
+  std::vector<std::int64_t> rest;
+  for (std::int64_t i = 1; i < shape.kv_heads; ++i) rest.push_back(i);
+  if (alibi()) {
+    EXPECT_THROW(keep_head_groups(model_, 0, indices(rest)), UserError);
+    return;
+  }
+  Model masked = model_.clone();
+  zero_columns(masked, 0, Slot::kO, 0, shape.heads / shape.kv_heads * shape.head_dim);
+  keep_head_groups(model_, 0, indices(rest));
+  EXPECT_LE(relative_error(logits(model_, tokens_), logits(masked, tokens_)), 1e-5);
+}
+
+TEST_P(Slicing, SlicedEqualsExtracted) {
+  const std::int64_t width = model_.spec().layer(0).ffn_width;
+  keep_neurons(model_, 0, at::arange(0, width - 8, at::kLong));
+  if (!alibi() && model_.spec().layer(1).kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
+  drop_ffn(model_, 1);
+  const Model extracted = rebuilt(model_, model_.spec(), table(model_));
+  EXPECT_LE(relative_error(logits(extracted, tokens_), logits(model_, tokens_)), 1e-5);
+  EXPECT_EQ(extracted.cost().params, model_.cost().params);
+  EXPECT_EQ(extracted.content_hash(), model_.content_hash());
+}
+
+TEST_P(Slicing, DecodesWithAMissingAttention) {
+  drop_attention(model_, 0);
+  keep_neurons(model_, 1, indices({0, 2, 3}));
+  const std::int64_t length = tokens_.size(1);
+  KvCache cache(model_.spec(), tokens_.size(0), length, at::kFloat, at::kCPU);
+  (void)model_.hidden_step(tokens_.narrow(1, 0, length - 1), cache);
+  const at::Tensor last =
+      model_.logits(model_.hidden_step(tokens_.narrow(1, length - 1, 1), cache));
+  const at::Tensor whole = logits(model_, tokens_).view({tokens_.size(0), length, -1});
+  EXPECT_LE(relative_error(last, whole.select(1, length - 1)), 1e-5);
+}
+
+TEST_P(Slicing, LayersThatAreDroppedAreNotRun) {
+  // By hand: the rows after the first layer go to the end.
+  at::Tensor rows = model_.embed(tokens_);
+  rows = model_.run_layer(model_.layers()[0], 0, rows, tokens_.size(0));
+  const at::Tensor expected = model_.logits(model_.finish(rows));
+  while (model_.layer_count() > 1) model_.drop_layer(1);
+  EXPECT_LE(relative_error(logits(model_, tokens_), expected), 1e-6);
+}
+
+TEST_P(Slicing, AddedBiasesAreZero) {
+  const at::Tensor before = logits(model_, tokens_);
+  for (const Slot slot : {Slot::kQ, Slot::kO, Slot::kUp, Slot::kDown}) model_.add_bias(slot);
+  EXPECT_LE(relative_error(logits(model_, tokens_), before), 1e-6);
+  EXPECT_TRUE(model_.parameter({0, Slot::kDown, true}).defined());
+  EXPECT_EQ(rebuilt(model_, model_.spec(), table(model_)).content_hash(), model_.content_hash());
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Slicing, testing::ValuesIn(golden_cases()),
+                         [](const auto& test) { return test.param; });
+
+TEST(SlicingInput, RefusesWhatIsNoSelection) {
+  Model model = load_golden("llama_gqa");
+  EXPECT_THROW(keep_neurons(model, 0, indices({3, 2})), std::logic_error);
+  EXPECT_THROW(keep_neurons(model, 0, indices({0, 100000})), std::logic_error);
+  EXPECT_THROW(keep_head_groups(model, 0, at::tensor({0.5})), std::logic_error);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,243 @@
+#include "harness/model/standard_attention.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "harness/model/kernels/gradients.h"
+#include "harness/model/kernels/rowwise_torch.h"
+#include "harness/model/kv_cache.h"
+#include "harness/model/rotation.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kProjected = 3;  ///< q, k and v, the first of the slots
+constexpr std::size_t kOut = 3;
+constexpr Slot kSlots[] = {Slot::kQ, Slot::kK, Slot::kV, Slot::kO};
+
+std::size_t index_of(Slot slot) {
+  const auto* found = std::find(std::begin(kSlots), std::end(kSlots), slot);
+  return static_cast<std::size_t>(found - std::begin(kSlots));
+}
+
+// The part of a mask that belongs to the last keys.
+at::Tensor last_keys(const at::Tensor& mask, std::int64_t keys) {
+  if (!mask.defined() || mask.size(-1) == keys) return mask;
+  return mask.narrow(-1, mask.size(-1) - keys, keys);
+}
+
+/// All as long as the first, one after the other, and without masks of their own.
+bool are_a_batch(const std::vector<at::Tensor>& masks, const std::vector<Segment>& segments) {
+  const std::int64_t length = segments.front().length;
+  std::int64_t offset = 0;
+  for (const Segment& segment : segments) {
+    if (segment.length != length || segment.offset != offset) return false;
+    offset += length;
+  }
+  return std::none_of(masks.begin(), masks.end(), [](const auto& mask) { return mask.defined(); });
+}
+
+AttentionHeads cut(const AttentionHeads& heads, const Segment& segment) {
+  const auto part = [&](const at::Tensor& tensor) {
+    return tensor.narrow(2, segment.offset, segment.length);
+  };
+  return {part(heads.query), part(heads.keys), part(heads.values)};
+}
+
+AttentionHeads as_batch(const AttentionHeads& heads, std::int64_t count) {
+  const auto batched = [&](const at::Tensor& tensor) {
+    return tensor[0].unflatten(1, {count, -1}).transpose(0, 1);
+  };
+  return {batched(heads.query), batched(heads.keys), batched(heads.values)};
+}
+
+/// [batch, heads, tokens, head_dim] -> [batch * tokens, heads * head_dim]
+at::Tensor to_rows(const at::Tensor& context) {
+  return context.transpose(1, 2).reshape({context.size(0) * context.size(2), -1});
+}
+
+}  // namespace
+
+StandardAttention::StandardAttention(const AttentionShape& shape, DenseLinear q, DenseLinear k,
+                                     DenseLinear v, DenseLinear o)
+    : shape_(shape) {
+  DenseLinear* const blocks[] = {&q, &k, &v, &o};
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i] = std::make_unique<DenseLinear>(std::move(*blocks[i]));
+  }
+  fused_ = adjacent_linears(std::span(slots_).first(kProjected));
+}
+
+at::Tensor StandardAttention::project(const at::Tensor& rows) const {
+  if (fused_ && !wants_gradient(std::span(slots_).first(kProjected))) return fused_->forward(rows);
+  return at::cat({slots_[0]->forward(rows), slots_[1]->forward(rows), slots_[2]->forward(rows)}, 1);
+}
+
+at::Tensor StandardAttention::rotate(at::Tensor qkv, const StepContext& step) const {
+  if (!step.rope_cos.defined()) return qkv;
+  return rotate_heads(std::move(qkv), shape_.heads + shape_.kv_heads, shape_.head_dim,
+                      step.rope_cos, step.rope_sin);
+}
+
+AttentionHeads StandardAttention::split(const at::Tensor& qkv, const StepContext& step) const {
+  const std::int64_t all = shape_.heads + 2 * shape_.kv_heads;
+  const at::Tensor heads =
+      qkv.view({step.batch, step.tokens, all, shape_.head_dim}).transpose(1, 2);
+  return {heads.narrow(1, 0, shape_.heads), heads.narrow(1, shape_.heads, shape_.kv_heads),
+          heads.narrow(1, shape_.heads + shape_.kv_heads, shape_.kv_heads)};
+}
+
+std::int64_t StandardAttention::first_key(const StepContext& step) const {
+  if (step.tokens != 1 || shape_.sliding_window == 0) return 0;
+  return std::max<std::int64_t>(0, step.cache->length() + 1 - shape_.sliding_window);
+}
+
+AttentionHeads StandardAttention::store(const at::Tensor& qkv, const StepContext& step) const {
+  AttentionHeads heads = split(qkv, step);
+  if (step.cache == nullptr) return heads;
+  at::Tensor& keys = step.cache->keys(step.layer);
+  at::Tensor& values = step.cache->values(step.layer);
+  const std::int64_t begin = step.cache->length(), end = begin + step.tokens;
+  if (step.tokens == 1 && cpu_kernels_apply(qkv)) {
+    append_one_cpu(qkv, shape_.heads, begin, keys, values);
+  } else {
+    keys.narrow(2, begin, step.tokens).copy_(heads.keys);
+    values.narrow(2, begin, step.tokens).copy_(heads.values);
+  }
+  if (begin == 0) return heads;
+  const std::int64_t first = first_key(step);
+  heads.keys = keys.narrow(2, first, end - first);
+  heads.values = values.narrow(2, first, end - first);
+  return heads;
+}
+
+StandardAttention::Path StandardAttention::path(const at::Tensor& qkv,
+                                                const StepContext& step) const {
+  if (step.visibility.segments != nullptr) return Path::kSegments;
+  const bool plain = !step.seen.mask.defined();
+  if (step.tokens == 1) {
+    const bool cached = step.cache != nullptr && plain && cpu_kernels_apply(qkv);
+    return cached ? Path::kCachedQuery : Path::kOneQuery;
+  }
+  const bool alone = step.cache == nullptr || step.cache->length() == 0;
+  return alone && plain && step.seen.causal && step.attention_dropout == 0 &&
+                 causal_attention_applies(qkv, shape_.layout())
+             ? Path::kCausalBlocks
+             : Path::kGeneral;
+}
+
+at::Tensor StandardAttention::scaled_product(const AttentionHeads& heads, const at::Tensor& mask,
+                                             const StepContext& step) const {
+  const bool causal = step.seen.causal && !mask.defined() && heads.query.size(2) > 1;
+  return at::scaled_dot_product_attention(
+      heads.query, heads.keys, heads.values, mask.defined() ? std::optional(mask) : std::nullopt,
+      step.attention_dropout, causal, std::nullopt, shape_.heads != shape_.kv_heads);
+}
+
+at::Tensor StandardAttention::attend_segments(const AttentionHeads& heads,
+                                              const StepContext& step) const {
+  const std::vector<Segment>& segments = *step.visibility.segments;
+  const std::vector<at::Tensor>& masks = step.seen.segment_masks;
+  if (are_a_batch(masks, segments)) {
+    const auto count = static_cast<std::int64_t>(segments.size());
+    return to_rows(scaled_product(as_batch(heads, count), {}, step));
+  }
+  std::vector<at::Tensor> contexts;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    contexts.push_back(to_rows(scaled_product(cut(heads, segments[i]), masks[i], step)));
+  }
+  return at::cat(contexts);
+}
+
+// The group takes the place of the tokens, so that keys need not be repeated for grouped queries.
+at::Tensor StandardAttention::attend_one(const AttentionHeads& heads,
+                                         const StepContext& step) const {
+  const std::int64_t group = shape_.heads / shape_.kv_heads;
+  at::Tensor mask = last_keys(step.seen.mask, heads.keys.size(2));
+  if (mask.defined()) mask = mask.view({1, shape_.kv_heads, group, mask.size(-1)});
+  return at::scaled_dot_product_attention(
+             heads.query.reshape({step.batch, shape_.kv_heads, group, shape_.head_dim}), heads.keys,
+             heads.values, mask.defined() ? std::optional(mask) : std::nullopt)
+      .reshape({step.batch, shape_.heads * shape_.head_dim});
+}
+
+at::Tensor StandardAttention::attend(const at::Tensor& qkv, const AttentionHeads& heads,
+                                     const StepContext& step) const {
+  switch (path(qkv, step)) {
+    case Path::kSegments:
+      return attend_segments(heads, step);
+    case Path::kCachedQuery:
+      return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
+                            shape_.heads, first_key(step), step.cache->length() + 1);
+    case Path::kCausalBlocks:
+      return causal_attention(qkv, step.batch, shape_.layout());
+    case Path::kOneQuery:
+      return attend_one(heads, step);
+    case Path::kGeneral:
+      break;
+  }
+  return to_rows(scaled_product(heads, last_keys(step.seen.mask, heads.keys.size(2)), step));
+}
+
+at::Tensor StandardAttention::combine(const at::Tensor& context) const {
+  return slots_[kOut]->forward(context);
+}
+
+at::Tensor StandardAttention::forward(const at::Tensor& rows, StepContext& step) const {
+  step.record(Tap::kQkvInput, rows);
+  const at::Tensor qkv = rotate(project(rows), step);
+  const at::Tensor context = attend(qkv, store(qkv, step), step);
+  step.record(Tap::kOutInput, context);
+  return combine(context);
+}
+
+Linear* StandardAttention::linear(Slot slot) const {
+  const std::size_t index = index_of(slot);
+  return index < slots_.size() ? slots_[index].get() : nullptr;
+}
+
+void StandardAttention::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
+  const std::size_t index = index_of(slot);
+  if (index >= slots_.size()) {
+    throw std::logic_error(std::string("attention has no slot '") + slot_name(slot) + "'");
+  }
+  slots_[index] = std::move(block);
+  if (index < kProjected) fused_.reset();
+}
+
+void StandardAttention::visit_tensors(const VisitTensor& visit) {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kSlots[i])) + "."));
+  }
+  // The visitor may have put others in their place.
+  fused_ = adjacent_linears(std::span(slots_).first(kProjected));
+}
+
+void StandardAttention::fuse() { fused_ = fuse_linears(std::span(slots_).first(kProjected)); }
+
+Cost StandardAttention::cost() const {
+  Cost cost;
+  for (const auto& slot : slots_) cost += slot->cost();
+  return cost;
+}
+
+void StandardAttention::share_into(StandardAttention& twin) const {
+  twin.shape_ = shape_;
+  for (std::size_t i = 0; i < slots_.size(); ++i) twin.slots_[i] = slots_[i]->share();
+  twin.fused_ = fused_;
+}
+
+std::unique_ptr<Attention> StandardAttention::share() const {
+  auto twin = std::unique_ptr<StandardAttention>(new StandardAttention());
+  share_into(*twin);
+  return twin;
+}
+
+}  // namespace assay
