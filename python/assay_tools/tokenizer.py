@@ -16,7 +16,6 @@ _REFUSED = {
     "split_special_tokens": "takes special tokens in a text apart",
     "fast_tokenizer_files": "puts other files in the place of tokenizer.json",
 }
-_SWITCHES = ("add_bos_token", "add_eos_token", "add_prefix_space")
 # Switches of tokenizer_config.json and what they are called in a step of tokenizer.json.
 _STORED_SWITCHES = (
     ("pre_tokenizer", "ByteLevel", {"add_prefix_space": "add_prefix_space"}),
@@ -30,6 +29,7 @@ _STORED_SWITCHES = (
         },
     ),
 )
+_SWITCHES = ("add_bos_token", "add_eos_token", *(key for *_, keys in _STORED_SWITCHES for key in keys))
 
 
 class ModelTokenizer:
