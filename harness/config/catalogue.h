@@ -34,7 +34,7 @@ struct MethodEntry {
 
 struct SuiteKindEntry {
   std::string name, summary, stage;  ///< stage: "score" or "time"
-  std::string data_format;           ///< "stream", "items", ""
+  std::string data_format;           ///< "stream", "items", "labelled" or ""
   bool needs_trained_weights = true;
   std::vector<ParamSpec> params;
   std::vector<MetricDef> metrics;
@@ -51,6 +51,7 @@ struct SuiteEntry {
 /// datasets/<name>.toml
 struct DatasetEntry {
   std::string name, summary, licence, source;
+  std::string kind;  ///< "text", "items" or "labelled"
   std::vector<std::string> splits;
   std::string sampling;  ///< "documents" or "stream": how calibration draws from it
   std::filesystem::path manifest;

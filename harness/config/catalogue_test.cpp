@@ -40,7 +40,7 @@ TEST(Catalogue, ProblemsOfAllFilesComeTogether) {
   EXPECT_EQ(
       share.catalogue_problems(),
       "datasets/suites/bad.toml:2:8: unknown suite kind 'token_pl'; did you mean 'token_ppl'? "
-      "known: decode, multiple_choice, token_ppl\n"
+      "known: classification, decode, multiple_choice, token_ppl\n"
       "datasets/suites/worse.toml:3:11: unknown dataset 'nws'; did you mean 'news'? known: news, "
       "piqa\n"
       "datasets/suites/worse.toml:7:1: unknown key 'windw' in [params] of kind 'token_ppl'; did "
@@ -73,6 +73,91 @@ TEST(Catalogue, ADatasetIsCheckedSplitBySplit) {
             "datasets/odd.toml:12:10: 1 hashes for 2 files; give one for each\n"
             "datasets/odd.toml:13:18: from = \"ftp\" in fetch is not allowed; give one of pypi, "
             "hub");
+}
+
+TEST(Catalogue, ALabelledDatasetHasColumnsAndClasses) {
+  const Share share;
+  share.write("datasets/films.toml", kFilms);
+  share.write("datasets/suites/films.toml", kFilmSuite);
+  const Catalogue catalogue = share.catalogue();
+  EXPECT_EQ(catalogue.dataset("films").kind, "labelled");
+  EXPECT_EQ(catalogue.suite("films").params, (Json{{"max_tokens", 64}}));
+  share.write("datasets/pairs.toml",
+              "name = \"pairs\"\nsummary = \"s\"\nlicence = \"l\"\nsource = \"s\"\n"
+              "kind = \"labelled\"\ntext = [\"a\", \"b\"]\nlabel = \"c\"\nseparator = \"\\n\"\n"
+              "labels = { no = 0, yes = 1, perhaps = 2 }\n[splits.a]\nfiles = [\"x\"]\n");
+  EXPECT_EQ(share.catalogue_problems(), "");
+}
+
+TEST(Catalogue, MistakesInALabelledDatasetAreNamed) {
+  const Share share;
+  const std::string rest =
+      "summary = \"s\"\nlicence = \"l\"\nsource = \"s\"\nkind = \"labelled\"\n";
+  const std::string split = "[splits.a]\nfiles = [\"x\"]\n";
+  share.write("datasets/one.toml", "name = \"one\"\n" + rest + split);
+  share.write("datasets/two.toml", "name = \"two\"\n" + rest +
+                                       "text = [\"a\", \"b\"]\nlabel = \"\"\n"
+                                       "labels = { no = 0, yes = 2, perhaps = 0 }\n" +
+                                       split);
+  share.write("datasets/zoo.toml",
+              "name = \"zoo\"\n" + rest +
+                  "text = [\"a\", \"b\", \"c\"]\nlabel = \"d\"\n"
+                  "labels = { no = 0, yes = 3, other = -1 }\njoin = \"lines\"\n"
+                  "separator = \" \"\n" +
+                  split);
+  EXPECT_EQ(
+      share.catalogue_problems(),
+      "datasets/one.toml:1:1: one.toml has no key 'text'; add it\n"
+      "datasets/one.toml:1:1: one.toml has no key 'label'; add it\n"
+      "datasets/one.toml:1:1: one.toml has no key 'labels'; add it\n"
+      "datasets/two.toml:1:1: two.toml has no key 'separator'; add it\n"
+      "datasets/two.toml:7:9: label = \"\" in two.toml is not allowed; give a text that is not "
+      "empty\n"
+      "datasets/two.toml:8:39: labels gives 0 to two classes; give each of 0 to 2 once\n"
+      "datasets/zoo.toml:6:8: text names 3 columns; name one, or the two of a pair\n"
+      "datasets/zoo.toml:8:26: yes = 3 in labels is not allowed; give an integer in [0, 2]\n"
+      "datasets/zoo.toml:8:37: other = -1 in labels is not allowed; give an integer in [0, 2]\n"
+      "datasets/zoo.toml:10:1: unknown key 'separator' in zoo.toml; known: join, kind, label, "
+      "labels, licence, name, sampling, source, splits, summary, text");
+}
+
+TEST(Catalogue, ASuiteNeedsADatasetOfItsKind) {
+  const Share share;
+  share.write("datasets/films.toml", kFilms);
+  share.write("datasets/suites/films.toml",
+              "id = \"films\"\nkind = \"token_ppl\"\ndataset = \"films\"\nsplit = \"dev\"\n"
+              "summary = \"s\"\n");
+  share.write("datasets/suites/more.toml",
+              "id = \"more\"\nkind = \"classification\"\ndataset = \"piqa\"\n"
+              "split = \"validation\"\nsummary = \"s\"\n");
+  EXPECT_EQ(share.catalogue_problems(),
+            "datasets/suites/films.toml:3:11: data set 'films' is of kind \"labelled\", suite kind "
+            "'token_ppl' needs \"text\"; name another data set\n"
+            "datasets/suites/more.toml:3:11: data set 'piqa' is of kind \"items\", suite kind "
+            "'classification' needs \"labelled\"; name another data set");
+}
+
+TEST(Catalogue, AModelOutOfAWheelIsOneFileOrAFolder) {
+  const Share share;
+  const std::string head = "summary = \"s\"\nlicence = \"l\"\n";
+  const std::string wheel = "[source]\npackage = \"p\"\nversion = \"1\"\nsha256 = \"0\"\n";
+  share.write("models/good.toml",
+              "name = \"good\"\n" + head + "importer = \"folder\"\n" + wheel +
+                  "folder = \"p/model\"\nfiles = { \"config.json\" = \"0\" }\n");
+  EXPECT_EQ(share.catalogue().models.at(0).source, "PyPI p 1");
+  share.write("models/bad.toml", "name = \"bad\"\n" + head + "importer = \"folder\"\n" + wheel +
+                                     "file = \"p/model\"\n");
+  share.write("models/worse.toml",
+              "name = \"worse\"\n" + head + "importer = \"gguf\"\n" + wheel + "folder = \"p\"\n");
+  EXPECT_EQ(
+      share.catalogue_problems(),
+      "models/bad.toml:5:1: [source] has no key 'folder'; add it\n"
+      "models/bad.toml:5:1: no [source.files]; add it\n"
+      "models/bad.toml:9:1: unknown key 'file' in [source]; did you mean 'files'? known: files, "
+      "folder, package, sha256, version\n"
+      "models/worse.toml:5:1: [source] has no key 'file'; add it\n"
+      "models/worse.toml:9:1: unknown key 'folder' in [source]; known: file, file_sha256, "
+      "package, sha256, version");
 }
 
 TEST(Catalogue, AWorkerOfAnotherVersionIsRefused) {

@@ -79,6 +79,9 @@ inline Json worker_description() {
       params_json({token_count("window", 2048), make_param("limit", ParamType::kInt, 0, 0)})));
   kinds.push_back(kind_json("multiple_choice", "score", "items",
                             params_json({make_param("limit", ParamType::kInt, 0, 0)})));
+  kinds.push_back(kind_json(
+      "classification", "score", "labelled",
+      params_json({token_count("max_tokens", 128), make_param("limit", ParamType::kInt, 0, 0)})));
   kinds.push_back(
       kind_json("decode", "time", "",
                 params_json({make_param("batch", ParamType::kInt, 1, 1),
@@ -153,6 +156,15 @@ class Share {
 
   std::filesystem::path path_;
 };
+
+/// A labelled data set and a suite over it, for tests that write them into a Share.
+inline const char* const kFilms =
+    "name = \"films\"\nsummary = \"films\"\nlicence = \"free\"\nsource = \"here\"\n"
+    "kind = \"labelled\"\ntext = [\"sentence\"]\nlabel = \"label\"\n"
+    "labels = { bad = 0, good = 1 }\n[splits.dev]\nfiles = [\"f.tsv\"]\n";
+inline const char* const kFilmSuite =
+    "id = \"films\"\nkind = \"classification\"\ndataset = \"films\"\nsplit = \"dev\"\n"
+    "summary = \"films\"\n[params]\nmax_tokens = 64\n";
 
 /// A valid experiment; tests append blocks.
 inline const char* const kSmallExperiment =

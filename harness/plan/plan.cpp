@@ -132,15 +132,20 @@ class Planner {
                          const SuiteKindEntry& kind) {
     if (kind.data_format.empty()) return "";
     if (kind.needs_trained_weights && model.choice.random_weights) return "not needed";
-    const ResolvedData& data = kind.data_format == "items"
-                                   ? items(cell.model, cell.suite)
-                                   : stream(cell.model, suite.dataset, suite.split);
+    const ResolvedData& data = data_of(cell, suite, kind.data_format);
     if (data.folder.empty()) {
       set_unmet(cell, data.unmet_code, data.unmet);
       return data.key.empty() ? "absent" : data.key;
     }
     cell.data_folder = data.folder.string();
     return data.key;
+  }
+
+  const ResolvedData& data_of(const Cell& cell, const SuiteChoice& suite,
+                              const std::string& format) {
+    if (format == "items") return items(cell.model, cell.suite);
+    if (format == "labelled") return labelled(cell.model, suite);
+    return stream(cell.model, suite.dataset, suite.split);
   }
 
   const ResolvedData& stream(std::size_t model, const std::string& dataset,
@@ -157,6 +162,16 @@ class Planner {
     const auto found = items_.find(key);
     if (found != items_.end()) return found->second;
     return items_.emplace(key, resolver_.items(plan_.models[model], plan_.experiment.suites[suite]))
+        .first->second;
+  }
+
+  const ResolvedData& labelled(std::size_t model, const SuiteChoice& suite) {
+    const auto tokens = suite.params.value("max_tokens", std::int64_t{0});
+    const auto key = std::make_tuple(model, suite.dataset, suite.split, tokens);
+    const auto found = labelled_.find(key);
+    if (found != labelled_.end()) return found->second;
+    const ResolvedModel& resolved = plan_.models[model];
+    return labelled_.emplace(key, resolver_.labelled(resolved, suite.dataset, suite.split, tokens))
         .first->second;
   }
 
@@ -246,6 +261,7 @@ class Planner {
   std::vector<std::string> problems_;
   std::map<std::tuple<std::size_t, std::string, std::string>, ResolvedData> streams_;
   std::map<std::pair<std::size_t, std::string>, ResolvedData> items_;
+  std::map<std::tuple<std::size_t, std::string, std::string, std::int64_t>, ResolvedData> labelled_;
 };
 
 }  // namespace

@@ -47,6 +47,9 @@ class Resolver {
                               const std::string& split) = 0;
   /// Items of a multiple-choice or last-word suite, likewise.
   virtual ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) = 0;
+  /// Texts or pairs with a class, each of at most `max_tokens` tokens, likewise.
+  virtual ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
+                                const std::string& split, std::int64_t max_tokens) = 0;
 };
 
 /// One thing to measure.

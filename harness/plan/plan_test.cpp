@@ -20,7 +20,7 @@ class FakeResolver : public Resolver {
   Json traits = {{"family", "opt"},     {"width", 256},      {"heads", 8},
                  {"ffn.width", 1024},   {"ffn.gated", true}, {"attention.head_dim", 32},
                  {"max_positions", 256}};
-  bool has_news = true;
+  bool has_news = true, has_films = true;
   std::string bad_news = {};  ///< what is wrong with them
   int questions = 0;
 
@@ -40,6 +40,13 @@ class FakeResolver : public Resolver {
   }
   ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override {
     return {"key-of-" + suite.id, "/prepared/" + suite.id, ""};
+  }
+  ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
+                        const std::string& split, std::int64_t max_tokens) override {
+    ++questions;
+    const std::string name = dataset + "-" + split + "-" + std::to_string(max_tokens);
+    if (!has_films) return {"", "", "films is not here; get it with `assay data get films`"};
+    return {"key-of-" + name, "/prepared/" + name, ""};
   }
 };
 
@@ -173,6 +180,32 @@ TEST_F(PlanTest, AnUnmetRequirementSaysWhatTheModelHas) {
   EXPECT_FALSE(made.cells[0].unmet);
   resolver_.traits["ffn.gated"] = false;
   EXPECT_FALSE(plan("[[method]]\nid = \"tardis\"\n").cells[1].unmet);
+}
+
+TEST_F(PlanTest, LabelledDataAreAskedForAtTheSuitesLength) {
+  share_.write("datasets/films.toml", kFilms);
+  share_.write("datasets/suites/films.toml", kFilmSuite);
+  const std::string wanda = "[[method]]\nid = \"magnitude\"\n";
+  const std::string films = "[[suite]]\nid = \"films\"\nmax_tokens = [64, 32]\n";
+  const Plan made = plan(wanda + films);
+  ASSERT_EQ(made.cells.size(), 6U);
+  EXPECT_EQ(made.cells[2].data_folder, "/prepared/films-dev-64");
+  EXPECT_EQ(made.cells[5].data_folder, "/prepared/films-dev-32");
+  EXPECT_EQ(made.cells[5].key_doc.at("suite").at("data"), "key-of-films-dev-32");
+  EXPECT_EQ(resolver_.questions, 3) << "once for each split and length, not for each cell";
+  resolver_.has_films = false;
+  const Plan without = plan(films);
+  ASSERT_TRUE(without.cells[1].unmet);
+  EXPECT_EQ(without.cells[1].unmet->code, kDataAbsent);
+  EXPECT_FALSE(without.cells[0].unmet);
+}
+
+TEST_F(PlanTest, ItemsLongerThanTheModelsPositionsAreRefused) {
+  share_.write("datasets/films.toml", kFilms);
+  share_.write("datasets/suites/films.toml", kFilmSuite);
+  EXPECT_THAT(
+      problems(kSmallExperiment + std::string("[[suite]]\nid = \"films\"\nmax_tokens = 300\n")),
+      HasSubstr("suite 'films': max_tokens = 300 is more than the 256 positions"));
 }
 
 TEST_F(PlanTest, AbsentDataMakeCellsUnmetUnderAnotherKey) {

@@ -38,18 +38,37 @@ ResolvedModel DiskResolver::model(const ModelChoice& choice) {
   return model;
 }
 
+PreparedRequest DiskResolver::request_for(const ResolvedModel& model, const std::string& dataset,
+                                          const std::string& split,
+                                          const std::string& format) const {
+  PreparedRequest request;
+  request.dataset = &catalogue_.dataset(dataset);
+  request.split = split;
+  request.format = format;
+  request.tokenizer_folder = model.folder;
+  request.tokenizer_hash = model.tokenizer_hash;
+  return request;
+}
+
 ResolvedData DiskResolver::stream(const ResolvedModel& model, const std::string& dataset,
                                   const std::string& split) {
-  return prepared(model, catalogue_.dataset(dataset), split, "");
+  return prepared(model, request_for(model, dataset, split, "stream"));
 }
 
 ResolvedData DiskResolver::items(const ResolvedModel& model, const SuiteChoice& suite) {
-  return prepared(model, catalogue_.dataset(suite.dataset), suite.split,
-                  catalogue_.suite(suite.id).task);
+  PreparedRequest request = request_for(model, suite.dataset, suite.split, "items");
+  request.task = catalogue_.suite(suite.id).task;
+  return prepared(model, request);
 }
 
-ResolvedData DiskResolver::prepared(const ResolvedModel& model, const DatasetEntry& dataset,
-                                    const std::string& split, const std::string& task) {
+ResolvedData DiskResolver::labelled(const ResolvedModel& model, const std::string& dataset,
+                                    const std::string& split, std::int64_t max_tokens) {
+  PreparedRequest request = request_for(model, dataset, split, "labelled");
+  request.max_tokens = max_tokens;
+  return prepared(model, request);
+}
+
+ResolvedData DiskResolver::prepared(const ResolvedModel& model, const PreparedRequest& request) {
   const std::string problem = tokenizer_problem(model.folder);
   if (!problem.empty()) {
     return {.key = "",
@@ -58,30 +77,31 @@ ResolvedData DiskResolver::prepared(const ResolvedModel& model, const DatasetEnt
             .unmet_code = "requirement"};
   }
   const std::string name =
-      fmt::format("{}\n{}\n{}\n{}", model.tokenizer_hash, dataset.name, split, task);
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.tokenizer_hash, request.dataset->name,
+                  request.split, request.format, request.task, request.max_tokens);
   const auto known = known_.find(name);
   if (known != known_.end()) return known->second;
+  return known_.emplace(name, prepare(request)).first->second;
+}
+
+ResolvedData DiskResolver::prepare(const PreparedRequest& request) {
   ResolvedData data;
-  const RawFiles raw = find_raw_files(dataset, split);
+  const RawFiles raw = find_raw_files(*request.dataset, request.split);
   if (!raw.missing.empty()) {
-    data.unmet = missing_data_text(dataset, raw);
-  } else {
-    for (const std::string& text : raw.notes) note(text);
-    if (tools_hash_.empty()) tools_hash_ = python_tools_hash();
-    const PreparedRequest request{.dataset = &dataset,
-                                  .split = split,
-                                  .task = task,
-                                  .tokenizer_folder = model.folder,
-                                  .tokenizer_hash = model.tokenizer_hash};
-    data.key = prepared_key(request, raw, tools_hash_);
-    try {
-      data.folder = ensure_prepared(request, raw, data.key, say_, stop_);
-    } catch (const UserError& error) {
-      data.unmet = fmt::format("data set '{}' ({}): {}", dataset.name, split, error.what());
-      data.unmet_code = kBadData;
-    }
+    data.unmet = missing_data_text(*request.dataset, raw);
+    return data;
   }
-  return known_.emplace(name, data).first->second;
+  for (const std::string& text : raw.notes) note(text);
+  if (tools_hash_.empty()) tools_hash_ = python_tools_hash();
+  data.key = prepared_key(request, raw, tools_hash_);
+  try {
+    data.folder = ensure_prepared(request, raw, data.key, say_, stop_);
+  } catch (const UserError& error) {
+    data.unmet =
+        fmt::format("data set '{}' ({}): {}", request.dataset->name, request.split, error.what());
+    data.unmet_code = kBadData;
+  }
+  return data;
 }
 
 }  // namespace assay

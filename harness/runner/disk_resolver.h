@@ -22,17 +22,23 @@ class DiskResolver : public Resolver {
   ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                       const std::string& split) override;
   ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override;
+  ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
+                        const std::string& split, std::int64_t max_tokens) override;
 
  private:
-  ResolvedData prepared(const ResolvedModel& model, const DatasetEntry& dataset,
-                        const std::string& split, const std::string& task);
+  [[nodiscard]] PreparedRequest request_for(const ResolvedModel& model, const std::string& dataset,
+                                            const std::string& split,
+                                            const std::string& format) const;
+  /// Cached; says in the result what is absent or cannot be used.
+  ResolvedData prepared(const ResolvedModel& model, const PreparedRequest& request);
+  ResolvedData prepare(const PreparedRequest& request);
   void note(const std::string& text);
 
   const Catalogue& catalogue_;
   std::function<void(const std::string&)> say_;
   std::stop_token stop_;
   std::string tools_hash_;
-  std::map<std::string, ResolvedData> known_;  ///< by tokenizer, data set, split and task
+  std::map<std::string, ResolvedData> known_;  ///< by tokenizer, data set, split and form
   std::set<std::string> noted_;
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "harness/base/hashing.h"
 #include "harness/protocol/common_metrics.h"
@@ -227,9 +228,18 @@ TEST(RawData, AnUnknownSplitIsAnErrorWithTheKnownOnes) {
   }
 }
 
+PreparedRequest request_of(const DatasetEntry& dataset) {
+  PreparedRequest request;
+  request.dataset = &dataset;
+  request.split = "all";
+  request.tokenizer_folder = "folder";
+  request.tokenizer_hash = "tokenizer";
+  return request;
+}
+
 TEST(PreparedData, KeyDependsOnContentTokenizerTaskAndTools) {
   const DatasetEntry dataset = two_file_dataset();
-  PreparedRequest request{&dataset, "all", "", "folder", "tokenizer"};
+  const PreparedRequest request = request_of(dataset);
   RawFiles raw;
   raw.hashes = {"1", "2"};
   const std::string key = prepared_key(request, raw, "tools");
@@ -248,6 +258,29 @@ TEST(PreparedData, KeyDependsOnContentTokenizerTaskAndTools) {
   EXPECT_NE(key, prepared_key(request, raw, "tools"));
 }
 
+TEST(PreparedData, KeyOfLabelledDataDependsOnLengthColumnsAndClasses) {
+  const DatasetEntry dataset = two_file_dataset();
+  PreparedRequest request = request_of(dataset);
+  std::set<std::string> keys = {prepared_key(request, {}, "tools")};
+  request.format = "labelled";
+  for (const std::int64_t tokens : {64, 128}) {
+    request.max_tokens = tokens;
+    keys.insert(prepared_key(request, {}, "tools"));
+  }
+  const Json changes[] = {{{"text", {"a"}}},
+                          {{"label", "b"}},
+                          {{"labels", {{"x", 0}, {"y", 1}}}},
+                          {{"labels", {{"x", 1}, {"y", 0}}}},
+                          {{"separator", " "}}};
+  for (const Json& change : changes) {
+    DatasetEntry other = dataset;
+    other.document.update(change);
+    request.dataset = &other;
+    keys.insert(prepared_key(request, {}, "tools"));
+  }
+  EXPECT_EQ(keys.size(), 3 + std::size(changes));
+}
+
 /// The prepared folder holds the note, so two pins of one content are two folders.
 TEST(PreparedData, KeyDependsOnThePinOnlyWhereTheContentIsAnother) {
   const Home home;
@@ -257,8 +290,7 @@ TEST(PreparedData, KeyDependsOnThePinOnlyWhereTheContentIsAnother) {
   const auto key_with = [](const Json& pins) {
     DatasetEntry dataset = two_file_dataset();
     dataset.document["splits"]["all"]["sha256"] = pins;
-    const PreparedRequest request{&dataset, "all", "", "folder", "tokenizer"};
-    return prepared_key(request, find_raw_files(dataset, "all"), "tools");
+    return prepared_key(request_of(dataset), find_raw_files(dataset, "all"), "tools");
   };
   const std::string right_a = sha256_hex("a"), right_b = sha256_hex("b");
   EXPECT_EQ(key_with({right_a, right_b}), key_with(Json::array()));

@@ -15,19 +15,23 @@ namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-/// What of a split's table changes the prepared content; how to fetch it does not, and a pin only
-/// where the content is another (RawFiles::not_pinned).
+/// What of a manifest changes the prepared content; how to fetch it does not, and a pin only where
+/// the content is another (RawFiles::not_pinned).
 Json recipe_of(const DatasetEntry& dataset, const std::string& split) {
   Json recipe = dataset.document.at("splits").at(split);
   recipe.erase("fetch");
   recipe.erase("sha256");
   recipe.erase("files");
-  return {{"split", split}, {"table", recipe}, {"join", dataset.document.value("join", "")}};
+  Json all = {{"split", split}, {"table", recipe}, {"join", dataset.document.value("join", "")}};
+  for (const char* key : {"text", "label", "labels", "separator"}) {
+    if (dataset.document.contains(key)) all[key] = dataset.document.at(key);
+  }
+  return all;
 }
 
 std::vector<std::string> tool_arguments(const PreparedRequest& request, const RawFiles& raw,
                                         const fs::path& folder) {
-  std::vector<std::string> arguments = {request.task.empty() ? "prepare-stream" : "prepare-items",
+  std::vector<std::string> arguments = {"prepare-" + request.format,
                                         "--manifest",
                                         fs::absolute(request.dataset->manifest).string(),
                                         "--split",
@@ -36,24 +40,36 @@ std::vector<std::string> tool_arguments(const PreparedRequest& request, const Ra
                                         fs::absolute(request.tokenizer_folder).string(),
                                         "--out",
                                         fs::absolute(folder).string()};
-  if (!request.task.empty()) {
-    arguments.emplace_back("--task");
-    arguments.push_back(request.task);
+  if (request.format == "items") {
+    arguments.insert(arguments.end(), {"--task", request.task});
+  } else if (request.format == "labelled") {
+    arguments.insert(arguments.end(), {"--max-tokens", std::to_string(request.max_tokens)});
   }
   arguments.emplace_back("--raw");
   for (const fs::path& file : raw.files) arguments.push_back(fs::absolute(file).string());
   return arguments;
 }
 
+/// "sst2 (dev, at most 128 tokens)"
+std::string name_of(const PreparedRequest& request) {
+  std::string form;
+  if (request.format == "items") form = ", " + request.task;
+  if (request.format == "labelled") {
+    form = fmt::format(", at most {} tokens", request.max_tokens);
+  }
+  return fmt::format("{} ({}{})", request.dataset->name, request.split, form);
+}
+
 }  // namespace
 
 std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
                          const std::string& tools_hash) {
-  return json_hash({{"format", request.task.empty() ? "stream" : "items"},
+  return json_hash({{"format", request.format},
                     {"raw", raw.hashes},
                     {"not_pinned", raw.not_pinned},
                     {"tokenizer", request.tokenizer_hash},
                     {"task", request.task},
+                    {"max_tokens", request.max_tokens},
                     {"recipe", recipe_of(*request.dataset, request.split)},
                     {"tools", tools_hash}});
 }
@@ -87,8 +103,7 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
     say(fmt::format("{}: damaged; preparing it again", folder.string()));
     fs::remove_all(folder, error);
   }
-  say(fmt::format("preparing {} ({}{}{})", request.dataset->name, request.split,
-                  request.task.empty() ? "" : ", ", request.task));
+  say("preparing " + name_of(request));
   run_python_tool(tool_arguments(request, raw, folder), std::move(stop));
   if (!prepared_is_intact(folder, request.tokenizer_hash)) {
     throw MachineError(

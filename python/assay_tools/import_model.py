@@ -8,7 +8,11 @@ from assay_tools.errors import InputError
 from assay_tools.files import fresh_folder, sha256_file
 from assay_tools.manifest import read_toml, require
 
-IMPORTERS = {"gguf": "assay_tools.gguf_import", "shape": "assay_tools.shape_import"}
+IMPORTERS = {
+    "folder": "assay_tools.folder_import",
+    "gguf": "assay_tools.gguf_import",
+    "shape": "assay_tools.shape_import",
+}
 
 
 def import_model(manifest_path: Path, out: Path, wheel: Path | None) -> dict[str, Any]:

@@ -174,8 +174,7 @@ def prepare_items(
     out: Path,
 ) -> dict[str, Any]:
     manifest = read_dataset_manifest(manifest_path)
-    if manifest.kind != "items":
-        raise InputError(f"{manifest_path}: '{manifest.name}' holds text, not items")
+    manifest.require_kind("items")
     if task_name not in TASKS:
         raise InputError(f"unknown task '{task_name}'; known: {', '.join(sorted(TASKS))}")
     split = manifest.split(split_name)

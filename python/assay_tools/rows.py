@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,16 @@ class Row:
         if type(value) is not int or not 0 <= value < size:
             raise FieldError(field, shown(value), f"an integer from 0 to {size - 1}")
         return value
+
+    def choice(self, field: str, names: tuple[str, ...]) -> int:
+        """The number of one of `names`, written as the name or as the number."""
+        value = self._value(field)
+        text = str(value) if type(value) is int else value
+        for number, name in enumerate(names):
+            if text in (name, str(number)):
+                return number
+        allowed = ", ".join(names)
+        raise FieldError(field, shown(value), f"{allowed}, or their numbers 0 to {len(names) - 1}")
 
     def digit(self, field: str, size: int) -> int:
         """As `index`, from a table without types."""
@@ -135,3 +146,42 @@ def csv_rows(path: Path, columns: list[str], problems: Problems) -> list[Row]:
     except csv.Error as error:
         problems.add(f"{path}:{line}", f"not CSV ({error}); allowed: fields with closed quotes")
     return rows
+
+
+_QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _quoted_line(table: list[list[str]]) -> int:
+    """The first line of a table that was written with CSV's quoting, or 0. In such a table every
+    cell with a quotation mark is wrapped in them, and doubles those inside."""
+    first = 0
+    for number, cells in enumerate(table, start=1):
+        for cell in cells:
+            if '"' not in cell:
+                continue
+            if not _QUOTED_CELL.fullmatch(cell):
+                return 0
+            if not first and '""' in cell[1:-1]:
+                first = number
+    return first
+
+
+def tsv_rows(path: Path, columns: list[str], problems: Problems) -> Iterator[Row]:
+    """A table with a header that names at least `columns`. A tab ends a cell and LF a row, always:
+    there is no quoting, and a quotation mark is content."""
+    table = [line.split("\t") for line in read_raw(path).text.split("\n")]
+    if problem := _header_problem(table[0] if table[0] != [""] else [], columns):
+        problems.add(f"{path}:1", problem)
+        return
+    if line := _quoted_line(table):
+        problems.add(
+            f"{path}:{line}",
+            "cells are quoted as in CSV; allowed: cells between tabs, without quoting. Write the "
+            "table again without it, or as JSON Lines",
+        )
+        return
+    for number, cells in enumerate(table[1:], start=2):
+        if cells == [""]:
+            continue
+        if row := _table_row(f"{path}:{number}", table[0], cells, problems):
+            yield row

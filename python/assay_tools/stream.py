@@ -91,8 +91,7 @@ def prepare_stream(
     manifest_path: Path, split_name: str, tokenizer_folder: Path, raw: list[Path], out: Path
 ) -> dict[str, Any]:
     manifest = read_dataset_manifest(manifest_path)
-    if manifest.kind != "text":
-        raise InputError(f"{manifest_path}: '{manifest.name}' holds items, not text")
+    manifest.require_kind("text")
     split = manifest.split(split_name)
     check_raw(split, raw)
     tokenizer = ModelTokenizer(tokenizer_folder)

@@ -1,8 +1,9 @@
 """A model directory's tokenizer, with the special tokens that transformers would add by default."""
 
 from pathlib import Path
+from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from assay_tools.byte_level_bpe import DEFAULT_TOKENS, load_byte_level_bpe
 from assay_tools.errors import InputError
@@ -15,7 +16,20 @@ _REFUSED = {
     "split_special_tokens": "takes special tokens in a text apart",
     "fast_tokenizer_files": "puts other files in the place of tokenizer.json",
 }
-_SWITCHES = ("add_bos_token", "add_eos_token", "add_prefix_space")
+# Switches of tokenizer_config.json and what they are called in a step of tokenizer.json.
+_STORED_SWITCHES = (
+    ("pre_tokenizer", "ByteLevel", {"add_prefix_space": "add_prefix_space"}),
+    (
+        "normalizer",
+        "BertNormalizer",
+        {
+            "do_lower_case": "lowercase",
+            "strip_accents": "strip_accents",
+            "tokenize_chinese_chars": "handle_chinese_chars",
+        },
+    ),
+)
+_SWITCHES = ("add_bos_token", "add_eos_token", *(key for *_, keys in _STORED_SWITCHES for key in keys))
 
 
 class ModelTokenizer:
@@ -85,18 +99,26 @@ class ModelTokenizer:
                     f"{self.folder / 'tokenizer_config.json'}: {key} is "
                     f"{self._config[key]!r}, which {effect}; allowed: false"
                 )
-        asked = self._config.get("add_prefix_space")
-        stored = self._stored_prefix_space()
-        if isinstance(asked, bool) and stored is not None and asked != stored:
+        side = self._config.get("truncation_side")
+        if side not in (None, "left", "right"):
             raise InputError(
-                f"{self.folder}: add_prefix_space is {asked} in tokenizer_config.json and {stored} "
-                "in tokenizer.json; write the same into both"
+                f"{self.folder / 'tokenizer_config.json'}: truncation_side is {shown(side)}; "
+                "allowed: left or right"
             )
+        self._check_contradictions()
 
-    def _stored_prefix_space(self) -> bool | None:
-        """Of the byte-level step of tokenizer.json; libraries differ in whether it is overruled."""
-        step = self._files.json("tokenizer.json").get("pre_tokenizer") or {}
-        return step.get("add_prefix_space") if step.get("type") == "ByteLevel" else None
+    def _check_contradictions(self) -> None:
+        """Libraries differ in which of the two files overrules the other."""
+        whole = self._files.json("tokenizer.json")
+        for part, kind, switches in _STORED_SWITCHES:
+            step = whole.get(part) or {}
+            for key, name in switches.items() if step.get("type") == kind else ():
+                asked, stored = self._config.get(key), step.get(name)
+                if isinstance(asked, bool) and stored is not None and asked != stored:
+                    raise InputError(
+                        f"{self.folder}: {key} is {asked} in tokenizer_config.json and {stored} "
+                        "in tokenizer.json; write the same into both"
+                    )
 
     def _special_id(self, name: str) -> int | None:
         text = token_text(self._config.get(name))
@@ -128,7 +150,7 @@ class ModelTokenizer:
     def encode(self, text: str, special: bool = True) -> list[int]:
         """Token ids of the whole text in one call."""
         ids = self._backend.encode(text, add_special_tokens=self._backend_adds(special)).ids
-        return [self._bos, *ids] if special and self._add_bos else ids
+        return [*self.first_tokens, *ids] if special else ids
 
     def encode_prompts(self, texts: list[str]) -> list[list[int]]:
         """As `encode` for each text, but adds no special token before one that starts with it."""
@@ -138,9 +160,39 @@ class ModelTokenizer:
             encoded = self._backend.encode_batch_fast(
                 group, add_special_tokens=self._backend_adds(special)
             )
-            first = [self._bos] if special and self._add_bos else []
+            first = self.first_tokens if special else []
             results |= {text: [*first, *e.ids] for text, e in zip(group, encoded, strict=True)}
         return [results[text] for text in texts]
+
+    @property
+    def first_tokens(self) -> list[int]:
+        """What goes before a text and is not put there by the backend."""
+        return [self._bos] if self._add_bos else []
+
+    @property
+    def separates_pairs(self) -> bool:
+        """Whether the tokenizer itself puts a token between the two texts of a pair."""
+        parts = self._backend.encode("a", "b", add_special_tokens=self._backend_adds(True))
+        ids = parts.sequence_ids
+        return 0 in ids and 1 in ids and None in ids[ids.index(0) : ids.index(1)]
+
+    def special_count(self, pair: bool) -> int:
+        """Special tokens that are added to a text, or to a pair."""
+        added = self._backend.num_special_tokens_to_add(pair) if self._backend_adds(True) else 0
+        return added + len(self.first_tokens)
+
+    def encode_inputs(self, inputs: list[Any], max_tokens: int) -> list[Encoding]:
+        """Texts, or pairs of texts, with special tokens except `first_tokens`. Those that would be
+        longer than `max_tokens` with all of them are cut as transformers does (longest_first)."""
+        self._backend.enable_truncation(
+            max_tokens - len(self.first_tokens),
+            strategy="longest_first",
+            direction=self._config.get("truncation_side") or "right",
+        )
+        try:
+            return self._backend.encode_batch(inputs, add_special_tokens=self._backend_adds(True))
+        finally:
+            self._backend.no_truncation()
 
     def _starts_bare(self, text: str) -> bool:
         """Whether the text does not start with the special token that would precede it."""

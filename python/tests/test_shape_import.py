@@ -44,7 +44,7 @@ class ShapeImport(unittest.TestCase):
             self.run_import(vocab=256)
 
     def test_an_unknown_importer_names_the_known_ones(self) -> None:
-        with self.assertRaisesRegex(InputError, "'zip'; allowed: gguf, shape"):
+        with self.assertRaisesRegex(InputError, "'zip'; allowed: folder, gguf, shape"):
             self.run_import(importer="zip")
 
 

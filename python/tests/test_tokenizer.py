@@ -97,8 +97,27 @@ class Refusals(unittest.TestCase):
         write_tokenizer(self.folder, config={"add_prefix_space": True})
         self._refused("add_prefix_space is True in tokenizer_config.json and False in tok")
 
+    def test_switches_of_bert_that_contradict_its_normalizer(self):
+        path = write_tokenizer(self.folder) / "tokenizer.json"
+        document = json.loads(path.read_text())
+        document["normalizer"] = {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        }
+        path.write_text(json.dumps(document))
+        settings = self.folder / "tokenizer_config.json"
+        for key in ("do_lower_case", "tokenize_chinese_chars"):
+            settings.write_text(json.dumps({key: False}))
+            self._refused(f"{key} is False in tokenizer_config.json and True in tokenizer.json")
+        settings.write_text('{"do_lower_case": true, "strip_accents": false}')
+        tokenizer = ModelTokenizer(self.folder)
+        self.assertEqual(tokenizer.encode("AB"), tokenizer.encode("ab"))
+
     def test_switches_are_no_words_and_no_numbers(self):
-        for key in ("add_bos_token", "add_eos_token", "add_prefix_space"):
+        for key in ("add_bos_token", "add_eos_token", "add_prefix_space", "do_lower_case"):
             for value in ("false", "true", "", 0, 1, 0.0, [], {}):
                 write_tokenizer(self.folder, config={key: value})
                 found = re.escape(json.dumps(value))

@@ -79,6 +79,8 @@ Json describe() {
           {"suite_kinds",
            Json::array({suite("token_ppl", "score", "stream",
                               Json::array({parameter("window", "count", 16)}), "token_ppl", ""),
+                        suite("classification", "score", "labelled",
+                              Json::array({parameter("max_tokens", "count", 16)}), "acc", ""),
                         suite("decode", "time", "", Json::array({parameter("batch", "count", 1)}),
                               "decode/token_latency", "s")})},
           {"families", Json::array()},
