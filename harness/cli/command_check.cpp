@@ -21,6 +21,7 @@
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/training_check.h"
 
 namespace assay {
 namespace {
@@ -81,6 +82,7 @@ class Candidate {
   Plan checked_plan() {
     Plan plan = make_plan(experiment_, catalogue_, resolver_);
     check_calibration_texts(plan);
+    check_training_texts(plan, catalogue_);
     return plan;
   }
 

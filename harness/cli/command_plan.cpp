@@ -17,6 +17,7 @@
 #include "harness/runner/progress.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/training_check.h"
 
 namespace assay {
 namespace {
@@ -34,13 +35,17 @@ std::optional<Store> open_if_there(const std::string& database) {
 
 Json cell_json(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
                const CellExplanation& explanation) {
+  Json stages = Json::array();
+  for (const StageState& stage : explanation.stages) {
+    stages.push_back({{"name", stage.name}, {"key", stage.key}, {"cached", stage.cached}});
+  }
   return {{"ordinal", cell.ordinal},
           {"key", cell.key},
           {"key_document", cell.key_doc},
           {"label", cell_label(plan, catalogue, cell)},
           {"model", plan.model_of(cell).choice.id},
           {"method", plan.method_of(cell).id},
-          {"params", plan.method_of(cell).params},
+          {"params", plan.method_of(cell).all_params()},
           {"suite", plan.suite_of(cell).id},
           {"suite_params", plan.suite_of(cell).params},
           {"profile", cell.profile},
@@ -48,6 +53,7 @@ Json cell_json(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
           {"action", explanation.action},
           {"status", explanation.status},
           {"artefact", explanation.artefact},
+          {"stages", std::move(stages)},
           {"why", explanation.why}};
 }
 
@@ -88,6 +94,7 @@ void print_plan(const PlanArguments& arguments) {
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_calibration_texts(plan);
+  check_training_texts(plan, catalogue);
   const std::optional<Store> store = open_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
   if (!arguments.json) {

@@ -15,6 +15,7 @@
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/training_check.h"
 #include "harness/store/place.h"
 
 namespace assay {
@@ -73,6 +74,7 @@ RanExperiment run_experiment_file(const std::string& file, const std::string& da
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_calibration_texts(plan);
+  check_training_texts(plan, catalogue);
   check_instrument(options, plan, file);
   if (!store) store.emplace(Store::open(database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());

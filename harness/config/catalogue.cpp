@@ -31,6 +31,17 @@ std::vector<ParamSpec> params_from(const Json& list) {
   return specs;
 }
 
+std::vector<StageEntry> stages_from(const Json& list) {
+  std::vector<StageEntry> stages;
+  for (const Json& one : list) {
+    stages.push_back({one.at("name").get<std::string>(),
+                      one.at("params").get<std::vector<std::string>>(),
+                      one.at("inputs").get<std::vector<std::string>>(),
+                      one.at("calibration").get<bool>(), one.at("training").get<bool>()});
+  }
+  return stages;
+}
+
 MethodEntry method_from(const Json& document) {
   MethodEntry entry;
   entry.name = document.at("name").get<std::string>();
@@ -45,6 +56,8 @@ MethodEntry method_from(const Json& document) {
   }
   const Json& needs = document.at("needs");
   entry.needs_calibration = needs.at("calibration").get<bool>();
+  entry.needs_training = needs.value("training", false);
+  entry.stages = stages_from(document.value("stages", Json::array()));
   entry.calibration_unless =
       param_conditions_from_json(needs.value("calibration_unless", Json::array()));
   return entry;

@@ -19,6 +19,14 @@ struct RequirementEntry {
   Json value;
 };
 
+/// A part of a fit with an artefact of its own.
+struct StageEntry {
+  std::string name;
+  std::vector<std::string> params;  ///< those that it reads
+  std::vector<std::string> inputs;  ///< earlier stages whose artefacts it takes
+  bool calibration = false, training = false;
+};
+
 struct MethodEntry {
   std::string name, summary, citation;
   int artefact_version = 1;
@@ -26,10 +34,12 @@ struct MethodEntry {
   std::vector<ParamSpec> params;
   std::vector<RequirementEntry> requirements;
   bool needs_calibration = false;
+  bool needs_training = false;
   std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
   [[nodiscard]] bool needs_calibration_for(const Json& chosen) const {
     return needs_calibration && !any_holds(calibration_unless, chosen);
   }
+  std::vector<StageEntry> stages;  ///< empty: one that reads everything
 };
 
 struct SuiteKindEntry {

@@ -49,6 +49,31 @@ inline Json method_json(const std::string& name, const Json& params, bool calibr
           {"needs", {{"calibration", calibration}, {"calibration_unless", calibration_unless}}}};
 }
 
+/// Traces of the data, a predictor for a criterion, a selection for a density.
+inline Json staged_method_json() {
+  Json method = method_json("staged",
+                            params_json({make_param("criterion", ParamType::kText, "norm"),
+                                         make_param("density", ParamType::kReal, 0.5, 0, 1)}),
+                            true);
+  const auto stage = [](const char* name, const Json& params, const Json& inputs, bool data) {
+    return Json{{"name", name},
+                {"params", params},
+                {"inputs", inputs},
+                {"calibration", data},
+                {"training", false}};
+  };
+  method["stages"] = {stage("traces", Json::array(), Json::array(), true),
+                      stage("predictor", {"criterion"}, {"traces"}, false),
+                      stage("selection", {"density"}, {"predictor"}, false)};
+  return method;
+}
+
+inline Json trained_method_json() {
+  Json method = method_json("tuned", Json::array(), false);
+  method["needs"]["training"] = true;
+  return method;
+}
+
 inline Json kind_json(const std::string& name, const std::string& stage, const std::string& format,
                       const Json& params) {
   return {{"name", name},
@@ -73,6 +98,8 @@ inline Json worker_description() {
   // This Wanda has a setting that looks at no data, as other methods do.
   methods.push_back(method_json("wanda", params_json({sparsity, pattern}), true, Json::array(),
                                 Json::array({{{"pattern", "1:2"}}})));
+  methods.push_back(staged_method_json());
+  methods.push_back(trained_method_json());
   Json kinds = Json::array();
   kinds.push_back(kind_json(
       "token_ppl", "score", "stream",

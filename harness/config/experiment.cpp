@@ -76,6 +76,26 @@ Json CalibrationChoice::to_json() const {
   return {{"dataset", dataset}, {"split", split}, {"samples", samples}, {"tokens", tokens}};
 }
 
+Json TrainingChoice::to_json() const {
+  return {{"dataset", dataset},
+          {"split", split},
+          {"items", items},
+          {"subset_seed", subset_seed},
+          {"max_tokens", max_tokens}};
+}
+
+Json MethodChoice::all_params() const {
+  Json all = params;
+  if (calibration) all["calibration"] = calibration->to_json();
+  if (training) all["training"] = training->to_json();
+  for (const MethodChoice& next : then) {
+    Json entry = next.all_params();
+    entry["id"] = next.id;
+    all["then"].push_back(std::move(entry));
+  }
+  return all;
+}
+
 Json ReportChoice::to_json() const {
   return {{"name", name},         {"title", title}, {"where", where},
           {"group_by", group_by}, {"pivot", pivot}, {"columns", columns}};
@@ -99,8 +119,9 @@ Json Experiment::resolved() const {
   }
   for (const MethodChoice& method : methods) {
     document["methods"].push_back({{"id", method.id}, {"params", method.params}});
-    if (method.calibration) {
-      document["methods"].back()["calibration"] = method.calibration->to_json();
+    const Json all = method.all_params();
+    for (const char* key : {"calibration", "training", "then"}) {
+      if (all.contains(key)) document["methods"].back()[key] = all.at(key);
     }
   }
   for (const SuiteChoice& suite : suites) {

@@ -28,6 +28,16 @@ struct CalibrationChoice {
   Json to_json() const;
 };
 
+/// Labelled items that a method trains on.
+struct TrainingChoice {
+  std::string dataset = "sst2";
+  std::string split = "train";
+  std::int64_t items = 0;        ///< the first of a shuffled order; 0: all
+  std::int64_t subset_seed = 0;  ///< of that order
+  std::int64_t max_tokens = 128;
+  Json to_json() const;
+};
+
 struct ModelChoice {
   std::string id;  ///< a folder, or a name of the model catalogue
   bool random_weights = false;
@@ -40,6 +50,16 @@ struct MethodChoice {
   Json params = Json::object();  ///< checked, defaults written in
   std::optional<CalibrationChoice> calibration;
   SourcePlace place;
+  std::optional<TrainingChoice> training = {};
+  /// Methods applied to the result, one after the other.
+  std::vector<MethodChoice> then = {};
+  /// This link (0) or one of `then` (from 1 on).
+  [[nodiscard]] const MethodChoice& link(std::size_t index) const {
+    return index == 0 ? *this : then.at(index - 1);
+  }
+  /// Everything that decides what is fitted: params with "calibration", "training" and "then" where
+  /// there are such. Results are stored and selected by it.
+  [[nodiscard]] Json all_params() const;
 };
 
 /// One `[[suite]]` block, likewise multiplied out.

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
@@ -38,43 +41,65 @@ auto find_by_id(TableReader& reader, const char* what, Find find) -> decltype(&f
   }
 }
 
-std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
-  const CalibrationChoice standard;
-  std::vector<std::string> datasets;
-  for (const DatasetEntry& dataset : catalogue.datasets) {
-    if (dataset.document.value("kind", "") == "text") datasets.push_back(dataset.name);
-  }
-  const auto whole = [](const char* name, std::int64_t value, double min, const char* help) {
-    return ParamSpec{.name = name,
-                     .type = ParamType::kInt,
-                     .default_value = value,
-                     .help = help,
-                     .unit = "",
-                     .min = min,
-                     .max = {},
-                     .max_open = false,
-                     .choices = {}};
-  };
-  ParamSpec dataset{.name = "dataset",
-                    .type = ParamType::kChoice,
-                    .default_value = standard.dataset,
-                    .help = "data set to draw from",
-                    .unit = "",
-                    .min = {},
-                    .max = {},
-                    .max_open = false,
-                    .choices = datasets};
-  ParamSpec split = dataset;
-  split.name = "split";
-  split.type = ParamType::kText;
-  split.default_value = standard.split;
-  split.choices.clear();
-  return {dataset, split, whole("samples", standard.samples, 1, "number of samples"),
-          whole("tokens", standard.tokens, 0,
-                "length of a sample; 0: the smaller of 2048 and the model's positions")};
+ParamSpec whole_spec(const char* name, std::int64_t value, double min, const char* help) {
+  return {.name = name,
+          .type = ParamType::kInt,
+          .default_value = value,
+          .help = help,
+          .unit = "",
+          .min = min,
+          .max = {},
+          .max_open = false,
+          .choices = {}};
 }
 
-void check_split(TableReader& reader, const SourcePlace& place, const CalibrationChoice& choice,
+/// `dataset` among those of a kind, and `split`.
+std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::string& kind,
+                                  const std::string& dataset, const std::string& split) {
+  std::vector<std::string> datasets;
+  for (const DatasetEntry& entry : catalogue.datasets) {
+    if (entry.kind == kind) datasets.push_back(entry.name);
+  }
+  ParamSpec of_dataset{.name = "dataset",
+                       .type = ParamType::kChoice,
+                       .default_value = dataset,
+                       .help = "data set to draw from",
+                       .unit = "",
+                       .min = {},
+                       .max = {},
+                       .max_open = false,
+                       .choices = datasets};
+  ParamSpec of_split = of_dataset;
+  of_split.name = "split";
+  of_split.type = ParamType::kText;
+  of_split.default_value = split;
+  of_split.choices.clear();
+  return {of_dataset, of_split};
+}
+
+std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
+  const CalibrationChoice standard;
+  std::vector<ParamSpec> specs = data_specs(catalogue, "text", standard.dataset, standard.split);
+  specs.push_back(whole_spec("samples", standard.samples, 1, "number of samples"));
+  specs.push_back(
+      whole_spec("tokens", standard.tokens, 0,
+                 "length of a sample; 0: the smaller of 2048 and the model's positions"));
+  return specs;
+}
+
+std::vector<ParamSpec> training_specs(const Catalogue& catalogue) {
+  const TrainingChoice standard;
+  std::vector<ParamSpec> specs =
+      data_specs(catalogue, "labelled", standard.dataset, standard.split);
+  specs.push_back(whole_spec("items", standard.items, 0,
+                             "items of a shuffled order to train on; 0: all of the split"));
+  specs.push_back(whole_spec("subset_seed", standard.subset_seed, 0, "seed of that order"));
+  specs.push_back(whole_spec("max_tokens", standard.max_tokens, 4, "longer items are cut"));
+  return specs;
+}
+
+template <typename Choice>
+void check_split(TableReader& reader, const SourcePlace& place, const Choice& choice,
                  const Catalogue& catalogue) {
   try {
     const DatasetEntry& dataset = catalogue.dataset(choice.dataset);
@@ -85,6 +110,18 @@ void check_split(TableReader& reader, const SourcePlace& place, const Calibratio
     }
   } catch (const UserError& error) {
     reader.problem(place, error.what());
+  }
+}
+
+/// Each data set and split once, however many settings name it.
+template <typename Choice>
+void check_splits(TableReader& reader, const SourcePlace& place, const std::vector<Choice>& choices,
+                  const Catalogue& catalogue) {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const Choice& choice : choices) {
+    if (seen.emplace(choice.dataset, choice.split).second) {
+      check_split(reader, place, choice, catalogue);
+    }
   }
 }
 
@@ -101,10 +138,45 @@ std::vector<CalibrationChoice> read_calibrations(TableReader& reader, const Cata
     choice.split = values.value("split", choice.split);
     choice.samples = values.value("samples", choice.samples);
     choice.tokens = values.value("tokens", choice.tokens);
-    check_split(reader, reader.place("calibration"), choice, catalogue);
     choices.push_back(choice);
   }
+  check_splits(reader, reader.place("calibration"), choices, catalogue);
   return choices;
+}
+
+std::vector<TrainingChoice> read_trainings(TableReader& reader, const Catalogue& catalogue) {
+  std::vector<Axis> axes;
+  if (auto table = reader.table("training", "training of " + reader.what())) {
+    axes = read_axes(*table, training_specs(catalogue));
+    table->finish();
+  }
+  std::vector<TrainingChoice> choices;
+  for (const Json& values : multiply(axes)) {
+    TrainingChoice choice;
+    choice.dataset = values.value("dataset", choice.dataset);
+    choice.split = values.value("split", choice.split);
+    choice.items = values.value("items", choice.items);
+    choice.subset_seed = values.value("subset_seed", choice.subset_seed);
+    choice.max_tokens = values.value("max_tokens", choice.max_tokens);
+    choices.push_back(choice);
+  }
+  check_splits(reader, reader.place("training"), choices, catalogue);
+  return choices;
+}
+
+using Trainings = std::vector<std::optional<TrainingChoice>>;
+
+Trainings trainings_of(TableReader& reader, const MethodEntry& method, const Catalogue& catalogue) {
+  if (method.needs_training) {
+    const std::vector<TrainingChoice> choices = read_trainings(reader, catalogue);
+    return {choices.begin(), choices.end()};
+  }
+  if (const toml::node* node = reader.node().get("training")) {
+    reader.take("training");
+    reader.problem(place_of(reader.file(), node->source()),
+                   fmt::format("{} does not train; remove the key", reader.what()));
+  }
+  return {std::nullopt};
 }
 
 using Calibrations = std::vector<std::optional<CalibrationChoice>>;
@@ -134,6 +206,74 @@ Calibrations calibrations_for(const Json& params, const MethodEntry& method,
   return {std::nullopt};
 }
 
+/// Every setting of the block by itself, without what is applied to its result.
+std::vector<MethodChoice> settings_of(TableReader& reader, const MethodEntry& method,
+                                      const Catalogue& catalogue) {
+  const std::vector<Axis> axes = read_axes(reader, method.params);
+  std::vector<Json> settings;
+  for (const Json& given : multiply(axes)) settings.push_back(written_out(method.params, given));
+  const bool any = std::any_of(settings.begin(), settings.end(), [&](const Json& params) {
+    return method.needs_calibration_for(params);
+  });
+  const Calibrations calibrations = calibrations_of(reader, method, any, catalogue);
+  const Trainings trainings = trainings_of(reader, method, catalogue);
+  std::vector<MethodChoice> choices;
+  for (const Json& params : settings) {
+    for (const auto& calibration : calibrations_for(params, method, calibrations)) {
+      for (const auto& training : trainings) {
+        choices.push_back({method.name, params, calibration, reader.place(), training});
+      }
+    }
+  }
+  return choices;
+}
+
+std::vector<MethodChoice> read_method(TableReader& reader, const Catalogue& catalogue,
+                                      bool may_go_on);
+
+/// All chains that the block's `then` gives; one empty chain where there is none.
+std::vector<std::vector<MethodChoice>> chains_of(TableReader& reader, const Catalogue& catalogue) {
+  std::vector<std::vector<MethodChoice>> chains = {{}};
+  for (TableReader& link : reader.tables("then")) {
+    const std::vector<MethodChoice> alternatives = read_method(link, catalogue, false);
+    std::vector<std::vector<MethodChoice>> longer;
+    for (const auto& chain : chains) {
+      for (const MethodChoice& next : alternatives) {
+        longer.push_back(chain);
+        longer.back().push_back(next);
+      }
+    }
+    chains = std::move(longer);
+  }
+  return chains;
+}
+
+/// `may_go_on`: the block may say what is applied to its result.
+std::vector<MethodChoice> read_method(TableReader& reader, const Catalogue& catalogue,
+                                      bool may_go_on) {
+  const MethodEntry* method = find_by_id(
+      reader, "method",
+      [&catalogue](const std::string& id) -> const MethodEntry& { return catalogue.method(id); });
+  if (method == nullptr) return {};
+  const std::vector<MethodChoice> settings = settings_of(reader, *method, catalogue);
+  if (method->name == "dense" && reader.node().contains("then")) {
+    reader.problem(
+        reader.place("then"),
+        "nothing is done before 'then' here; write its methods as [[method]] of their own");
+  }
+  const auto chains =
+      may_go_on ? chains_of(reader, catalogue) : std::vector<std::vector<MethodChoice>>{{}};
+  reader.finish(key_homes());
+  std::vector<MethodChoice> choices;
+  for (const MethodChoice& setting : settings) {
+    for (const auto& chain : chains) {
+      choices.push_back(setting);
+      choices.back().then = chain;
+    }
+  }
+  return choices;
+}
+
 }  // namespace
 
 const KeyHomes& key_homes() {
@@ -148,6 +288,8 @@ const KeyHomes& key_homes() {
                                   {"max_processes_per_arm", "[measure]"},
                                   {"weights", "[[model]]"},
                                   {"calibration", "[[method]]"},
+                                  {"training", "[[method]]"},
+                                  {"then", "[[method]]"},
                                   {"group_by", "[[report]]"},
                                   {"pivot", "[[report]]"},
                                   {"where", "[[report]]"},
@@ -177,26 +319,9 @@ std::vector<MethodChoice> read_methods(std::vector<TableReader> blocks,
   std::vector<MethodChoice> choices;
   std::map<std::string, SourcePlace> seen;
   for (TableReader& reader : blocks) {
-    const MethodEntry* method = find_by_id(
-        reader, "method",
-        [&catalogue](const std::string& id) -> const MethodEntry& { return catalogue.method(id); });
-    if (method == nullptr) continue;
-    const std::vector<Axis> axes = read_axes(reader, method->params);
-    std::vector<Json> settings;
-    for (const Json& given : multiply(axes)) settings.push_back(written_out(method->params, given));
-    const bool any = std::any_of(settings.begin(), settings.end(), [&](const Json& params) {
-      return method->needs_calibration_for(params);
-    });
-    const Calibrations calibrations = calibrations_of(reader, *method, any, catalogue);
-    reader.finish(key_homes());
-    for (const Json& params : settings) {
-      for (const auto& calibration : calibrations_for(params, *method, calibrations)) {
-        MethodChoice choice{method->name, params, calibration, reader.place()};
-        const Json identity = {{"method", choice.id},
-                               {"params", choice.params},
-                               {"calibration", calibration ? calibration->to_json() : Json()}};
-        if (is_new(seen, identity, reader)) choices.push_back(std::move(choice));
-      }
+    for (MethodChoice& choice : read_method(reader, catalogue, true)) {
+      const Json identity = {{"method", choice.id}, {"params", choice.all_params()}};
+      if (is_new(seen, identity, reader)) choices.push_back(std::move(choice));
     }
   }
   return choices;

@@ -72,7 +72,7 @@ TEST_F(ExperimentTest, MethodsThatNeedCalibrationGetTheUsualOne) {
 TEST_F(ExperimentTest, AMistypedKeyIsNamedWithItsPlaceAndASuggestion) {
   EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\n  sparsty = 0.5\n"),
             "x.toml:14:3: unknown key 'sparsty' in method 'wanda'; did you mean 'sparsity'? known: "
-            "calibration, id, pattern, sparsity");
+            "calibration, id, pattern, sparsity, then");
 }
 
 TEST_F(ExperimentTest, AKeyBelowTheWrongHeaderIsToldItsHome) {
@@ -94,7 +94,7 @@ TEST_F(ExperimentTest, AValueOutsideTheRangeIsRefusedAtItsPlace) {
 TEST_F(ExperimentTest, UnknownNamesAreSuggested) {
   EXPECT_EQ(problems("[[method]]\nid = \"wnada\"\nsparsity = 7\n"),
             "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: dense, magnitude, "
-            "tardis, wanda");
+            "staged, tardis, tuned, wanda");
   EXPECT_EQ(problems("[[suite]]\nid = \"piqua\"\n"),
             "x.toml:13:6: unknown suite 'piqua'; did you mean 'piqa'? known: decode, news-ppl, "
             "piqa");
@@ -127,6 +127,42 @@ TEST_F(ExperimentTest, CalibrationForSuchASettingAloneIsRefused) {
                      "calibration = { samples = 8 }\n"),
             "x.toml:15:15: method 'wanda' uses no calibration data with pattern = '1:2'; remove "
             "the key");
+}
+
+TEST_F(ExperimentTest, ThenIsAChainWhoseAxesMultiply) {
+  const Experiment experiment = read(
+      "[[method]]\nid = \"wanda\"\nsparsity = [0.3, 0.5]\n"
+      "then = [{ id = \"magnitude\", sparsity = [0.6, 0.7] }, { id = \"magnitude\" }]\n");
+  ASSERT_EQ(experiment.methods.size(), 1U + 2 * 2);
+  const MethodChoice& second = experiment.methods[2];
+  EXPECT_EQ(second.params.at("sparsity"), 0.3);
+  ASSERT_EQ(second.then.size(), 2U);
+  EXPECT_EQ(second.then[0].params.at("sparsity"), 0.7);
+  EXPECT_EQ(second.all_params().at("then").at(0).at("id"), "magnitude");
+  EXPECT_EQ(experiment.resolved().at("methods").at(2).at("then").size(), 2U);
+  EXPECT_FALSE(experiment.resolved().at("methods").at(0).contains("then"));
+}
+
+TEST_F(ExperimentTest, MistakesInAChainHaveTheirPlace) {
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\nthen = [{ id = \"magnitude\", sparsty = 1 }]\n"),
+            "x.toml:14:29: unknown key 'sparsty' in method 'magnitude'; did you mean 'sparsity'? "
+            "known: id, layers, sparsity");
+  EXPECT_THAT(problems("[[method]]\nid = \"wanda\"\nthen = [{ id = \"magnitude\", then = [] }]\n"),
+              HasSubstr("unknown key 'then' in method 'magnitude'"));
+  EXPECT_THAT(problems("[[method]]\nid = \"dense\"\nthen = [{ id = \"magnitude\" }]\n"),
+              HasSubstr("nothing is done before 'then' here"));
+}
+
+TEST_F(ExperimentTest, TrainingIsForMethodsThatTrain) {
+  share_.write("datasets/films.toml", kFilms);
+  const Experiment experiment = read(
+      "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = \"dev\", items = [10, "
+      "20] }\n");
+  ASSERT_EQ(experiment.methods.size(), 3U);
+  EXPECT_EQ(experiment.methods[2].training->items, 20);
+  EXPECT_EQ(experiment.methods[2].training->split, "dev");
+  EXPECT_EQ(problems("[[method]]\nid = \"magnitude\"\ntraining = { items = 3 }\n"),
+            "x.toml:14:12: method 'magnitude' does not train; remove the key");
 }
 
 TEST_F(ExperimentTest, RepeatedCombinationsAreNamed) {

@@ -26,6 +26,8 @@ std::vector<std::string> fields_of(const Experiment& experiment) {
     if (method.calibration) {
       add_keys(fields, "params.calibration.", method.calibration->to_json());
     }
+    if (method.training) add_keys(fields, "params.training.", method.training->to_json());
+    if (!method.then.empty()) fields.emplace_back("params.then");
   }
   for (const SuiteChoice& suite : experiment.suites) {
     add_keys(fields, "suite.", suite.params);

@@ -280,7 +280,8 @@ std::vector<TableReader> TableReader::tables(std::string_view key) {
   const auto* array = node->as_array();
   if (array == nullptr || !array->is_array_of_tables()) {
     problem(place_of(file_, node->source()),
-            fmt::format("'{}' must be written as [[{}]], once for each", key, key));
+            fmt::format("'{}' must be written as [[{}]], once for each, or {} = [{{ ... }}, ...]",
+                        key, key, key));
     return found;
   }
   for (const toml::node& element : *array) {

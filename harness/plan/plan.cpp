@@ -83,26 +83,41 @@ class Planner {
   void complete(Cell& cell) {
     const ResolvedModel& model = plan_.model_of(cell);
     const MethodChoice& method = plan_.method_of(cell);
-    const MethodEntry& entry = catalogue_.method(method.id);
     const SuiteChoice& suite = plan_.suite_of(cell);
     const SuiteKindEntry& kind = catalogue_.suite_kind(suite.kind);
-    const auto unmet = unmet_requirements(entry.requirements, model.traits);
-    if (!unmet.empty()) set_unmet(cell, "requirement", join(unmet, "; "));
+    for (std::size_t link = 0; link <= method.then.size(); ++link) {
+      const auto unmet =
+          unmet_requirements(catalogue_.method(method.link(link).id).requirements, model.traits);
+      if (!unmet.empty()) set_unmet(cell, "requirement", join(unmet, "; "));
+    }
     if (kind.needs_trained_weights && model.choice.random_weights) {
       set_unmet(cell, "random_weights",
                 fmt::format("{} needs trained weights, this model has random ones", suite.id));
     }
-    const Json calibration = calibration_document(cell, model, method);
+    std::vector<LinkData> links;
+    for (std::size_t link = 0; link <= method.then.size(); ++link) {
+      links.push_back({calibration_document(cell, model, method.link(link)),
+                       training_document(cell, method.link(link))});
+    }
     const std::string data = suite_data(cell, model, suite, kind);
-    cell.key_doc = key_document(cell, calibration, data);
+    cell.key_doc = key_document(cell, links, data);
     cell.key = json_hash(cell.key_doc);
     if (cell.unmet) return;
     check_suite_lengths(suite, kind, model, problems_);
-    check_calibration_length(method, model, problems_);
-    check_pattern(method, entry, model, problems_);
-    check_sparsity(method, entry, problems_);
-    if (method.id != kDense) add_fit(cell, calibration);
+    for (std::size_t link = 0; link <= method.then.size(); ++link) {
+      const MethodChoice& choice = method.link(link);
+      const MethodEntry& of_link = catalogue_.method(choice.id);
+      check_calibration_length(choice, model, problems_);
+      check_pattern(choice, of_link, model, problems_);
+      check_sparsity(choice, of_link, problems_);
+    }
+    if (method.id != kDense) add_fits(cell, links);
   }
+
+  /// What the links of a chain draw on, as it stands in keys; null for nothing.
+  struct LinkData {
+    Json calibration, training;
+  };
 
   static void set_unmet(Cell& cell, const std::string& code, const std::string& text) {
     if (!cell.unmet) cell.unmet = OutcomeReason{Outcome::kUnmet, code, text};
@@ -127,6 +142,20 @@ class Planner {
     return document;
   }
 
+  // Null for a method that does not train.
+  Json training_document(Cell& cell, const MethodChoice& method) {
+    if (!method.training) return nullptr;
+    const TrainingChoice& choice = *method.training;
+    Json document = choice.to_json();
+    document["data"] = "absent";
+    if (cell.unmet) return document;
+    const ResolvedData& data =
+        labelled(cell.model, choice.dataset, choice.split, choice.max_tokens);
+    if (data.folder.empty()) set_unmet(cell, data.unmet_code, data.unmet);
+    if (!data.key.empty()) document["data"] = data.key;
+    return document;
+  }
+
   // Key of the suite's data: "" for none, "absent" when they are not there.
   std::string suite_data(Cell& cell, const ResolvedModel& model, const SuiteChoice& suite,
                          const SuiteKindEntry& kind) {
@@ -144,7 +173,9 @@ class Planner {
   const ResolvedData& data_of(const Cell& cell, const SuiteChoice& suite,
                               const std::string& format) {
     if (format == "items") return items(cell.model, cell.suite);
-    if (format == "labelled") return labelled(cell.model, suite);
+    if (format == "labelled")
+      return labelled(cell.model, suite.dataset, suite.split,
+                      suite.params.value("max_tokens", std::int64_t{0}));
     return stream(cell.model, suite.dataset, suite.split);
   }
 
@@ -165,13 +196,13 @@ class Planner {
         .first->second;
   }
 
-  const ResolvedData& labelled(std::size_t model, const SuiteChoice& suite) {
-    const auto tokens = suite.params.value("max_tokens", std::int64_t{0});
-    const auto key = std::make_tuple(model, suite.dataset, suite.split, tokens);
+  const ResolvedData& labelled(std::size_t model, const std::string& dataset,
+                               const std::string& split, std::int64_t max_tokens) {
+    const auto key = std::make_tuple(model, dataset, split, max_tokens);
     const auto found = labelled_.find(key);
     if (found != labelled_.end()) return found->second;
-    const ResolvedModel& resolved = plan_.models[model];
-    return labelled_.emplace(key, resolver_.labelled(resolved, suite.dataset, suite.split, tokens))
+    return labelled_
+        .emplace(key, resolver_.labelled(plan_.models[model], dataset, split, max_tokens))
         .first->second;
   }
 
@@ -183,7 +214,7 @@ class Planner {
             {"params", method.params}};
   }
 
-  [[nodiscard]] Json key_document(const Cell& cell, const Json& calibration,
+  [[nodiscard]] Json key_document(const Cell& cell, const std::vector<LinkData>& links,
                                   const std::string& data) const {
     const ResolvedModel& model = plan_.model_of(cell);
     const SuiteChoice& suite = plan_.suite_of(cell);
@@ -193,11 +224,17 @@ class Planner {
         {"measuring_version", kMeasuringVersion},
         {"model", {{"hash", model.hash}, {"random_weights", model.choice.random_weights}}},
         {"method", method_document(plan_.method_of(cell))},
-        {"calibration", calibration},
+        {"calibration", links.front().calibration},
         {"suite",
          {{"id", suite.id}, {"kind", suite.kind}, {"params", suite.params}, {"data", data}}},
         {"profile", {{"id", cell.profile}, {"fingerprint", profile.fingerprint()}}},
         {"seed", cell.seed}};
+    if (!links.front().training.is_null()) document["training"] = links.front().training;
+    for (std::size_t link = 1; link < links.size(); ++link) {
+      document["then"].push_back({{"method", method_document(plan_.method_of(cell).link(link))},
+                                  {"calibration", links[link].calibration},
+                                  {"training", links[link].training}});
+    }
     // More processes are another measurement of time; a score does not depend on them.
     if (catalogue_.suite_kind(suite.kind).stage == "time") {
       document["processes_per_arm"] = plan_.experiment.processes_per_arm;
@@ -207,29 +244,72 @@ class Planner {
     return document;
   }
 
-  void add_fit(Cell& cell, const Json& calibration) {
+  /// One job for each stage of each link.
+  void add_fits(Cell& cell, const std::vector<LinkData>& links) {
+    std::string base;
+    for (std::size_t link = 0; link < links.size(); ++link) {
+      const MethodChoice& choice = plan_.method_of(cell).link(link);
+      std::map<std::string, std::string> made;
+      for (const StageEntry& stage : stages_of(catalogue_.method(choice.id), choice)) {
+        FitJob job = job_of(cell, links[link], link, stage);
+        job.base = base;
+        for (const std::string& input : stage.inputs) job.inputs[input] = made.at(input);
+        if (!job.base.empty()) job.key_doc["base"] = job.base;
+        if (!job.inputs.empty()) job.key_doc["inputs"] = job.inputs;
+        job.key = json_hash(job.key_doc);
+        made[stage.name] = cell.artefact_key = job.key;
+        plan_.fits.emplace(job.key, std::move(job));
+      }
+      base = cell.artefact_key;
+    }
+  }
+
+  /// A method that declares none has one without a name, which reads everything.
+  static std::vector<StageEntry> stages_of(const MethodEntry& method, const MethodChoice& choice) {
+    if (!method.stages.empty()) return method.stages;
+    StageEntry whole;
+    for (const auto& [name, value] : choice.params.items()) whole.params.push_back(name);
+    whole.calibration = whole.training = true;
+    return {whole};
+  }
+
+  /// Without its key, and without what it is made from.
+  FitJob job_of(const Cell& cell, const LinkData& data, std::size_t link, const StageEntry& stage) {
     const ResolvedModel& model = plan_.model_of(cell);
+    const MethodChoice& choice = plan_.method_of(cell).link(link);
+    Json method = method_document(choice);
+    method["params"] = Json::object();
+    for (const std::string& name : stage.params) method["params"][name] = choice.params.at(name);
     FitJob job;
-    job.key_doc = {
-        {"schema", kKeySchema},
-        {"stage", "fit"},
-        {"model", {{"hash", model.hash}, {"random_weights", model.choice.random_weights}}},
-        {"method", method_document(plan_.method_of(cell))},
-        {"calibration", calibration},
-        {"seed", cell.seed}};
-    job.key = json_hash(job.key_doc);
     job.model = cell.model;
     job.method = cell.method;
+    job.link = link;
+    job.stage = stage.name;
     job.seed = cell.seed;
-    if (!calibration.is_null()) {
-      const CalibrationChoice& choice = *plan_.method_of(cell).calibration;
-      job.calibration_folder = stream(cell.model, choice.dataset, choice.split).folder.string();
-      job.sampling = calibration.at("sampling").get<std::string>();
-      job.samples = choice.samples;
-      job.tokens = calibration.at("tokens").get<std::int64_t>();
+    job.key_doc = {
+        {"schema", kKeySchema},
+        {"stage", stage.name.empty() ? "fit" : "fit/" + stage.name},
+        {"model", {{"hash", model.hash}, {"random_weights", model.choice.random_weights}}},
+        {"method", std::move(method)},
+        {"calibration", stage.calibration ? data.calibration : Json()},
+        {"seed", cell.seed}};
+    if (stage.calibration && !data.calibration.is_null()) set_calibration(job, choice, data);
+    if (stage.training && !data.training.is_null()) {
+      job.key_doc["training"] = data.training;
+      const TrainingChoice& training = *choice.training;
+      job.training_folder =
+          labelled(cell.model, training.dataset, training.split, training.max_tokens)
+              .folder.string();
     }
-    cell.artefact_key = job.key;
-    plan_.fits.emplace(job.key, std::move(job));
+    return job;
+  }
+
+  void set_calibration(FitJob& job, const MethodChoice& method, const LinkData& data) {
+    const CalibrationChoice& choice = *method.calibration;
+    job.calibration_folder = stream(job.model, choice.dataset, choice.split).folder.string();
+    job.sampling = data.calibration.at("sampling").get<std::string>();
+    job.samples = choice.samples;
+    job.tokens = data.calibration.at("tokens").get<std::int64_t>();
   }
 
   void link_twins() {
@@ -265,6 +345,27 @@ class Planner {
 };
 
 }  // namespace
+
+std::vector<const FitJob*> Plan::links_to(const std::string& key) const {
+  std::vector<const FitJob*> links;
+  for (std::string at = key; !at.empty(); at = links.back()->base) links.push_back(&fits.at(at));
+  std::reverse(links.begin(), links.end());
+  return links;
+}
+
+std::vector<const FitJob*> Plan::jobs_for(const std::string& key) const {
+  std::vector<const FitJob*> jobs;
+  const auto add = [&](const auto& self, const std::string& wanted) -> void {
+    if (wanted.empty()) return;
+    const FitJob* job = &fits.at(wanted);
+    if (std::find(jobs.begin(), jobs.end(), job) != jobs.end()) return;
+    self(self, job->base);
+    for (const auto& [stage, input] : job->inputs) self(self, input);
+    jobs.push_back(job);
+  };
+  add(add, key);
+  return jobs;
+}
 
 Plan make_plan(const Experiment& experiment, const Catalogue& catalogue, Resolver& resolver) {
   return Planner(experiment, catalogue, resolver).make();

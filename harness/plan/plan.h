@@ -61,21 +61,27 @@ struct Cell {
   std::size_t model = 0, method = 0, suite = 0;  ///< indices into the plan
   std::string profile;
   std::uint64_t seed = 0;
-  std::string artefact_key;  ///< what fit makes for it; empty for dense and for unmet cells
+  /// What the last fit of its method's chain makes; empty for dense and for unmet cells.
+  std::string artefact_key;
   std::string data_folder;
   std::optional<OutcomeReason> unmet;  ///< known before anything runs
 };
 
-/// One fit: shared by all cells with the same artefact key.
+/// One stage of a fit: shared by all cells whose results rest on it.
 struct FitJob {
   std::string key;
   Json key_doc;
   std::size_t model = 0, method = 0;
+  std::size_t link = 0;  ///< of the method's chain: MethodChoice::link()
+  std::string stage;     ///< empty where the method has one alone
   std::uint64_t seed = 0;
+  std::string base;  ///< key of the artefact that changes the model before; empty: the dense model
+  std::map<std::string, std::string> inputs;  ///< keys of the stages that this one takes, by name
   std::string calibration_folder;
   std::string sampling;  ///< "documents" or "stream"
   /// Of the calibration, as they hold for this model; 0 for a method that needs none.
   std::int64_t samples = 0, tokens = 0;
+  std::string training_folder;  ///< empty for a stage that does not train
 };
 
 struct Plan {
@@ -90,6 +96,14 @@ struct Plan {
     return experiment.suites[cell.suite];
   }
   [[nodiscard]] const ResolvedModel& model_of(const Cell& cell) const { return models[cell.model]; }
+  [[nodiscard]] const MethodChoice& method_of(const FitJob& job) const {
+    return experiment.methods[job.method].link(job.link);
+  }
+  /// What changes the model until this artefact is in it: the last of each link, in their order.
+  [[nodiscard]] std::vector<const FitJob*> links_to(const std::string& key) const;
+  /// All that has to be there for this artefact, itself last; each once, in an order in which they
+  /// can be made.
+  [[nodiscard]] std::vector<const FitJob*> jobs_for(const std::string& key) const;
 };
 
 /// Multiplies the axes, checks requirements, computes keys. Deterministic. Throws UserError with

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "harness/config/config_fixture.h"
 
@@ -167,6 +170,75 @@ TEST_F(PlanTest, ATargetAndItsBudgetAreAnotherMeasurementOfTimeOnly) {
   EXPECT_NE(fixed.cells[1].key, adapts.cells[1].key);
   EXPECT_NE(adapts.cells[1].key, plan(target + "budget_s = 60\n").cells[1].key);
   EXPECT_NE(adapts.cells[1].key, plan(target + "max_processes_per_arm = 8\n").cells[1].key);
+}
+
+const std::string kStaged =
+    "[[method]]\nid = \"staged\"\ncriterion = [\"norm\", \"fisher\"]\ndensity = [0.1, 0.2, 0.5]\n"
+    "calibration = { samples = 4 }\n";
+
+std::map<std::string, int> stages_of(const Plan& plan) {
+  std::map<std::string, int> counts;
+  for (const auto& [key, job] : plan.fits) ++counts[job.stage];
+  return counts;
+}
+
+// What is expensive runs once for every setting that leaves its inputs as they are.
+TEST_F(PlanTest, StagesAreSharedBySettingsThatTheyDoNotRead) {
+  const Plan all = plan(kStaged);
+  EXPECT_EQ(stages_of(all),
+            (std::map<std::string, int>{{"traces", 1}, {"predictor", 2}, {"selection", 2 * 3}}));
+  const Cell& last = all.cells.back();
+  const std::vector<const FitJob*> jobs = all.jobs_for(last.artefact_key);
+  ASSERT_EQ(jobs.size(), 3U);
+  EXPECT_EQ(jobs[0]->stage, "traces");
+  EXPECT_EQ(jobs[1]->inputs.at("traces"), jobs[0]->key);
+  EXPECT_EQ(jobs[2]->inputs.at("predictor"), jobs[1]->key);
+  EXPECT_FALSE(jobs[0]->calibration_folder.empty());
+  EXPECT_TRUE(jobs[1]->calibration_folder.empty());
+  EXPECT_EQ(all.links_to(last.artefact_key).size(), 1U);  // the last stage alone is applied
+}
+
+TEST_F(PlanTest, AChangeOfAnEarlyStageChangesAllAfterIt) {
+  const Plan few = plan(kStaged);
+  std::string more = kStaged;
+  more.replace(more.find("samples = 4"), 11, "samples = 8");
+  const Plan many = plan(more);
+  for (const auto& [key, job] : few.fits) EXPECT_FALSE(many.fits.contains(key)) << job.stage;
+}
+
+const std::string kChain =
+    "[[method]]\nid = \"wanda\"\nsparsity = [0.3, 0.5]\ncalibration = { samples = 4 }\n"
+    "then = [{ id = \"magnitude\", sparsity = [0.6, 0.7] }]\n";
+
+TEST_F(PlanTest, LinksOfAChainAreFittedOnWhatIsBeforeThem) {
+  const Plan chained = plan(kChain);
+  EXPECT_EQ(chained.fits.size(), 2U + 2 * 2);
+  const Cell& last = chained.cells.back();
+  const std::vector<const FitJob*> links = chained.links_to(last.artefact_key);
+  ASSERT_EQ(links.size(), 2U);
+  EXPECT_EQ(chained.method_of(*links[0]).id, "wanda");
+  EXPECT_EQ(chained.method_of(*links[1]).id, "magnitude");
+  EXPECT_EQ(links[1]->base, links[0]->key);
+  EXPECT_EQ(chained.jobs_for(last.artefact_key), links);
+  EXPECT_EQ(last.key_doc.at("then").at(0).at("method").at("name"), "magnitude");
+  // The first link is the fit that a block without `then` would make.
+  const Plan alone = plan(kWanda);
+  EXPECT_TRUE(alone.fits.contains(links[0]->key));
+  std::set<std::string> keys = keys_of(chained);
+  for (const std::string& key : keys_of(alone)) keys.insert(key);
+  EXPECT_EQ(keys.size(), 1U + 4 + 2);  // dense is the same in both
+}
+
+TEST_F(PlanTest, TrainingItemsAreAskedForAndPartOfTheKey) {
+  share_.write("datasets/films.toml", kFilms);
+  const std::string tuned =
+      "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = \"dev\", items = 100 }\n";
+  const Plan trained = plan(tuned);
+  const FitJob& job = trained.fits.begin()->second;
+  EXPECT_EQ(job.training_folder, "/prepared/films-dev-128");
+  EXPECT_EQ(job.key_doc.at("training").at("items"), 100);
+  resolver_.has_films = false;
+  EXPECT_EQ(plan(tuned).cells.back().unmet->code, kDataAbsent);
 }
 
 TEST_F(PlanTest, AnUnmetRequirementSaysWhatTheModelHas) {

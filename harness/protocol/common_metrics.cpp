@@ -94,6 +94,9 @@ const std::vector<MetricDef>& fit_metrics() {
   static const std::vector<MetricDef> kMetrics = {
       {"fit/seconds", "s", -1, "wall time of the method's fit, without loading and saving",
        "Time to fit", Basis::kMeasured},
+      {"fit/seconds_here", "s", 0,
+       "of fit/seconds, what was spent for this cell now; the rest came out of the cache",
+       "Time spent on fitting here", Basis::kMeasured},
       {"achieved_sparsity", "", 0, "zeros among the weights of the decoder's linear layers",
        "Share of zeros that the method made", Basis::kExact},
       {"fit/calibration_tokens", "tokens", -1,

@@ -19,9 +19,9 @@
 
 namespace assay {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 /// Part of every cell key: raise when scoring or timing rules change meaning.
-inline constexpr int kMeasuringVersion = 3;
+inline constexpr int kMeasuringVersion = 4;
 /// Limits of a reply; more is a malformed one. The writer splits batches to stay far below.
 inline constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{256} << 20;
@@ -100,6 +100,19 @@ struct CalibrationRequest {
   std::int64_t tokens = 2048;
 };
 
+/// Where prepared training items are and which of them to take.
+struct TrainingRequest {
+  std::string data;               ///< folder of prepared labelled items
+  std::int64_t items = 0;         ///< the first of a shuffled order; 0: all
+  std::uint64_t subset_seed = 0;  ///< of that order
+};
+
+/// An artefact that changes the model before the work begins.
+struct AppliedArtefact {
+  std::string method;
+  std::string file;
+};
+
 struct WorkerRequest {
   std::string op;  ///< "fit", "score", "time"; "machine": no model, measures where it runs
   std::string model_folder;
@@ -112,8 +125,13 @@ struct WorkerRequest {
   std::string method;            ///< "dense" for none
   Json params = Json::object();  ///< resolved, without `calibration`
   std::uint64_t seed = 0;
-  std::string artefact;  ///< file: written by fit, read by score and time; empty for dense
+  std::vector<AppliedArtefact> applied;  ///< in this order; empty for the dense model
+  std::string artefact;                  ///< fit: the file to write
+  std::string stage;                     ///< fit: which one; empty where a method has one alone
+  std::map<std::string, std::string> inputs;  ///< fit: files of the stages that this one takes
+  std::string checkpoints;  ///< fit: folder that outlives a killed try; empty: none does
   std::optional<CalibrationRequest> calibration;
+  std::optional<TrainingRequest> training;
   std::string suite_kind;
   Json suite_params = Json::object();
   std::string data;  ///< folder of prepared data, empty when the suite needs none

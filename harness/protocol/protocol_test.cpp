@@ -26,8 +26,13 @@ WorkerRequest full_request() {
   request.method = "wanda";
   request.params = {{"sparsity", 0.1}};
   request.seed = 18446744073709551615ULL;
+  request.applied = {{"wanda", "/first"}, {"quantize", "/second"}};
   request.artefact = "/a.safetensors";
+  request.stage = "train";
+  request.inputs = {{"traces", "/t.safetensors"}};
+  request.checkpoints = "/k";
   request.calibration = CalibrationRequest{"/c", "stream", 3, 17};
+  request.training = TrainingRequest{"/t", 100, 7};
   request.suite_kind = "decode";
   request.suite_params = {{"batch", 8}};
   request.data = "/d";
@@ -43,15 +48,19 @@ TEST(WorkerRequest, RoundTripKeepsEverything) {
   EXPECT_EQ(read.seed, 18446744073709551615ULL);
   EXPECT_EQ(read.expected->values, full_request().expected->values);
   EXPECT_EQ(read.calibration->tokens, 17);
+  EXPECT_EQ(read.training->items, 100);
+  EXPECT_EQ(read.applied.at(1).method, "quantize");
+  EXPECT_EQ(read.inputs.at("traces"), "/t.safetensors");
   EXPECT_EQ(read.cores, (std::vector<int>{0, 3}));
 }
 
 TEST(WorkerRequest, OptionalPartsStayAbsent) {
   WorkerRequest request = full_request();
   request.calibration.reset();
+  request.training.reset();
   request.expected.reset();
   const WorkerRequest read = worker_request_from_json(to_json(request));
-  EXPECT_FALSE(read.calibration || read.expected);
+  EXPECT_FALSE(read.calibration || read.expected || read.training);
 }
 
 struct BadRequest {
@@ -77,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadRequests,
     ::testing::Values(
         BadRequest{"array", [](Json& d) { d = Json::array(); }, "not an object"},
-        BadRequest{"version", [](Json& d) { d["v"] = 2; }, "version 1"},
+        BadRequest{"version", [](Json& d) { d["v"] = 1; }, "version 2"},
         BadRequest{"no_version", [](Json& d) { d.erase("v"); }, "'v' is missing"},
         BadRequest{"unknown", [](Json& d) { d["sparsty"] = 1; }, "'sparsty' is unknown"},
         BadRequest{"missing", [](Json& d) { d.erase("model_folder"); }, "'model_folder'"},

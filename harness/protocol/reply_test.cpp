@@ -150,13 +150,13 @@ TEST(Reply, ClosedDescriptorIsReported) {
   EXPECT_THROW(writer.heartbeat(), std::system_error);
 }
 
-const char* const kHello = R"({"v":1,"t":"hello","n":0,"environment":{}})";
+const char* const kHello = R"({"v":2,"t":"hello","n":0,"environment":{}})";
 
 TEST(ReplyReader, ReportsProgress) {
   ReplyReader reader;
   EXPECT_FALSE(reader.feed(kHello));
   const auto progress =
-      reader.feed(R"({"v":1,"t":"progress","n":1,"done":3,"total":9,"what":"fit"})");
+      reader.feed(R"({"v":2,"t":"progress","n":1,"done":3,"total":9,"what":"fit"})");
   ASSERT_TRUE(progress);
   EXPECT_EQ(progress->done, 3);
   EXPECT_EQ(progress->total, 9);
@@ -177,61 +177,61 @@ TEST_P(MalformedLines, AreRefusedAndLeaveNothing) {
 INSTANTIATE_TEST_SUITE_P(
     All, MalformedLines,
     ::testing::Values(
-        "", "x", "{", "[]", "1", "null", R"({"v":1,"t":"heartbeat","n":1)",
-        R"({"v":1,"t":"heartbeat","n":1}x)",                               // trailing
-        R"({"v":2,"t":"heartbeat","n":1})",                                // version
+        "", "x", "{", "[]", "1", "null", R"({"v":2,"t":"heartbeat","n":1)",
+        R"({"v":2,"t":"heartbeat","n":1}x)",                               // trailing
+        R"({"v":1,"t":"heartbeat","n":1})",                                // version
         R"({"t":"heartbeat","n":1})",                                      // no version
-        R"({"v":1.0,"t":"heartbeat","n":1})",                              // version's type
-        R"({"v":1,"t":"heartbeat","n":2})",                                // gap
-        R"({"v":1,"t":"heartbeat","n":0})",                                // repeated
-        R"({"v":1,"t":"heartbeat"})",                                      // no number
-        R"({"v":1,"n":1})",                                                // no type
-        R"({"v":1,"t":5,"n":1})",                                          // type's type
-        R"({"v":1,"t":"gossip","n":1})",                                   // unknown type
-        R"({"v":1,"t":"hello","n":1,"environment":{}})",                   // second hello
-        R"({"v":1,"t":"heartbeat","n":1,"extra":1})",                      // unknown key
-        R"({"v":1,"t":"metric","n":1,"metric":{"tag":"a"}})",              // no count
-        R"({"v":1,"t":"metric","n":1,"metric":{"n":1}})",                  // no tag
-        R"({"v":1,"t":"samples","n":1,"batch":[{"tag":"t","index":0}]})",  // no value
-        R"({"v":1,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":NaN}]})",
-        R"({"v":1,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":1e999}]})",
-        R"({"v":1,"t":"samples","n":1,"batch":{}})",
-        R"({"v":1,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":1},{"tag":"t"}]})",
-        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h"}]})",
-        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"correct":1}]})",
-        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":[1]}]})",
-        R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":{"a":"x"}}]})",
-        R"({"v":1,"t":"fingerprint","n":1,"values":["x"]})",
-        R"({"v":1,"t":"outcome","n":1,"status":"GOOD","code":"","text":""})",
-        R"({"v":1,"t":"outcome","n":1,"status":"RUNNING","code":"","text":""})",
-        R"({"v":1,"t":"progress","n":1,"done":1.5,"total":2,"what":""})",
-        R"({"v":1,"t":"event","n":1,"level":"info","code":"c"})"));
+        R"({"v":2.0,"t":"heartbeat","n":1})",                              // version's type
+        R"({"v":2,"t":"heartbeat","n":2})",                                // gap
+        R"({"v":2,"t":"heartbeat","n":0})",                                // repeated
+        R"({"v":2,"t":"heartbeat"})",                                      // no number
+        R"({"v":2,"n":1})",                                                // no type
+        R"({"v":2,"t":5,"n":1})",                                          // type's type
+        R"({"v":2,"t":"gossip","n":1})",                                   // unknown type
+        R"({"v":2,"t":"hello","n":1,"environment":{}})",                   // second hello
+        R"({"v":2,"t":"heartbeat","n":1,"extra":1})",                      // unknown key
+        R"({"v":2,"t":"metric","n":1,"metric":{"tag":"a"}})",              // no count
+        R"({"v":2,"t":"metric","n":1,"metric":{"n":1}})",                  // no tag
+        R"({"v":2,"t":"samples","n":1,"batch":[{"tag":"t","index":0}]})",  // no value
+        R"({"v":2,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":NaN}]})",
+        R"({"v":2,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":1e999}]})",
+        R"({"v":2,"t":"samples","n":1,"batch":{}})",
+        R"({"v":2,"t":"samples","n":1,"batch":[{"tag":"t","index":0,"value":1},{"tag":"t"}]})",
+        R"({"v":2,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h"}]})",
+        R"({"v":2,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"correct":1}]})",
+        R"({"v":2,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":[1]}]})",
+        R"({"v":2,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"values":{"a":"x"}}]})",
+        R"({"v":2,"t":"fingerprint","n":1,"values":["x"]})",
+        R"({"v":2,"t":"outcome","n":1,"status":"GOOD","code":"","text":""})",
+        R"({"v":2,"t":"outcome","n":1,"status":"RUNNING","code":"","text":""})",
+        R"({"v":2,"t":"progress","n":1,"done":1.5,"total":2,"what":""})",
+        R"({"v":2,"t":"event","n":1,"level":"info","code":"c"})"));
 
 TEST(ReplyReader, HelloComesFirst) {
   ReplyReader reader;
-  EXPECT_THROW(reader.feed(R"({"v":1,"t":"heartbeat","n":0})"), std::runtime_error);
+  EXPECT_THROW(reader.feed(R"({"v":2,"t":"heartbeat","n":0})"), std::runtime_error);
 }
 
 TEST(ReplyReader, NothingAfterBye) {
   ReplyReader reader;
   reader.feed(kHello);
-  reader.feed(R"({"v":1,"t":"bye","n":1})");
+  reader.feed(R"({"v":2,"t":"bye","n":1})");
   EXPECT_TRUE(reader.reply().complete);
-  EXPECT_THROW(reader.feed(R"({"v":1,"t":"heartbeat","n":2})"), std::runtime_error);
+  EXPECT_THROW(reader.feed(R"({"v":2,"t":"heartbeat","n":2})"), std::runtime_error);
 }
 
 TEST(ReplyReader, OneOutcomeOnly) {
   ReplyReader reader;
   reader.feed(kHello);
-  reader.feed(R"({"v":1,"t":"outcome","n":1,"status":"OK","code":"","text":""})");
-  EXPECT_THROW(reader.feed(R"({"v":1,"t":"outcome","n":2,"status":"OK","code":"","text":""})"),
+  reader.feed(R"({"v":2,"t":"outcome","n":1,"status":"OK","code":"","text":""})");
+  EXPECT_THROW(reader.feed(R"({"v":2,"t":"outcome","n":2,"status":"OK","code":"","text":""})"),
                std::runtime_error);
 }
 
 TEST(ReplyReader, BoundsTheLineAndTheWhole) {
   ReplyReader line_reader;
   line_reader.feed(kHello);
-  const std::string head = R"({"v":1,"t":"event","n":1,"level":"info","code":"c","text":")";
+  const std::string head = R"({"v":2,"t":"event","n":1,"level":"info","code":"c","text":")";
   EXPECT_THROW(line_reader.feed(head + std::string(kMaxLineBytes, 'x') + "\"}"),
                std::runtime_error);
   ReplyReader reader;
@@ -241,7 +241,7 @@ TEST(ReplyReader, BoundsTheLineAndTheWhole) {
   EXPECT_THROW(
       {
         for (; n < 100; ++n) {
-          reader.feed(R"({"v":1,"t":"heartbeat","n":)" + std::to_string(n) + padding + "}");
+          reader.feed(R"({"v":2,"t":"heartbeat","n":)" + std::to_string(n) + padding + "}");
         }
       },
       std::runtime_error);
@@ -250,7 +250,7 @@ TEST(ReplyReader, BoundsTheLineAndTheWhole) {
 
 TEST(ReplyReader, SurvivesEveryTruncationAndByteChange) {
   const std::string line =
-      R"({"v":1,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"nll":0.5}]})";
+      R"({"v":2,"t":"items","n":1,"batch":[{"item":0,"item_hash":"h","tokens":1,"nll":0.5}]})";
   int refused = 0;
   for (std::size_t at = 0; at < line.size(); ++at) {
     for (const char replacement : {'\0', '"', '{', ']', '9', '-', '\xFF'}) {

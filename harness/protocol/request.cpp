@@ -22,6 +22,19 @@ Json to_json(const CalibrationRequest& calibration) {
           {"tokens", calibration.tokens}};
 }
 
+Json to_json(const TrainingRequest& training) {
+  return {
+      {"data", training.data}, {"items", training.items}, {"subset_seed", training.subset_seed}};
+}
+
+Json to_json(const std::vector<AppliedArtefact>& applied) {
+  Json list = Json::array();
+  for (const AppliedArtefact& one : applied) {
+    list.push_back({{"method", one.method}, {"file", one.file}});
+  }
+  return list;
+}
+
 std::int64_t positive(const Fields& fields, const char* key) {
   const std::int64_t value = fields.integer(key);
   if (value <= 0) fields.fail(key, "is not positive");
@@ -38,6 +51,40 @@ CalibrationRequest calibration_from_json(const Json& document) {
           .sampling = sampling,
           .samples = positive(fields, "samples"),
           .tokens = positive(fields, "tokens")};
+}
+
+std::uint64_t seed_from_json(const Fields& fields, const Json& document, const char* key) {
+  if (!document.contains(key) || !document[key].is_number_unsigned()) {
+    fields.fail(key, "is not an integer >= 0");
+  }
+  return document[key].get<std::uint64_t>();
+}
+
+TrainingRequest training_from_json(const Json& document) {
+  const Fields fields(document, "request.training", {"data", "items", "subset_seed"});
+  const std::int64_t items = fields.integer("items");
+  if (items < 0) fields.fail("items", "is negative");
+  return {.data = fields.text("data"),
+          .items = items,
+          .subset_seed = seed_from_json(fields, document, "subset_seed")};
+}
+
+std::vector<AppliedArtefact> applied_from_json(const Json& list) {
+  std::vector<AppliedArtefact> applied;
+  for (const Json& document : list) {
+    const Fields fields(document, "request.applied", {"method", "file"});
+    applied.push_back({fields.text("method"), fields.text("file")});
+  }
+  return applied;
+}
+
+std::map<std::string, std::string> inputs_from_json(const Fields& fields) {
+  std::map<std::string, std::string> inputs;
+  for (const auto& [stage, file] : fields.object("inputs").items()) {
+    if (!file.is_string()) fields.fail("inputs", "holds something else than file names");
+    inputs[stage] = file.get<std::string>();
+  }
+  return inputs;
 }
 
 std::vector<int> cores_from_json(const Fields& fields) {
@@ -59,13 +106,6 @@ std::string op_from_json(const Fields& fields) {
   return op;
 }
 
-std::uint64_t seed_from_json(const Fields& fields, const Json& document) {
-  if (!document.contains("seed") || !document["seed"].is_number_unsigned()) {
-    fields.fail("seed", "is not an integer >= 0");
-  }
-  return document["seed"].get<std::uint64_t>();
-}
-
 void read_subject(const Fields& fields, WorkerRequest& request) {
   request.op = op_from_json(fields);
   request.model_folder = fields.text("model_folder");
@@ -82,10 +122,15 @@ void read_subject(const Fields& fields, WorkerRequest& request) {
 void read_work(const Fields& fields, WorkerRequest& request) {
   request.method = fields.text("method");
   request.params = fields.object("params");
+  request.applied = applied_from_json(fields.array("applied"));
   request.artefact = fields.text("artefact");
+  request.stage = fields.text("stage");
+  request.inputs = inputs_from_json(fields);
+  request.checkpoints = fields.text("checkpoints");
   if (fields.has("calibration")) {
     request.calibration = calibration_from_json(fields.object("calibration"));
   }
+  if (fields.has("training")) request.training = training_from_json(fields.object("training"));
   request.suite_kind = fields.text("suite_kind");
   request.suite_params = fields.object("suite_params");
   request.data = fields.text("data");
@@ -96,10 +141,12 @@ void read_work(const Fields& fields, WorkerRequest& request) {
 }
 
 WorkerRequest read_request(const Json& document) {
-  const Fields fields(document, "request",
-                      {"v", "op", "model_folder", "model_hash", "random_weights", "dtype", "device",
-                       "threads", "cores", "method", "params", "seed", "artefact", "calibration",
-                       "suite_kind", "suite_params", "data", "expected", "scratch"});
+  const Fields fields(
+      document, "request",
+      {"v",        "op",         "model_folder", "model_hash", "random_weights", "dtype",
+       "device",   "threads",    "cores",        "method",     "params",         "seed",
+       "applied",  "artefact",   "stage",        "inputs",     "checkpoints",    "calibration",
+       "training", "suite_kind", "suite_params", "data",       "expected",       "scratch"});
   const std::int64_t version = fields.integer("v");
   if (version != kProtocolVersion) {
     fields.fail("v", "is " + std::to_string(version) + "; this program speaks version " +
@@ -107,7 +154,7 @@ WorkerRequest read_request(const Json& document) {
   }
   WorkerRequest request;
   read_subject(fields, request);
-  request.seed = seed_from_json(fields, document);
+  request.seed = seed_from_json(fields, document, "seed");
   read_work(fields, request);
   return request;
 }
@@ -127,12 +174,17 @@ Json to_json(const WorkerRequest& request) {
                    {"method", request.method},
                    {"params", request.params},
                    {"seed", request.seed},
+                   {"applied", to_json(request.applied)},
                    {"artefact", request.artefact},
+                   {"stage", request.stage},
+                   {"inputs", request.inputs},
+                   {"checkpoints", request.checkpoints},
                    {"suite_kind", request.suite_kind},
                    {"suite_params", request.suite_params},
                    {"data", request.data},
                    {"scratch", request.scratch}};
   if (request.calibration) document["calibration"] = to_json(*request.calibration);
+  if (request.training) document["training"] = to_json(*request.training);
   if (request.expected) document["expected"] = request.expected->values;
   return document;
 }

@@ -42,6 +42,10 @@ fs::path artefact_path(const std::string& key) {
   return assay_home() / "artefacts" / (key + ".safetensors");
 }
 
+fs::path checkpoints_path(const std::string& key) {
+  return assay_home() / "artefacts" / (key + ".checkpoints");
+}
+
 std::optional<FitRecord> cached_artefact(const std::string& key) {
   std::error_code missing;
   if (!fs::exists(artefact_path(key), missing) || !fs::exists(record_path(key), missing)) {
@@ -60,6 +64,8 @@ void complete_artefact(const std::string& key, const FitRecord& record) {
   Json document = to_json(record);
   document["sha256"] = cached_file_hash(artefact_path(key));
   write_file_atomically(record_path(key), document.dump(1) + "\n");
+  std::error_code ignored;
+  fs::remove_all(checkpoints_path(key), ignored);
 }
 
 }  // namespace assay

@@ -14,6 +14,9 @@ namespace assay {
 /// Where the artefact of a key is or will be.
 std::filesystem::path artefact_path(const std::string& key);
 
+/// Where a fit that is killed leaves what its next try goes on from.
+std::filesystem::path checkpoints_path(const std::string& key);
+
 /// What fitting measured; kept beside the artefact so that a cached one still has its figures.
 struct FitRecord {
   std::vector<MetricValue> metrics;
@@ -24,8 +27,8 @@ struct FitRecord {
 /// since it was made (its hash differs), so that it is fitted again.
 std::optional<FitRecord> cached_artefact(const std::string& key);
 
-/// Writes the record; the artefact counts as complete from then on. Throws MachineError when the
-/// cache cannot be written.
+/// Writes the record and removes the checkpoints; the artefact counts as complete from then on.
+/// Throws MachineError when the cache cannot be written.
 void complete_artefact(const std::string& key, const FitRecord& record);
 
 }  // namespace assay

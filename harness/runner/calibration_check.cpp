@@ -47,7 +47,7 @@ void check_calibration_texts(const Plan& plan) {
     const std::int64_t longest = longest_text(job);
     // A published recipe never takes a text that is exactly as long as the sequence.
     if (longest > job.tokens) continue;
-    const MethodChoice& method = plan.experiment.methods[job.method];
+    const MethodChoice& method = plan.method_of(job);
     problems.insert(fmt::format(
         "{}: method '{}': calibration asks for sequences of {} tokens, and the longest text of "
         "'{}' ({}) has {}; lower calibration.tokens to at most {}, or choose a longer text",

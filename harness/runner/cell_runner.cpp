@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/runner/fit_costs.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
 #include "harness/runner/summaries.h"
@@ -195,38 +197,39 @@ void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string
 
 /// Another program may need the same artefact at the same time, of another database as well: the
 /// second waits for the first and takes what it made.
-std::optional<FitRecord> CellRunner::fit(Attempt& attempt) {
-  const std::string& key = attempt.cell->artefact_key;
-  ensure_folder(artefact_path(key).parent_path());
-  const FileLock lock(artefact_path(key), stop_, [&] {
+std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
+  ensure_folder(artefact_path(job.key).parent_path());
+  const FileLock lock(artefact_path(job.key), stop_, [&] {
     progress_.step(title(*attempt.cell) + ": waits for the fit that another program makes");
   });
-  if (std::optional<FitRecord> made = cached_artefact(key)) {
-    attempt.cached_events = made->events;
+  if (std::optional<FitRecord> made = cached_artefact(job.key)) {
+    attempt.cached_events.insert(attempt.cached_events.end(), made->events.begin(),
+                                 made->events.end());
     return made;
   }
-  if (!stop_.stop_requested()) return fit_alone(attempt);
+  if (!stop_.stop_requested()) return fit_alone(attempt, job);
   attempt.ended = OutcomeReason{Outcome::kInterrupted, "stopped", "stopped on request"};
   return std::nullopt;
 }
 
-std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt) {
-  const std::string& key = attempt.cell->artefact_key;
+std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt, const FitJob& job) {
   const ScratchFolder scratch;
   WorkerRun run =
-      launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, scratch.path()), "fit");
-  if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(key))) {
+      launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
+             plan_.jobs_for(attempt.cell->artefact_key).size() > 1 ? "fit " + job_name(plan_, job)
+                                                                   : "fit");
+  if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(job.key))) {
     run.outcome = {Outcome::kCrashed, "no_artefact", "the worker ended well but wrote no artefact"};
   }
   add_process(attempt, run, "fit");
   if (run.outcome.outcome != Outcome::kOk) {
     attempt.ended = run.outcome;
-    if (run.outcome.outcome != Outcome::kInterrupted) failed_fits_[key] = run.outcome;
+    if (run.outcome.outcome != Outcome::kInterrupted) failed_fits_[job.key] = run.outcome;
     return std::nullopt;
   }
   FitRecord record{run.reply.metrics, run.reply.events};
   try {
-    complete_artefact(key, record);
+    complete_artefact(job.key, record);
   } catch (const UserError& error) {  // it is gone already
     attempt.ended = OutcomeReason{Outcome::kCrashed, "file", error.what()};
     return std::nullopt;
@@ -238,20 +241,28 @@ std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt) {
 void CellRunner::ensure_artefact(Attempt& attempt) {
   const std::string& key = attempt.cell->artefact_key;
   if (key.empty()) return;
-  const auto failed = failed_fits_.find(key);
-  if (failed != failed_fits_.end()) {
-    attempt.ended = failed->second;
-    return;
+  const std::vector<const FitJob*> links = plan_.links_to(key);
+  FitCosts costs;
+  for (const FitJob* job : plan_.jobs_for(key)) {
+    const auto failed = failed_fits_.find(job->key);
+    if (failed != failed_fits_.end()) {
+      attempt.ended = failed->second;
+      return;
+    }
+    std::optional<FitRecord> record = cached_artefact(job->key);
+    const bool here = !record;
+    if (record) {
+      attempt.cached_events.insert(attempt.cached_events.end(), record->events.begin(),
+                                   record->events.end());
+    } else {
+      record = fit(attempt, *job);
+    }
+    if (!record) return;
+    const bool applied = std::find(links.begin(), links.end(), job) != links.end();
+    costs.add(job_name(plan_, *job), *record, applied, here);
   }
-  std::optional<FitRecord> record = cached_artefact(key);
-  if (record) {
-    attempt.cached_events = record->events;
-  } else {
-    record = fit(attempt);
-  }
-  if (!record) return;
-  store_.add_metrics(attempt.id, record->metrics,
-                     definitions_for(kind_of(*attempt.cell), record->metrics, {}));
+  const std::vector<MetricValue> metrics = costs.metrics();
+  store_.add_metrics(attempt.id, metrics, definitions_for(kind_of(*attempt.cell), metrics, {}));
 }
 
 OutcomeReason CellRunner::score(Attempt& attempt) {

@@ -81,8 +81,8 @@ class CellRunner {
   OutcomeReason finish(Attempt& attempt, const std::vector<MetricValue>& shown);
   /// Makes the artefact when it is missing, adds its figures to the attempt, or ends the attempt.
   void ensure_artefact(Attempt& attempt);
-  std::optional<FitRecord> fit(Attempt& attempt);
-  std::optional<FitRecord> fit_alone(Attempt& attempt);
+  std::optional<FitRecord> fit(Attempt& attempt, const FitJob& job);
+  std::optional<FitRecord> fit_alone(Attempt& attempt, const FitJob& job);
   WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
                    bool count_instructions = false);
   /// Stores a finished process; its reply is left as it was stored.

@@ -25,8 +25,16 @@ WorkerRequest common_request(const Plan& plan, const Catalogue& catalogue, const
   request.method = method.id;
   request.params = method.params;
   request.seed = cell.seed;
-  if (!cell.artefact_key.empty()) request.artefact = artefact_path(cell.artefact_key).string();
   return request;
+}
+
+/// The artefacts up to this one, in the order in which they change the model.
+std::vector<AppliedArtefact> applied_until(const Plan& plan, const std::string& key) {
+  std::vector<AppliedArtefact> applied;
+  for (const FitJob* job : plan.links_to(key)) {
+    applied.push_back({plan.method_of(*job).id, artefact_path(job->key).string()});
+  }
+  return applied;
 }
 
 std::string value_text(const Json& value) {
@@ -43,21 +51,40 @@ std::string changed_params(const std::vector<ParamSpec>& specs, const Json& para
   return text;
 }
 
+std::string method_label(const Catalogue& catalogue, const MethodChoice& method) {
+  return method.id + changed_params(catalogue.method(method.id).params, method.params);
+}
+
 }  // namespace
 
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
-                          const fs::path& scratch) {
-  const FitJob& job = plan.fits.at(cell.artefact_key);
+                          const FitJob& job, const fs::path& scratch) {
+  const MethodChoice& method = plan.method_of(job);
   WorkerRequest request = common_request(plan, catalogue, cell);
   request.op = "fit";
   request.dtype = "fp32";
+  request.method = method.id;
+  request.params = method.params;
   request.seed = job.seed;
+  request.applied = applied_until(plan, job.base);
+  request.artefact = artefact_path(job.key).string();
+  request.stage = job.stage;
+  for (const auto& [stage, key] : job.inputs) {
+    request.inputs[stage] = artefact_path(key).string();
+  }
+  request.checkpoints = checkpoints_path(job.key).string();
   request.scratch = scratch.string();
   if (!job.calibration_folder.empty()) {
     request.calibration = CalibrationRequest{.data = job.calibration_folder,
                                              .sampling = job.sampling,
                                              .samples = job.samples,
                                              .tokens = job.tokens};
+  }
+  if (!job.training_folder.empty()) {
+    request.training =
+        TrainingRequest{.data = job.training_folder,
+                        .items = method.training->items,
+                        .subset_seed = static_cast<std::uint64_t>(method.training->subset_seed)};
   }
   return request;
 }
@@ -67,6 +94,7 @@ WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const C
   const SuiteChoice& suite = plan.suite_of(cell);
   WorkerRequest request = common_request(plan, catalogue, cell);
   request.op = catalogue.suite_kind(suite.kind).stage;
+  request.applied = applied_until(plan, cell.artefact_key);
   request.suite_kind = suite.kind;
   request.suite_params = suite.params;
   request.data = cell.data_folder;
@@ -97,12 +125,18 @@ std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, co
   return fmt::format("{}:{}:{}", subject, profile.dtype, profile.device);
 }
 
+std::string job_name(const Plan& plan, const FitJob& job) {
+  const std::string& method = plan.method_of(job).id;
+  return job.stage.empty() ? method : method + "/" + job.stage;
+}
+
 std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
   const MethodChoice& method = plan.method_of(cell);
   const SuiteChoice& suite = plan.suite_of(cell);
   const bool seeded = plan.experiment.seeds.size() > 1;
-  return fmt::format("{}{} / {}{} / {} / {}{}", method.id,
-                     changed_params(catalogue.method(method.id).params, method.params), suite.id,
+  std::string chain = method_label(catalogue, method);
+  for (const MethodChoice& next : method.then) chain += " then " + method_label(catalogue, next);
+  return fmt::format("{} / {}{} / {} / {}{}", chain, suite.id,
                      changed_params(catalogue.suite_kind(suite.kind).params, suite.params),
                      plan.model_of(cell).choice.id, cell.profile,
                      seeded ? fmt::format(" / seed {}", cell.seed) : "");

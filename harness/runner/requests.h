@@ -10,10 +10,10 @@
 
 namespace assay {
 
-/// "fit": writes the cell's artefact to `artefact`. The arithmetic is fp32 whatever the profile
+/// "fit": one of the jobs for the cell's artefact. The arithmetic is fp32 whatever the profile
 /// says, because one artefact serves cells of every dtype.
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
-                          const std::filesystem::path& scratch);
+                          const FitJob& job, const std::filesystem::path& scratch);
 
 /// "score" or "time", by the stage of the suite's kind.
 WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
@@ -27,6 +27,9 @@ MachineUse machine_use(const ProfileEntry& profile, bool alone);
 /// What a fingerprint belongs to: the artefact (or the bare model; random weights with their seed),
 /// its dtype and its device.
 std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+
+/// "wanda", "dejavu/traces": a job among those of one cell.
+std::string job_name(const Plan& plan, const FitJob& job);
 
 /// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu": parameters at their defaults are left
 /// out.

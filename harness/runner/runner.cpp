@@ -320,12 +320,6 @@ class PlanRun {
   std::map<std::string, std::optional<std::vector<std::int64_t>>> foreign_;  ///< likewise
 };
 
-Json params_with_calibration(const MethodChoice& method) {
-  Json params = method.params;
-  if (method.calibration) params["calibration"] = method.calibration->to_json();
-  return params;
-}
-
 }  // namespace
 
 ExitCode RunSummary::exit_code() const {
@@ -356,7 +350,7 @@ std::vector<PlannedCell> planned_cells(const Plan& plan) {
                      .twin_key = cell.twin_key,
                      .key_doc = cell.key_doc,
                      .method = method.id,
-                     .params_json = canonical_json(params_with_calibration(method)),
+                     .params_json = canonical_json(method.all_params()),
                      .model_name = model.choice.id,
                      .model_hash = model.hash,
                      .suite = suite.id,

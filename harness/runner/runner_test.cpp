@@ -60,6 +60,50 @@ TEST_F(RunnerTest, FitsOnceScoresAndRunsNothingTheSecondTime) {
   EXPECT_EQ(second.exit_code(), ExitCode::kOk);
 }
 
+// Two stages and a link on top: each is made once, in order, and told what it is made from.
+TEST_F(RunnerTest, FitsWhatAnArtefactRestsOnFirst) {
+  Plan plan = small_plan({"quality"});
+  plan.experiment.methods[1].then.resize(1);
+  plan.experiment.methods[1].then[0].id = "prune";
+  FitJob traces = plan.fits.at("artefact-key"), link = traces;
+  traces.key = "traces-key";
+  traces.stage = "traces";
+  FitJob& choice = plan.fits.at("artefact-key");
+  choice.stage = "choice";
+  choice.inputs["traces"] = traces.key;
+  link.key = "link-key";
+  link.link = 1;
+  link.base = choice.key;
+  plan.fits[traces.key] = traces;
+  plan.fits[link.key] = link;
+  plan.cells[1].artefact_key = link.key;
+  const RunSummary first = run(plan);
+  ASSERT_EQ(launcher_.requests.size(), 5U);
+  EXPECT_EQ(first.fitted, 3);
+  EXPECT_EQ(launcher_.requests[1].stage, "traces");
+  EXPECT_EQ(launcher_.requests[2].inputs.at("traces"), artefact_path("traces-key").string());
+  ASSERT_EQ(launcher_.requests[3].applied.size(), 1U);
+  EXPECT_EQ(launcher_.requests[3].applied[0].file, artefact_path("artefact-key").string());
+  ASSERT_EQ(launcher_.requests[4].applied.size(), 2U);
+  EXPECT_EQ(launcher_.requests[4].applied[1].file, artefact_path("link-key").string());
+  EXPECT_EQ(status("prune"), "OK");
+}
+
+TEST_F(RunnerTest, AStageThatFailsEndsTheCellAndLeavesTheRestUnmade) {
+  Plan plan = small_plan({"quality"});
+  FitJob traces = plan.fits.at("artefact-key");
+  traces.key = "traces-key";
+  traces.stage = "traces";
+  plan.fits.at("artefact-key").inputs["traces"] = traces.key;
+  plan.fits[traces.key] = traces;
+  launcher_.on_run = [](const WorkerRequest& request, WorkerRun& result) {
+    if (request.stage == "traces") result.outcome = {Outcome::kOom, "memory", "too large"};
+  };
+  (void)run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense", "fit prune"));
+  EXPECT_EQ(status("prune"), "OOM");
+}
+
 TEST_F(RunnerTest, KeepsTheFiguresOfACachedArtefact) {
   run(small_plan({"quality"}));
   Plan plan = small_plan({"quality"});

@@ -21,6 +21,14 @@ Json describe_method(const MethodInfo& info) {
     requirements.push_back(
         {{"trait", requirement.trait}, {"op", requirement.op}, {"value", requirement.value}});
   }
+  Json stages = Json::array();
+  for (const StageInfo& stage : info.stages) {
+    stages.push_back({{"name", stage.name},
+                      {"params", stage.params},
+                      {"inputs", stage.inputs},
+                      {"calibration", stage.calibration},
+                      {"training", stage.training}});
+  }
   return {{"name", info.name},
           {"summary", info.summary},
           {"citation", info.citation},
@@ -30,7 +38,9 @@ Json describe_method(const MethodInfo& info) {
           {"requires", std::move(requirements)},
           {"needs",
            {{"calibration", info.needs.calibration},
-            {"calibration_unless", to_json(info.needs.calibration_unless)}}}};
+            {"training", info.needs.training},
+            {"calibration_unless", to_json(info.needs.calibration_unless)}}},
+          {"stages", std::move(stages)}};
 }
 
 Json describe_suite(const SuiteKindInfo& info) {

@@ -3,18 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
+#include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/data/labelled_items.h"
 #include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"
+#include "harness/worker/applied.h"
 #include "harness/worker/calibration.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/planned_model.h"
 #include "harness/worker/session.h"
+#include "harness/worker/training_items.h"
 
 namespace assay {
 namespace {
@@ -42,22 +48,41 @@ at::Tensor calibration_tokens(const CalibrationRequest& request, std::uint64_t s
   return tokens;
 }
 
+/// What a fit works on, besides the model.
+struct FitData {
+  at::Tensor calibration;                  ///< undefined: none is needed
+  std::optional<LabelledItems> training;   ///< likewise
+  std::map<std::string, Artefact> inputs;  ///< of the stages that this one takes
+};
+
 class WorkerFitContext final : public FitContext {
  public:
-  WorkerFitContext(const WorkerRequest& request, const SessionServices& services,
-                   at::Tensor calibration)
+  WorkerFitContext(const WorkerRequest& request, const SessionServices& services, FitData data)
       : services_(services),
         reporter_(services.writer, services.stop),
-        calibration_(std::move(calibration)),
+        data_(std::move(data)),
+        checkpoints_(request.checkpoints),
         seed_(request.seed),
         model_folder_(request.model_folder),
         scratch_(request.scratch) {}
 
   [[nodiscard]] const at::Tensor& calibration() const override {
-    if (!calibration_.defined()) {
+    if (!data_.calibration.defined()) {
       throw std::logic_error("calibration data used by a method that does not declare the need");
     }
-    return calibration_;
+    return data_.calibration;
+  }
+  [[nodiscard]] const LabelledItems& training() const override {
+    return data_.training ? *data_.training : FitContext::training();
+  }
+  [[nodiscard]] const Artefact& input(const std::string& stage) const override {
+    const auto found = data_.inputs.find(stage);
+    return found == data_.inputs.end() ? FitContext::input(stage) : found->second;
+  }
+  [[nodiscard]] const std::filesystem::path& checkpoints() const override {
+    if (checkpoints_.empty()) return scratch();
+    ensure_folder(checkpoints_);
+    return checkpoints_;
   }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override {
@@ -75,7 +100,8 @@ class WorkerFitContext final : public FitContext {
  private:
   const SessionServices& services_;
   ProgressReporter reporter_;
-  at::Tensor calibration_;
+  FitData data_;
+  std::filesystem::path checkpoints_;
   std::uint64_t seed_;
   std::filesystem::path model_folder_;
   ScratchFolder scratch_;
@@ -100,16 +126,51 @@ void remark_calibration(const CalibrationRequest& request, ReplyWriter& writer) 
   }
 }
 
-at::Tensor calibration_for(const MethodInfo& info, const Params& params,
-                           const WorkerRequest& request, const Model& model) {
-  if (!info.needs.calibration_for(params)) return {};
-  if (!request.calibration) {
-    throw UserError(
-        fmt::format("method '{}' needs calibration data, and none is given: add "
-                    "calibration = {{ dataset = ..., split = ... }}",
-                    info.name));
+/// The stage that is asked for; nothing for a method that has one alone.
+std::optional<StageInfo> stage_of(const MethodInfo& info, const std::string& name) {
+  for (const StageInfo& stage : info.stages) {
+    if (stage.name == name) return stage;
   }
-  return calibration_tokens(*request.calibration, request.seed, model);
+  if (info.stages.empty() && name.empty()) return std::nullopt;
+  throw UserError(fmt::format("method '{}' has no stage '{}'", info.name, name));
+}
+
+[[noreturn]] void lacks(const MethodInfo& info, const char* what, const char* key) {
+  throw UserError(fmt::format(
+      "method '{}' needs {}, and none is given: add {} = {{ dataset = ..., split = ... }}",
+      info.name, what, key));
+}
+
+FitData data_for(const Method& method, const Params& params, const WorkerRequest& request,
+                 const MethodRegistry& methods, const Model& model) {
+  const MethodInfo info = method.info();
+  const std::optional<StageInfo> stage = stage_of(info, request.stage);
+  FitData data;
+  if (info.needs.calibration_for(params) && (!stage || stage->calibration)) {
+    if (!request.calibration) lacks(info, "calibration data", "calibration");
+    data.calibration = calibration_tokens(*request.calibration, request.seed, model);
+  }
+  if (info.needs.training && (!stage || stage->training)) {
+    if (!request.training) lacks(info, "labelled items to train on", "training");
+    data.training = training_items(*request.training);
+  }
+  for (const auto& [name, file] : request.inputs) {
+    data.inputs[name] = planned_artefact(request, info, file);
+  }
+  return data;
+}
+
+/// What the data were, for whoever asks what a fit cost.
+void say_data(const FitContext& context, const MethodInfo& info, const Params& params,
+              const WorkerRequest& request, ReplyWriter& writer) {
+  if (request.calibration && info.needs.calibration_for(params)) {
+    const double tokens = static_cast<double>(context.calibration().numel());
+    writer.metric(plain_metric("fit/calibration_tokens", tokens));
+  }
+  if (request.training) {
+    const double tokens = static_cast<double>(context.training().tokens.size());
+    writer.metric(plain_metric("fit/training_tokens", tokens));
+  }
 }
 
 }  // namespace
@@ -121,16 +182,20 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
   const MethodInfo info = method.info();
   const Params params(info.params, request.params);
   PlannedModel planned(request);
-  const Model model = planned.load({.dtype = at::kFloat,
-                                    .device = open_device(request.device),
-                                    .random_weights = request.random_weights,
-                                    .seed = request.seed});
+  Model model = planned.load({.dtype = at::kFloat,
+                              .device = open_device(request.device),
+                              .random_weights = request.random_weights,
+                              .seed = request.seed});
   say_warnings(model, services.writer);
+  (void)apply_artefacts(model, request, services.methods);
   require_met(method, model.spec(), params);
-  WorkerFitContext context(request, services, calibration_for(info, params, request, model));
-  if (info.needs.calibration_for(params)) remark_calibration(*request.calibration, services.writer);
+  WorkerFitContext context(request, services,
+                           data_for(method, params, request, services.methods, model));
+  if (request.calibration) remark_calibration(*request.calibration, services.writer);
   const double start = monotonic_seconds();
-  const Artefact artefact = method.fit(model, context, params);
+  const Artefact artefact = request.stage.empty()
+                                ? method.fit(model, context, params)
+                                : method.fit_stage(request.stage, model, context, params);
   planned.require_unchanged();  // a method may read the folder itself
   services.writer.metric(plain_metric("fit/seconds", monotonic_seconds() - start));
   save_artefact(request.artefact,
@@ -141,10 +206,7 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
                 artefact);
   services.writer.metric(plain_metric(
       "artefact/bytes", static_cast<double>(std::filesystem::file_size(request.artefact))));
-  if (info.needs.calibration_for(params)) {
-    const double tokens = static_cast<double>(context.calibration().numel());
-    services.writer.metric(plain_metric("fit/calibration_tokens", tokens));
-  }
+  say_data(context, info, params, request, services.writer);
   emit_peak_rss(services.writer, "fit/peak_rss");
 }
 

@@ -10,9 +10,9 @@
 #include "harness/base/clock.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
-#include "harness/method/artefact.h"
 #include "harness/suite/prepared.h"
 #include "harness/suite/step_log.h"
+#include "harness/worker/applied.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/meter.h"
 #include "harness/worker/path_check.h"
@@ -29,31 +29,6 @@ Model load_dense(const WorkerRequest& request) {
                                      .device = open_device(request.device),
                                      .random_weights = request.random_weights,
                                      .seed = request.seed});
-}
-
-Artefact planned_artefact(const WorkerRequest& request, const MethodInfo& info) {
-  auto [header, artefact] = from_files([&] { return load_artefact(request.artefact); });
-  try {
-    require_artefact_of(header, info, request.model_hash, request.artefact);
-  } catch (const UserError& error) {
-    // The parent compared the file's hash right before: what does not fit has changed since.
-    throw OutcomeFound(
-        {.outcome = Outcome::kInvalid, .code = "artefact_changed", .text = error.what()});
-  }
-  return std::move(artefact);
-}
-
-void apply_artefact(Model& model, const WorkerRequest& request, const MethodRegistry& methods,
-                    SubnormalCount& subnormal) {
-  const Method& method = methods.get(request.method);
-  if (request.artefact.empty()) {
-    if (request.method == "dense") return;
-    throw UserError(
-        fmt::format("method '{}' needs an artefact, and none is given", request.method));
-  }
-  const Artefact artefact = planned_artefact(request, method.info());
-  method.apply(model, artefact);
-  subnormal.add(artefact);
 }
 
 /// Notices that a block decides, and leaves it its decision.
@@ -229,7 +204,9 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   Model model = load_dense(request);
   say_warnings(model, services.writer);
   SubnormalCount in_artefact;
-  apply_artefact(model, request, services.methods, in_artefact);
+  for (const Artefact& artefact : apply_artefacts(model, request, services.methods)) {
+    in_artefact.add(artefact);
+  }
   services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
   WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
   const bool timed = request.op == "time";

@@ -307,6 +307,7 @@ TEST_F(Session, FitThenScoreWithItsArtefact) {
   EXPECT_TRUE(fs::is_empty(folder_ / "scratch")) << "the scratch folder was left behind";
 
   request_.op = "score";
+  request_.applied = {{"magnitude", folder_ / "a.safetensors"}};
   script(Stage::kScore, [](auto&) {});
   const WorkerReply pruned = run();
   ASSERT_EQ(named(pruned), "OK ") << pruned.outcome->text;
@@ -316,17 +317,52 @@ TEST_F(Session, FitThenScoreWithItsArtefact) {
   request_.model_hash = hash;
   const fs::path other = folder_ / "b.safetensors";
   fs::copy_file(request_.artefact, other);
-  request_.artefact = other;
+  request_.applied = {{"magnitude", other}};
   const WorkerReply renamed = run();
   EXPECT_EQ(named(renamed), "CRASHED file");
   EXPECT_NE(renamed.outcome->text.find("it was written as 'a'"), std::string::npos);
-  request_.artefact = folder_ / "a.safetensors";
-  request_.method = "wanda";
+  request_.applied = {{"wanda", folder_ / "a.safetensors"}};
   EXPECT_EQ(named(run()), "INVALID artefact_changed");
-  request_.artefact.clear();
+  request_.applied.clear();
+  EXPECT_NE(run().outcome->text.find("needs an artefact"), std::string::npos);
   request_.method = "dense";
   const WorkerReply dense = run();
   EXPECT_GT(fingerprint_distance(*dense.fingerprint, *pruned.fingerprint), 1e-3);
+}
+
+// The second link prunes what the first one left: fitted alone it keeps other weights.
+TEST_F(Session, ALinkIsFittedOnWhatTheLinksBeforeItMade) {
+  request_.op = "fit";
+  request_.method = "magnitude";
+  request_.params = {{"sparsity", 0.5}};
+  request_.artefact = folder_ / "first.safetensors";
+  ASSERT_EQ(named(run()), "OK ");
+  request_.applied = {{"magnitude", folder_ / "first.safetensors"}};
+  request_.method = "quantize";
+  request_.params = {{"algorithm", "rtn"}, {"group", 32}};
+  request_.artefact = folder_ / "second.safetensors";
+  const WorkerReply second = run();
+  ASSERT_EQ(named(second), "OK ") << second.outcome->text;
+
+  request_.op = "score";
+  request_.applied.push_back({"quantize", folder_ / "second.safetensors"});
+  script(Stage::kScore, [](auto&) {});
+  const WorkerReply both = run();
+  ASSERT_EQ(named(both), "OK ") << both.outcome->text;
+  // Zeros stay zeros in the packed matrix.
+  EXPECT_LT(value_of(both, "model/nonzero"), 0.75 * value_of(both, "model/params"));
+  request_.applied.pop_back();
+  const WorkerReply first = run();
+  EXPECT_GT(fingerprint_distance(*first.fingerprint, *both.fingerprint), 1e-4);
+}
+
+TEST_F(Session, AStageThatNobodyDeclaredIsRefused) {
+  request_.op = "fit";
+  request_.method = "magnitude";
+  request_.params = {{"sparsity", 0.5}};
+  request_.artefact = folder_ / "a.safetensors";
+  request_.stage = "traces";
+  EXPECT_NE(run().outcome->text.find("has no stage 'traces'"), std::string::npos);
 }
 
 TEST_F(Session, CalibrationMustFitTheModel) {

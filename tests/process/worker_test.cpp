@@ -145,6 +145,7 @@ TEST_F(Worker, FitsAndScores) {
   EXPECT_GT(fitted.result.peak_rss_bytes, std::int64_t{50} << 20);
 
   request_.op = "score";
+  request_.applied = {{"magnitude", folder_ / "magnitude.safetensors"}};
   request_.suite_kind = "token_ppl";
   request_.suite_params = {{"window", 32}};
   request_.data = folder_ / "data";
@@ -164,7 +165,7 @@ TEST_F(Worker, FitsAndScores) {
   EXPECT_FALSE(timed.reply.samples.empty());
 
   request_.method = "dense";
-  request_.artefact = "";
+  request_.applied.clear();
   EXPECT_THAT(ask_request().named(), HasSubstr("INVALID fingerprint_mismatch"));
 }
 
