@@ -12,10 +12,21 @@ namespace {
 
 using Flat = FlatParameters;
 
+const std::string kThen = "then.";
+
+/// Links of a chain are numbered from 1: "then.1.bits".
+bool is_chain(const Json& value, const std::string& name) {
+  return name == "then" && value.is_array() && !value.empty() && value.front().is_object();
+}
+
 void flatten(const Json& value, const std::string& name, Flat& flat) {
   if (value.is_object()) {
     for (const auto& [key, entry] : value.items()) {
       flatten(entry, name.empty() ? key : name + "." + key, flat);
+    }
+  } else if (is_chain(value, name)) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      flatten(value[i], name + "." + std::to_string(i + 1), flat);
     }
   } else {
     flat[name] = value.is_string() ? value.get<std::string>() : json_text(value);
@@ -48,16 +59,30 @@ std::string percent(const std::string& text) {
   return number.is_number() ? fmt::format("{:.4g}%", 100 * number.get<double>()) : text;
 }
 
+/// Those whose names begin with `prefix`, without it; with an empty one, all but links of a chain.
 std::string varying_text(const Flat& flat, const Varying& by_name, const std::string& name,
-                         const std::set<std::string>& shown) {
+                         const std::set<std::string>& shown, const std::string& prefix = "") {
   std::string text;
   const auto found = by_name.find(name);
   if (found == by_name.end()) return text;
   for (const std::string& key : found->second) {
+    const bool wanted = prefix.empty() ? !key.starts_with(kThen) : key.starts_with(prefix);
     const auto entry = flat.find(key);
-    if (entry != flat.end() && !shown.contains(key)) text += " " + key + "=" + entry->second;
+    if (!wanted || entry == flat.end() || shown.contains(key)) continue;
+    text += " " + key.substr(prefix.size()) + "=" + entry->second;
   }
   return text;
+}
+
+/// " then quantize bits=3": each link with what tells it apart.
+std::string chain_text(const Flat& flat, const Varying& by_name, const std::string& name) {
+  std::string text;
+  for (int link = 1;; ++link) {
+    const std::string prefix = kThen + std::to_string(link) + ".";
+    const auto id = flat.find(prefix + "id");
+    if (id == flat.end()) return text;
+    text += " then " + id->second + varying_text(flat, by_name, name, {id->first}, prefix);
+  }
 }
 
 }  // namespace
@@ -101,6 +126,7 @@ std::string Labels::make_method(const ResultRow& row) const {
     label += " " + percent(sparsity->second);
   }
   label += varying_text(flat, method_varying_, row.method, shown);
+  label += chain_text(flat, method_varying_, row.method);
   if (several_seeds_) label += fmt::format(" seed={}", row.seed);
   return label;
 }

@@ -88,6 +88,18 @@ TEST(Labels, ShowWhatTellsRowsApart) {
   EXPECT_EQ(labels.suite(rows[0]), "decode");
 }
 
+TEST(Labels, NameTheLinksOfAChain) {
+  std::vector<ResultRow> rows(3);
+  for (ResultRow& row : rows) row.method = "wanda";
+  rows[0].params = R"({"sparsity":0.5})";
+  rows[1].params = R"({"sparsity":0.5,"then":[{"id":"quantize","bits":3,"group":32}]})";
+  rows[2].params = R"({"sparsity":0.5,"then":[{"id":"quantize","bits":4,"group":32}]})";
+  const Labels labels({rows[1], rows[2]});
+  EXPECT_EQ(labels.method(rows[1]), "wanda 50% then quantize bits=3");
+  EXPECT_EQ(labels.method(rows[2]), "wanda 50% then quantize bits=4");
+  EXPECT_EQ(Labels(rows).method(rows[0]), "wanda 50%");
+}
+
 TEST(Labels, ShowSeedsAndSuiteParametersOnlyWhenTheyVary) {
   std::vector<ResultRow> rows = {row("dense", "{}", 0), row("dense", "{}", 7)};
   rows[1].suite_params = R"({"batch":8,"prompt":8})";
