@@ -6,7 +6,7 @@
 # Whatever decides a fitted value is part of every method's source hash: reading and running a model, the mathematics that
 # methods share, drawing calibration data, and the version of LibTorch. Tests and their support decide nothing.
 set(ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/requirements.txt)
-foreach(folder checkpoint checkpoint/families model model/kernels model/kernels/cuda method)
+foreach(folder data checkpoint checkpoint/families model model/kernels model/kernels/cuda method)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${folder}/*.h ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cpp
        ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cu ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cuh)
   list(APPEND ASSAY_FIT_SOURCES ${files})
@@ -26,7 +26,7 @@ function(add_compression_method name)
   set(libraries "")
   foreach(folder ${ARG_SHARED})
     file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${folder}/*.h ${CMAKE_SOURCE_DIR}/harness/${folder}/*.cpp)
-    list(FILTER files EXCLUDE REGEX "_test\\.cpp$")
+    list(FILTER files EXCLUDE REGEX "_test\\.cpp$|_fixture\\.h$")
     list(APPEND hashed ${files})
     list(APPEND libraries assay_${folder})
   endforeach()

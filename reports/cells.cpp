@@ -139,14 +139,14 @@ std::optional<RatioEstimate> ratio_to_dense(const ResultRow& row, const Cells& c
 }
 
 bool is_quality(const ResultRow& row) {
-  static constexpr std::array kTags = {"token_ppl", "word_ppl", "kl",      "top1_agreement",
-                                       "ppl_ratio", "acc",      "acc_norm"};
+  static constexpr std::array kTags = {"token_ppl", "word_ppl", "kl", "top1_agreement", "ppl_ratio",
+                                       "acc",       "acc_norm", "f1", "macro_f1",       "matthews"};
   return std::find(kTags.begin(), kTags.end(), row.metric) != kTags.end();
 }
 
 bool is_speed(const ResultRow& row) {
   static constexpr std::array kTags = {"prefill/tokens_per_s", "decode/tokens_per_s",
-                                       "ffn_decode/latency"};
+                                       "classify/items_per_s", "ffn_decode/latency"};
   return std::find(kTags.begin(), kTags.end(), row.metric) != kTags.end();
 }
 

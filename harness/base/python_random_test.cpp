@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <stdexcept>
 
 namespace assay {
@@ -36,6 +37,21 @@ TEST(PythonRandom, RandintEqualsCPython) {
   EXPECT_EQ(bounded(9999, 8),
             (std::vector<std::int64_t>{6311, 6890, 663, 4242, 8376, 7961, 6634, 4969}));
   EXPECT_EQ(bounded(7, 10), (std::vector<std::int64_t>{6, 6, 0, 4, 7, 6, 4, 7, 5, 3}));
+}
+
+// random.Random(3), list(range(9)) shuffled twice.
+TEST(PythonRandom, ShuffleEqualsCPython) {
+  PythonRandom random(3);
+  const auto shuffled = [&random](std::size_t count) {
+    std::vector<std::int64_t> items(count);
+    std::iota(items.begin(), items.end(), 0);
+    random.shuffle(items);
+    return items;
+  };
+  EXPECT_EQ(shuffled(9), (std::vector<std::int64_t>{1, 5, 6, 0, 8, 4, 7, 2, 3}));
+  EXPECT_EQ(shuffled(9), (std::vector<std::int64_t>{0, 6, 2, 3, 5, 1, 8, 4, 7}));
+  EXPECT_EQ(shuffled(1), (std::vector<std::int64_t>{0}));
+  EXPECT_TRUE(shuffled(0).empty());
 }
 
 TEST(PythonRandom, StateIsRegeneratedAfter624Words) {

@@ -45,22 +45,6 @@ void check_counts(ConfigReader& config, const ModelSpec& spec) {
   }
 }
 
-ModelSpec read_spec(const Family& family, const std::string& place, const Json& json,
-                    std::vector<ModelWarning>& warnings) {
-  ConfigReader config(place, json);
-  refuse_quantised_config(config);
-  ModelSpec spec = family.read_spec(config);
-  spec.family = family.info.name;
-  spec.checkpoint_dtype = stored_dtype(config);
-  if (spec.embedding_width == 0) spec.embedding_width = spec.width;
-  check_counts(config, spec);
-  remark_on_classes(config, spec.causal);
-  judge_unread_keys(config, family.harmless);
-  config.finish();
-  for (const std::string& text : config.remarks()) warnings.push_back({"model_config_key", text});
-  return spec;
-}
-
 std::optional<ModelWarning> warn_of_adapter(const fs::path& folder) {
   if (!fs::exists(folder / "adapter_config.json")) return std::nullopt;
   return ModelWarning{
@@ -79,6 +63,22 @@ Json read_config(const fs::path& folder) {
 }
 
 }  // namespace
+
+ModelSpec spec_of_config(const Family& family, const std::string& place, const Json& json,
+                         std::vector<ModelWarning>& warnings) {
+  ConfigReader config(place, json);
+  refuse_quantised_config(config);
+  ModelSpec spec = family.read_spec(config);
+  spec.family = family.info.name;
+  spec.checkpoint_dtype = stored_dtype(config);
+  if (spec.embedding_width == 0) spec.embedding_width = spec.width;
+  check_counts(config, spec);
+  remark_on_classes(config, spec.causal);
+  judge_unread_keys(config, family.harmless);
+  config.finish();
+  for (const std::string& text : config.remarks()) warnings.push_back({"model_config_key", text});
+  return spec;
+}
 
 struct Checkpoint::Impl {
   fs::path folder;
@@ -114,7 +114,7 @@ Checkpoint Checkpoint::open(const fs::path& folder, bool weights) {
   const std::string place = (folder / "config.json").string();
   const Json type = impl->config.value("model_type", Json());
   const Family& family = family_of_model_type(type.is_string() ? type : "", place);
-  impl->spec = read_spec(family, place, impl->config, impl->warnings);
+  impl->spec = spec_of_config(family, place, impl->config, impl->warnings);
   impl->add(warn_of_adapter(folder));
   if (weights) impl->open_weights(family);
   return Checkpoint(std::move(impl));

@@ -59,6 +59,43 @@ bool is_weight_dtype(const std::string& dtype) {
   return dtype == "F32" || dtype == "BF16" || dtype == "F16";
 }
 
+std::string numbered(const char* name, std::int64_t layer) {
+  std::string text = name;
+  if (const std::size_t mark = text.find("{}"); mark != std::string::npos) {
+    text.replace(mark, 2, std::to_string(layer));
+  }
+  return text;
+}
+
+/// Calls with each tensor of a model of this shape: its rule, its layer, and whether it is a bias.
+template <typename Use>
+void for_each_tensor(const std::vector<TensorRule>& rules, const ModelSpec& spec, Use use) {
+  for (const TensorRule& rule : rules) {
+    if (!rule.used) continue;
+    const bool of_layer = slot_info(rule.slots.front()).of_layer();
+    const std::int64_t first = of_layer ? 0 : -1, end = of_layer ? spec.layers : 0;
+    for (std::int64_t layer = first; layer < end; ++layer) use(rule, layer, false);
+    for (std::int64_t layer = first; rule.bias && layer < end; ++layer) use(rule, layer, true);
+  }
+}
+
+bool is_bound_to(const Binding& binding, const TensorRule& rule, std::int64_t layer, bool bias) {
+  return binding.slots.front() == rule.slots.front() && binding.layer == layer &&
+         binding.bias == bias;
+}
+
+/// What stands before the names of layers in these files.
+std::string prefix_of(const std::vector<Binding>& original, const std::vector<TensorRule>& rules) {
+  for (const Binding& binding : original) {
+    for (const TensorRule& rule : rules) {
+      if (binding.layer < 0 || !is_bound_to(binding, rule, binding.layer, binding.bias)) continue;
+      const std::size_t place = binding.tensor.find(numbered(rule.name, binding.layer));
+      if (place != std::string::npos) return binding.tensor.substr(0, place);
+    }
+  }
+  return "";
+}
+
 class Binder {
  public:
   Binder(const Family& family, const ModelSpec& spec, const std::vector<StoredTensor>& tensors,
@@ -68,26 +105,18 @@ class Binder {
   }
 
   std::vector<Binding> bind() {
-    for (const TensorRule& rule : family_.tensors(spec_)) {
-      if (!rule.used) continue;
-      const bool of_layer = slot_info(rule.slots.front()).of_layer();
-      const std::int64_t first = of_layer ? 0 : -1, end = of_layer ? spec_.layers : 0;
-      for (std::int64_t layer = first; layer < end; ++layer) bind_one(rule, layer, false);
-      for (std::int64_t layer = first; rule.bias && layer < end; ++layer) {
-        bind_one(rule, layer, true);
-      }
-    }
+    for_each_tensor(family_.tensors(spec_), spec_,
+                    [&](const TensorRule& rule, std::int64_t layer, bool bias) {
+                      bind_one(rule, layer, bias);
+                    });
     if (!problems_.empty()) throw UserError(problems_);
     return std::move(bindings_);
   }
 
  private:
   void bind_one(const TensorRule& rule, std::int64_t layer, bool bias) {
-    std::string name = rule.name;
-    if (const std::size_t mark = name.find("{}"); mark != std::string::npos) {
-      name.replace(mark, 2, std::to_string(layer));
-    }
-    const auto names = candidates(family_, spec_, rule, name + (bias ? ".bias" : ".weight"));
+    const auto names =
+        candidates(family_, spec_, rule, numbered(rule.name, layer) + (bias ? ".bias" : ".weight"));
     const auto shape = stored_shape(spec_, rule.slots, layer, bias, rule.layout);
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const std::string& n) { return index_.contains(n); });
@@ -162,6 +191,28 @@ std::vector<Binding> bind_tensors(const Family& family, const ModelSpec& spec,
                                   const std::vector<StoredTensor>& tensors,
                                   const std::string& place) {
   return Binder(family, spec, tensors, place).bind();
+}
+
+std::vector<Binding> bindings_like(const std::vector<Binding>& original, const Family& family,
+                                   const ModelSpec& spec) {
+  const std::vector<TensorRule> rules = family.tensors(spec);
+  const std::string prefix = prefix_of(original, rules);
+  std::vector<Binding> bindings;
+  const auto add = [&](const TensorRule& rule, std::int64_t layer, bool bias) {
+    std::string name = numbered(rule.name, layer) + (bias ? ".bias" : ".weight");
+    if (rule.slots.front() == Slot::kHead) {  // outside the part that carries the prefix
+      const auto old = std::find_if(original.begin(), original.end(), [&](const Binding& binding) {
+        return is_bound_to(binding, rule, layer, bias);
+      });
+      if (old != original.end()) name = old->tensor;
+    } else {
+      name = prefix + name;
+    }
+    bindings.push_back({rule.slots, bias, layer, rule.layout, name,
+                        stored_shape(spec, rule.slots, layer, bias, rule.layout)});
+  };
+  for_each_tensor(rules, spec, add);
+  return bindings;
 }
 
 }  // namespace assay

@@ -31,6 +31,9 @@ struct Family {
   std::vector<std::string> prefixes;
   /// Keys of its configurations that change no logit; those that any model may carry are known.
   std::vector<HarmlessKey> harmless;
+  /// Keys by which a configuration of this model type says how a changed model differs from the
+  /// original; of several names of a field the usual one first. What no key says is not exported.
+  std::vector<ConfigKey> (*written)(const std::string& model_type);
 };
 
 /// All families, sorted by name. Generated from the files in families/.
@@ -38,6 +41,11 @@ const std::vector<Family>& family_table();
 
 /// Throws UserError listing the families when none has this model_type.
 const Family& family_of_model_type(const std::string& model_type, const std::string& place);
+
+/// What a configuration of this family says. Throws UserError with everything that is wrong with
+/// it.
+ModelSpec spec_of_config(const Family& family, const std::string& place, const Json& config,
+                         std::vector<ModelWarning>& warnings);
 
 /// The stored tensor of the embedding or the head, whether this configuration uses it or not; null
 /// when there is none.
@@ -49,5 +57,9 @@ const StoredTensor* stored_tensor_of(const Family& family, const ModelSpec& spec
 std::vector<Binding> bind_tensors(const Family& family, const ModelSpec& spec,
                                   const std::vector<StoredTensor>& tensors,
                                   const std::string& place);
+
+/// The tensors of a file that holds a model of this shape under the names that `original` has.
+std::vector<Binding> bindings_like(const std::vector<Binding>& original, const Family& family,
+                                   const ModelSpec& spec);
 
 }  // namespace assay

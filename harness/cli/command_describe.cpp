@@ -27,10 +27,6 @@ Json specs_json(const std::vector<ParamSpec>& specs) {
 }
 
 Json describe_method(const MethodEntry& method) {
-  Json needs = Json::array();
-  for (const RequirementEntry& need : method.requirements) {
-    needs.push_back({{"trait", need.trait}, {"op", need.op}, {"value", need.value}});
-  }
   return {{"kind", "method"},
           {"name", method.name},
           {"summary", method.summary},
@@ -38,17 +34,22 @@ Json describe_method(const MethodEntry& method) {
           {"artefact_version", method.artefact_version},
           {"needs_calibration", method.needs_calibration},
           {"calibration_unless", to_json(method.calibration_unless)},
-          {"requires", needs},
+          {"requires", to_json(method.requirements)},
           {"params", specs_json(method.params)}};
 }
 
 Json describe_kind(const SuiteKindEntry& kind) {
   Json metrics = Json::array();
   for (const MetricDef& def : kind.metrics) metrics.push_back(to_json(def));
-  return {{"kind", "suite kind"},     {"name", kind.name},
-          {"summary", kind.summary},  {"stage", kind.stage},
-          {"data", kind.data_format}, {"needs_trained_weights", kind.needs_trained_weights},
-          {"metrics", metrics},       {"params", specs_json(kind.params)}};
+  return {{"kind", "suite kind"},
+          {"name", kind.name},
+          {"summary", kind.summary},
+          {"stage", kind.stage},
+          {"data", kind.data_format},
+          {"needs_trained_weights", kind.needs_trained_weights},
+          {"metrics", metrics},
+          {"params", specs_json(kind.params)},
+          {"requires", to_json(kind.requirements)}};
 }
 
 Json describe_suite(const Catalogue& catalogue, const SuiteEntry& suite) {

@@ -58,8 +58,9 @@ void print_model_list(bool json) {
 }  // namespace
 
 void add_model_command(CLI::App& program, CommandResult&) {
-  CLI::App* model = add_command(program, "model", "Import models, and see which are here",
-                                "assay model import smollm2-135m");
+  CLI::App* model =
+      add_command(program, "model", "Import models, see which are here, and write compressed ones",
+                  "assay model import smollm2-135m");
   model->require_subcommand(1);
   CLI::App* get =
       add_command(*model, "import", "Download and convert models into Hugging Face directories",
@@ -73,6 +74,7 @@ void add_model_command(CLI::App& program, CommandResult&) {
       "assay model list --json");
   const auto json = add_switch(*list, "--json", "As JSON");
   list->callback([json] { print_model_list(*json); });
+  add_model_export_command(*model);
 }
 
 }  // namespace assay

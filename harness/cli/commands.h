@@ -28,6 +28,8 @@ void add_baseline_command(CLI::App& program, CommandResult& result);
 void add_reproduce_command(CLI::App& program, CommandResult& result);
 void add_data_command(CLI::App& program, CommandResult& result);
 void add_model_command(CLI::App& program, CommandResult& result);
+/// Below `assay model`.
+void add_model_export_command(CLI::App& model);
 void add_doctor_command(CLI::App& program, CommandResult& result);
 void add_version_command(CLI::App& program, CommandResult& result);
 

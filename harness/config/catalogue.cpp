@@ -50,10 +50,8 @@ MethodEntry method_from(const Json& document) {
   entry.artefact_version = document.at("artefact_version").get<int>();
   entry.source_hash = document.at("source_hash").get<std::string>();
   entry.params = params_from(document.at("params"));
-  for (const Json& one : document.at("requires")) {
-    entry.requirements.push_back(
-        {one.at("trait").get<std::string>(), one.at("op").get<std::string>(), one.at("value")});
-  }
+  entry.requirements = requirements_from_json(document.at("requires"));
+  entry.changes = document.value("changes", std::vector<std::string>{});
   const Json& needs = document.at("needs");
   entry.needs_calibration = needs.at("calibration").get<bool>();
   entry.needs_training = needs.value("training", false);
@@ -71,6 +69,7 @@ SuiteKindEntry kind_from(const Json& document) {
   entry.data_format = document.at("data_format").get<std::string>();
   entry.needs_trained_weights = document.at("needs_trained_weights").get<bool>();
   entry.params = params_from(document.at("params"));
+  entry.requirements = requirements_from_json(document.value("requires", Json::array()));
   for (const Json& metric : document.at("metrics")) {
     entry.metrics.push_back(metric_def_from_json(metric));
   }

@@ -10,14 +10,10 @@
 #include "harness/base/json.h"
 #include "harness/base/param_condition.h"
 #include "harness/base/params.h"
+#include "harness/base/requirement.h"
 #include "harness/protocol/protocol.h"
 
 namespace assay {
-
-struct RequirementEntry {
-  std::string trait, op;
-  Json value;
-};
 
 /// A part of a fit with an artefact of its own.
 struct StageEntry {
@@ -32,7 +28,8 @@ struct MethodEntry {
   int artefact_version = 1;
   std::string source_hash;
   std::vector<ParamSpec> params;
-  std::vector<RequirementEntry> requirements;
+  std::vector<Requirement> requirements;
+  std::vector<std::string> changes;  ///< traits of the model that it may change
   bool needs_calibration = false;
   bool needs_training = false;
   std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
@@ -48,6 +45,7 @@ struct SuiteKindEntry {
   bool needs_trained_weights = true;
   std::vector<ParamSpec> params;
   std::vector<MetricDef> metrics;
+  std::vector<Requirement> requirements = {};
 };
 
 /// datasets/suites/<id>.toml

@@ -15,8 +15,9 @@ namespace {
 struct Rate {
   std::string_view tag, time;
 };
-constexpr std::array<Rate, 3> kRates = {{{"decode/tokens_per_s", "decode/token_latency"},
+constexpr std::array<Rate, 4> kRates = {{{"decode/tokens_per_s", "decode/token_latency"},
                                          {"prefill/tokens_per_s", "prefill/latency"},
+                                         {"classify/items_per_s", "classify/latency"},
                                          {"ffn_decode/tokens_per_s", "ffn_decode/latency"}}};
 
 std::optional<Pairs> checked(Pairs pairs) {

@@ -17,10 +17,11 @@ struct Workload {
   bool by_token;     ///< step/touched_bytes was watched in the same kind of step
 };
 
-constexpr std::array<Workload, 5> kWorkloads = {{
+constexpr std::array<Workload, 6> kWorkloads = {{
     {"decode/token_latency", {"batch", ""}, true, true},
     {"decode/first_token_latency", {"batch", "prompt_tokens"}, true, false},
     {"prefill/latency", {"batch", "prompt_tokens"}, true, false},
+    {"classify/latency", {"batch", "length"}, true, true},
     {"ffn_decode/latency", {"batch", ""}, false, true},
     {"kernel/latency", {"batch", ""}, false, true},
 }};

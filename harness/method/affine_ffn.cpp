@@ -12,6 +12,12 @@ at::Tensor AffineFfn::forward(const at::Tensor& rows, StepContext& step) const {
   return map_.forward(rows);
 }
 
+DenseForm AffineFfn::dense_form() const {
+  DenseForm form;
+  form.impossible = "one affine map for the whole block";
+  return form;
+}
+
 void AffineFfn::replace_linear(Slot slot, std::unique_ptr<Linear>) {
   throw std::logic_error(std::string("an affine FFN has no slot '") + slot_name(slot) + "'");
 }

@@ -17,6 +17,7 @@ class AffineFfn final : public Ffn {
   [[nodiscard]] Linear* linear(Slot) const override { return nullptr; }
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   [[nodiscard]] Cost cost() const override { return map_.cost(); }
+  [[nodiscard]] DenseForm dense_form() const override;
   void visit_tensors(const VisitTensor& visit) override {
     map_.visit_tensors(visit_part(visit, "affine."));
   }

@@ -8,22 +8,33 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace assay {
 namespace {
+
+/// Who looks on while a layer runs.
+struct Watcher {
+  ActivationRecorder* recorder = nullptr;
+  const SeeRows* see = nullptr;
+};
 
 /// The hidden rows of all calibration sequences, walked in batches of whole sequences.
 class Walk {
  public:
   Walk(const Model& model, FitContext& context, const WalkOptions& options)
       : model_(model), context_(context), tokens_(context.calibration()) {
+    for (std::int64_t i = 0; i < model.layer_count(); ++i) {
+      if (!options.without.contains(i)) layers_.push_back(i);
+    }
     const std::int64_t fit = options.batch_tokens / std::max<std::int64_t>(1, tokens_.size(1));
     batch_ = std::clamp<std::int64_t>(fit, 1, tokens_.size(0));
     const bool apart = options.propagate == Propagate::kPruned;
     const std::int64_t passes = options.observations + (apart ? 1 : 0);
     const std::int64_t batches = (tokens_.size(0) + batch_ - 1) / batch_;
-    total_ = model.layer_count() * passes * batches;
-    if (apart) total_ -= batches;  // nobody reads what the last pruned layer would give
+    total_ = static_cast<std::int64_t>(layers_.size()) * passes * batches;
+    // Nobody reads what the last pruned layer would give.
+    if (apart && !layers_.empty()) total_ -= batches;
   }
 
   void embed() {
@@ -39,18 +50,21 @@ class Walk {
   }
 
   /// Runs one layer over everything; keeps its outputs as the next inputs when `advance`.
-  void run(const Layer& layer, std::int64_t index, ActivationRecorder* recorder, bool advance) {
+  void run(const Layer& layer, std::int64_t index, const Watcher& watcher, bool advance) {
     for (std::int64_t first = 0; first < tokens_.size(0); first += batch_) {
       context_.progress(std::min(done_++, total_ - 1), total_,
                         fmt::format("layer {} of {}", index + 1, model_.layer_count()));
       const std::int64_t count = std::min(batch_, tokens_.size(0) - first);
       at::Tensor rows = place(first, count);
-      const at::Tensor out = model_.run_layer(layer, index, rows, count, recorder);
+      const at::Tensor out = model_.run_layer(layer, index, rows, count, watcher.recorder);
+      if (watcher.see != nullptr) (*watcher.see)({first, count, rows, out});
       if (advance) rows.copy_(out);
     }
   }
 
   void finish() { context_.progress(total_, total_, "all layers done"); }
+  /// Those that are visited.
+  [[nodiscard]] const std::vector<std::int64_t>& layers() const { return layers_; }
 
  private:
   [[nodiscard]] at::Tensor place(std::int64_t first, std::int64_t count) const {
@@ -61,6 +75,7 @@ class Walk {
   FitContext& context_;
   at::Tensor tokens_;
   at::Tensor rows_;
+  std::vector<std::int64_t> layers_;
   std::int64_t batch_ = 1;
   std::int64_t total_ = 0;
   std::int64_t done_ = 0;
@@ -74,15 +89,18 @@ class Visit final : public LayerVisit {
 
   [[nodiscard]] std::int64_t index() const override { return index_; }
   [[nodiscard]] const Layer& layer() const override { return layer_; }
-  void observe(ActivationRecorder& recorder) override {
-    if (advanced_) throw std::logic_error("a layer was observed more often than announced");
-    const bool last = ++observed_ == options_.observations;
-    advanced_ = last && options_.propagate == Propagate::kDense;
-    walk_.run(layer_, index_, &recorder, advanced_);
-  }
+  void observe(ActivationRecorder& recorder) override { run({&recorder, nullptr}); }
+  void observe(const SeeRows& see) override { run({nullptr, &see}); }
   [[nodiscard]] bool advanced() const { return advanced_; }
 
  private:
+  void run(const Watcher& watcher) {
+    if (advanced_) throw std::logic_error("a layer was observed more often than announced");
+    const bool last = ++observed_ == options_.observations;
+    advanced_ = last && options_.propagate == Propagate::kDense;
+    walk_.run(layer_, index_, watcher, advanced_);
+  }
+
   Walk& walk_;
   const Layer& layer_;
   std::int64_t index_;
@@ -144,13 +162,13 @@ void for_each_layer(const Model& model, FitContext& context, const WalkOptions& 
   const bool dense = options.propagate == Propagate::kDense;
   Walk walk(model, context, options);
   walk.embed();
-  for (std::int64_t index = 0; index < model.layer_count(); ++index) {
+  for (const std::int64_t index : walk.layers()) {
     const Layer& original = model.layers()[static_cast<std::size_t>(index)];
     Visit here(walk, original, index, options);
     const std::optional<Layer> changed = visit(here);
-    const bool last = index + 1 == model.layer_count();
+    const bool last = index == walk.layers().back();
     if (last || here.advanced()) continue;
-    walk.run(changed && !dense ? *changed : original, index, nullptr, true);
+    walk.run(changed && !dense ? *changed : original, index, {}, true);
   }
   walk.finish();
 }

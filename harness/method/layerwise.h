@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "harness/method/method.h"
 #include "harness/model/model.h"
@@ -55,7 +56,16 @@ struct WalkOptions {
   Propagate propagate = Propagate::kPruned;
   std::int64_t observations = 1;     ///< how often a visit calls observe(); exact, or time is lost
   std::int64_t batch_tokens = 4096;  ///< tokens run at once (at least one sequence)
+  std::set<std::int64_t> without = {};  ///< layers that are not visited: the rows pass them by
 };
+
+/// A batch of whole calibration sequences, on both sides of a layer.
+struct RowsAround {
+  std::int64_t first = 0;      ///< the first of the sequences
+  std::int64_t sequences = 0;  ///< how many
+  at::Tensor before, after;    ///< [sequences * tokens, width]; `before` is overwritten later
+};
+using SeeRows = std::function<void(const RowsAround& rows)>;
 
 /// One layer's turn, while the calibration rows stand before it.
 class LayerVisit {
@@ -67,13 +77,15 @@ class LayerVisit {
   /// Runs all calibration rows through it, batch after batch, and tells the recorder. Call it as
   /// often as WalkOptions::observations says (fewer works, and costs a pass).
   virtual void observe(ActivationRecorder& recorder) = 0;
+  /// The same, and shows what goes in and what comes out instead. Counts like the other one.
+  virtual void observe(const SeeRows& see) = 0;
 };
 
 /// Returns the changed layer that the rows shall run through on their way on, or nothing when it
 /// stays as it is. With Propagate::kDense the answer is not used.
 using VisitLayer = std::function<std::optional<Layer>(LayerVisit&)>;
 
-/// Visits all layers in order. Holds one buffer of [samples * tokens, width] in the model's dtype.
+/// Visits the layers in order. Holds one buffer of [samples * tokens, width] in the model's dtype.
 /// Reports progress a batch at a time, so a cancel takes effect within one.
 void for_each_layer(const Model& model, FitContext& context, const WalkOptions& options,
                     const VisitLayer& visit);

@@ -132,6 +132,44 @@ TEST_P(Driver, PropagatesThroughPrunedOrDenseLayersAndLeavesTheModelAlone) {
   EXPECT_TRUE(at::equal(model_->hidden(tokens_), before));
 }
 
+TEST_P(Driver, ShowsTheRowsOnBothSidesOfALayer) {
+  RecordingContext context(tokens_, 0, {});
+  at::Tensor rows = model_->embed(tokens_);
+  const WalkOptions options{Propagate::kDense, 1, 3 * kTokens};
+  for_each_layer(*model_, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
+    const at::Tensor expected = model_->run_layer(visit.layer(), visit.index(), rows, kSequences);
+    visit.observe([&](const RowsAround& around) {
+      const std::int64_t at = around.first * kTokens, count = around.sequences * kTokens;
+      EXPECT_TRUE(at::allclose(around.before, rows.narrow(0, at, count), 1e-4, 1e-5));
+      EXPECT_TRUE(at::allclose(around.after, expected.narrow(0, at, count), 1e-4, 1e-5));
+    });
+    rows = expected;
+    return std::nullopt;
+  });
+  EXPECT_TRUE(at::allclose(model_->finish(rows), model_->hidden(tokens_), 1e-4, 1e-5));
+}
+
+TEST_P(Driver, LeavesOutLayersThatItShallNotVisit) {
+  const std::int64_t last = model_->layer_count() - 1;
+  const at::Tensor first = model_->run_layer(model_->layers()[0], 0, model_->embed(tokens_), 7);
+  for (const Propagate propagate : {Propagate::kPruned, Propagate::kDense}) {
+    RecordingContext context(tokens_, 0, {});
+    std::vector<std::int64_t> visited;
+    const WalkOptions options{propagate, 1, 4096, {1}};
+    for_each_layer(*model_, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
+      visited.push_back(visit.index());
+      visit.observe([&](const RowsAround& around) {
+        if (visit.index() != last) return;
+        EXPECT_TRUE(at::allclose(around.before, first, 1e-4, 1e-5));
+      });
+      return std::nullopt;
+    });
+    EXPECT_THAT(visited, ::testing::ElementsAre(0, last));
+    EXPECT_EQ(context.steps.back().first, context.steps.back().second);
+    EXPECT_EQ(static_cast<std::int64_t>(context.steps.size()) - 1, context.steps.back().second);
+  }
+}
+
 TEST_P(Driver, ACancelStopsIt) {
   RecordingContext context(tokens_, 0, {});
   context.interrupt_at = 1;

@@ -15,16 +15,10 @@
 
 #include "harness/base/param_condition.h"
 #include "harness/base/params.h"
+#include "harness/base/requirement.h"
 #include "harness/model/model.h"
 
 namespace assay {
-
-/// A condition on the model's traits, as data: {"ffn.gated", "==", false}. See traits().
-struct Requirement {
-  std::string trait;
-  std::string op;  ///< "==", "!=", ">=", "in" (value is an array)
-  Json value;
-};
 
 struct LabelledItems;
 
@@ -58,6 +52,9 @@ struct MethodInfo {
   /// In the order in which they run; the last one makes what apply() takes. Empty: one stage that
   /// reads everything.
   std::vector<StageInfo> stages = {};
+  /// Traits of the model that apply() may change ("output", "classes"): whether a suite applies is
+  /// then seen only once it is applied.
+  std::vector<std::string> changes = {};
 };
 
 /// What fitting produced: numbers by name, and a small document that says how to use them.

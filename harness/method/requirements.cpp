@@ -22,7 +22,7 @@ bool holds(const std::string& op, const Json& found, const Json& wanted) {
   if (op == ">=") return found.is_number() && found >= wanted;
   if (op == "<=") return found.is_number() && found <= wanted;
   if (op == "in") return std::find(wanted.begin(), wanted.end(), found) != wanted.end();
-  throw std::logic_error("unknown operator '" + op + "' in a method's requirement");
+  throw std::logic_error("unknown operator '" + op + "' in a requirement");
 }
 
 std::string demand(const std::string& op, const Json& wanted) {
@@ -43,6 +43,18 @@ std::string requirement_problem(const std::string& trait, const std::string& op,
   const std::string model =
       found == traits.end() ? "this model does not say" : "this model: " + in_words(have);
   return trait + " " + demand(op, value) + " (" + model + ")";
+}
+
+std::vector<std::string> unmet_requirements(const std::vector<Requirement>& requirements,
+                                            const Json& traits) {
+  std::vector<std::string> problems;
+  for (const Requirement& one : requirements) {
+    std::string problem = requirement_problem(one.trait, one.op, one.value, traits);
+    if (problem.empty()) continue;
+    if (!one.advice.empty()) problem += ": " + one.advice;
+    problems.push_back(std::move(problem));
+  }
+  return problems;
 }
 
 }  // namespace assay

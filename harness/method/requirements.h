@@ -1,11 +1,12 @@
 #pragma once
-// What a method asks of a model, as data. Free of LibTorch: the planner checks it before anything
-// is loaded.
+// Whether a model meets what a method or a suite asks. Free of LibTorch: the planner checks it
+// before anything is loaded.
 
 #include <string>
 #include <vector>
 
 #include "harness/base/json.h"
+#include "harness/base/requirement.h"
 
 namespace assay {
 
@@ -15,16 +16,8 @@ namespace assay {
 std::string requirement_problem(const std::string& trait, const std::string& op, const Json& value,
                                 const Json& traits);
 
-/// Problems of all requirements; empty = the method applies. `Entries` is any range of structs
-/// with the members trait, op and value.
-template <typename Entries>
-std::vector<std::string> unmet_requirements(const Entries& requirements, const Json& traits) {
-  std::vector<std::string> problems;
-  for (const auto& entry : requirements) {
-    std::string problem = requirement_problem(entry.trait, entry.op, entry.value, traits);
-    if (!problem.empty()) problems.push_back(std::move(problem));
-  }
-  return problems;
-}
+/// Problems of all requirements, each with its advice; empty = all are met.
+std::vector<std::string> unmet_requirements(const std::vector<Requirement>& requirements,
+                                            const Json& traits);
 
 }  // namespace assay

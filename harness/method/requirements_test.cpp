@@ -8,11 +8,7 @@
 namespace assay {
 namespace {
 
-struct Entry {
-  std::string trait, op;
-  Json value;
-};
-using Entries = std::vector<Entry>;
+using Entries = std::vector<Requirement>;
 
 const Json kTraits = {{"family", "llama"}, {"ffn.gated", true}, {"attention.kv_heads", 3}};
 
@@ -24,6 +20,15 @@ TEST(Requirements, AMetConditionSaysNothing) {
                                          {"attention.kv_heads", "<=", 3}},
                                  kTraits)
                   .empty());
+}
+
+TEST(Requirements, AdviceStandsBehindTheReason) {
+  const Entries needs = {{"ffn.gated", "==", false, "choose another model"},
+                         {"family", "==", "llama", "never said"}};
+  EXPECT_THAT(
+      unmet_requirements(needs, kTraits),
+      ::testing::ElementsAre("ffn.gated must be false (this model: true): choose another model"));
+  EXPECT_EQ(to_json(requirements_from_json(to_json(needs))), to_json(needs));
 }
 
 TEST(Requirements, AnUnmetConditionSaysWhatIsWantedAndFound) {

@@ -6,8 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
+#include "harness/checkpoint/spec.h"
 #include "harness/model/cost.h"
 
 namespace assay {
@@ -16,6 +19,19 @@ namespace assay {
 /// visitor may put another tensor in its place.
 using VisitTensor = std::function<void(const std::string& name, at::Tensor& tensor)>;
 
+/// A block as the plain one of its place would hold it, for files that know nothing else.
+struct DenseForm {
+  /// By the names that visit_tensors() of the plain block gives: "weight", "up.bias".
+  std::map<std::string, at::Tensor> tensors;
+  std::optional<ActivationKind> activation;  ///< of a feed-forward block
+  std::set<std::string> remarks;             ///< what it took: "4-bit weights, dequantised"
+  /// Not empty: what the block is, and no plain block computes the same. The rest means nothing
+  /// then.
+  std::string impossible;
+  /// Takes over the form of a part, whose names get `prefix` in front.
+  void add(const std::string& prefix, const DenseForm& part);
+};
+
 class Block {
  public:
   virtual ~Block() = default;
@@ -23,7 +39,12 @@ class Block {
   /// moving, hashing and saving are loops over it.
   virtual void visit_tensors(const VisitTensor& visit) = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
+  /// How exported models express this block. Unless a block says so itself, not at all.
+  [[nodiscard]] virtual DenseForm dense_form() const;
 };
+
+/// Of a block that is a plain one: the tensors that it visits.
+DenseForm plain_form(const Block& block);
 
 /// Skips undefined tensors.
 void visit_if_defined(const VisitTensor& visit, const std::string& name, at::Tensor& tensor);

@@ -23,6 +23,7 @@ class DenseLinear final : public Linear {
   [[nodiscard]] std::int64_t out_features() const override { return weight_.size(0); }
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }
   [[nodiscard]] std::unique_ptr<Linear> share() const override;
   [[nodiscard]] const at::Tensor& weight() const { return weight_; }
   [[nodiscard]] const at::Tensor& bias() const { return bias_; }

@@ -29,6 +29,7 @@ class EmbeddingInput final : public Input {
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }
   [[nodiscard]] std::unique_ptr<Input> share() const override;
   [[nodiscard]] const at::Tensor& token_table() const { return tensors_.tokens; }
 

@@ -26,7 +26,7 @@ using GoldenTensors = std::map<std::string, at::Tensor>;
 /// All tensors of a file, as owned copies.
 inline GoldenTensors read_tensors(const std::filesystem::path& path) {
   const std::map<std::string, at::ScalarType> types = {
-      {"F32", at::kFloat}, {"BF16", at::kBFloat16}, {"I64", at::kLong}};
+      {"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"I64", at::kLong}};
   const SafetensorsFile file = open_safetensors(path);
   GoldenTensors all;
   for (const StoredTensor& stored : file.tensors) {

@@ -314,6 +314,16 @@ void Model::replace_layer(std::int64_t index, Layer layer, const LayerShape& sha
   layers_.at(static_cast<std::size_t>(index)) = std::move(layer);
 }
 
+void Model::replace_output(std::unique_ptr<Output> block, const OutputShape& shape) {
+  output_ = std::move(block);
+  spec_.output = shape.kind;
+  spec_.classes = shape.classes;
+  spec_.labels = shape.labels;
+  spec_.pooler = shape.pooler;
+  spec_.tied_head = false;
+  use_dropout(dropout_);
+}
+
 void Model::drop_layer(std::int64_t index) {
   const auto erase = [&](auto& list) {
     if (!list.empty()) list.erase(list.begin() + index);

@@ -19,6 +19,14 @@
 
 namespace assay {
 
+/// What a spec says of the output.
+struct OutputShape {
+  OutputKind kind = OutputKind::kNone;
+  std::int64_t classes = 0;         ///< of a classifier
+  std::vector<std::string> labels;  ///< their names, or empty
+  bool pooler = false;
+};
+
 struct LoadOptions {
   at::ScalarType dtype = at::kFloat;  ///< kFloat or kBFloat16
   at::Device device = at::kCPU;
@@ -57,6 +65,8 @@ class Model {
   [[nodiscard]] const Output& output() const { return *output_; }
   void replace_input(std::unique_ptr<Input> block) { input_ = std::move(block); }
   void replace_output(std::unique_ptr<Output> block) { output_ = std::move(block); }
+  /// One of another kind; the spec says so then. It is not tied to the embedding.
+  void replace_output(std::unique_ptr<Output> block, const OutputShape& shape);
   /// Its tokens, and the folder whose tokenizer names them.
   [[nodiscard]] Vocabulary vocabulary() const { return {spec_.vocab, folder_}; }
   /// What its checkpoint says that belongs beside every result.

@@ -26,6 +26,7 @@ class VocabularyHead final : public Output {
   /// memory that it is the embedding.
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }
   [[nodiscard]] std::unique_ptr<Output> share() const override;
 
  private:
@@ -46,8 +47,10 @@ class Classifier final : public Output {
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override;
   void drop(double share) override { dropout_ = share; }
+  [[nodiscard]] const std::optional<DenseLinear>& pooler() const { return pooler_; }
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }
   [[nodiscard]] std::unique_ptr<Output> share() const override;
 
  private:

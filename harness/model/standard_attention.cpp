@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "harness/model/kernels/gradients.h"
@@ -226,6 +227,15 @@ Cost StandardAttention::cost() const {
   Cost cost;
   for (const auto& slot : slots_) cost += slot->cost();
   return cost;
+}
+
+DenseForm StandardAttention::dense_form() const {
+  if (typeid(*this) != typeid(StandardAttention)) return Attention::dense_form();
+  DenseForm form;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    form.add(std::string(slot_name(kSlots[i])) + ".", slots_[i]->dense_form());
+  }
+  return form;
 }
 
 void StandardAttention::share_into(StandardAttention& twin) const {

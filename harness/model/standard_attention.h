@@ -61,6 +61,8 @@ class StandardAttention : public Attention {
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  /// Of this very class: one that is derived from it may compute otherwise, and says so itself.
+  [[nodiscard]] DenseForm dense_form() const override;
   [[nodiscard]] std::unique_ptr<Attention> share() const override;
   void fuse() override;
 

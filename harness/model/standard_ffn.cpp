@@ -133,6 +133,15 @@ Cost StandardFfn::cost() const {
   return cost;
 }
 
+DenseForm StandardFfn::dense_form() const {
+  DenseForm form;
+  form.activation = activation_;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]) form.add(std::string(slot_name(kSlots[i])) + ".", slots_[i]->dense_form());
+  }
+  return form;
+}
+
 std::unique_ptr<Ffn> StandardFfn::share() const {
   auto twin = std::unique_ptr<StandardFfn>(new StandardFfn());
   twin->activation_ = activation_;

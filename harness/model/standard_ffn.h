@@ -29,6 +29,7 @@ class StandardFfn final : public Ffn {
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override;
   [[nodiscard]] std::unique_ptr<Ffn> share() const override;
   void fuse() override;
 

@@ -17,6 +17,17 @@ namespace {
 
 constexpr int kKeySchema = 1;
 constexpr const char* kDense = "dense";
+/// Stands for the key of data that are not asked for, since the suite does not apply.
+constexpr const char* kNotNeeded = "not needed";
+
+/// What a suite asks of traits other than those that may change.
+std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
+                                        const std::vector<std::string>& changed) {
+  std::vector<Requirement> settled = kind.requirements;
+  std::erase_if(settled,
+                [&](const Requirement& one) { return std::ranges::count(changed, one.trait) > 0; });
+  return settled;
+}
 
 class Planner {
  public:
@@ -85,21 +96,21 @@ class Planner {
     const MethodChoice& method = plan_.method_of(cell);
     const SuiteChoice& suite = plan_.suite_of(cell);
     const SuiteKindEntry& kind = catalogue_.suite_kind(suite.kind);
+    std::vector<std::string> changed;
     for (std::size_t link = 0; link <= method.then.size(); ++link) {
-      const auto unmet =
-          unmet_requirements(catalogue_.method(method.link(link).id).requirements, model.traits);
+      const MethodEntry& of_link = catalogue_.method(method.link(link).id);
+      const auto unmet = unmet_requirements(of_link.requirements, model.traits);
       if (!unmet.empty()) set_unmet(cell, "requirement", join(unmet, "; "));
+      changed.insert(changed.end(), of_link.changes.begin(), of_link.changes.end());
     }
-    if (kind.needs_trained_weights && model.choice.random_weights) {
-      set_unmet(cell, "random_weights",
-                fmt::format("{} needs trained weights, this model has random ones", suite.id));
-    }
+    const bool asks = suite_applies(cell, changed, suite, kind);
     std::vector<LinkData> links;
     for (std::size_t link = 0; link <= method.then.size(); ++link) {
       links.push_back({calibration_document(cell, model, method.link(link)),
                        training_document(cell, method.link(link))});
     }
-    const std::string data = suite_data(cell, model, suite, kind);
+    const bool needed = asks || kind.data_format.empty();
+    const std::string data = needed ? suite_data(cell, suite, kind) : kNotNeeded;
     cell.key_doc = key_document(cell, links, data);
     cell.key = json_hash(cell.key_doc);
     if (cell.unmet) return;
@@ -118,6 +129,22 @@ class Planner {
   struct LinkData {
     Json calibration, training;
   };
+
+  // False when the suite asks nothing of this model, whatever the methods make of it. `changed`:
+  // traits that they may change.
+  bool suite_applies(Cell& cell, const std::vector<std::string>& changed, const SuiteChoice& suite,
+                     const SuiteKindEntry& kind) {
+    const ResolvedModel& model = plan_.model_of(cell);
+    if (kind.needs_trained_weights && model.choice.random_weights) {
+      set_unmet(cell, "random_weights",
+                fmt::format("{} needs trained weights, this model has random ones", suite.id));
+      return false;
+    }
+    const auto unmet = unmet_requirements(settled_before(kind, changed), model.traits);
+    if (unmet.empty()) return true;
+    set_unmet(cell, "requirement", fmt::format("suite '{}': {}", suite.id, join(unmet, "; ")));
+    return false;
+  }
 
   static void set_unmet(Cell& cell, const std::string& code, const std::string& text) {
     if (!cell.unmet) cell.unmet = OutcomeReason{Outcome::kUnmet, code, text};
@@ -157,10 +184,8 @@ class Planner {
   }
 
   // Key of the suite's data: "" for none, "absent" when they are not there.
-  std::string suite_data(Cell& cell, const ResolvedModel& model, const SuiteChoice& suite,
-                         const SuiteKindEntry& kind) {
+  std::string suite_data(Cell& cell, const SuiteChoice& suite, const SuiteKindEntry& kind) {
     if (kind.data_format.empty()) return "";
-    if (kind.needs_trained_weights && model.choice.random_weights) return "not needed";
     const ResolvedData& data = data_of(cell, suite, kind.data_format);
     if (data.folder.empty()) {
       set_unmet(cell, data.unmet_code, data.unmet);

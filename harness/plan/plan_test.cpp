@@ -232,7 +232,8 @@ TEST_F(PlanTest, LinksOfAChainAreFittedOnWhatIsBeforeThem) {
 TEST_F(PlanTest, TrainingItemsAreAskedForAndPartOfTheKey) {
   share_.write("datasets/films.toml", kFilms);
   const std::string tuned =
-      "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = \"dev\", items = 100 }\n";
+      "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = \"dev\", items = 100 "
+      "}\n";
   const Plan trained = plan(tuned);
   const FitJob& job = trained.fits.begin()->second;
   EXPECT_EQ(job.training_folder, "/prepared/films-dev-128");
@@ -252,6 +253,36 @@ TEST_F(PlanTest, AnUnmetRequirementSaysWhatTheModelHas) {
   EXPECT_FALSE(made.cells[0].unmet);
   resolver_.traits["ffn.gated"] = false;
   EXPECT_FALSE(plan("[[method]]\nid = \"tardis\"\n").cells[1].unmet);
+}
+
+TEST_F(PlanTest, ASuiteThatDoesNotApplyIsUnmetAndAsksForNoData) {
+  share_.write("datasets/films.toml", kFilms);
+  share_.write("datasets/suites/films.toml", kFilmSuite);
+  Catalogue catalogue = share_.catalogue();
+  for (SuiteKindEntry& kind : catalogue.suite_kinds) {
+    if (kind.name != "classification") continue;
+    kind.requirements = {{"output", "==", "classifier", "fine-tune a classifier first"}};
+  }
+  for (MethodEntry& method : catalogue.methods) {
+    if (method.name == "magnitude") method.changes = {"output", "classes"};
+  }
+  const Experiment experiment =
+      share_.experiment(kSmallExperiment +
+                        std::string("[[method]]\nid = \"magnitude\"\n[[suite]]\nid = \"films\"\n"));
+  resolver_.traits["output"] = "none";
+  const Plan made = make_plan(experiment, catalogue, resolver_);
+  ASSERT_EQ(made.cells.size(), 4U);
+  EXPECT_FALSE(made.cells[0].unmet) << "another suite";
+  ASSERT_TRUE(made.cells[2].unmet);
+  EXPECT_EQ(made.cells[2].unmet->code, "requirement");
+  EXPECT_EQ(made.cells[2].unmet->text,
+            "suite 'films': output must be classifier (this model: none): fine-tune a classifier "
+            "first");
+  EXPECT_EQ(made.cells[2].key_doc.at("suite").at("data"), "not needed");
+  EXPECT_FALSE(made.cells[3].unmet) << "the method may give the model what the suite asks for";
+  EXPECT_EQ(made.cells[3].data_folder, "/prepared/films-dev-64");
+  resolver_.traits["output"] = "classifier";
+  EXPECT_FALSE(make_plan(experiment, catalogue, resolver_).cells[2].unmet);
 }
 
 TEST_F(PlanTest, LabelledDataAreAskedForAtTheSuitesLength) {

@@ -10,7 +10,7 @@ enum class Basis {
   kUndeclared,  ///< nobody has said: imported, or stored before metrics were declared
   kExact,       ///< the same whenever the same is computed: parameters, bytes of weights, work
   kMeasured,    ///< differs from process to process: times, energy, resident memory
-  kShare,       ///< of items: mean of values from 0 to 1, compared by their difference
+  kShare,       ///< of items: mean, compared by the difference; the values are mostly 0 or 1
   kMean,        ///< of items: mean, compared by the ratio
   kExpMean,     ///< of items: exp of the mean, compared by the ratio
 };

@@ -11,11 +11,18 @@ constexpr MetricRange kAny{};
 constexpr MetricRange kNotNegative{.least = 0};
 constexpr MetricRange kShare{.least = 0, .most = 1};
 constexpr MetricRange kFromOne{.least = 1};
+constexpr MetricRange kCorrelation{.least = -1, .most = 1};
 
 /// Differences of two measured things can be on either side of 0, whatever their unit.
 constexpr std::array<std::string_view, 1> kDifferences = {"energy/net_per_token"};
-constexpr std::array<std::string_view, 5> kShares = {"acc", "acc_norm", "top1_agreement",
-                                                     "achieved_sparsity", "step/fallback_share"};
+constexpr std::array<std::string_view, 7> kShares = {"acc",
+                                                     "acc_norm",
+                                                     "f1",
+                                                     "macro_f1",
+                                                     "top1_agreement",
+                                                     "achieved_sparsity",
+                                                     "step/fallback_share"};
+constexpr std::array<std::string_view, 1> kCorrelations = {"matthews"};
 constexpr std::array<std::string_view, 3> kPerplexities = {"token_ppl", "word_ppl", "perplexity"};
 /// Divergences, distances, counts, and ratios of positive things.
 constexpr std::array<std::string_view, 7> kNumbers = {
@@ -39,6 +46,7 @@ std::optional<MetricRange> known_range(const std::string& tag, const std::string
       kSharePrefixes, [&](std::string_view prefix) { return tag.starts_with(prefix); });
   if (part || among(kShares, tag)) return kShare;
   if (among(kPerplexities, tag)) return kFromOne;
+  if (among(kCorrelations, tag)) return kCorrelation;
   if (!unit.empty() || among(kNumbers, tag)) return kNotNegative;
   return std::nullopt;
 }

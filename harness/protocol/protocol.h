@@ -114,11 +114,12 @@ struct AppliedArtefact {
 };
 
 struct WorkerRequest {
-  std::string op;  ///< "fit", "score", "time"; "machine": no model, measures where it runs
+  /// "fit", "score", "time"; "machine": no model, measures where it runs; "export": a model folder
+  std::string op;
   std::string model_folder;
   std::string model_hash;
   bool random_weights = false;
-  std::string dtype = "fp32";
+  std::string dtype = "fp32";  ///< export: of the files, "" for that of the original's
   std::string device = "cpu";
   int threads = 1;
   std::vector<int> cores;        ///< pin to these; empty = do not pin
@@ -137,6 +138,8 @@ struct WorkerRequest {
   std::string data;  ///< folder of prepared data, empty when the suite needs none
   std::optional<Fingerprint> expected;  ///< time: what scoring saw
   std::string scratch;
+  std::string output;            ///< export: the empty folder to fill
+  std::int64_t shard_bytes = 0;  ///< export: of one file of weights, at most
 };
 Json to_json(const WorkerRequest& request);
 /// Throws UserError for a malformed document, an unknown key or a foreign version.

@@ -54,6 +54,16 @@ TEST(WorkerRequest, RoundTripKeepsEverything) {
   EXPECT_EQ(read.cores, (std::vector<int>{0, 3}));
 }
 
+TEST(WorkerRequest, AnExportNamesItsFolder) {
+  WorkerRequest request = full_request();
+  request.op = "export";
+  request.output = "/out";
+  request.shard_bytes = 100;
+  const Json document = to_json(request);
+  EXPECT_EQ(to_json(worker_request_from_json(document)), document);
+  EXPECT_EQ(document.at("shard_bytes"), 100);
+}
+
 TEST(WorkerRequest, OptionalPartsStayAbsent) {
   WorkerRequest request = full_request();
   request.calibration.reset();
@@ -91,6 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"unknown", [](Json& d) { d["sparsty"] = 1; }, "'sparsty' is unknown"},
         BadRequest{"missing", [](Json& d) { d.erase("model_folder"); }, "'model_folder'"},
         BadRequest{"op", [](Json& d) { d["op"] = "train"; }, "fit, score, time"},
+        BadRequest{"shard_bytes", [](Json& d) { d["output"] = "/out"; }, "'shard_bytes'"},
         BadRequest{"threads", [](Json& d) { d["threads"] = 0; }, "'threads'"},
         BadRequest{"threads_real", [](Json& d) { d["threads"] = 1.5; }, "'threads'"},
         BadRequest{"cores", [](Json& d) { d["cores"] = {-1}; }, "'cores'"},

@@ -13,7 +13,7 @@
 namespace assay {
 namespace {
 
-constexpr std::array kOps = {"fit", "score", "time", "machine"};
+constexpr std::array kOps = {"fit", "score", "time", "machine", "export"};
 
 Json to_json(const CalibrationRequest& calibration) {
   return {{"data", calibration.data},
@@ -101,7 +101,7 @@ std::vector<int> cores_from_json(const Fields& fields) {
 std::string op_from_json(const Fields& fields) {
   std::string op = fields.text("op");
   if (std::find(kOps.begin(), kOps.end(), op) == kOps.end()) {
-    fields.fail("op", "is '" + op + "'; allowed: fit, score, time, machine");
+    fields.fail("op", "is '" + op + "'; allowed: fit, score, time, machine, export");
   }
   return op;
 }
@@ -138,6 +138,10 @@ void read_work(const Fields& fields, WorkerRequest& request) {
     request.expected = fingerprint_from_json(fields.array("expected"));
   }
   request.scratch = fields.text("scratch");
+  if (fields.has("output")) {
+    request.output = fields.text("output");
+    request.shard_bytes = positive(fields, "shard_bytes");
+  }
 }
 
 WorkerRequest read_request(const Json& document) {
@@ -146,7 +150,8 @@ WorkerRequest read_request(const Json& document) {
       {"v",        "op",         "model_folder", "model_hash", "random_weights", "dtype",
        "device",   "threads",    "cores",        "method",     "params",         "seed",
        "applied",  "artefact",   "stage",        "inputs",     "checkpoints",    "calibration",
-       "training", "suite_kind", "suite_params", "data",       "expected",       "scratch"});
+       "training", "suite_kind", "suite_params", "data",       "expected",       "scratch",
+       "output",   "shard_bytes"});
   const std::int64_t version = fields.integer("v");
   if (version != kProtocolVersion) {
     fields.fail("v", "is " + std::to_string(version) + "; this program speaks version " +
@@ -186,6 +191,10 @@ Json to_json(const WorkerRequest& request) {
   if (request.calibration) document["calibration"] = to_json(*request.calibration);
   if (request.training) document["training"] = to_json(*request.training);
   if (request.expected) document["expected"] = request.expected->values;
+  if (!request.output.empty()) {
+    document["output"] = request.output;
+    document["shard_bytes"] = request.shard_bytes;
+  }
   return document;
 }
 

@@ -56,8 +56,8 @@ TEST(SuiteRegistry, BuiltInKindsDescribeThemselves) {
       EXPECT_EQ(of_items(def.basis), !def.item_value.empty()) << def.tag;
       EXPECT_EQ(of_items(def.basis), info.stage == Stage::kScore) << def.tag;
     }
-    EXPECT_TRUE(info.data_format.empty() || info.data_format == "stream" ||
-                info.data_format == "items");
+    const std::set<std::string> formats = {"", "stream", "items", "labelled"};
+    EXPECT_TRUE(formats.contains(info.data_format)) << info.data_format;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/base/params.h"
+#include "harness/base/requirement.h"
 #include "harness/model/model.h"
 #include "harness/protocol/protocol.h"
 
@@ -22,7 +23,9 @@ struct SuiteKindInfo {
   std::string name;  ///< "token_ppl", "multiple_choice", "decode", ...
   std::string summary;
   Stage stage = Stage::kScore;
-  std::string data_format;            ///< "stream", "items" or "" (synthetic tokens)
+  std::string data_format;  ///< "stream", "items", "labelled" or "" (synthetic tokens)
+  /// Of the model with the artefact applied; checked before run().
+  std::vector<Requirement> requires_;
   bool needs_trained_weights = true;  ///< false: also for weights = "random"
   std::vector<ParamSpec> params;
   std::vector<MetricDef> metrics;  ///< all that run() may emit

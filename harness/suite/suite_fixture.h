@@ -38,7 +38,7 @@ class ScratchFolder {
 Model small_model(bool rotary, std::uint64_t seed);
 
 /// A context over two models that keeps what a suite emits.
-class RecordingContext final : public SuiteContext {
+class RecordingContext : public SuiteContext {
  public:
   RecordingContext(const Model& model, const Model& dense, std::filesystem::path data)
       : model_(&model), dense_(&dense), data_(std::move(data)) {}

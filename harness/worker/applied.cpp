@@ -14,6 +14,7 @@ Artefact planned_artefact(const WorkerRequest& request, const MethodInfo& method
   try {
     require_artefact_of(header, method, request.model_hash, file);
   } catch (const UserError& error) {
+    if (request.op == "export") throw;  // the user has named the file
     // The parent compared the file's hash right before: what does not fit has changed since.
     throw OutcomeFound(
         {.outcome = Outcome::kInvalid, .code = "artefact_changed", .text = error.what()});

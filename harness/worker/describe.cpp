@@ -16,11 +16,6 @@ Json params_json(const std::vector<ParamSpec>& params) {
 }
 
 Json describe_method(const MethodInfo& info) {
-  Json requirements = Json::array();
-  for (const Requirement& requirement : info.requires_) {
-    requirements.push_back(
-        {{"trait", requirement.trait}, {"op", requirement.op}, {"value", requirement.value}});
-  }
   Json stages = Json::array();
   for (const StageInfo& stage : info.stages) {
     stages.push_back({{"name", stage.name},
@@ -35,7 +30,8 @@ Json describe_method(const MethodInfo& info) {
           {"artefact_version", info.artefact_version},
           {"source_hash", method_source_hash(info.name)},
           {"params", params_json(info.params)},
-          {"requires", std::move(requirements)},
+          {"requires", to_json(info.requires_)},
+          {"changes", info.changes},
           {"needs",
            {{"calibration", info.needs.calibration},
             {"training", info.needs.training},
@@ -51,6 +47,7 @@ Json describe_suite(const SuiteKindInfo& info) {
           {"stage", info.stage == Stage::kScore ? "score" : "time"},
           {"data_format", info.data_format},
           {"needs_trained_weights", info.needs_trained_weights},
+          {"requires", to_json(info.requires_)},
           {"params", params_json(info.params)},
           {"metrics", std::move(metrics)}};
 }

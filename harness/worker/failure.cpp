@@ -34,6 +34,8 @@ OutcomeReason outcome_of_current_exception() {
     return reason(Outcome::kInterrupted, "sigterm", error.what());
   } catch (const DoesNotApply& error) {
     return reason(Outcome::kUnmet, "requirement", error.what());
+  } catch (const Misleading& error) {
+    return reason(Outcome::kInvalid, error.code(), error.what());
   } catch (const NotOnThisMachine& error) {
     return reason(Outcome::kUnmet, "machine", error.what());
   } catch (const FileError& error) {

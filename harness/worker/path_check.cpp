@@ -55,7 +55,7 @@ void PathCheck::require_same(const at::Tensor& timed, const at::Tensor& scored,
 PathCheck::Probed PathCheck::require_same_probe(const std::optional<Fingerprint>& expected) {
   const PassProbe pass = probe_pass(model_);
   Probed probed{pass.fingerprint};
-  const auto compare = [&](const Fingerprint& other, const char* what) {
+  const auto compare = [&](const Fingerprint& other, const std::string& what) {
     const double distance = fingerprint_distance(pass.fingerprint, other);
     probed.distance = std::max(probed.distance, distance);
     if (probe_.allows(distance, [&] {
@@ -64,17 +64,18 @@ PathCheck::Probed PathCheck::require_same_probe(const std::optional<Fingerprint>
         })) {
       return;
     }
-    mismatch(std::string(what) + ": the probe's logits differ by " +
+    mismatch(what + ": the probe's logits differ by " +
              against(distance, "of the largest", probe_));
   };
   if (expected) compare(*expected, "not the model that was scored");
-  const SettledProbe decode = probe_decode(model_, pass.decisions);
-  compare(decode.fingerprint, "decoding step by step answers otherwise than one whole pass");
+  const OtherPath path = other_path(model_);
+  const SettledProbe other = path.probe(model_, pass.decisions);
+  compare(other.fingerprint, std::string(path.name) + " answers otherwise than one whole pass");
   probed.allowed = probe_.allowed();
-  const double changed = decode.changed_decisions;
+  const double changed = other.changed_decisions;
   if (!decisions_.allows(
           changed, [&] { return probe_pass_again(model_, pass.decisions).changed_decisions; })) {
-    mismatch("decoding step by step decides otherwise than one whole pass in " +
+    mismatch(std::string(path.name) + " decides otherwise than one whole pass in " +
              against(changed, "of the cases", decisions_));
   }
   return probed;

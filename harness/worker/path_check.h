@@ -30,8 +30,8 @@ class PathCheck {
     double distance = 0;      ///< largest of the comparisons made
     double allowed = 0;       ///< of them
   };
-  /// A whole pass of the probe against what scoring saw, where that is known, and against decoding
-  /// step by step; decisions of blocks likewise.
+  /// A whole pass of the probe against what scoring saw, where that is known, and against the
+  /// model's other path (see other_path()); decisions of blocks likewise.
   Probed require_same_probe(const std::optional<Fingerprint>& expected);
 
  private:

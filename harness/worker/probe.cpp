@@ -1,5 +1,6 @@
 #include "harness/worker/probe.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "harness/base/python_random.h"
+#include "harness/model/packed_sequences.h"
 #include "harness/worker/failure.h"
 
 namespace assay {
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kBatch = 2;
 constexpr std::int64_t kLength = 16;
+constexpr std::int64_t kShorter = 11;  ///< the second sequence of an encoder
 constexpr std::int64_t kPlaces = 32;
 constexpr std::uint64_t kSeed = 1234;
 
@@ -31,7 +34,19 @@ at::Tensor probe_tokens(const Model& model) {
   return tokens.to(model.device());
 }
 
-/// hidden [2, width] of the last tokens
+/// The probe's sequences, the second one cut: int64 [length] each.
+std::vector<at::Tensor> probe_sequences(const Model& model) {
+  const at::Tensor tokens = probe_tokens(model);
+  const std::int64_t shorter = std::min(kShorter, tokens.size(1));
+  return {tokens[0], tokens[1].narrow(0, 0, shorter)};
+}
+
+/// Where in a sequence the row lies that is scored.
+std::int64_t scored_row(const Model& model, std::int64_t length) {
+  return model.output().reads() == Output::Reads::kSequences ? 0 : length - 1;
+}
+
+/// hidden [2, width] of the rows that are scored
 Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
   const at::Tensor logits = model.logits(hidden).to(at::kCPU, at::kDouble).contiguous();
   const std::int64_t vocab = logits.size(1);
@@ -75,10 +90,12 @@ class RoutingRecorder final : public RoutingHook {
 class RoutingPlayer final : public RoutingHook {
  public:
   explicit RoutingPlayer(const ProbeDecisions& recorded) : recorded_(recorded) {}
+  /// The next pass begins at this token of the recorded one.
+  void begin_at(std::int64_t token) { begin_ = token; }
   at::Tensor settle(const StepContext& step, RoutingSite site, const at::Tensor& found) override {
     const auto place = recorded_.find({step.layer, site});
-    if (place == recorded_.end()) throw std::logic_error("a layer decided only while decoding");
-    const auto first = step.positions[0].item<std::int64_t>();
+    if (place == recorded_.end()) throw std::logic_error("a layer decided on one path only");
+    const auto first = begin_ + step.positions[0].item<std::int64_t>();
     const at::Tensor wanted = place->second.narrow(1, first, step.tokens).reshape(found.sizes());
     changed_ += wanted.ne(found).sum().item<std::int64_t>();
     all_ += found.numel();
@@ -90,16 +107,32 @@ class RoutingPlayer final : public RoutingHook {
 
  private:
   const ProbeDecisions& recorded_;
+  std::int64_t begin_ = 0;
   std::int64_t changed_ = 0, all_ = 0;
 };
 
-Fingerprint fingerprint_of_pass(Model& model, RoutingHook& hook) {
+Fingerprint fingerprint_of_batch(const Model& model) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
-  const RoutedModel routed(model, hook);
   const at::Tensor hidden = model.hidden(tokens);
   return fingerprint_of_rows(model,
                              hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous());
+}
+
+Fingerprint fingerprint_of_packed(const Model& model) {
+  const PackedTokens packed = pack_sequences(probe_sequences(model));
+  std::vector<std::int64_t> rows;
+  for (const Segment& segment : packed.segments) {
+    rows.push_back(segment.offset + scored_row(model, segment.length));
+  }
+  const at::Tensor hidden = model.hidden_packed(packed);
+  return fingerprint_of_rows(
+      model, hidden.index_select(0, at::tensor(rows, at::kLong).to(model.device())));
+}
+
+Fingerprint fingerprint_of_pass(Model& model, RoutingHook& hook) {
+  const RoutedModel routed(model, hook);
+  return model.spec().causal ? fingerprint_of_batch(model) : fingerprint_of_packed(model);
 }
 
 }  // namespace
@@ -114,6 +147,25 @@ SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
   RoutingPlayer player(decisions);
   Fingerprint fingerprint = fingerprint_of_pass(model, player);
   return {std::move(fingerprint), player.changed_share()};
+}
+
+OtherPath other_path(const Model& model) {
+  return model.spec().causal ? OtherPath{"decoding step by step", probe_decode}
+                             : OtherPath{"running each sequence by itself", probe_one_by_one};
+}
+
+SettledProbe probe_one_by_one(Model& model, const ProbeDecisions& decisions) {
+  RoutingPlayer player(decisions);
+  const RoutedModel routed(model, player);
+  std::vector<at::Tensor> rows;
+  std::int64_t begin = 0;
+  for (const at::Tensor& sequence : probe_sequences(model)) {
+    const std::int64_t length = sequence.size(0);
+    player.begin_at(begin);
+    rows.push_back(model.hidden(sequence.unsqueeze(0)).narrow(0, scored_row(model, length), 1));
+    begin += length;
+  }
+  return {fingerprint_of_rows(model, at::cat(rows)), player.changed_share()};
 }
 
 SettledProbe probe_decode(Model& model, const ProbeDecisions& decisions) {

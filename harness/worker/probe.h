@@ -12,7 +12,8 @@
 
 namespace assay {
 
-/// What blocks decided in the probe's whole pass, by layer and site: bool [2, length, choices].
+/// What blocks decided in the probe's whole pass, by layer and site: bool [batch, tokens, choices];
+/// of packed sequences batch is 1.
 using ProbeDecisions = std::map<std::pair<std::int64_t, RoutingSite>, at::Tensor>;
 
 struct PassProbe {
@@ -27,13 +28,27 @@ struct SettledProbe {
   double changed_decisions = 0;
 };
 
-/// Logits after the last token of a fixed probe batch (2 sequences of 16 tokens, fewer when the
-/// model sees fewer) at 32 vocabulary entries each, evenly spread. Through one whole pass.
-/// Throws NonFiniteResult when one of them is NaN or infinite.
+/// Scores of a fixed probe batch, 32 of each sequence (fewer where there are fewer), evenly spread.
+/// Through one whole pass. Of a decoder: what follows 2 sequences of 16 tokens (fewer when the
+/// model sees fewer). Of an encoder: the scores of 2 sequences of 16 and 11 tokens, packed; those
+/// of their last tokens where its output reads tokens. Throws NonFiniteResult when one of them is
+/// NaN or infinite.
 PassProbe probe_pass(Model& model);
 
-/// The same through the path that decoding takes: prefill of all but the last token into a cache,
-/// then one step. Token by token where a prompt is computed by a policy of its own.
+/// The second way that a model can be computed: the path that decoding takes, or, of an encoder,
+/// each sequence in a pass of its own.
+struct OtherPath {
+  const char* name;  ///< "decoding step by step"
+  SettledProbe (*probe)(Model& model, const ProbeDecisions& decisions);
+};
+OtherPath other_path(const Model& model);
+
+/// The probe of an encoder, one sequence after the other. Decisions are settled as in
+/// probe_decode().
+SettledProbe probe_one_by_one(Model& model, const ProbeDecisions& decisions);
+
+/// The probe of a decoder through the path that decoding takes: prefill of all but the last token
+/// into a cache, then one step. Token by token where a prompt is computed by a policy of its own.
 ///
 /// Blocks that decide do as the pass did, so that the logits can be held to the same tolerance as
 /// those of any other model; how often they would have decided otherwise is counted. Rounding alone

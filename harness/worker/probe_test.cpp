@@ -3,11 +3,13 @@
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "harness/method/tiny_model.h"
+#include "harness/model/encoder_golden.h"
 #include "harness/model/wrapped.h"
 
 namespace assay {
@@ -97,6 +99,69 @@ class PromptPolicyFfn final : public WrappedFfn {
 
  private:
 };
+
+constexpr const char* kEncoders[] = {"bert_classifier", "bert_model", "bert_mlm"};
+
+Model encoder(const std::string& name) { return Model::load(encoder_folder() / name, {}); }
+
+TEST_F(Probe, OfAnEncoderComparesPackedSequencesWithThemselvesAlone) {
+  for (const char* name : kEncoders) {
+    Model model = encoder(name);
+    const PassProbe pass = probe_pass(model);
+    const auto outputs =
+        static_cast<std::size_t>(std::min<std::int64_t>(32, model.output().outputs()));
+    EXPECT_EQ(pass.fingerprint.values.size(), 2 * outputs) << name;
+    const OtherPath path = other_path(model);
+    EXPECT_STREQ(path.name, "running each sequence by itself");
+    EXPECT_LE(fingerprint_distance(pass.fingerprint, path.probe(model, pass.decisions).fingerprint),
+              fingerprint_tolerance("fp32"))
+        << name;
+    model.layers()[1].dense(Slot::kDown).weight().mul_(1.1);
+    EXPECT_GT(fingerprint_distance(pass.fingerprint, probe_pass(model).fingerprint), 1e-3) << name;
+  }
+  EXPECT_STREQ(other_path(tiny(TinyFamily::kOpt)).name, "decoding step by step");
+}
+
+/// Sequences of an encoder's packed pass see their neighbours.
+class LeakingAttention final : public WrappedAttention {
+ public:
+  explicit LeakingAttention(std::unique_ptr<Attention> inner)
+      : WrappedAttention(std::move(inner)) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    return inner().forward(rows, step).add(rows.sum(0, true).mul(0.1));
+  }
+  std::unique_ptr<Attention> wrap(std::unique_ptr<Attention> inner) const override {
+    return std::make_unique<LeakingAttention>(std::move(inner));
+  }
+};
+
+TEST_F(Probe, OfAnEncoderFindsSequencesThatSeeEachOther) {
+  Model model = encoder("bert_classifier");
+  Layer& layer = model.layers()[0];
+  layer.attention = std::make_unique<LeakingAttention>(std::move(layer.attention));
+  const PassProbe pass = probe_pass(model);
+  EXPECT_GT(
+      fingerprint_distance(pass.fingerprint, probe_one_by_one(model, pass.decisions).fingerprint),
+      1e-2);
+}
+
+TEST_F(Probe, DecisionsOfAnEncoderAreSettledSequenceBySequence) {
+  Model model = encoder("bert_classifier");
+  for (Layer& layer : model.layers()) {
+    layer.ffn = std::make_unique<DecidingFfn>(std::move(layer.ffn), 0.0);
+  }
+  const PassProbe pass = probe_pass(model);
+  ASSERT_EQ(pass.decisions.size(), 2U);
+  EXPECT_EQ(pass.decisions.begin()->second.sizes(), (std::vector<std::int64_t>{1, 27, 1}));
+  const SettledProbe same = probe_one_by_one(model, pass.decisions);
+  EXPECT_EQ(same.changed_decisions, 0);
+  EXPECT_LE(fingerprint_distance(pass.fingerprint, same.fingerprint),
+            fingerprint_tolerance("fp32"));
+  ProbeDecisions turned = pass.decisions;
+  for (auto& [place, found] : turned) found = found.logical_not();
+  // What the second layer decides rests on what the first one was made to do.
+  EXPECT_GT(probe_one_by_one(model, turned).changed_decisions, 0.5);
+}
 
 TEST_F(Probe, OfAMethodWithAPolicyForPromptsGoesTokenByToken) {
   Model model = tiny(TinyFamily::kLlama);

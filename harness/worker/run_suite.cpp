@@ -8,8 +8,10 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
+#include "harness/base/text.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
+#include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/applied.h"
@@ -162,6 +164,13 @@ const SuiteKind& suite_of(const WorkerRequest& request, const SuiteRegistry& sui
   return suite;
 }
 
+/// The planner asked the same of the model as it was before the method.
+void require_fits(const SuiteKindInfo& suite, const Model& model) {
+  const auto problems = unmet_requirements(suite.requires_, traits(model.spec()));
+  if (problems.empty()) return;
+  throw DoesNotApply(fmt::format("suite kind '{}': {}", suite.name, join(problems, "; ")));
+}
+
 void score(const SuiteKind& suite, const Params& params, SuiteContext& context, Model& model,
            ReplyWriter& writer) {
   StepLog log;
@@ -207,6 +216,7 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   for (const Artefact& artefact : apply_artefacts(model, request, services.methods)) {
     in_artefact.add(artefact);
   }
+  require_fits(suite.info(), model);
   services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
   WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
   const bool timed = request.op == "time";

@@ -15,6 +15,7 @@
 #include "harness/measure/memory.h"
 #include "harness/measure/torch_environment.h"
 #include "harness/model/kernels/subnormals.h"
+#include "harness/worker/export.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/heartbeat.h"
 
@@ -45,6 +46,8 @@ Json environment(const WorkerRequest& request) {
 void do_operation(const WorkerRequest& request, const SessionServices& services) {
   if (request.op == "fit") {
     fit(request, services);
+  } else if (request.op == "export") {
+    export_model(request, services);
   } else if (request.op == "machine") {
     measure_machine(request, services);
   } else {

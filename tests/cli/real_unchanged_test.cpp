@@ -227,6 +227,8 @@ TEST_F(Unchanged, TheExperimentHoldsEverySuiteKind) {
   std::map<std::string, std::string> kind_of;
   std::set<std::string> all, measured;
   for (const Json& one : Json::parse(listed.out)) {
+    // Those of encoders do not apply to this decoder.
+    if (one.at("kind").get<std::string>().starts_with("classif")) continue;
     kind_of[one.at("name")] = one.at("kind");
     all.insert(one.at("kind").get<std::string>());
   }

@@ -109,6 +109,8 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+std::vector<ConfigKey> written(const std::string&) { return kKeys; }
+
 }  // namespace
 
 Family family_bert() {
@@ -123,7 +125,8 @@ Family family_bert() {
            {"pooler_num_fc_layers"},
            {"pooler_size_per_head"},
            {"pooler_type"},
-           {"output_past"}}};
+           {"output_past"}},
+          written};
 }
 
 }  // namespace assay

@@ -50,6 +50,16 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+// The width of the feed-forward block has no key.
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = {
+      {"n_layer", &ModelSpec::layers, {}},    {"num_hidden_layers", &ModelSpec::layers, {}},
+      {"n_head", &LayerShape::heads, {}},     {"num_attention_heads", &LayerShape::heads, {}},
+      {"hidden_size", &ModelSpec::width, {}}, {"n_embed", &ModelSpec::width, {}}};
+  keys.insert(keys.end(), kKeys.begin(), kKeys.end());
+  return keys;
+}
+
 }  // namespace
 
 Family family_bloom() {
@@ -64,7 +74,8 @@ Family family_bloom() {
            {"pretraining_tp"},
            {"skip_bias_add"},
            {"skip_bias_add_qkv", "false"},
-           {"slow_but_exact", "false"}}};
+           {"slow_but_exact", "false"}},
+          written};
 }
 
 }  // namespace assay

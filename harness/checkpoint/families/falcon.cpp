@@ -99,6 +99,19 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = {{"num_hidden_layers", &ModelSpec::layers, {}},
+                                 {"n_layer", &ModelSpec::layers, {}},
+                                 {"num_attention_heads", &LayerShape::heads, {}},
+                                 {"n_head", &LayerShape::heads, {}},
+                                 {"num_kv_heads", &LayerShape::kv_heads, {}},
+                                 {"hidden_size", &ModelSpec::width, {}},
+                                 {"n_embed", &ModelSpec::width, {}},
+                                 {"ffn_hidden_size", &LayerShape::ffn_width, {}}};
+  keys.insert(keys.end(), kKeys.begin(), kKeys.end());
+  return keys;
+}
+
 }  // namespace
 
 Family family_falcon() {
@@ -108,7 +121,8 @@ Family family_falcon() {
           read_spec,
           tensors,
           {"transformer.", ""},
-          {{"apply_residual_connection_post_layernorm", "false"}}};
+          {{"apply_residual_connection_post_layernorm", "false"}},
+          written};
 }
 
 }  // namespace assay

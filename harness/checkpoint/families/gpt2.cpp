@@ -47,6 +47,20 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = {{"n_layer", &ModelSpec::layers, {}},
+                                 {"num_hidden_layers", &ModelSpec::layers, {}},
+                                 {"n_embd", &ModelSpec::width, {}},
+                                 {"hidden_size", &ModelSpec::width, {}},
+                                 {"n_head", &LayerShape::heads, {}},
+                                 {"num_attention_heads", &LayerShape::heads, {}},
+                                 {"n_positions", &ModelSpec::max_positions, {}},
+                                 {"max_position_embeddings", &ModelSpec::max_positions, {}},
+                                 {"n_inner", &LayerShape::ffn_width, {}}};
+  keys.insert(keys.end(), kKeys.begin(), kKeys.end());
+  return keys;
+}
+
 }  // namespace
 
 Family family_gpt2() {
@@ -63,7 +77,8 @@ Family family_gpt2() {
            {"summary_last_dropout"},
            {"summary_proj_to_labels"},
            {"summary_type"},
-           {"summary_use_proj"}}};
+           {"summary_use_proj"}},
+          written};
 }
 
 }  // namespace assay

@@ -55,6 +55,8 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+std::vector<ConfigKey> written(const std::string&) { return kKeys; }
+
 }  // namespace
 
 Family family_gpt_neox() {
@@ -64,7 +66,8 @@ Family family_gpt_neox() {
           read_spec,
           tensors,
           {"gpt_neox.", ""},
-          {}};
+          {},
+          written};
 }
 
 }  // namespace assay

@@ -121,6 +121,20 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+// Biases have keys in LLaMA only.
+std::vector<ConfigKey> written(const std::string& type) {
+  std::vector<ConfigKey> keys = kKeys;
+  keys.push_back({"num_key_value_heads", &LayerShape::kv_heads, {}});
+  keys.push_back({"head_dim", &LayerShape::head_dim, {}});
+  keys.push_back({"max_position_embeddings", &ModelSpec::max_positions, {}});
+  if (type != "llama") return keys;
+  keys.push_back({"attention_bias", &ModelSpec::qkv_bias, {}});
+  keys.push_back({"attention_bias", &ModelSpec::attention_out_bias, {}});
+  keys.push_back({"mlp_bias", &ModelSpec::ffn_bias, {}});
+  keys.push_back({"mlp_bias", &ModelSpec::ffn_out_bias, {}});
+  return keys;
+}
+
 }  // namespace
 
 Family family_llama() {
@@ -133,7 +147,8 @@ Family family_llama() {
           {{"max_sequence_length"},
            {"pretraining_tp"},
            {"rope_interleaved", "false"},
-           {"use_mrope", "false"}}};
+           {"use_mrope", "false"}},
+          written};
 }
 
 }  // namespace assay

@@ -57,6 +57,8 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
+std::vector<ConfigKey> written(const std::string&) { return kKeys; }
+
 }  // namespace
 
 Family family_opt() {
@@ -64,7 +66,8 @@ Family family_opt() {
           read_spec,
           tensors,
           {"model.decoder.", "decoder.", ""},
-          {}};
+          {},
+          written};
 }
 
 }  // namespace assay

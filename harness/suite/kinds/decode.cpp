@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/suite/generations.h"
+#include "harness/suite/model_needs.h"
 #include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 
@@ -29,6 +30,7 @@ class Decode final : public SuiteKind {
     info.summary = "Latency of the first token and of each further one, greedy, static KV cache";
     info.stage = Stage::kTime;
     info.needs_trained_weights = false;
+    info.requires_ = needs_next_token();
     info.params = {
         count_param("batch", 1, 1, "sequences", "Sequences decoded together"),
         count_param("prompt_tokens", 128, 1, "tokens", "Length of each prompt"),

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "harness/base/clock.h"
+#include "harness/suite/model_needs.h"
 #include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 
@@ -71,6 +72,7 @@ class FfnDecode final : public SuiteKind {
     info.summary = "Latency of the feed-forward blocks for one decoded token";
     info.stage = Stage::kTime;
     info.needs_trained_weights = false;
+    info.requires_ = needs_next_token();
     info.params = {
         count_param("batch", 1, 1, "tokens", "Rows that a block gets at a time"),
         count_param("steps", 48, 1, "tokens", "Least measured steps in one process"),

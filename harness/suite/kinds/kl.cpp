@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "harness/suite/model_needs.h"
 #include "harness/suite/prepared.h"
 #include "harness/suite/score_metrics.h"
 #include "harness/suite/token_scores.h"
@@ -69,6 +70,7 @@ class Kl final : public SuiteKind {
     info.name = "kl";
     info.summary = "Divergence of the next-token distributions from those of the dense model";
     info.data_format = "stream";
+    info.requires_ = needs_next_token();
     info.params = window_params();
     info.metrics = {
         {kDivergence, "nats", -1, windows + "KL(dense || compressed), mean of the windows' means",

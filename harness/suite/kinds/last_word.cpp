@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 
+#include "harness/suite/model_needs.h"
 #include "harness/suite/score_metrics.h"
 #include "harness/suite/scored_items.h"
 
@@ -19,6 +20,7 @@ class LastWord final : public SuiteKind {
     info.name = "last_word";
     info.summary = "Accuracy and perplexity of the last word of a passage";
     info.data_format = "items";
+    info.requires_ = needs_next_token();
     info.params = {limit_param()};
     info.metrics = {
         {"acc", "", 1, convention + "every token of the word is the most likely one",

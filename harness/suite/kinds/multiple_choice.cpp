@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "harness/suite/model_needs.h"
 #include "harness/suite/score_metrics.h"
 #include "harness/suite/scored_items.h"
 
@@ -53,6 +54,7 @@ class MultipleChoice final : public SuiteKind {
     info.name = "multiple_choice";
     info.summary = "Accuracy in choosing among given answers by their log-likelihood";
     info.data_format = "items";
+    info.requires_ = needs_next_token();
     info.params = {limit_param()};
     info.metrics = {
         accuracy("acc", sum, "Share of questions answered right", "correct"),

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/base/clock.h"
+#include "harness/suite/model_needs.h"
 #include "harness/suite/timed.h"
 
 namespace assay {
@@ -26,6 +27,7 @@ class Prefill final : public SuiteKind {
     info.summary = "Latency of running whole prompts into the KV cache";
     info.stage = Stage::kTime;
     info.needs_trained_weights = false;
+    info.requires_ = needs_next_token();
     info.params = {
         count_param("batch", 1, 1, "sequences", "Prompts run together"),
         count_param("prompt_tokens", 512, 1, "tokens", "Length of each prompt"),

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "harness/suite/model_needs.h"
 #include "harness/suite/prepared.h"
 #include "harness/suite/score_metrics.h"
 #include "harness/suite/token_scores.h"
@@ -22,6 +23,7 @@ class TokenPpl final : public SuiteKind {
     info.name = "token_ppl";
     info.summary = "Token perplexity of a text in fixed windows, as GPTQ, SparseGPT and Wanda";
     info.data_format = "stream";
+    info.requires_ = needs_next_token();
     info.params = window_params();
     info.metrics = {{kTag, "", -1,
                      "gptq@{window}: stream tokenised at once, windows without overlap, tail "

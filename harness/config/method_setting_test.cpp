@@ -1,0 +1,57 @@
+#include "harness/config/method_setting.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/config/config_fixture.h"
+
+namespace assay {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class MethodSetting : public ::testing::Test {
+ protected:
+  MethodChoice read(const std::string& method, const std::vector<std::string>& settings) {
+    return read_method_setting(method, settings, share_.catalogue());
+  }
+  std::string problem(const std::string& method, const std::vector<std::string>& settings) {
+    try {
+      (void)read(method, settings);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  Share share_;
+};
+
+TEST_F(MethodSetting, EqualsTheBlockOfAnExperiment) {
+  const MethodChoice choice =
+      read("wanda", {"pattern=2:4", "calibration.samples=8", "calibration.tokens=64"});
+  EXPECT_EQ(choice.params.at("pattern"), "2:4");
+  EXPECT_EQ(choice.calibration->samples, 8);
+  EXPECT_EQ(choice.calibration->dataset, "news");
+  EXPECT_EQ(read("magnitude", {"layers=[0, 2]"}).params.at("layers"), (Json{0, 2}));
+  EXPECT_EQ(read("magnitude", {}).params.at("layers"), Json::array());
+}
+
+TEST_F(MethodSetting, ProblemsAreSaidAsInAnExperiment) {
+  EXPECT_THAT(problem("wnada", {"x=1"}), HasSubstr("did you mean 'wanda'"));
+  EXPECT_THAT(problem("wanda", {"sparsty=0.5"}), HasSubstr("did you mean 'sparsity'"));
+  EXPECT_THAT(problem("wanda", {"sparsity=2", "pattern=3"}),
+              AllOf(HasSubstr("sparsity = 2 is outside"), HasSubstr("pattern = 3 is not")));
+  EXPECT_THAT(problem("wanda", {"calibration.sampels=8"}), HasSubstr("samples"));
+}
+
+TEST_F(MethodSetting, IsOneSetting) {
+  EXPECT_THAT(problem("wanda", {"sparsity=[0.3, 0.5]"}), HasSubstr("2 settings of method 'wanda'"));
+  EXPECT_THAT(problem("wanda", {"sparsity=0.3", "sparsity=0.5"}), HasSubstr("given twice"));
+  EXPECT_THAT(problem("wanda", {"id=ria"}), HasSubstr("given twice"));
+  EXPECT_THAT(problem("wanda", {"sparsity=0.3", "sparsity.x=1"}), HasSubstr("a value already"));
+  EXPECT_THAT(problem("wanda", {"sparsity"}), HasSubstr("write KEY=VALUE"));
+}
+
+}  // namespace
+}  // namespace assay

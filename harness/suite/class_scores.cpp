@@ -1,0 +1,193 @@
+#include "harness/suite/class_scores.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+#include <span>
+
+#include "harness/base/cell_errors.h"
+#include "harness/model/packed_sequences.h"
+#include "harness/suite/prepared.h"
+#include "harness/suite/timed.h"
+
+namespace assay {
+namespace {
+
+/// Letters and digits, in lower case.
+std::string plain_name(const std::string& name) {
+  std::string plain;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || std::isalnum(byte) != 0) plain += static_cast<char>(std::tolower(byte));
+  }
+  return plain;
+}
+
+/// What a configuration has where nobody named the classes: "LABEL_0", or the number alone.
+bool says_nothing(const std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != fmt::format("LABEL_{}", i) && names[i] != std::to_string(i)) return false;
+  }
+  return true;
+}
+
+std::vector<std::string> sorted_names(const std::vector<std::string>& names) {
+  std::vector<std::string> sorted;
+  std::ranges::transform(names, std::back_inserter(sorted), plain_name);
+  std::ranges::sort(sorted);
+  return sorted;
+}
+
+/// "2 (negative, positive)"
+std::string in_words(std::size_t count, const std::vector<std::string>& names) {
+  if (names.empty()) return std::to_string(count);
+  return fmt::format("{} ({})", count, fmt::join(names, ", "));
+}
+
+void require_classes(const ModelSpec& spec, const LabelledItems& data) {
+  const std::vector<std::string>& names = data.label_names;
+  const auto classes = static_cast<std::size_t>(spec.classes);
+  if (classes != names.size()) {
+    throw DoesNotApply(fmt::format(
+        "the model's classifier has {} classes, the data have {}; take a model that was fine-tuned "
+        "for these data, or the data that it was fine-tuned for",
+        in_words(classes, spec.labels), in_words(names.size(), names)));
+  }
+  if (says_nothing(spec.labels) || std::ranges::equal(spec.labels, names, same_class)) return;
+  const bool reordered = sorted_names(spec.labels) == sorted_names(names);
+  throw Misleading(
+      reordered ? "label_order" : "label_names",
+      fmt::format(
+          "the model's classes are {}, those of the data are {}: {}", fmt::join(spec.labels, ", "),
+          fmt::join(names, ", "),
+          reordered
+              ? "the same in another order, so that right answers would count as wrong; number "
+                "`labels` in the data set's manifest as the model does"
+              : "nobody can tell which is which; name them alike, in `labels` of the data set's "
+                "manifest or in `id2label` of the model's config.json"));
+}
+
+void require_tokens(const Model& model, const LabelledItems& items) {
+  const Vocabulary vocabulary = model.vocabulary();
+  const auto types = std::max<std::int64_t>(model.spec().token_types, 0);
+  for (std::int64_t i = 0; i < items.count(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    for (std::int64_t t = items.offsets[index]; t < items.offsets[index + 1]; ++t) {
+      const auto token = static_cast<std::size_t>(t);
+      const auto place = [&] {
+        return fmt::format("item {} (line {} of the raw file), token {}", i + 1, items.lines[index],
+                           t - items.offsets[index] + 1);
+      };
+      if (items.tokens[token] < 0 || items.tokens[token] >= vocabulary.size) {
+        require_token(vocabulary, items.tokens[token], place());
+      }
+      if (types == 0 || items.token_types[token] < types) continue;
+      throw UserError(fmt::format(
+          "{}: segment {}, but the model has segments 0 to {}; prepare the data with the model's "
+          "own tokenizer",
+          place(), items.token_types[token], types - 1));
+    }
+  }
+}
+
+void limit_to(LabelledItems& items, std::int64_t limit) {
+  if (limit == 0 || limit >= items.count()) return;
+  const auto count = static_cast<std::size_t>(limit);
+  items.offsets.resize(count + 1);
+  items.labels.resize(count);
+  items.lines.resize(count);
+  items.hashes.resize(count);
+  items.text_hashes.resize(count);
+  const auto tokens = static_cast<std::size_t>(items.offsets.back());
+  items.tokens.resize(tokens);
+  items.token_types.resize(tokens);
+}
+
+std::vector<std::int64_t> by_length(const LabelledItems& items) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(items.count()));
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::int64_t item) { return items.length(item); });
+  return order;
+}
+
+/// The first of `items` that are run together: at least one.
+std::size_t next_pack(const LabelledItems& data, std::span<const std::int64_t> items,
+                      std::int64_t most_tokens) {
+  std::size_t count = 0;
+  std::int64_t tokens = 0;
+  while (count < items.size()) {
+    tokens += data.length(items[count]);
+    if (count > 0 && tokens > most_tokens) break;
+    ++count;
+  }
+  return count;
+}
+
+PackedTokens packed(const Model& model, const LabelledItems& data,
+                    std::span<const std::int64_t> items) {
+  std::vector<at::Tensor> sequences, types;
+  for (const std::int64_t item : items) {
+    const auto begin = data.offsets[static_cast<std::size_t>(item)];
+    const auto of_item = [&](const auto& values) {
+      const auto first = values.begin() + begin;
+      return at::tensor(std::vector<std::int64_t>(first, first + data.length(item)), at::kLong);
+    };
+    sequences.push_back(of_item(data.tokens).to(model.device()));
+    types.push_back(of_item(data.token_types).to(model.device()));
+  }
+  if (model.spec().token_types == 0) types.clear();
+  return pack_sequences(sequences, types);
+}
+
+}  // namespace
+
+std::vector<ParamSpec> labelled_params() {
+  ParamSpec limit = limit_param();
+  limit.help = "Score only the first items; 0 scores all";
+  return {count_param("max_tokens", 128, 1, "tokens",
+                      "Longest item, special tokens included; longer ones are cut"),
+          limit,
+          count_param("batch_tokens", 2048, 1, "",
+                      "Tokens run together; changes nothing but time, memory and rounding")};
+}
+
+bool same_class(const std::string& one, const std::string& other) {
+  return plain_name(one) == plain_name(other);
+}
+
+LabelledItems labelled_items_for(SuiteContext& context, const Params& params) {
+  LabelledItems items = read_labelled_items(context.data());
+  if (items.max_tokens != params.get_int("max_tokens")) {
+    throw UserError(fmt::format("the data were prepared for max_tokens = {}, the suite says {}",
+                                items.max_tokens, params.get_int("max_tokens")));
+  }
+  require_classes(context.model().spec(), items);
+  limit_to(items, params.get_int("limit"));
+  require_tokens(context.model(), items);
+  return items;
+}
+
+at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
+                           std::int64_t batch_tokens,
+                           const std::function<void(std::int64_t)>& done) {
+  const std::vector<std::int64_t> order = by_length(items);
+  at::Tensor all = at::empty({items.count(), model.output().outputs()}, at::kDouble);
+  for (std::size_t begin = 0; begin < order.size();) {
+    const auto rest = std::span(order).subspan(begin);
+    const auto pack = rest.first(next_pack(items, rest, batch_tokens));
+    const at::Tensor logits = model.sequence_logits(packed(model, items, pack));
+    const at::Tensor places = at::tensor(at::ArrayRef(pack.data(), pack.size()), at::kLong);
+    all.index_copy_(0, places, at::log_softmax(logits.to(at::kCPU, at::kDouble), 1));
+    begin += pack.size();
+    done(static_cast<std::int64_t>(begin));
+  }
+  return all;
+}
+
+}  // namespace assay

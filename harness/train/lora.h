@@ -1,0 +1,61 @@
+#pragma once
+// Low-rank adaptation (Hu et al. 2022, arXiv:2106.09685): W stays, and a product of two thin
+// matrices beside it trains.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "harness/model/dense_linear.h"
+#include "harness/model/model.h"
+
+namespace assay {
+
+struct LoraSettings {
+  std::int64_t rank = 8;
+  double alpha = 16;   ///< the product is scaled by alpha / rank
+  double dropout = 0;  ///< share of the rows' elements that the thin product does not see
+  std::uint64_t seed = 0;
+};
+
+/// y = x W^T + b + (alpha / rank) (drop(x) A^T) B^T, with A [rank, in] and B [out, rank] in f32.
+///
+/// A starts uniform in +-1 / sqrt(in), as the reference implementation and PEFT have it, B at zero:
+/// before training this is the dense block, bit for bit. Its tensors are "frozen.weight",
+/// "frozen.bias", "lora_a" and "lora_b". One pair a block; slices with pairs of their own are not
+/// offered.
+class LoraLinear final : public Linear {
+ public:
+  /// `number` tells blocks of one model apart: each draws its own A from the seed.
+  LoraLinear(const DenseLinear& frozen, const LoraSettings& settings, std::int64_t number);
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
+  [[nodiscard]] std::int64_t in_features() const override { return frozen_.in_features(); }
+  [[nodiscard]] std::int64_t out_features() const override { return frozen_.out_features(); }
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] std::unique_ptr<Linear> share() const override;
+  /// The dense block that computes the same: W + (alpha / rank) B A, in W's dtype and new memory.
+  [[nodiscard]] DenseLinear merged() const;
+  /// From now on drops as the settings say, or nothing any more.
+  void use_dropout(bool on) { drops_ = on; }
+
+ private:
+  DenseLinear frozen_;
+  at::Tensor a_, b_;
+  double scale_, dropout_;
+  bool drops_ = false;
+};
+
+/// Which linear slots of a model get a thin product.
+using SlotChoice = std::function<bool(std::int64_t layer, Slot slot)>;
+/// Puts a LoraLinear around each chosen dense slot. Throws std::logic_error where one is not dense.
+void add_lora(Model& model, const LoraSettings& settings, const SlotChoice& choose);
+/// Each LoraLinear becomes the dense block that it computes; the model is fused then.
+void merge_lora(Model& model);
+void use_lora_dropout(Model& model, bool on);
+/// True for the thin matrices: what trains while all else is frozen.
+bool is_lora(const Parameter& parameter);
+
+}  // namespace assay

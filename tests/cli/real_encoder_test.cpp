@@ -1,0 +1,178 @@
+// A small BERT classifier from the raw texts to the table: the real worker, the real Python tools.
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cctype>
+
+#include "harness/base/files.h"
+#include "harness/base/json.h"
+#include "tests/cli/cli_world.h"
+#include "tests/support/build_paths.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Letters, and what BERT puts around a text or a pair.
+std::string tokenizer() {
+  Json vocabulary = {{"[PAD]", 0}, {"[UNK]", 1}, {"[CLS]", 2}, {"[SEP]", 3}};
+  for (char c = 'a'; c <= 'z'; ++c) vocabulary[std::string(1, c)] = vocabulary.size();
+  const auto token = [](const char* name, int type) {
+    return Json{{"SpecialToken", {{"id", name}, {"type_id", type}}}};
+  };
+  const auto text = [](const char* name, int type) {
+    return Json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
+  const auto named = [](const char* name, int id) {
+    return Json{{"id", name}, {"ids", {id}}, {"tokens", {name}}};
+  };
+  const Json pair = {token("[CLS]", 0), text("A", 0), token("[SEP]", 0), text("B", 1),
+                     token("[SEP]", 1)};
+  const Json document = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", Json::array()},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", {{"type", "Whitespace"}}},
+      {"post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", {token("[CLS]", 0), text("A", 0), token("[SEP]", 0)}},
+        {"pair", pair},
+        {"special_tokens", {{"[CLS]", named("[CLS]", 2)}, {"[SEP]", named("[SEP]", 3)}}}}},
+      {"decoder", nullptr},
+      {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "[UNK]"}}}};
+  return document.dump();
+}
+
+constexpr const char* kPairs = R"(name = "pairs"
+summary = "pairs of letters"
+licence = "none"
+source = "made up"
+kind = "labelled"
+text = ["one", "two"]
+separator = "\n"
+label = "label"
+labels = {yes = 0, no = 1, perhaps = 2}
+[splits.dev]
+files = ["pairs.tsv"]
+)";
+
+std::string suite(const std::string& id, const std::string& kind) {
+  return "id = \"" + id + "\"\nkind = \"" + kind +
+         "\"\ndataset = \"pairs\"\nsplit = \"dev\"\nsummary = \"pairs\"\n";
+}
+
+constexpr const char* kMethods = R"([experiment]
+name = "encoder"
+[measure]
+processes_per_arm = 1
+[[model]]
+id = "./encoder"
+[[method]]
+id = "dense"
+[[method]]
+id = "magnitude"
+sparsity = 0.5
+)";
+constexpr const char* kSuites = R"([[suite]]
+id = "pairs"
+max_tokens = 16
+[[suite]]
+id = "pairs-kl"
+max_tokens = 16
+[[suite]]
+id = "classify-throughput"
+batch = 2
+length = 8
+warmup_seconds = 0.0
+seconds = 0.0
+)";
+
+class RealEncoder : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (test_python().empty()) GTEST_SKIP() << "no Python with the packages of requirements.txt";
+    world_.set("ASSAY_PYTHON", test_python());
+    world_.set("ASSAY_WORKER", (binary_dir() / "bin/assay-worker").string());
+    fs::remove_all(world_ / "share/python");
+    fs::create_directory_symlink(source_dir() / "python", world_ / "share/python");
+    fs::copy(source_dir() / "tests/data/encoder/bert_classifier", world_ / "encoder");
+    world_.write("encoder/tokenizer.json", tokenizer());
+    world_.write("share/datasets/pairs.toml", kPairs);
+    world_.write("share/datasets/suites/pairs.toml", suite("pairs", "classification"));
+    world_.write("share/datasets/suites/pairs-kl.toml", suite("pairs-kl", "classification_kl"));
+    for (const char* id : {"classify-throughput", "prefill"}) {
+      const std::string file = "datasets/suites/" + std::string(id) + ".toml";
+      world_.write("share/" + file, read_text_file(source_dir() / file));
+    }
+    std::string table = "one\ttwo\tlabel\n";
+    for (int i = 0; i < 12; ++i) {
+      table += std::string("a b ") + static_cast<char>('c' + i) + "\tx y z " +
+               static_cast<char>('d' + i) + "\t" + std::to_string(i % 3) + "\n";
+    }
+    world_.write("data/pairs.tsv", table);
+  }
+  [[nodiscard]] std::vector<std::string> column(const std::string& sql) const {
+    SQLite::Database opened((world_ / "results.db").string());
+    SQLite::Statement rows(opened, sql);
+    std::vector<std::string> values;
+    while (rows.executeStep()) values.push_back(rows.getColumn(0).getString());
+    return values;
+  }
+  void name_classes(const Json& names) const {
+    Json config = read_json_file(world_ / "encoder/config.json");
+    config.erase("label2id");
+    config["id2label"] = names;
+    world_.write("encoder/config.json", config.dump());
+  }
+  CliWorld world_;
+};
+
+TEST_F(RealEncoder, IsClassifiedPrunedAndTimed) {
+  world_.write("e.toml", std::string(kMethods) + kSuites);
+  const CommandOutput result = world_.run({"run", "e.toml"});
+  ASSERT_EQ(result.code, 0) << result.err << result.out;
+  EXPECT_THAT(result.err, HasSubstr("6 cells OK, 0 UNMET, 0 failed"));
+  EXPECT_THAT(column("SELECT DISTINCT metric FROM results WHERE suite = 'pairs' AND metric IN "
+                     "('acc', 'macro_f1', 'matthews', 'f1') ORDER BY metric"),
+              ElementsAre("acc", "macro_f1", "matthews"));
+  EXPECT_THAT(column("SELECT metric FROM results WHERE suite = 'classify-throughput' AND method = "
+                     "'magnitude' AND metric LIKE 'classify/%' AND value > 0 ORDER BY metric"),
+              ElementsAre("classify/items_per_s", "classify/latency"));
+  EXPECT_THAT(column("SELECT count(*) FROM item_scores WHERE suite = 'pairs' AND tokens = 10 AND "
+                     "length(item_hash) = 16 AND extra ->> 'margin' IS NOT NULL"),
+              ElementsAre("24"));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("macro F1"), HasSubstr("Matthews")));
+}
+
+TEST_F(RealEncoder, SuitesOfDecodersAreUnmetBeforeAnythingRuns) {
+  world_.write("e.toml",
+               std::string(kMethods) + "[[suite]]\nid = \"prefill\"\n" + "prompt_tokens = 8\n");
+  const CommandOutput plan = world_.run({"plan", "e.toml"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("2 unmet"),
+                              HasSubstr("suite 'prefill': causal must be true (this model: false): "
+                                        "an encoder predicts no next token")));
+  const CommandOutput described = world_.run({"describe", "prefill"});
+  EXPECT_THAT(described.out, HasSubstr("requires: causal == true"));
+}
+
+TEST_F(RealEncoder, ClassesInAnotherOrderAreInvalid) {
+  name_classes({{"0", "no"}, {"1", "yes"}, {"2", "perhaps"}});
+  world_.write("e.toml", std::string(kMethods) + "[[suite]]\nid = \"pairs\"\nmax_tokens = 16\n");
+  const CommandOutput result = world_.run({"run", "e.toml"});
+  EXPECT_NE(result.code, 0);
+  EXPECT_THAT(result.out + result.err, HasSubstr("2 failed"));
+  EXPECT_THAT(column("SELECT DISTINCT status || ' ' || reason FROM results"),
+              ElementsAre(HasSubstr("INVALID the model's classes are no, yes, perhaps")));
+}
+
+}  // namespace
+}  // namespace assay
