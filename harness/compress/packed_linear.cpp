@@ -74,6 +74,15 @@ Cost PackedLinear::cost() const {
   return cost;
 }
 
+DenseForm PackedLinear::dense_form() const {
+  DenseForm form;
+  form.tensors["weight"] = dequantise(weight_, at::kFloat);
+  if (bias_.defined()) form.tensors["bias"] = bias_;
+  form.remarks.insert(fmt::format("{}-bit weights in groups of {} columns, dequantised",
+                                  weight_.bits, weight_.group));
+  return form;
+}
+
 void PackedLinear::visit_tensors(const VisitTensor& visit) {
   visit("codes", weight_.codes);
   visit("scales", weight_.scales);

@@ -19,6 +19,7 @@ class PackedLinear final : public Linear {
   [[nodiscard]] std::int64_t in_features() const override { return weight_.cols; }
   [[nodiscard]] std::int64_t out_features() const override { return weight_.rows; }
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] std::unique_ptr<Linear> share() const override;
   [[nodiscard]] const PackedMatrix& weight() const { return weight_; }

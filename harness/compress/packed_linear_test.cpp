@@ -35,6 +35,15 @@ TEST_P(Packed, MultipliesTheDequantisedWeights) {
   }
 }
 
+TEST_P(Packed, HasADenseFormOfTheSameWeights) {
+  const DenseForm form = PackedLinear(pack(quantized_), bias_).dense_form();
+  EXPECT_TRUE(at::equal(form.tensors.at("weight"), dequantise(quantized_)));
+  EXPECT_TRUE(at::equal(form.tensors.at("bias"), bias_));
+  EXPECT_EQ(form.impossible, "");
+  EXPECT_EQ(*form.remarks.begin(),
+            std::to_string(GetParam()) + "-bit weights in groups of 32 columns, dequantised");
+}
+
 TEST_P(Packed, CountsWhatItHolds) {
   const PackedLinear block(pack(quantized_), bias_);
   const std::int64_t bytes = packed_bytes(kOut, kIn, options_);

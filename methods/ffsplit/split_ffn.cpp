@@ -26,6 +26,28 @@ std::unique_ptr<Linear> dense(const at::Tensor& weight, const at::Tensor& bias) 
   return std::make_unique<DenseLinear>(copy_on_large_pages(weight), bias);
 }
 
+at::Tensor part_of(const DenseForm& form, const char* name) {
+  const auto found = form.tensors.find(name);
+  return found == form.tensors.end() ? at::Tensor() : found->second.to(at::kFloat);
+}
+
+at::Tensor weight_of(const std::unique_ptr<Linear>& linear) {
+  return part_of(linear->dense_form(), "weight");
+}
+
+at::Tensor bias_of(const std::unique_ptr<Linear>& linear) {
+  return part_of(linear->dense_form(), "bias");
+}
+
+/// Undefined unless all are there.
+at::Tensor joined(const std::vector<at::Tensor>& parts, std::int64_t dimension) {
+  return parts.front().defined() ? at::cat(parts, dimension) : at::Tensor();
+}
+
+void put(DenseForm& form, const char* name, const at::Tensor& tensor) {
+  if (tensor.defined()) form.tensors[name] = tensor;
+}
+
 /// Null for an empty list.
 std::unique_ptr<Linear> fused(const std::vector<at::Tensor>& weights, std::int64_t dimension,
                               const at::Tensor& bias) {
@@ -132,6 +154,58 @@ Cost SplitFfn::cost() const {
     add(piece.down.own);
   }
   return cost;
+}
+
+std::int64_t SplitFfn::Piece::neurons() const {
+  return up.after ? up.after->out_features() : up.width;
+}
+
+DenseLinear SplitFfn::entered(const Entry& entry) const {
+  if (entry.width == 0) return {weight_of(entry.after), bias_of(entry.after)};
+  const at::Tensor columns = weight_of(first_).narrow(0, entry.offset, entry.width);
+  if (!entry.after) return {columns, entry.bias.defined() ? entry.bias.to(at::kFloat) : entry.bias};
+  return {weight_of(entry.after).mm(columns), bias_of(entry.after)};
+}
+
+at::Tensor SplitFfn::left(const Piece& piece, std::int64_t& column) const {
+  if (piece.down.own) return weight_of(piece.down.own);
+  const std::int64_t width =
+      piece.down.before ? piece.down.before->out_features() : piece.neurons();
+  const at::Tensor columns =
+      weight_of(last_).narrow(1, std::exchange(column, column + width), width);
+  return piece.down.before ? columns.mm(weight_of(piece.down.before)) : columns;
+}
+
+DenseForm SplitFfn::dense_form() const {
+  std::vector<at::Tensor> gates, gate_biases, ups, up_biases, downs;
+  at::Tensor down_bias = last_ ? bias_of(last_) : at::Tensor();
+  std::int64_t column = 0;
+  for (const Piece& piece : pieces_) {
+    if (piece.gate) {
+      const DenseLinear gate = entered(*piece.gate);
+      gates.push_back(gate.weight());
+      gate_biases.push_back(gate.bias());
+    }
+    const DenseLinear up = entered(piece.up);
+    ups.push_back(up.weight());
+    up_biases.push_back(up.bias());
+    downs.push_back(left(piece, column));
+    if (piece.down.own && !down_bias.defined()) down_bias = bias_of(piece.down.own);
+  }
+  DenseForm form;
+  form.activation = activation_;
+  if (!gates.empty()) {
+    put(form, "gate.weight", joined(gates, 0));
+    put(form, "gate.bias", joined(gate_biases, 0));
+  }
+  put(form, "up.weight", joined(ups, 0));
+  put(form, "up.bias", joined(up_biases, 0));
+  put(form, "down.weight", joined(downs, 1));
+  put(form, "down.bias", down_bias);
+  form.remarks.insert(
+      "feed-forward blocks in two parts (FFSplit), joined again: low-rank factors multiplied out, "
+      "packed weights dequantised, neurons ordered by parts");
+  return form;
 }
 
 void SplitFfn::visit_tensors(const VisitTensor& visit) {

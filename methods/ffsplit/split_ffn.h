@@ -41,6 +41,9 @@ class SplitFfn final : public Ffn {
   /// Throws std::logic_error: there are no slots.
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   [[nodiscard]] Cost cost() const override;
+  /// One block again: factors multiplied out, packed parts dequantised, the parts' neurons one
+  /// after the other.
+  [[nodiscard]] DenseForm dense_form() const override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] std::unique_ptr<Ffn> share() const override;
 
@@ -60,11 +63,16 @@ class SplitFfn final : public Ffn {
     std::optional<Entry> gate;
     Entry up;
     Exit down;
+    [[nodiscard]] std::int64_t neurons() const;
   };
   SplitFfn() = default;
   static Entry share(const Entry& entry);
   [[nodiscard]] static at::Tensor enter(const Entry& entry, const at::Tensor& rows,
                                         const at::Tensor& fused);
+  /// The matrix and the bias of a piece's entry, f32.
+  [[nodiscard]] DenseLinear entered(const Entry& entry) const;
+  /// The matrix of a piece's exit, f32; `column` counts those of the fused product.
+  [[nodiscard]] at::Tensor left(const Piece& piece, std::int64_t& column) const;
   [[nodiscard]] at::Tensor hidden(const Piece& piece, const at::Tensor& rows,
                                   const at::Tensor& fused) const;
 

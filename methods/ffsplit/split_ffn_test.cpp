@@ -135,6 +135,25 @@ TEST_P(Split, IsTheSumOfItsPartsWithBiasesOnce) {
   }
 }
 
+TEST_P(Split, HasADenseFormThatComputesTheSame) {
+  const auto [gated, first, second] = GetParam();
+  const Dense dense(gated, at::kFloat);
+  Dense one = dense.only(heavy_), two = dense.only(rest_);
+  std::vector<Part> parts;
+  parts.push_back(part_of(one, first));
+  parts.push_back(part_of(two, second));
+  const DenseForm form = SplitFfn(dense.activation, std::move(parts), dense.down_bias).dense_form();
+  const auto linear = [&](const std::string& name) {
+    return DenseLinear(form.tensors.at(name + ".weight"), form.tensors.at(name + ".bias"));
+  };
+  const std::optional<DenseLinear> gate = gated ? std::optional(linear("gate")) : std::nullopt;
+  const StandardFfn plain(*form.activation, gate, linear("up"), linear("down"));
+  EXPECT_EQ(form.tensors.at("up.weight").sizes(), dense.up.sizes());
+  const at::Tensor x = at::randn({kRows, kWidth});
+  const at::Tensor expected = one.forward(x) + two.forward(x) - dense.down_bias;
+  EXPECT_LT(distance(run(plain, x), expected), 1e-5);
+}
+
 TEST_P(Split, CopiesAreDeepAndCostTheSame) {
   const auto [gated, first, second] = GetParam();
   const Dense dense(gated, at::kFloat);

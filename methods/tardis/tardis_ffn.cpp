@@ -176,6 +176,12 @@ void TardisFfn::tell_constant(const StepContext& step, std::int64_t rows, double
   step.observer->observe(step.layer, kFlopsPerToken, at::full({rows}, done, options));
 }
 
+DenseForm TardisFfn::dense_form() const {
+  DenseForm form;
+  form.impossible = "a folded block (TARDIS) that predicts for each token which neurons to compute";
+  return form;
+}
+
 Cost TardisFfn::cost() const {
   const PlainFfn& ffn = parts_.original;
   Cost originals;

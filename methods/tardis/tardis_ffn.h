@@ -65,6 +65,7 @@ class TardisFfn final : public Ffn {
   /// Touched bytes and work are those of any token: fold, predictor and windows. What a token reads
   /// beyond them goes to the StepObserver.
   [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] std::unique_ptr<Ffn> share() const override;
   [[nodiscard]] bool prefill_equals_decode() const override {
