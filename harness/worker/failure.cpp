@@ -30,6 +30,8 @@ OutcomeReason outcome_of_current_exception() {
     return found.reason();
   } catch (const NonFiniteResult& error) {
     return reason(Outcome::kNan, error.code(), error.what());
+  } catch (const NonFiniteValue& error) {
+    return reason(Outcome::kNan, error.code(), error.what());
   } catch (const Interrupted& error) {
     return reason(Outcome::kInterrupted, "sigterm", error.what());
   } catch (const DoesNotApply& error) {
