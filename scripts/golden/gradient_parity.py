@@ -14,6 +14,10 @@ tests/data/encoder/<case>/ holds config.json, model.safetensors and expected.saf
 
 What stands at padding is what transformers computes there; nothing reads it.
 
+tests/data/encoder/<case>/scores.safetensors, of a model that scores sequences, holds the same for many
+more of them, but only tokens, mask, token_types and pooled or logits: rounding to bfloat16 moves a few
+scores too much by chance to say anything about the model.
+
 tests/data/gradients/<case>.safetensors belongs to the weights in tests/data/model/<case>/ or, for a
 BERT, in tests/data/encoder/<case>/. The model is in float32, with dropout off. It holds
 
@@ -40,6 +44,7 @@ Usage: gradient_parity.py DATA [CASE ...], with DATA tests/data, transformers 5.
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -48,6 +53,7 @@ from safetensors.torch import load_file, save_file
 
 VOCAB = 71
 LENGTHS = (13, 9, 6)  # of the sequences of a BERT's batch
+MANY_LENGTHS = tuple(range(3, 13)) * 16
 NO_LABEL = -100
 DECODER_LENGTH = 21
 DECODER_BATCH = 2
@@ -141,11 +147,11 @@ def write_encoder(name: str, folder: Path) -> None:
         add_what_older_versions_stored(folder)
 
 
-def encoder_inputs() -> dict[str, torch.Tensor]:
+def encoder_inputs(lengths: Sequence[int] = LENGTHS) -> dict[str, torch.Tensor]:
     generator = seeded(5)
-    tokens = torch.zeros(len(LENGTHS), max(LENGTHS), dtype=torch.int64)
+    tokens = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
     mask, types = torch.zeros_like(tokens), torch.zeros_like(tokens)
-    for row, length in enumerate(LENGTHS):
+    for row, length in enumerate(lengths):
         tokens[row, :length] = torch.randint(1, VOCAB, (length,), generator=generator)
         mask[row, :length] = 1
         types[row, length // 2 : length] = 1
@@ -196,6 +202,16 @@ def expected_of_encoder(name: str, folder: Path) -> dict[str, torch.Tensor]:
                 expected[f"{key}_{suffix}"] = value
             elif dtype == torch.float32:
                 expected[key] = value
+    return expected
+
+
+def scores_of_encoder(name: str, folder: Path) -> dict[str, torch.Tensor]:
+    inputs = encoder_inputs(MANY_LENGTHS)
+    expected = dict(inputs)
+    for dtype, suffix in ((torch.float32, "f32"), (torch.bfloat16, "bf16")):
+        outputs = encoder_outputs(load_encoder(name, folder, dtype), inputs)
+        score = "logits" if "logits" in outputs else "pooled"
+        expected[f"{score}_{suffix}"] = outputs[score]
     return expected
 
 
@@ -254,6 +270,8 @@ def write_case(name: str, data: Path) -> None:
     folder = data / "encoder" / name
     write_encoder(name, folder)
     save_file(expected_of_encoder(name, folder), folder / "expected.safetensors")
+    if ENCODERS[name][0] is not hf.BertForMaskedLM:
+        save_file(scores_of_encoder(name, folder), folder / "scores.safetensors")
     if name in ENCODERS_WITH_GRADIENTS:
         save_file(gradients_of_encoder(name, folder), target)
 
