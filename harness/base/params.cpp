@@ -77,6 +77,14 @@ bool has_type(ParamType type, const Json& value) {
   return false;
 }
 
+const ParamSpec* formerly_called(const std::vector<ParamSpec>& specs, const std::string& name) {
+  const auto found = std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& spec) {
+    const auto& former = spec.former_names;
+    return std::find(former.begin(), former.end(), name) != former.end();
+  });
+  return found == specs.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 Json to_json(const ParamSpec& spec) {
@@ -87,6 +95,7 @@ Json to_json(const ParamSpec& spec) {
                    {"unit", spec.unit},
                    {"max_open", spec.max_open},
                    {"choices", spec.choices}};
+  if (!spec.former_names.empty()) document["former_names"] = spec.former_names;
   if (spec.min) document["min"] = *spec.min;
   if (spec.max) document["max"] = *spec.max;
   return document;
@@ -101,6 +110,7 @@ ParamSpec param_spec_from_json(const Json& document) {
   spec.unit = document.at("unit").get<std::string>();
   spec.max_open = document.at("max_open").get<bool>();
   spec.choices = document.at("choices").get<std::vector<std::string>>();
+  spec.former_names = document.value("former_names", spec.former_names);
   if (document.contains("min")) spec.min = document.at("min").get<double>();
   if (document.contains("max")) spec.max = document.at("max").get<double>();
   return spec;
@@ -127,6 +137,10 @@ std::string allowed_values(const ParamSpec& spec) {
     default:
       return "a text";
   }
+}
+
+std::string renamed_message(const ParamSpec& spec, std::string_view former) {
+  return fmt::format("'{}' is called '{}' now: {}", former, spec.name, allowed_values(spec));
 }
 
 std::optional<std::string> value_problem(const ParamSpec& spec, const Json& value) {
@@ -174,9 +188,10 @@ Params::Params(const std::vector<ParamSpec>& specs, const Json& given) {
     values_[spec.name] = real ? Json(value.get<double>()) : value;
   }
   for (const auto& [name, value] : given.items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      problems.push_back(unknown_name_message("parameter", name, known));
-    }
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const ParamSpec* renamed = formerly_called(specs, name);
+    problems.push_back(renamed != nullptr ? renamed_message(*renamed, name)
+                                          : unknown_name_message("parameter", name, known));
   }
   if (!problems.empty()) throw UserError(problems);
 }

@@ -35,6 +35,8 @@ struct ParamSpec {
   std::optional<double> max;
   bool max_open = false;  ///< true: max itself is not allowed, as in [0, 1)
   std::vector<std::string> choices;
+  /// What it was called before: refused, with the name that it has now.
+  std::vector<std::string> former_names = {};
 };
 
 Json to_json(const ParamSpec& spec);
@@ -42,6 +44,9 @@ ParamSpec param_spec_from_json(const Json& document);
 
 /// "[0, 1)", "one of unstructured, 2:4, 4:8", "an integer >= 1": the allowed values, in words.
 std::string allowed_values(const ParamSpec& spec);
+
+/// "'parts' is called 'blocks' now: one of all, ffn, attention"
+std::string renamed_message(const ParamSpec& spec, std::string_view former);
 
 /// Says what is wrong with a value ("1.5 is outside [0, 1)"), or nothing when it is allowed.
 /// An integer is accepted where a real is asked for.

@@ -79,6 +79,15 @@ void keep_if_allowed(TableReader& reader, const ParamSpec& spec, const SourcePla
   axis.values.push_back(form);
 }
 
+void refuse_former_names(TableReader& reader, const ParamSpec& spec) {
+  for (const std::string& former : spec.former_names) {
+    if (!reader.node().contains(former)) continue;
+    reader.take(former);
+    reader.problem(reader.place(former),
+                   fmt::format("{} in {}", renamed_message(spec, former), reader.what()));
+  }
+}
+
 }  // namespace
 
 std::optional<Axis> read_axis(TableReader& reader, const ParamSpec& spec) {
@@ -108,6 +117,7 @@ std::optional<Axis> read_axis(TableReader& reader, const ParamSpec& spec) {
 std::vector<Axis> read_axes(TableReader& reader, const std::vector<ParamSpec>& specs) {
   std::vector<Axis> axes;
   for (const ParamSpec& spec : specs) {
+    refuse_former_names(reader, spec);
     if (auto axis = read_axis(reader, spec)) {
       axes.push_back(std::move(*axis));
     } else if (spec.default_value.is_null()) {

@@ -54,6 +54,7 @@ MethodEntry method_from(const Json& document) {
   entry.changes = document.value("changes", std::vector<std::string>{});
   const Json& needs = document.at("needs");
   entry.needs_calibration = needs.at("calibration").get<bool>();
+  entry.calibration_apart = needs.value("calibration_apart", false);
   entry.needs_training = needs.value("training", false);
   entry.stages = stages_from(document.value("stages", Json::array()));
   entry.calibration_unless =

@@ -33,6 +33,7 @@ struct MethodEntry {
   bool needs_calibration = false;
   bool needs_training = false;
   std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
+  bool calibration_apart = false;  ///< refuses text of a data set that a suite scores
   [[nodiscard]] bool needs_calibration_for(const Json& chosen) const {
     return needs_calibration && !any_holds(calibration_unless, chosen);
   }

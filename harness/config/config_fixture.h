@@ -68,6 +68,17 @@ inline Json staged_method_json() {
   return method;
 }
 
+/// Its calibration text may not be of what scores it, and a parameter has another name than before.
+inline Json apart_method_json() {
+  ParamSpec blocks = make_param("blocks", ParamType::kText, "all");
+  blocks.former_names = {"parts"};
+  Json method = method_json(
+      "apart", params_json({make_param("allow_suite_data", ParamType::kBool, false), blocks}),
+      true);
+  method["needs"]["calibration_apart"] = true;
+  return method;
+}
+
 inline Json trained_method_json() {
   Json method = method_json("tuned", Json::array(), false);
   method["needs"]["training"] = true;
@@ -100,6 +111,7 @@ inline Json worker_description() {
                                 Json::array({{{"pattern", "1:2"}}})));
   methods.push_back(staged_method_json());
   methods.push_back(trained_method_json());
+  methods.push_back(apart_method_json());
   Json kinds = Json::array();
   kinds.push_back(kind_json(
       "token_ppl", "score", "stream",

@@ -8,6 +8,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/names.h"
 #include "harness/base/text.h"
+#include "harness/config/data_apart.h"
 #include "harness/config/experiment_blocks.h"
 #include "harness/config/measure_block.h"
 #include "harness/config/report_blocks.h"
@@ -147,6 +148,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Catalogue& c
   experiment.suites = read_suites(root.tables("suite"), catalogue);
   experiment.reports = read_reports(root.tables("report"), experiment, catalogue);
   read_measure(root, experiment);
+  check_calibration_apart(experiment.methods, experiment.suites, catalogue, problems);
   for (const char* block : {"model", "method", "suite"}) need_one(root, block);
   root.finish(key_homes());
   problems.throw_if_any();

@@ -49,6 +49,24 @@ TEST_F(ExperimentTest, AxesMultiplyInTheOrderOfTheFile) {
   EXPECT_EQ(experiment.methods[5].params.at("pattern"), "2:4");
 }
 
+TEST_F(ExperimentTest, AMethodMayRefuseTheTextThatScoresIt) {
+  const std::string block = "[[method]]\nid = \"apart\"\n";
+  EXPECT_THAT(problems(block),
+              HasSubstr("x.toml:12:1: method 'apart' would be calibrated on data set 'news', which "
+                        "suite 'news-ppl' scores"));
+  EXPECT_EQ(problems(block + "allow_suite_data = true\n"), "");
+  EXPECT_THAT(problems("[[method]]\nid = \"wanda\"\nthen = [{ id = \"apart\" }]\n"),
+              HasSubstr("method 'apart' would be calibrated"));
+  // Both settings of the axis say the same.
+  const std::string twice = problems(block + "blocks = [\"a\", \"b\"]\n");
+  EXPECT_EQ(twice.find("would be calibrated"), twice.rfind("would be calibrated"));
+}
+
+TEST_F(ExperimentTest, AFormerNameIsRefusedWithTheNewOne) {
+  EXPECT_THAT(problems("[[method]]\nid = \"apart\"\nallow_suite_data = true\nparts = \"ffn\"\n"),
+              HasSubstr("x.toml:15:9: 'parts' is called 'blocks' now: a text in method 'apart'"));
+}
+
 TEST_F(ExperimentTest, RangesAreAxesWithTheEndsIncluded) {
   const Experiment experiment = read(
       "[[method]]\nid = \"magnitude\"\nsparsity = { from = 0.1, to = 0.5, step = 0.2 }\n"
@@ -92,9 +110,10 @@ TEST_F(ExperimentTest, AValueOutsideTheRangeIsRefusedAtItsPlace) {
 }
 
 TEST_F(ExperimentTest, UnknownNamesAreSuggested) {
-  EXPECT_EQ(problems("[[method]]\nid = \"wnada\"\nsparsity = 7\n"),
-            "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: dense, magnitude, "
-            "staged, tardis, tuned, wanda");
+  EXPECT_EQ(
+      problems("[[method]]\nid = \"wnada\"\nsparsity = 7\n"),
+      "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: apart, dense, magnitude, "
+      "staged, tardis, tuned, wanda");
   EXPECT_EQ(problems("[[suite]]\nid = \"piqua\"\n"),
             "x.toml:13:6: unknown suite 'piqua'; did you mean 'piqa'? known: decode, news-ppl, "
             "piqa");

@@ -27,6 +27,7 @@ namespace {
 
 constexpr std::int64_t kSamples = 6;
 constexpr std::int64_t kTokens = 24;
+constexpr std::int64_t kPromptTokens = 10;
 constexpr double kBatchTolerance = 1e-4;
 /// `<=` thresholds with ties, and rows that the ratio does not divide, on matrices of 1,000
 /// weights.
@@ -43,7 +44,7 @@ at::Tensor random_tokens(std::int64_t vocab, std::uint64_t seed) {
 }
 
 at::Tensor logits_of(const Model& model, const at::Tensor& tokens) {
-  return model.logits(model.hidden(tokens));
+  return model.logits(model.hidden(tokens, nullptr, kPromptTokens));
 }
 
 bool same_artefact(const Artefact& a, const Artefact& b) {

@@ -22,12 +22,18 @@ namespace assay {
 
 struct LabelledItems;
 
+/// The parameter of a method that may be told to calibrate on what it is scored by.
+inline constexpr const char* kAllowSuiteData = "allow_suite_data";
+
 struct Needs {
   bool calibration = false;  ///< token sequences; adds the parameter `calibration` to the method
   bool training = false;     ///< labelled items; adds the parameter `training` to the method
   /// Settings that do not look at them all the same: then none are asked for, prepared or part of
   /// the key, and FitContext::calibration() throws.
   std::vector<ParamCondition> calibration_unless;
+  /// The calibration text may not be of a data set that a suite of the experiment scores, unless
+  /// the method's parameter kAllowSuiteData is set.
+  bool calibration_apart = false;
   [[nodiscard]] bool calibration_for(const Params& params) const {
     return calibration && !any_holds(calibration_unless, params.json());
   }

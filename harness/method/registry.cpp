@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -6,10 +7,24 @@
 #include "harness/method/method.h"
 
 namespace assay {
+namespace {
+
+/// A refusal that nobody can lift would be a rule of the harness, not of the method.
+void require_way_out(const MethodInfo& info) {
+  const bool declared = std::any_of(info.params.begin(), info.params.end(), [](const auto& spec) {
+    return spec.name == kAllowSuiteData && spec.type == ParamType::kBool;
+  });
+  if (info.needs.calibration_apart == declared) return;
+  throw std::logic_error(info.name + ": needs.calibration_apart and a parameter '" +
+                         kAllowSuiteData + "' of type bool go together");
+}
+
+}  // namespace
 
 void MethodRegistry::add(std::unique_ptr<Method> method) {
   const MethodInfo info = method->info();
   require_possible(info.needs.calibration_unless, info.params);
+  require_way_out(info);
   const std::string& name = info.name;
   if (!methods_.emplace(name, std::move(method)).second) {
     throw std::logic_error("two methods are called '" + name + "'");

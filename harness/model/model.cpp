@@ -149,10 +149,12 @@ at::Tensor Model::embed(const at::Tensor& tokens) const {
   return input_->forward(tokens.reshape(-1), step);
 }
 
-at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder) const {
+at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder,
+                         std::optional<std::int64_t> prompt) const {
   check_tokens(tokens, 2);
   StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
   step.recorder = recorder;
+  if (prompt) step.prompt = step.positions.lt(*prompt);
   return run(tokens.reshape(-1), step);
 }
 
@@ -167,6 +169,7 @@ at::Tensor Model::hidden_packed(const PackedTokens& packed, ActivationRecorder* 
   step.tokens = packed.tokens.size(0);
   step.positions = packed.positions;
   step.token_types = packed.token_types;
+  step.prompt = packed.prompt;
   step.visibility = {spec_.causal, &packed.segments};
   step.recorder = recorder;
   set_rotation(step);

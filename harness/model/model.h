@@ -40,6 +40,7 @@ struct PackedTokens {
   at::Tensor positions;           ///< int64 [n]
   at::Tensor token_types;         ///< int64 [n], or undefined: all 0
   std::vector<Segment> segments;  ///< in order; cover the rows
+  at::Tensor prompt = {};         ///< bool [n], as StepContext has it, or undefined
 };
 
 /// One row of a model's table of parameters.
@@ -101,9 +102,10 @@ class Model {
 
   // Whole passes. Tokens are int64; hidden rows are after the final norm, before the output.
 
-  /// tokens [batch, length], positions from 0 -> hidden [batch * length, width]
-  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens,
-                                  ActivationRecorder* recorder = nullptr) const;
+  /// tokens [batch, length], positions from 0 -> hidden [batch * length, width]. `prompt`: how many
+  /// tokens of each row are given, for blocks that compute what follows otherwise.
+  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, ActivationRecorder* recorder = nullptr,
+                                  std::optional<std::int64_t> prompt = {}) const;
   /// -> hidden [n, width]
   [[nodiscard]] at::Tensor hidden_packed(const PackedTokens& packed,
                                          ActivationRecorder* recorder = nullptr) const;
@@ -135,7 +137,7 @@ class Model {
   /// Every pass from now on drops what the spec says, as training does, or nothing any more. Draws
   /// from LibTorch's global generator.
   void use_dropout(bool on);
-  /// False when a block computes a prompt otherwise than the same tokens one by one.
+  /// False when a block computes a prompt otherwise than a pass that scores.
   [[nodiscard]] bool prefill_equals_decode() const;
 
   /// Accounting over input, layers and output; a tied head counts once. Work and touched bytes are

@@ -50,7 +50,8 @@ class Ffn : public Block {
   virtual void replace_linear(Slot slot, std::unique_ptr<Linear> block) = 0;
   [[nodiscard]] virtual std::unique_ptr<Ffn> share() const = 0;
   virtual void fuse() {}
-  /// False where a prompt is computed otherwise than the same tokens one by one, by a policy.
+  /// False where a prompt in a cache is computed otherwise than a pass that scores computes it, by
+  /// a policy.
   [[nodiscard]] virtual bool prefill_equals_decode() const { return true; }
 };
 

@@ -1,12 +1,14 @@
 #include "harness/model/slicing.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
 #include "harness/model/standard_attention.h"
@@ -65,20 +67,58 @@ void put(Model& model, std::int64_t index, std::unique_ptr<Attention> attention,
   model.replace_layer(index, std::move(layer), shape);
 }
 
+const DenseLinear& dense(const Linear* linear) {
+  const auto* found = dynamic_cast<const DenseLinear*>(linear);
+  if (found == nullptr) throw std::logic_error("only dense matrices can be sliced");
+  return *found;
+}
+
+/// Those rows of a, then those of b.
+at::Tensor rows_of_both(const at::Tensor& a, const at::Tensor& b, const at::Tensor& rows) {
+  std::vector<std::int64_t> sizes = a.sizes().vec();
+  sizes[0] = 2 * rows.size(0);
+  at::Tensor both = at::empty(sizes, a.options());
+  at::Tensor first = both.narrow(0, 0, rows.size(0));
+  at::Tensor second = both.narrow(0, rows.size(0), rows.size(0));
+  at::index_select_out(first, a, 0, rows);
+  at::index_select_out(second, b, 0, rows);
+  return both;
+}
+
+/// Gate and up, side by side in memory.
+std::pair<DenseLinear, DenseLinear> rows_of_both(const DenseLinear& gate, const DenseLinear& up,
+                                                 const at::Tensor& rows) {
+  const std::int64_t count = rows.size(0);
+  const at::Tensor weight = rows_of_both(gate.weight(), up.weight(), rows);
+  const at::Tensor bias =
+      gate.bias().defined() ? rows_of_both(gate.bias(), up.bias(), rows) : at::Tensor();
+  const auto half = [&](std::int64_t begin) {
+    return DenseLinear(weight.narrow(0, begin, count),
+                       bias.defined() ? bias.narrow(0, begin, count) : bias);
+  };
+  return {half(0), half(count)};
+}
+
 }  // namespace
+
+std::unique_ptr<StandardFfn> slice_neurons(const StandardFfn& ffn, const at::Tensor& neurons) {
+  const DenseLinear& up = dense(ffn.linear(Slot::kUp));
+  DenseLinear down = columns_of(dense(ffn.linear(Slot::kDown)), neurons);
+  if (ffn.linear(Slot::kGate) == nullptr) {
+    return std::make_unique<StandardFfn>(ffn.activation(), std::nullopt, rows_of(up, neurons),
+                                         std::move(down));
+  }
+  auto [gate, rows] = rows_of_both(dense(ffn.linear(Slot::kGate)), up, neurons);
+  return std::make_unique<StandardFfn>(ffn.activation(), std::move(gate), std::move(rows),
+                                       std::move(down));
+}
 
 void keep_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
   Layer& layer = model.layers().at(static_cast<std::size_t>(index));
   LayerShape shape = model.spec().layer(index);
   check(neurons, shape.ffn_width, "neurons");
-  const ActivationKind activation =
-      standard<StandardFfn>(layer.ffn, "feed-forward block").activation();
-  const at::Tensor kept = neurons.to(model.device());
-  std::optional<DenseLinear> gate;
-  if (layer.find(Slot::kGate) != nullptr) gate = rows_of(layer.dense(Slot::kGate), kept);
-  auto ffn = std::make_unique<StandardFfn>(activation, std::move(gate),
-                                           rows_of(layer.dense(Slot::kUp), kept),
-                                           columns_of(layer.dense(Slot::kDown), kept));
+  auto ffn = slice_neurons(standard<StandardFfn>(layer.ffn, "feed-forward block"),
+                           neurons.to(model.device()));
   shape.ffn_width = neurons.size(0);
   put(model, index, std::move(layer.attention), std::move(ffn), shape);
 }

@@ -4,14 +4,18 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 
 #include "harness/model/model.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay {
 
 // Indices are int64, ascending, without repeats, at least one; std::logic_error otherwise, and
 // where a block is not the standard one any more.
+
+/// A block with these neurons of a dense one, in matrices of its own; gate and up are one product.
+std::unique_ptr<StandardFfn> slice_neurons(const StandardFfn& ffn, const at::Tensor& neurons);
 
 /// Only these neurons of the layer's feed-forward block stay: rows of gate and up, columns of down.
 void keep_neurons(Model& model, std::int64_t layer, const at::Tensor& neurons);

@@ -24,6 +24,8 @@ class StandardFfn final : public Ffn {
               DenseLinear down);
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
+  /// What down gets: rows [n, width] -> [n, ffn_width]
+  [[nodiscard]] at::Tensor middle(const at::Tensor& rows, const StepContext& step) const;
   [[nodiscard]] ActivationKind activation() const { return activation_; }
   [[nodiscard]] Linear* linear(Slot slot) const override;
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
@@ -36,7 +38,6 @@ class StandardFfn final : public Ffn {
  private:
   StandardFfn() = default;
   [[nodiscard]] at::Tensor gated(const at::Tensor& rows, const StepContext& step) const;
-  [[nodiscard]] at::Tensor middle(const at::Tensor& rows, const StepContext& step) const;
 
   ActivationKind activation_ = ActivationKind::kGelu;
   std::optional<DenseLinear> fused_;  ///< gate and up; empty when they are not one product

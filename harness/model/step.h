@@ -105,6 +105,9 @@ struct StepContext {
   std::int64_t layer = 0;   ///< index of the running layer
   at::Tensor positions;     ///< int64 [rows]
   at::Tensor token_types;   ///< int64 [rows], or undefined: all 0
+  /// bool [rows] of a pass that scores: the row is of the prompt, not of what follows it (rows of a
+  /// prompt see rows of it only). Undefined: nobody says. A pass over a cache says it by its phase.
+  at::Tensor prompt;
   Visibility visibility;
   LayerVisibility seen;                    ///< of the running layer
   KvCache* cache = nullptr;                ///< appended to when set

@@ -58,7 +58,8 @@ const at::Tensor& Generations::scored_rows(const std::vector<at::Tensor>& chosen
     const bool longer = known.size(1) >= tokens.size(1);
     if (longer && known.narrow(1, 0, tokens.size(1)).equal(tokens)) return rows;
   }
-  at::Tensor rows = model_->hidden(tokens).view({tokens.size(0), tokens.size(1), -1});
+  at::Tensor rows =
+      model_->hidden(tokens, nullptr, prompt_.size(1)).view({tokens.size(0), tokens.size(1), -1});
   return passes_.emplace_back(std::move(tokens), std::move(rows)).second;
 }
 

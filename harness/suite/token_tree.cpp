@@ -11,8 +11,10 @@
 namespace assay {
 namespace {
 
-std::uint64_t edge(std::int64_t parent, std::int64_t token) {
-  return (static_cast<std::uint64_t>(parent + 1) << 32) | static_cast<std::uint64_t>(token);
+/// Tokens and nodes are below 2^31.
+std::uint64_t edge(std::int64_t parent, std::int64_t token, bool prompt) {
+  return (static_cast<std::uint64_t>(parent + 1) << 32) | (static_cast<std::uint64_t>(token) << 1) |
+         static_cast<std::uint64_t>(prompt);
 }
 
 }  // namespace
@@ -21,8 +23,8 @@ std::int64_t tokens_cut(const ScoredRequest& request, std::int64_t max_positions
   return std::max<std::int64_t>(0, std::ssize(request.tokens) - (max_positions + 1));
 }
 
-std::int64_t TokenTree::child(std::int64_t parent, std::int64_t token) const {
-  const auto found = children_.find(edge(parent, token));
+std::int64_t TokenTree::child(std::int64_t parent, std::int64_t token, bool prompt) const {
+  const auto found = children_.find(edge(parent, token, prompt));
   return found == children_.end() ? -1 : found->second;
 }
 
@@ -31,7 +33,8 @@ std::int64_t TokenTree::growth(const ScoredRequest& request, std::int64_t max_po
   const std::int64_t run = std::ssize(request.tokens) - 1 - cut;
   std::int64_t node = -1;
   for (std::int64_t i = 0; i < run; ++i) {
-    node = child(node, request.tokens[static_cast<std::size_t>(cut + i)]);
+    node = child(node, request.tokens[static_cast<std::size_t>(cut + i)],
+                 cut + i < request.scored_from);
     if (node < 0) return run - i;
   }
   return 0;
@@ -53,14 +56,16 @@ std::vector<TreeTarget> TokenTree::add(const ScoredRequest& request, std::int64_
     const std::int64_t token = request.tokens[static_cast<std::size_t>(cut + i)];
     if (i >= first_scored) targets.push_back({node, token});
     if (i == last) break;
-    std::int64_t next = child(node, token);
+    const bool prompt = i < first_scored;
+    std::int64_t next = child(node, token, prompt);
     if (next < 0) {
       next = size();
       branches_ = branches_ || node != next - 1;
       tokens_.push_back(token);
       positions_.push_back(i);
       parents_.push_back(node);
-      children_.emplace(edge(node, token), next);
+      prompt_.push_back(prompt);
+      children_.emplace(edge(node, token, prompt), next);
     }
     node = next;
   }

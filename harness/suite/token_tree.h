@@ -21,7 +21,8 @@ struct TreeTarget {
 std::int64_t tokens_cut(const ScoredRequest& request, std::int64_t max_positions);
 
 /// Nodes are numbered in the order of insertion, parents first. A request's last token is only
-/// scored, never run, so it gets no node.
+/// scored, never run, so it gets no node. A node belongs to prompts or to what follows them: the
+/// same token in both roles is two nodes.
 class TokenTree {
  public:
   /// Adds the request cut from the left to its last `max_positions` + 1 tokens, so that
@@ -36,14 +37,18 @@ class TokenTree {
   [[nodiscard]] const std::vector<std::int64_t>& tokens() const { return tokens_; }
   /// Depth in the tree: 0 for a first token.
   [[nodiscard]] const std::vector<std::int64_t>& positions() const { return positions_; }
+  /// Whether a node is of a prompt: of the tokens before the first scored one.
+  [[nodiscard]] const std::vector<bool>& prompt() const { return prompt_; }
   /// bool [size, size]: a node attends to itself and its ancestors. Undefined for a tree without
   /// branches, which is plain causal attention.
   [[nodiscard]] at::Tensor mask() const;
 
  private:
-  [[nodiscard]] std::int64_t child(std::int64_t parent, std::int64_t token) const;
+  /// -1: there is none.
+  [[nodiscard]] std::int64_t child(std::int64_t parent, std::int64_t token, bool prompt) const;
 
   std::vector<std::int64_t> tokens_, positions_, parents_;  ///< parent -1: a first token
+  std::vector<bool> prompt_;
   std::unordered_map<std::uint64_t, std::int64_t> children_;
   bool branches_ = false;
 };

@@ -115,6 +115,7 @@ class Pack {
     const TokenTree& nodes = tree.tokens;
     tokens_.insert(tokens_.end(), nodes.tokens().begin(), nodes.tokens().end());
     positions_.insert(positions_.end(), nodes.positions().begin(), nodes.positions().end());
+    prompt_.insert(prompt_.end(), nodes.prompt().begin(), nodes.prompt().end());
     segments_.push_back({offset, nodes.size(), nodes.mask()});
     for (const RequestPlace& place : tree.requests) {
       RequestScore& score = scores[place.item][place.request];
@@ -134,8 +135,11 @@ class Pack {
     for (Segment& segment : segments_) {
       if (segment.mask.defined()) segment.mask = segment.mask.to(device);
     }
-    const at::Tensor hidden = model.hidden_packed(
-        {to_tensor(tokens_, device), to_tensor(positions_, device), {}, segments_});
+    const at::Tensor hidden = model.hidden_packed({to_tensor(tokens_, device),
+                                                   to_tensor(positions_, device),
+                                                   {},
+                                                   segments_,
+                                                   to_tensor(prompt_, device).to(at::kBool)});
     std::vector<std::int64_t> rows = predicting_rows();
     const at::Tensor predicting = hidden.index_select(0, to_tensor(rows, device));
     std::size_t next = 0;
@@ -180,6 +184,7 @@ class Pack {
   }
 
   std::vector<std::int64_t> tokens_, positions_;
+  std::vector<std::int64_t> prompt_;  ///< 1: of a prompt
   std::vector<Segment> segments_;
   std::vector<PackedTarget> targets_;
   std::int64_t items_ = 0;

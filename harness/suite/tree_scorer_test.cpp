@@ -61,6 +61,15 @@ void expect_naive(const Model& model, const std::vector<PreparedItem>& items,
   }
 }
 
+TEST(TokenTree, ATokenOfAPromptAndOneOfAnAnswerAreTwoNodes) {
+  TokenTree tree;
+  (void)tree.add({{5, 6, 7, 8}, 2, 1}, 100);  // prompt 5 6, answer 7 8
+  EXPECT_EQ(tree.growth({{5, 6, 7, 9}, 3, 1}, 100), 1);
+  (void)tree.add({{5, 6, 7, 9}, 3, 1}, 100);  // prompt 5 6 7, answer 9
+  EXPECT_THAT(tree.tokens(), ElementsAre(5, 6, 7, 7));
+  EXPECT_THAT(tree.prompt(), ElementsAre(true, true, false, true));
+}
+
 TEST(TokenTree, RunsACommonBeginningOnce) {
   TokenTree tree;
   EXPECT_EQ(tree.growth({{5, 6, 7, 8}, 2, 1}, 100), 3);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "harness/base/cell_errors.h"
@@ -31,6 +32,16 @@ std::vector<ParamSpec> window_params() {
   window.help = "Tokens of a window; 0 takes the smaller of 2048 and the model's positions";
   window.unit = "tokens";
   window.min = 0;
+  ParamSpec prompt;
+  prompt.name = "prompt";
+  prompt.type = ParamType::kInt;
+  prompt.default_value = 0;
+  prompt.help =
+      "Tokens at the start of a window that are given and not scored, for methods that compute "
+      "what "
+      "follows a prompt otherwise; 0 scores all but the first token and names no prompt";
+  prompt.unit = "tokens";
+  prompt.min = 0;
   ParamSpec limit;
   limit.name = "limit";
   limit.type = ParamType::kInt;
@@ -38,7 +49,7 @@ std::vector<ParamSpec> window_params() {
   limit.help = "Score only the first windows; 0 scores all";
   limit.unit = "windows";
   limit.min = 0;
-  return {window, limit};
+  return {window, prompt, limit};
 }
 
 Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Params& params) {
@@ -47,6 +58,12 @@ Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Para
   if (length < 2 || length > spec.max_positions) {
     throw DoesNotApply(
         fmt::format("window is {} tokens; this model allows 2 to {}", length, spec.max_positions));
+  }
+  const std::int64_t prompt = params.get_int("prompt");
+  if (prompt >= length) {
+    throw DoesNotApply(
+        fmt::format("prompt is {} tokens and window {}; a window needs a token behind its prompt",
+                    prompt, length));
   }
   std::int64_t count = stream.size(0) / length;
   if (count == 0) {
@@ -57,7 +74,7 @@ Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Para
   }
   const std::int64_t limit = params.get_int("limit");
   if (limit > 0) count = std::min(count, limit);
-  return {stream.narrow(0, 0, count * length).view({count, length})};
+  return {stream.narrow(0, 0, count * length).view({count, length}), prompt};
 }
 
 void for_each_batch(const Windows& windows, SuiteContext& context,
@@ -68,7 +85,9 @@ void for_each_batch(const Windows& windows, SuiteContext& context,
     batch.first = first;
     batch.count = std::min(size, windows.count() - first);
     batch.tokens = windows.tokens.narrow(0, first, batch.count).to(context.model().device());
-    batch.targets = batch.tokens.narrow(1, 1, windows.targets()).flatten();
+    batch.prompt = windows.prompt;
+    batch.targets =
+        batch.tokens.narrow(1, windows.length() - windows.targets(), windows.targets()).flatten();
     use(batch);
     context.progress(first + batch.count, windows.count(), "windows");
   }
@@ -76,9 +95,11 @@ void for_each_batch(const Windows& windows, SuiteContext& context,
 
 at::Tensor predicting_rows(const Model& model, const WindowBatch& batch) {
   const std::int64_t length = batch.tokens.size(1);
-  return model.hidden(batch.tokens)
+  const std::int64_t targets = batch.targets.size(0) / batch.count;
+  const auto prompt = batch.prompt > 0 ? std::optional(batch.prompt) : std::nullopt;
+  return model.hidden(batch.tokens, nullptr, prompt)
       .unflatten(0, {batch.count, length})
-      .narrow(1, 0, length - 1)
+      .narrow(1, length - 1 - targets, targets)
       .flatten(0, 1);
 }
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -15,16 +16,20 @@ namespace assay {
 
 /// n = floor(tokens / length) windows that do not overlap; what is left at the end is dropped.
 struct Windows {
-  at::Tensor tokens;  ///< int64 [n, length], CPU
+  at::Tensor tokens;        ///< int64 [n, length], CPU
+  std::int64_t prompt = 0;  ///< tokens of each window that are given; 0: nobody says
   [[nodiscard]] std::int64_t count() const { return tokens.size(0); }
   [[nodiscard]] std::int64_t length() const { return tokens.size(1); }
-  /// Every window has length - 1 targets: its first token is never scored.
-  [[nodiscard]] std::int64_t targets() const { return length() - 1; }
+  /// A window's first token is never scored, a prompt neither.
+  [[nodiscard]] std::int64_t targets() const {
+    return length() - std::max<std::int64_t>(1, prompt);
+  }
   /// Identity of a window's tokens.
   [[nodiscard]] std::string hash(std::int64_t window) const;
 };
 
-/// The parameters `window` (0: the smaller of 2048 and the model's positions) and `limit`.
+/// The parameters `window` (0: the smaller of 2048 and the model's positions), `prompt` and
+/// `limit`.
 std::vector<ParamSpec> window_params();
 
 /// Throws UserError when the stream is shorter than a window or a window longer than the model.
@@ -34,15 +39,16 @@ Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Para
 struct WindowBatch {
   std::int64_t first = 0;  ///< index of the first window
   std::int64_t count = 0;
+  std::int64_t prompt = 0;
   at::Tensor tokens;   ///< int64 [count, length] on the model's device
-  at::Tensor targets;  ///< int64 [count * (length - 1)]
+  at::Tensor targets;  ///< int64 [count * Windows::targets()]
 };
 
 /// Calls `use` for all windows in order, several short ones at a time.
 void for_each_batch(const Windows& windows, SuiteContext& context,
                     const std::function<void(const WindowBatch&)>& use);
 
-/// hidden [count * (length - 1), width]: every row of the windows but the last.
+/// hidden [count * Windows::targets(), width]: the rows of the windows that predict a target.
 at::Tensor predicting_rows(const Model& model, const WindowBatch& batch);
 
 }  // namespace assay

@@ -113,6 +113,25 @@ TEST_P(TokenPplOf, EqualsPlainPassesOverEachWindow) {
 
 INSTANTIATE_TEST_SUITE_P(Families, TokenPplOf, testing::Bool());
 
+TEST(TokenPpl, APromptIsGivenAndNotScored) {
+  const Model model = small_model(true, 3);
+  const ScratchFolder folder;
+  const std::vector<std::int32_t> stream = stream_of(4 * 12);
+  write_stream(folder.path(), stream);
+  RecordingContext context(model, model, folder.path());
+  run_kind("token_ppl", context, {{"window", 12}, {"prompt", 5}});
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(context.items[i].nll.value(),
+                -naive_log_likelihood(model, window_of(stream, i * 12, 12), 5), 1e-4);
+    EXPECT_EQ(context.items[i].tokens, 7);
+  }
+  EXPECT_THAT(
+      [&] {
+        run_kind("token_ppl", context, {{"window", 12}, {"prompt", 12}});
+      },
+      ThrowsMessage<UserError>(HasSubstr("a token behind its prompt")));
+}
+
 TEST(Kl, OfAModelToItselfIsZero) {
   const Model model = small_model(true, 3);
   const ScratchFolder folder;

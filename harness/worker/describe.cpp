@@ -34,6 +34,7 @@ Json describe_method(const MethodInfo& info) {
           {"changes", info.changes},
           {"needs",
            {{"calibration", info.needs.calibration},
+            {"calibration_apart", info.needs.calibration_apart},
             {"training", info.needs.training},
             {"calibration_unless", to_json(info.needs.calibration_unless)}}},
           {"stages", std::move(stages)}};

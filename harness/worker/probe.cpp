@@ -114,7 +114,8 @@ class RoutingPlayer final : public RoutingHook {
 Fingerprint fingerprint_of_batch(const Model& model) {
   const at::Tensor tokens = probe_tokens(model);
   const std::int64_t length = tokens.size(1);
-  const at::Tensor hidden = model.hidden(tokens);
+  // The last token follows a prompt, as it does on the path of decoding.
+  const at::Tensor hidden = model.hidden(tokens, nullptr, length - 1);
   return fingerprint_of_rows(model,
                              hidden.view({kBatch, length, -1}).select(1, length - 1).contiguous());
 }

@@ -96,7 +96,7 @@ class WorkerSuiteContext final : public SuiteContext {
   [[nodiscard]] bool decides() override {
     DecisionNoticer noticer;
     model_.route_with(&noticer);
-    (void)model_.hidden(at::zeros({1, 1}, at::kLong).to(model_.device()));
+    (void)model_.hidden(at::zeros({1, 2}, at::kLong).to(model_.device()), nullptr, 1);
     model_.route_with(nullptr);
     return noticer.noticed;
   }

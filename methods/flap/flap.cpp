@@ -20,6 +20,8 @@ namespace assay {
 namespace flap {
 namespace {
 
+constexpr const char* kMoments = "moments";
+
 ParamSpec choice(const char* name, std::vector<std::string> choices, const char* help) {
   ParamSpec spec;
   spec.name = name;
@@ -43,6 +45,11 @@ std::vector<ParamSpec> param_specs() {
   bias.type = ParamType::kBool;
   bias.default_value = true;
   bias.help = "Add what the removed heads and neurons give on average to the biases of o and down";
+  ParamSpec allow;
+  allow.name = kAllowSuiteData;
+  allow.type = ParamType::kBool;
+  allow.default_value = false;
+  allow.help = "Calibrate on a data set that a suite of the experiment scores all the same";
   return {ratio,
           choice("allocation", {"al_am", "ul_um"},
                  "Units compete over all layers and blocks, or every block loses the same part"),
@@ -52,7 +59,8 @@ std::vector<ParamSpec> param_specs() {
           bias,
           choice("calibrate_on", {"dense", "compressed"},
                  "Whether the averages for the biases are taken behind unchanged or compressed "
-                 "layers; the choice is always that of the unchanged model")};
+                 "layers; the choice is always that of the unchanged model"),
+          allow};
 }
 
 Blocks blocks_value(const Params& params) {
@@ -83,6 +91,38 @@ void silence(Layer& layer, Slot reader, const at::Tensor& channels, const at::Te
                            weight, bias.to(at::kFloat).add(shift.to(bias.device())).to(bias)));
 }
 
+/// Whether a setting looks at the calibration text at all.
+bool measures(const Params& params) {
+  return params.get_text("by") != "random" || params.get_bool("bias_compensation");
+}
+
+/// "layer.3.down.mean", "layer.3.o.variance"
+std::string moment_name(std::int64_t layer, Slot reader, const char* what) {
+  return fmt::format("{}.{}", slot_path(layer, reader), what);
+}
+
+/// First stage: one pass over the unchanged model, for every choice that is made from it.
+Artefact measure_moments(const Model& model, FitContext& context, const Params& params) {
+  Artefact artefact;
+  if (!measures(params)) return artefact;
+  WalkOptions options;
+  options.propagate = Propagate::kDense;
+  const std::vector<UnitBlock> blocks = unit_blocks(model, Blocks::kAll);
+  for_each_layer(model, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
+    LayerMoments moments;
+    visit.observe(moments);
+    for (const UnitBlock& block : blocks) {
+      if (block.layer != visit.index()) continue;
+      const ChannelMoments& input = moments.input_of(block.reader);
+      artefact.tensors[moment_name(block.layer, block.reader, "mean")] = input.mean();
+      artefact.tensors[moment_name(block.layer, block.reader, "variance")] = input.variance();
+    }
+    return std::nullopt;
+  });
+  return artefact;
+}
+
+/// Second stage: what goes, and what takes its place.
 class Fit {
  public:
   Fit(const Model& model, FitContext& context, const Params& params)
@@ -92,11 +132,8 @@ class Fit {
         blocks_(unit_blocks(model, blocks_value(params))) {}
 
   Artefact run() {
-    if (random() && !compensates()) {
-      score_at_random();
-    } else {
-      measure();
-    }
+    if (measures(params_)) take_moments(context_.input(kMoments));
+    if (params_.get_text("by") == "random") score_at_random();
     choose();
     if (compensates()) compensate();
     report();
@@ -104,7 +141,6 @@ class Fit {
   }
 
  private:
-  [[nodiscard]] bool random() const { return params_.get_text("by") == "random"; }
   [[nodiscard]] bool compensates() const { return params_.get_bool("bias_compensation"); }
 
   /// Every unit gets a place in the order by lot.
@@ -125,25 +161,19 @@ class Fit {
     }
   }
 
-  /// One pass over the unchanged model: scores, and averages.
-  void measure() {
+  void take_moments(const Artefact& moments) {
     means_.resize(blocks_.size());
-    WalkOptions options;
-    options.propagate = Propagate::kDense;
-    for_each_layer(model_, context_, options, [&](LayerVisit& visit) -> std::optional<Layer> {
-      LayerMoments moments;
-      visit.observe(moments);
-      each_block_of(visit.index(), [&](UnitBlock& block, std::size_t b) {
-        const ChannelMoments& input = moments.input_of(block.reader);
-        means_[b] = input.mean();
-        block.scores = unit_scores(
-            block,
-            fluctuation(weight_for_fit(visit.layer().dense(block.reader)), input.variance()));
-        require_finite_scores(block.scores, slot_path(block.layer, block.reader));
-      });
-      return std::nullopt;
-    });
-    if (random()) score_at_random();
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      UnitBlock& block = blocks_[b];
+      const auto moment = [&](const char* what) {
+        return moments.tensors.at(moment_name(block.layer, block.reader, what));
+      };
+      means_[b] = moment("mean");
+      const Layer& layer = model_.layers()[static_cast<std::size_t>(block.layer)];
+      block.scores = unit_scores(
+          block, fluctuation(weight_for_fit(layer.dense(block.reader)), moment("variance")));
+      require_finite_scores(block.scores, slot_path(block.layer, block.reader));
+    }
   }
 
   void choose() {
@@ -231,7 +261,18 @@ class Flap final : public Method {
         "An et al., Fluctuation-based Adaptive Structured Pruning for Large Language Models, AAAI "
         "2024, arXiv 2312.11983";
     info.params = param_specs();
+    info.stages = {
+        {.name = kMoments,
+         .params = {"by", "bias_compensation"},
+         .inputs = {},
+         .calibration = true},
+        {.name = "choice",
+         .params = {"ratio", "allocation", "by", "blocks", "bias_compensation", "calibrate_on"},
+         .inputs = {kMoments},
+         .calibration = true},
+    };
     info.needs.calibration = true;
+    info.needs.calibration_apart = true;
     info.needs.calibration_unless = {{{{"by", "random"}, {"bias_compensation", false}}}};
     return info;
   }
@@ -256,9 +297,10 @@ class Flap final : public Method {
     return problems;
   }
 
-  [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
-                             const Params& params) const override {
-    return Fit(model, context, params).run();
+  [[nodiscard]] Artefact fit_stage(const std::string& stage, const Model& model,
+                                   FitContext& context, const Params& params) const override {
+    return stage == kMoments ? measure_moments(model, context, params)
+                             : Fit(model, context, params).run();
   }
 
   void apply(Model& model, const Artefact& artefact) const override {

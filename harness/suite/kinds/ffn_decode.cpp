@@ -99,7 +99,7 @@ class FfnDecode final : public SuiteKind {
         std::min(rules.warmup_calls + rules.samples, model.spec().max_positions);
     FfnInputs recorder;
     // Every row of the batch reads a text of its own.
-    (void)model.hidden(synthetic_prompt(model, batch, tokens, context.seed()), &recorder);
+    (void)model.hidden(synthetic_prompt(model, batch, tokens, context.seed()), &recorder, tokens);
     const std::vector<at::Tensor> inputs = by_step(recorder.of(model), batch, tokens);
     DrawnOutputs drawn;
     std::int64_t step = 0;

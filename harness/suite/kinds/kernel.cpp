@@ -38,7 +38,7 @@ class TimedBlock {
     if (name != "ffn") linear_ = &linear_of(*layer_, name);
     const std::int64_t tokens = std::min(kInputs, model.spec().max_positions);
     Inputs inputs(layer, linear_ == nullptr ? Tap::kFfnInput : input_tap(role_of(*layer_, name)));
-    (void)model.hidden(synthetic_prompt(model, batch, tokens, seed), &inputs);
+    (void)model.hidden(synthetic_prompt(model, batch, tokens, seed), &inputs, tokens);
     rows_ = inputs.by_token(batch, tokens);
   }
 

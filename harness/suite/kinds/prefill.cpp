@@ -97,8 +97,10 @@ class Prefill final : public SuiteKind {
       (void)loop.prefill(prompt, &logits);
       return logits;
     }
-    const at::Tensor hidden = model.hidden(prompt).view({prompt.size(0), prompt.size(1), -1});
-    return model.logits(hidden.select(1, prompt.size(1) - 1).contiguous());
+    const std::int64_t length = prompt.size(1);
+    const at::Tensor hidden =
+        model.hidden(prompt, nullptr, length).view({prompt.size(0), length, -1});
+    return model.logits(hidden.select(1, length - 1).contiguous());
   }
 };
 

@@ -27,7 +27,8 @@ class TokenPpl final : public SuiteKind {
     info.params = window_params();
     info.metrics = {{kTag, "", -1,
                      "gptq@{window}: stream tokenised at once, windows without overlap, tail "
-                     "dropped, first token of a window not scored, exp of the unweighted mean of "
+                     "dropped, first token of a window (or its prompt) not scored, exp of the "
+                     "unweighted mean of "
                      "the windows' mean negative log-likelihoods",
                      "Perplexity of a token", Basis::kExpMean, "nll_per_token"}};
     return info;
