@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
@@ -55,23 +56,42 @@ at::Tensor fed_forward(const Layer& layer, const at::Tensor& rows, StepContext& 
   return dropped(layer.ffn->forward(rows, step), step);
 }
 
-/// One layer whose norms come after the residual. A missing block leaves rows as they are.
-at::Tensor run_post_norm(const Layer& layer, const at::Tensor& rows, StepContext& step) {
-  at::Tensor middle = rows;
-  if (layer.attention) {
-    middle = layer.attention_norm.forward(attended(layer, rows, step).add(rows));
-  }
-  if (!layer.ffn) return middle;
-  return layer.ffn_norm.forward(fed_forward(layer, middle, step).add(middle));
+at::Tensor only(const at::Tensor& tensor, const at::Tensor& rows) {
+  return tensor.defined() ? tensor.index_select(0, rows) : tensor;
 }
 
-at::Tensor run_sequential(const Layer& layer, const at::Tensor& rows, StepContext& step) {
-  at::Tensor middle = rows;
-  if (layer.attention) {
-    middle = attended(layer, layer.attention_norm.forward(rows), step).add(rows);
-  }
-  if (!layer.ffn) return middle;
-  return fed_forward(layer, layer.ffn_norm.forward(middle), step).add(middle);
+at::Tensor only_wanted(const at::Tensor& rows, const at::Tensor& wanted) {
+  return wanted.defined() ? rows.index_select(0, wanted) : rows;
+}
+
+/// A step in which these rows are all there is, for blocks that take each row alone.
+StepContext step_of(const StepContext& whole, const at::Tensor& rows) {
+  StepContext step = whole;
+  step.batch = 1;
+  step.tokens = rows.size(0);
+  step.positions = only(whole.positions, rows);
+  step.token_types = only(whole.token_types, rows);
+  step.prompt = only(whole.prompt, rows);
+  step.rope_cos = only(whole.rope_cos, rows);
+  step.rope_sin = only(whole.rope_sin, rows);
+  step.visibility.segments = nullptr;
+  step.seen = {};
+  return step;
+}
+
+/// The second half of a layer, on rows after attention and its residual.
+at::Tensor finished(const Layer& layer, const at::Tensor& rows, StepContext& step, bool pre_norm) {
+  if (!layer.ffn) return rows;
+  if (!pre_norm) return layer.ffn_norm.forward(fed_forward(layer, rows, step).add(rows));
+  return fed_forward(layer, layer.ffn_norm.forward(rows), step).add(rows);
+}
+
+/// The first half. A missing block leaves rows as they are.
+at::Tensor with_attention(const Layer& layer, const at::Tensor& rows, StepContext& step,
+                          bool pre_norm) {
+  if (!layer.attention) return rows;
+  if (!pre_norm) return layer.attention_norm.forward(attended(layer, rows, step).add(rows));
+  return attended(layer, layer.attention_norm.forward(rows), step).add(rows);
 }
 
 at::Tensor run_parallel(const Layer& layer, const at::Tensor& rows, StepContext& step) {
@@ -116,13 +136,26 @@ void Model::set_rotation(StepContext& step) const {
   step.rope_sin = angles.sin;
 }
 
-at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step) const {
-  if (!spec_.pre_norm) return run_post_norm(layer, rows, step);
-  return spec_.parallel_residual ? run_parallel(layer, rows, step)
-                                 : run_sequential(layer, rows, step);
+at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
+                          const at::Tensor& wanted) const {
+  if (spec_.pre_norm && spec_.parallel_residual) {
+    return only_wanted(run_parallel(layer, rows, step), wanted);
+  }
+  const at::Tensor middle = with_attention(layer, rows, step, spec_.pre_norm);
+  if (!wanted.defined()) return finished(layer, middle, step, spec_.pre_norm);
+  if (!may_leave_out(step)) {
+    return only_wanted(finished(layer, middle, step, spec_.pre_norm), wanted);
+  }
+  StepContext fewer = step_of(step, wanted);
+  return finished(layer, middle.index_select(0, wanted), fewer, spec_.pre_norm);
 }
 
-at::Tensor Model::run(const at::Tensor& tokens, StepContext& step) const {
+bool Model::may_leave_out(const StepContext& step) const {
+  return step.recorder == nullptr && step.observer == nullptr && step.routing == nullptr &&
+         !dropout_;
+}
+
+at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Tensor& wanted) const {
   PassState state;
   step.state = &state;
   step.observer = observer_;
@@ -136,9 +169,10 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     step.seen = seen.of(window_of(spec_, step.layer));
-    rows = run_one(layers_[i], rows, step);
+    const bool last = i + 1 == layers_.size();
+    rows = run_one(layers_[i], rows, step, last ? wanted : at::Tensor());
   }
-  return finish(rows);
+  return finish(layers_.empty() ? only_wanted(rows, wanted) : rows);
 }
 
 at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forward(rows); }
@@ -158,12 +192,9 @@ at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder,
   return run(tokens.reshape(-1), step);
 }
 
-at::Tensor Model::hidden_packed(const PackedTokens& packed, ActivationRecorder* recorder) const {
+StepContext Model::packed_step(const PackedTokens& packed) const {
   check_tokens(packed.tokens, 1);
   check_tokens(packed.positions, 1);
-  if (packed.tokens.size(0) == 0) {
-    return at::empty({0, spec_.width}, at::TensorOptions(dtype_).device(device_));
-  }
   check_positions(packed.positions.max().item<std::int64_t>() + 1);
   StepContext step;
   step.tokens = packed.tokens.size(0);
@@ -171,8 +202,16 @@ at::Tensor Model::hidden_packed(const PackedTokens& packed, ActivationRecorder* 
   step.token_types = packed.token_types;
   step.prompt = packed.prompt;
   step.visibility = {spec_.causal, &packed.segments};
-  step.recorder = recorder;
   set_rotation(step);
+  return step;
+}
+
+at::Tensor Model::hidden_packed(const PackedTokens& packed, ActivationRecorder* recorder) const {
+  if (packed.tokens.numel() == 0) {
+    return at::empty({0, spec_.width}, at::TensorOptions(dtype_).device(device_));
+  }
+  StepContext step = packed_step(packed);
+  step.recorder = recorder;
   return run(packed.tokens, step);
 }
 
@@ -200,14 +239,27 @@ at::Tensor Model::log_likelihood(const at::Tensor& hidden, const at::Tensor& tar
   return output_->log_likelihood(hidden, targets);
 }
 
-at::Tensor Model::sequence_logits(const PackedTokens& packed) const {
+at::Tensor Model::logits_of_first(const at::Tensor& tokens, StepContext& step,
+                                  std::vector<std::int64_t> first) const {
   if (output_->reads() != Output::Reads::kSequences) {
     throw std::logic_error("this model's output reads tokens, not sequences");
   }
-  const at::Tensor hidden = hidden_packed(packed);
+  return logits(run(tokens, step, at::tensor(first, at::kLong).to(device_)));
+}
+
+at::Tensor Model::sequence_logits(const PackedTokens& packed) const {
+  StepContext step = packed_step(packed);
   std::vector<std::int64_t> first;
   for (const Segment& segment : packed.segments) first.push_back(segment.offset);
-  return logits(hidden.index_select(0, at::tensor(first, at::kLong).to(device_)));
+  return logits_of_first(packed.tokens, step, std::move(first));
+}
+
+at::Tensor Model::sequence_logits(const at::Tensor& tokens) const {
+  check_tokens(tokens, 2);
+  StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
+  std::vector<std::int64_t> first;
+  for (std::int64_t i = 0; i < tokens.size(0); ++i) first.push_back(i * tokens.size(1));
+  return logits_of_first(tokens.reshape(-1), step, std::move(first));
 }
 
 at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Tensor& rows,

@@ -116,8 +116,11 @@ class Model {
   /// hidden [n, width], targets int64 [n] -> f32 [n]: log softmax(logits)[target], nats.
   [[nodiscard]] at::Tensor log_likelihood(const at::Tensor& hidden,
                                           const at::Tensor& targets) const;
-  /// Scores of whole sequences, of an output that reads sequences -> [sequences, outputs]
+  /// Scores of whole sequences, of an output that reads sequences -> [sequences, outputs]. Rows
+  /// that no output reads stop at the last attention.
   [[nodiscard]] at::Tensor sequence_logits(const PackedTokens& packed) const;
+  /// The same of tokens [batch, length].
+  [[nodiscard]] at::Tensor sequence_logits(const at::Tensor& tokens) const;
 
   // Pieces of a pass, for calibration layer by layer.
 
@@ -147,9 +150,17 @@ class Model {
  private:
   friend class ModelBuilder;
   Model() = default;
-  [[nodiscard]] at::Tensor run(const at::Tensor& tokens, StepContext& step) const;
-  [[nodiscard]] at::Tensor run_one(const Layer& layer, const at::Tensor& rows,
-                                   StepContext& step) const;
+  /// `wanted`: int64, the rows that are returned; undefined: all.
+  [[nodiscard]] at::Tensor run(const at::Tensor& tokens, StepContext& step,
+                               const at::Tensor& wanted = {}) const;
+  [[nodiscard]] at::Tensor run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
+                                   const at::Tensor& wanted = {}) const;
+  /// Whether blocks may leave out rows that nobody reads: nobody looks on, and nothing is drawn.
+  [[nodiscard]] bool may_leave_out(const StepContext& step) const;
+  [[nodiscard]] StepContext packed_step(const PackedTokens& packed) const;
+  /// Of the rows in `first`, the scores.
+  [[nodiscard]] at::Tensor logits_of_first(const at::Tensor& tokens, StepContext& step,
+                                           std::vector<std::int64_t> first) const;
   /// Positions [begin, begin + tokens) for each of `batch` rows, with rotation.
   [[nodiscard]] StepContext uniform_step(std::int64_t batch, std::int64_t begin,
                                          std::int64_t tokens) const;

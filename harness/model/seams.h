@@ -43,6 +43,7 @@ class Attention : public Block {
   virtual void fuse() {}
 };
 
+/// The same. Each row by itself: a pass may leave out rows whose output nobody reads.
 class Ffn : public Block {
  public:
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& rows, StepContext& step) const = 0;

@@ -34,6 +34,10 @@ at::Tensor last_keys(const at::Tensor& mask, std::int64_t keys) {
   return mask.narrow(-1, mask.size(-1) - keys, keys);
 }
 
+bool are_plain(const std::vector<at::Tensor>& masks) {
+  return std::none_of(masks.begin(), masks.end(), [](const auto& mask) { return mask.defined(); });
+}
+
 /// All as long as the first, one after the other, and without masks of their own.
 bool are_a_batch(const std::vector<at::Tensor>& masks, const std::vector<Segment>& segments) {
   const std::int64_t length = segments.front().length;
@@ -42,7 +46,19 @@ bool are_a_batch(const std::vector<at::Tensor>& masks, const std::vector<Segment
     if (segment.length != length || segment.offset != offset) return false;
     offset += length;
   }
-  return std::none_of(masks.begin(), masks.end(), [](const auto& mask) { return mask.defined(); });
+  return are_plain(masks);
+}
+
+std::vector<RowSpan> spans_of(const std::vector<Segment>& segments) {
+  std::vector<RowSpan> spans;
+  for (const Segment& segment : segments) spans.push_back({segment.offset, segment.length});
+  return spans;
+}
+
+std::vector<RowSpan> spans_of(const StepContext& step) {
+  std::vector<RowSpan> spans;
+  for (std::int64_t i = 0; i < step.batch; ++i) spans.push_back({i * step.tokens, step.tokens});
+  return spans;
 }
 
 AttentionHeads cut(const AttentionHeads& heads, const Segment& segment) {
@@ -128,10 +144,7 @@ StandardAttention::Path StandardAttention::path(const at::Tensor& qkv,
     return cached ? Path::kCachedQuery : Path::kOneQuery;
   }
   const bool alone = step.cache == nullptr || step.cache->length() == 0;
-  return alone && plain && step.seen.causal && step.attention_dropout == 0 &&
-                 causal_attention_applies(qkv, shape_.layout())
-             ? Path::kCausalBlocks
-             : Path::kGeneral;
+  return alone && plain && blocks_apply(qkv, step) ? Path::kBlocks : Path::kGeneral;
 }
 
 at::Tensor StandardAttention::scaled_product(const AttentionHeads& heads, const at::Tensor& mask,
@@ -142,10 +155,17 @@ at::Tensor StandardAttention::scaled_product(const AttentionHeads& heads, const 
       step.attention_dropout, causal, std::nullopt, shape_.heads != shape_.kv_heads);
 }
 
-at::Tensor StandardAttention::attend_segments(const AttentionHeads& heads,
+bool StandardAttention::blocks_apply(const at::Tensor& qkv, const StepContext& step) const {
+  return step.attention_dropout == 0 && blocked_attention_applies(qkv, shape_.layout());
+}
+
+at::Tensor StandardAttention::attend_segments(const at::Tensor& qkv, const AttentionHeads& heads,
                                               const StepContext& step) const {
   const std::vector<Segment>& segments = *step.visibility.segments;
   const std::vector<at::Tensor>& masks = step.seen.segment_masks;
+  if (are_plain(masks) && blocks_apply(qkv, step)) {
+    return blocked_attention(qkv, spans_of(segments), shape_.layout(), step.seen.causal);
+  }
   if (are_a_batch(masks, segments)) {
     const auto count = static_cast<std::int64_t>(segments.size());
     return to_rows(scaled_product(as_batch(heads, count), {}, step));
@@ -173,12 +193,12 @@ at::Tensor StandardAttention::attend(const at::Tensor& qkv, const AttentionHeads
                                      const StepContext& step) const {
   switch (path(qkv, step)) {
     case Path::kSegments:
-      return attend_segments(heads, step);
+      return attend_segments(qkv, heads, step);
     case Path::kCachedQuery:
       return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
                             shape_.heads, first_key(step), step.cache->length() + 1);
-    case Path::kCausalBlocks:
-      return causal_attention(qkv, step.batch, shape_.layout());
+    case Path::kBlocks:
+      return blocked_attention(qkv, spans_of(step), shape_.layout(), step.seen.causal);
     case Path::kOneQuery:
       return attend_one(heads, step);
     case Path::kGeneral:

@@ -73,17 +73,19 @@ class StandardAttention : public Attention {
  private:
   /// How a step attends.
   enum class Path {
-    kSegments,      ///< packed sequences, each alone
-    kCachedQuery,   ///< one query a sequence over the cache, in our kernel
-    kCausalBlocks,  ///< whole sequences, in our kernel
-    kOneQuery,      ///< one query a sequence, a group of heads at a time
+    kSegments,     ///< packed sequences, each alone
+    kCachedQuery,  ///< one query a sequence over the cache, in our kernel
+    kBlocks,       ///< whole sequences, in our kernel
+    kOneQuery,     ///< one query a sequence, a group of heads at a time
     kGeneral,
   };
   [[nodiscard]] Path path(const at::Tensor& qkv, const StepContext& step) const;
   /// First cached position that a single query sees.
   [[nodiscard]] std::int64_t first_key(const StepContext& step) const;
   [[nodiscard]] AttentionHeads split(const at::Tensor& qkv, const StepContext& step) const;
-  [[nodiscard]] at::Tensor attend_segments(const AttentionHeads& heads,
+  /// Whether our kernel computes whole sequences that have no masks.
+  [[nodiscard]] bool blocks_apply(const at::Tensor& qkv, const StepContext& step) const;
+  [[nodiscard]] at::Tensor attend_segments(const at::Tensor& qkv, const AttentionHeads& heads,
                                            const StepContext& step) const;
   [[nodiscard]] at::Tensor attend_one(const AttentionHeads& heads, const StepContext& step) const;
   [[nodiscard]] at::Tensor scaled_product(const AttentionHeads& heads, const at::Tensor& mask,

@@ -81,51 +81,47 @@ HWY_EXPORT(scaled_bf16);
 
 namespace {
 
-/// Transposes `count` rows of `width` words into columns kKeyBlock words apart.
-template <typename Word>
-void transpose(const Word* rows, std::int64_t stride, std::int64_t count, std::int64_t width,
-               Word* block) {
-  std::fill(block, block + width * kKeyBlock, Word{0});
+void transpose(const float* rows, const RowsToPack& shape, float* block) {
+  std::fill(block, block + shape.head_dim * shape.width, 0.0F);
   constexpr std::int64_t kTile = 16;
-  for (std::int64_t first = 0; first < count; first += kTile) {
-    const std::int64_t last = std::min(count, first + kTile);
-    for (std::int64_t c = 0; c < width; ++c) {
-      for (std::int64_t r = first; r < last; ++r) block[c * kKeyBlock + r] = rows[r * stride + c];
+  for (std::int64_t first = 0; first < shape.count; first += kTile) {
+    const std::int64_t last = std::min(shape.count, first + kTile);
+    for (std::int64_t c = 0; c < shape.head_dim; ++c) {
+      for (std::int64_t r = first; r < last; ++r) {
+        block[c * shape.width + r] = rows[r * shape.stride + c];
+      }
     }
   }
 }
 
 }  // namespace
 
-void pack_keys(const float* keys, std::int64_t stride, std::int64_t count, std::int64_t head_dim,
-               float* block) {
-  transpose(keys, stride, count, head_dim, block);
+void pack_keys(const float* keys, const RowsToPack& rows, float* block) {
+  transpose(keys, rows, block);
 }
 
-void pack_keys(const std::uint16_t* keys, std::int64_t stride, std::int64_t count,
-               std::int64_t head_dim, std::uint16_t* block) {
-  std::fill(block, block + head_dim * kKeyBlock, std::uint16_t{0});
-  for (std::int64_t r = 0; r < count; ++r) {
-    for (std::int64_t c = 0; c < head_dim; c += 2) {
-      std::memcpy(block + c * kKeyBlock + 2 * r, keys + r * stride + c, 2 * sizeof(std::uint16_t));
+void pack_keys(const std::uint16_t* keys, const RowsToPack& rows, std::uint16_t* block) {
+  std::fill(block, block + rows.head_dim * rows.width, std::uint16_t{0});
+  for (std::int64_t r = 0; r < rows.count; ++r) {
+    for (std::int64_t c = 0; c < rows.head_dim; c += 2) {
+      std::memcpy(block + c * rows.width + 2 * r, keys + r * rows.stride + c,
+                  2 * sizeof(std::uint16_t));
     }
   }
 }
 
-void pack_values(const float* values, std::int64_t stride, std::int64_t count,
-                 std::int64_t head_dim, float* block) {
-  for (std::int64_t r = 0; r < count; ++r) {
-    std::copy_n(values + r * stride, head_dim, block + r * head_dim);
+void pack_values(const float* values, const RowsToPack& rows, float* block) {
+  for (std::int64_t r = 0; r < rows.count; ++r) {
+    std::copy_n(values + r * rows.stride, rows.head_dim, block + r * rows.head_dim);
   }
-  std::fill(block + count * head_dim, block + kKeyBlock * head_dim, 0.0F);
+  std::fill(block + rows.count * rows.head_dim, block + rows.width * rows.head_dim, 0.0F);
 }
 
-void pack_values(const std::uint16_t* values, std::int64_t stride, std::int64_t count,
-                 std::int64_t head_dim, std::uint16_t* block) {
-  std::fill(block, block + kKeyBlock * head_dim, std::uint16_t{0});
-  for (std::int64_t r = 0; r < count; ++r) {
-    std::uint16_t* pair = block + (r / 2) * 2 * head_dim + r % 2;
-    for (std::int64_t c = 0; c < head_dim; ++c) pair[2 * c] = values[r * stride + c];
+void pack_values(const std::uint16_t* values, const RowsToPack& rows, std::uint16_t* block) {
+  std::fill(block, block + rows.width * rows.head_dim, std::uint16_t{0});
+  for (std::int64_t r = 0; r < rows.count; ++r) {
+    std::uint16_t* pair = block + (r / 2) * 2 * rows.head_dim + r % 2;
+    for (std::int64_t c = 0; c < rows.head_dim; ++c) pair[2 * c] = values[r * rows.stride + c];
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// The parts of causal attention that are not matrix products: packing of keys and values for
-// oneDNN's small products, and the running softmax. Plain pointers, no torch types, one thread.
+// The parts of attention over whole sequences that are not matrix products: packing of keys and
+// values for oneDNN's small products, and the running softmax. Plain pointers, no torch types, one
+// thread.
 //
 // Elements are float, or bfloat16 carried as its bits. bfloat16 matrices are packed in pairs along
 // the dimension that the product sums over ("VNNI"): [k / 2][n][2].
@@ -9,21 +10,21 @@
 
 namespace assay {
 
-/// Keys of one block stand side by side: a packed block of keys is [head_dim, kKeyBlock].
-inline constexpr std::int64_t kKeyBlock = 512;
+/// Rows [0, count) of keys or values, `stride` elements apart, that become a block for `width`
+/// (>= count, even) of them.
+struct RowsToPack {
+  std::int64_t stride = 0, count = 0, head_dim = 0;  ///< head_dim is even
+  std::int64_t width = 0;
+};
 
-/// Rows [0, count) of keys, `stride` elements apart, become columns of a block; the columns up to
-/// kKeyBlock become zero. head_dim is even.
-void pack_keys(const float* keys, std::int64_t stride, std::int64_t count, std::int64_t head_dim,
-               float* block);
-void pack_keys(const std::uint16_t* keys, std::int64_t stride, std::int64_t count,
-               std::int64_t head_dim, std::uint16_t* block);
+/// Keys of one block stand side by side: they become the columns of [head_dim, width]. Columns
+/// without a key become zero.
+void pack_keys(const float* keys, const RowsToPack& rows, float* block);
+void pack_keys(const std::uint16_t* keys, const RowsToPack& rows, std::uint16_t* block);
 
-/// Rows [0, count) of values become rows of a block [kKeyBlock, head_dim]; the others zero.
-void pack_values(const float* values, std::int64_t stride, std::int64_t count,
-                 std::int64_t head_dim, float* block);
-void pack_values(const std::uint16_t* values, std::int64_t stride, std::int64_t count,
-                 std::int64_t head_dim, std::uint16_t* block);
+/// Values become the rows of [width, head_dim]; the others zero.
+void pack_values(const float* values, const RowsToPack& rows, float* block);
+void pack_values(const std::uint16_t* values, const RowsToPack& rows, std::uint16_t* block);
 
 /// Largest scaled score so far and the sum of exp(score - largest).
 struct RunningSoftmax {

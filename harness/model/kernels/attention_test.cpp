@@ -20,7 +20,14 @@
 namespace assay {
 namespace {
 
-at::Tensor written_out(const at::Tensor& qkv, std::int64_t batch, const HeadLayout& layout) {
+std::vector<RowSpan> batch_of(std::int64_t count, std::int64_t tokens) {
+  std::vector<RowSpan> spans;
+  for (std::int64_t i = 0; i < count; ++i) spans.push_back({i * tokens, tokens});
+  return spans;
+}
+
+at::Tensor written_out(const at::Tensor& qkv, std::int64_t batch, const HeadLayout& layout,
+                       bool causal = true) {
   const std::int64_t tokens = qkv.size(0) / batch;
   const at::Tensor heads = qkv.to(at::kDouble)
                                .view({batch, tokens, layout.heads + 2 * layout.kv_heads, -1})
@@ -30,17 +37,18 @@ at::Tensor written_out(const at::Tensor& qkv, std::int64_t batch, const HeadLayo
   const at::Tensor key = heads.narrow(1, layout.heads, layout.kv_heads).repeat_interleave(group, 1);
   const at::Tensor value =
       heads.narrow(1, layout.heads + layout.kv_heads, layout.kv_heads).repeat_interleave(group, 1);
-  const at::Tensor hidden = at::ones({tokens, tokens}, at::kBool).triu(1);
+  at::Tensor hidden = at::ones({tokens, tokens}, at::kBool).triu(1);
+  if (!causal) hidden.zero_();
   const at::Tensor scores = at::matmul(query, key.transpose(2, 3)) / std::sqrt(layout.head_dim);
   const at::Tensor weights =
       at::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1);
   return at::matmul(weights, value).transpose(1, 2).reshape({batch * tokens, -1});
 }
 
-class CausalAttention
+class BlockedAttention
     : public ::testing::TestWithParam<std::tuple<std::int64_t, std::int64_t, at::ScalarType>> {};
 
-TEST_P(CausalAttention, EqualsTheWrittenOutOne) {
+TEST_P(BlockedAttention, EqualsTheWrittenOutOne) {
   const auto [tokens, head_dim, dtype] = GetParam();
   const c10::InferenceMode inference;
   at::manual_seed(5);
@@ -48,15 +56,17 @@ TEST_P(CausalAttention, EqualsTheWrittenOutOne) {
   const std::int64_t batch = 2;
   // Scores of the size that trained models have, so that the running maximum moves.
   const at::Tensor qkv = (at::randn({batch * tokens, 10 * head_dim}) * 2).to(dtype);
-  if (!causal_attention_applies(qkv, layout)) GTEST_SKIP() << "no packed products here";
-  const at::Tensor context = causal_attention(qkv, batch, layout);
-  EXPECT_EQ(context.scalar_type(), dtype);
-  const at::Tensor expected = written_out(qkv, batch, layout);
-  const double difference = (context.to(at::kDouble) - expected).abs().max().item<double>();
-  EXPECT_LE(difference, dtype == at::kFloat ? 2e-5 : 0.06);
+  if (!blocked_attention_applies(qkv, layout)) GTEST_SKIP() << "no packed products here";
+  for (const bool causal : {true, false}) {
+    const at::Tensor context = blocked_attention(qkv, batch_of(batch, tokens), layout, causal);
+    EXPECT_EQ(context.scalar_type(), dtype);
+    const at::Tensor expected = written_out(qkv, batch, layout, causal);
+    const double difference = (context.to(at::kDouble) - expected).abs().max().item<double>();
+    EXPECT_LE(difference, dtype == at::kFloat ? 2e-5 : 0.06) << (causal ? "causal" : "whole");
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, CausalAttention,
+INSTANTIATE_TEST_SUITE_P(Sizes, BlockedAttention,
                          ::testing::Combine(::testing::Values<std::int64_t>(1, 2, 63, 64, 65, 130,
                                                                             255, 256, 257, 511, 512,
                                                                             513, 1100),
@@ -88,34 +98,53 @@ TEST(SoftmaxBlock, MinusInfinityIsNoWeight) {
   EXPECT_EQ(state.sum, 1.0F);
 }
 
-TEST(CausalAttentionEdges, SameBitsForAnyNumberOfThreads) {
+TEST(BlockedAttentionEdges, SameBitsForAnyNumberOfThreads) {
   const c10::InferenceMode inference;
   const HeadLayout layout{3, 1, 64};
   const at::Tensor qkv = at::randn({700, 5 * 64});
   const int before = at::get_num_threads();
   at::set_num_threads(1);
-  const at::Tensor one = causal_attention(qkv, 1, layout);
+  const at::Tensor one = blocked_attention(qkv, batch_of(1, 700), layout, true);
   at::set_num_threads(2);
-  const at::Tensor two = causal_attention(qkv, 1, layout);
+  const at::Tensor two = blocked_attention(qkv, batch_of(1, 700), layout, true);
   at::set_num_threads(before);
   EXPECT_TRUE(one.equal(two));
 }
 
-TEST(CausalAttentionEdges, NotANumberReachesThoseWhoSeeItAndNobodyElse) {
+TEST(BlockedAttentionEdges, ASequenceAmongOthersIsAsAlone) {
+  const c10::InferenceMode inference;
+  const HeadLayout layout{4, 4, 32};
+  const std::vector<RowSpan> spans{{0, 5}, {5, 130}, {135, 1}, {136, 64}};
+  const at::Tensor qkv = at::randn({200, 12 * 32});
+  for (const bool causal : {true, false}) {
+    const at::Tensor together = blocked_attention(qkv, spans, layout, causal);
+    for (const RowSpan& span : spans) {
+      const at::Tensor alone = blocked_attention(qkv.narrow(0, span.offset, span.length),
+                                                 {{0, span.length}}, layout, causal);
+      EXPECT_TRUE(together.narrow(0, span.offset, span.length).equal(alone));
+    }
+  }
+}
+
+TEST(BlockedAttentionEdges, NotANumberReachesThoseWhoSeeItAndNobodyElse) {
   const c10::InferenceMode inference;
   const HeadLayout layout{1, 1, 16};
   at::Tensor qkv = at::randn({300, 48});
   qkv[100][20] = std::numeric_limits<float>::quiet_NaN();  // in a key
-  const at::Tensor bad = causal_attention(qkv, 1, layout).isnan().any(1);
+  const at::Tensor bad = blocked_attention(qkv, batch_of(1, 300), layout, true).isnan().any(1);
   EXPECT_FALSE(bad.narrow(0, 0, 100).any().item<bool>());
   EXPECT_TRUE(bad.narrow(0, 100, 200).all().item<bool>());
 }
 
-TEST(CausalAttentionEdges, RefusesWhatDoesNotFit) {
+TEST(BlockedAttentionEdges, RefusesWhatDoesNotFit) {
   const HeadLayout layout{4, 2, 8};
-  EXPECT_THROW((void)causal_attention(at::randn({6, 63}), 1, layout), std::logic_error);
-  EXPECT_THROW((void)causal_attention(at::randn({7, 64}), 2, layout), std::logic_error);
-  EXPECT_FALSE(causal_attention_applies(at::randn({6, 64}).to(at::kDouble), layout));
+  const auto attend = [&](std::int64_t rows, std::int64_t width, std::vector<RowSpan> spans) {
+    (void)blocked_attention(at::randn({rows, width}), spans, layout, true);
+  };
+  EXPECT_THROW(attend(6, 63, batch_of(1, 6)), std::logic_error);
+  EXPECT_THROW(attend(7, 64, batch_of(2, 3)), std::logic_error);
+  EXPECT_THROW(attend(6, 64, {{3, 3}, {0, 3}}), std::logic_error);
+  EXPECT_FALSE(blocked_attention_applies(at::randn({6, 64}).to(at::kDouble), layout));
 }
 
 }  // namespace

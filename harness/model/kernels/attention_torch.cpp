@@ -17,10 +17,17 @@
 namespace assay {
 namespace {
 
-/// Queries of one block, the rows of the small products.
+/// Most queries of one block, the rows of the small products, and most keys.
 constexpr std::int64_t kQueryBlock = 64;
+constexpr std::int64_t kKeyBlock = 512;
 /// Blocks of keys are cut to a multiple of this; each width has its own compiled product.
 constexpr std::int64_t kKeyStep = 64;
+/// Sequences shorter than a step have steps of their own.
+constexpr std::int64_t kSmallStep = 16;
+
+std::int64_t rounded_up(std::int64_t value, std::int64_t step) {
+  return (value + step - 1) / step * step;
+}
 
 /// c [m, n] (+)= a [m, k] b [k, n]; b and c have as many columns as their blocks are wide.
 struct Product {
@@ -59,14 +66,23 @@ struct Sequence {
   const Element* rows;  ///< first token
   std::int64_t tokens, stride;
   HeadLayout layout;
+  bool causal;
   Element* context;
-  std::vector<Element> keys, values;  ///< [kv_heads][blocks][head_dim * kKeyBlock]
+  std::vector<Element> keys, values;  ///< [kv_heads][blocks][head_dim * key_width()]
 
+  /// Of what products have as their rows or columns.
+  [[nodiscard]] std::int64_t step() const { return tokens < kKeyStep ? kSmallStep : kKeyStep; }
+  [[nodiscard]] std::int64_t query_rows() const {
+    return std::min(kQueryBlock, rounded_up(tokens, step()));
+  }
+  [[nodiscard]] std::int64_t key_width() const {
+    return std::min(kKeyBlock, rounded_up(tokens, step()));
+  }
   [[nodiscard]] std::int64_t key_blocks() const { return (tokens + kKeyBlock - 1) / kKeyBlock; }
   [[nodiscard]] std::int64_t query_blocks() const {
     return (tokens + kQueryBlock - 1) / kQueryBlock;
   }
-  [[nodiscard]] std::int64_t block_size() const { return layout.head_dim * kKeyBlock; }
+  [[nodiscard]] std::int64_t block_size() const { return layout.head_dim * key_width(); }
   [[nodiscard]] std::int64_t block_at(std::int64_t kv_head, std::int64_t block) const {
     return (kv_head * key_blocks() + block) * block_size();
   }
@@ -82,13 +98,16 @@ void pack(Sequence<Element>& sequence) {
   at::parallel_for(0, layout.kv_heads * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % blocks * kKeyBlock;
-      const std::int64_t count = std::min(kKeyBlock, sequence.tokens - first);
+      const RowsToPack shape{.stride = sequence.stride,
+                             .count = std::min(kKeyBlock, sequence.tokens - first),
+                             .head_dim = layout.head_dim,
+                             .width = sequence.key_width()};
       const Element* row = sequence.rows + first * sequence.stride;
       const Element* key = row + (layout.heads + i / blocks) * layout.head_dim;
       const Element* value = key + layout.kv_heads * layout.head_dim;
       const std::int64_t at = i * sequence.block_size();
-      pack_keys(key, sequence.stride, count, layout.head_dim, sequence.keys.data() + at);
-      pack_values(value, sequence.stride, count, layout.head_dim, sequence.values.data() + at);
+      pack_keys(key, shape, sequence.keys.data() + at);
+      pack_values(value, shape, sequence.values.data() + at);
     }
   });
 }
@@ -99,12 +118,14 @@ class BlockAttention {
  public:
   explicit BlockAttention(const Sequence<Element>& sequence)
       : sequence_(sequence),
+        rows_(sequence.query_rows()),
+        columns_(sequence.key_width()),
         width_(sequence.layout.head_dim),
         scale_(1.0F / std::sqrt(static_cast<float>(width_))),
-        queries_(static_cast<std::size_t>(kQueryBlock * width_)),
-        scores_(static_cast<std::size_t>(kQueryBlock * kKeyBlock)),
-        weights_(static_cast<std::size_t>(kQueryBlock * kKeyBlock)),
-        sums_(static_cast<std::size_t>(kQueryBlock * width_)) {}
+        queries_(static_cast<std::size_t>(rows_ * width_)),
+        scores_(static_cast<std::size_t>(rows_ * columns_)),
+        weights_(static_cast<std::size_t>(rows_ * columns_)),
+        sums_(static_cast<std::size_t>(rows_ * width_)) {}
 
   void run(std::int64_t head, std::int64_t query_block) {
     const std::int64_t first = query_block * kQueryBlock;
@@ -112,7 +133,8 @@ class BlockAttention {
     const HeadLayout& layout = sequence_.layout;
     copy_queries(head, first, count);
     const std::int64_t kv_head = head / (layout.heads / layout.kv_heads);
-    for (std::int64_t block = 0; block * kKeyBlock < first + count; ++block) {
+    const std::int64_t seen = sequence_.causal ? first + count : sequence_.tokens;
+    for (std::int64_t block = 0; block * kKeyBlock < seen; ++block) {
       add_block(first, count, block, sequence_.block_at(kv_head, block));
     }
     for (std::int64_t r = 0; r < count; ++r) {
@@ -134,24 +156,24 @@ class BlockAttention {
 
   void add_block(std::int64_t first, std::int64_t count, std::int64_t block, std::int64_t place) {
     const std::int64_t begin = block * kKeyBlock;
-    const std::int64_t seen = first + count - begin;
-    const std::int64_t keys = std::min(kKeyBlock, (seen + kKeyStep - 1) / kKeyStep * kKeyStep);
-    Product{kQueryBlock, keys, width_, width_, kKeyBlock, kKeyBlock}.run(
+    const std::int64_t end = sequence_.causal ? first + count : sequence_.tokens;
+    const std::int64_t keys = std::min(columns_, rounded_up(end - begin, sequence_.step()));
+    Product{rows_, keys, width_, width_, columns_, columns_}.run(
         queries_.data(), sequence_.keys.data() + place, scores_.data());
-    for (std::int64_t r = 0; r < kQueryBlock; ++r) {
+    for (std::int64_t r = 0; r < rows_; ++r) {
       // Rows beyond the last query are zero and see what the last one sees; nobody reads them.
-      const std::int64_t row = std::min(r, count - 1);
-      const std::int64_t visible = std::min(keys, first + row + 1 - begin);
+      const std::int64_t last = sequence_.causal ? first + std::min(r, count - 1) + 1 : end;
       const float earlier =
-          softmax_block(scores_.data() + r * kKeyBlock, visible, keys, scale_, block == 0,
-                        softmax_[at(r)], weights_.data() + r * kKeyBlock);
+          softmax_block(scores_.data() + r * columns_, std::min(keys, last - begin), keys, scale_,
+                        block == 0, softmax_[at(r)], weights_.data() + r * columns_);
       if (block > 0 && earlier != 1.0F) scale_row(sums_.data() + r * width_, width_, earlier);
     }
-    Product{kQueryBlock, width_, keys, kKeyBlock, width_, width_, block > 0}.run(
+    Product{rows_, width_, keys, columns_, width_, width_, block > 0}.run(
         weights_.data(), sequence_.values.data() + place, sums_.data());
   }
 
   const Sequence<Element>& sequence_;
+  std::int64_t rows_, columns_;  ///< of a block of scores
   std::int64_t width_;
   float scale_;
   std::vector<Element> queries_;
@@ -179,39 +201,60 @@ void attend(Sequence<Element>& sequence) {
 }
 
 template <typename Element>
-void attend_all(const at::Tensor& qkv, std::int64_t batch, const HeadLayout& layout,
-                at::Tensor& context) {
-  const std::int64_t tokens = qkv.size(0) / batch;
-  for (std::int64_t b = 0; b < batch; ++b) {
+void attend_all(const at::Tensor& qkv, const std::vector<RowSpan>& sequences,
+                const HeadLayout& layout, bool causal, at::Tensor& context) {
+  const auto attend_one = [&](const RowSpan& span) {
+    if (span.length == 0) return;
     Sequence<Element> sequence;
-    sequence.rows = static_cast<const Element*>(qkv.const_data_ptr()) + b * tokens * qkv.size(1);
-    sequence.tokens = tokens;
+    sequence.rows = static_cast<const Element*>(qkv.const_data_ptr()) + span.offset * qkv.size(1);
+    sequence.tokens = span.length;
     sequence.stride = qkv.size(1);
     sequence.layout = layout;
+    sequence.causal = causal;
     sequence.context = static_cast<Element*>(context.mutable_data_ptr()) +
-                       b * tokens * layout.heads * layout.head_dim;
+                       span.offset * layout.heads * layout.head_dim;
     attend(sequence);
+  };
+  const std::int64_t count = std::ssize(sequences);
+  if (count < at::get_num_threads()) {
+    for (const RowSpan& span : sequences) attend_one(span);
+    return;
   }
+  // Whole sequences are larger tasks than the blocks of one.
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) attend_one(sequences[static_cast<std::size_t>(i)]);
+  });
+}
+
+void require_fit(const at::Tensor& qkv, const std::vector<RowSpan>& sequences,
+                 const HeadLayout& layout) {
+  std::int64_t covered = 0;
+  bool fits = blocked_attention_applies(qkv, layout) &&
+              qkv.size(1) == (layout.heads + 2 * layout.kv_heads) * layout.head_dim;
+  for (const RowSpan& span : sequences) {
+    fits = fits && span.offset == covered && span.length >= 0;
+    covered += span.length;
+  }
+  if (fits && covered == qkv.size(0)) return;
+  throw std::logic_error("blocked_attention(): the rows do not fit the heads or the sequences");
 }
 
 }  // namespace
 
-bool causal_attention_applies(const at::Tensor& qkv, const HeadLayout& layout) {
+bool blocked_attention_applies(const at::Tensor& qkv, const HeadLayout& layout) {
   if (!cpu_kernels_apply(qkv) || qkv.dim() != 2 || qkv.size(0) == 0) return false;
   if (layout.head_dim % 2 != 0 || layout.heads % layout.kv_heads != 0) return false;
   return qkv.scalar_type() == at::kFloat || has_packed_products();
 }
 
-at::Tensor causal_attention(const at::Tensor& qkv, std::int64_t batch, const HeadLayout& layout) {
-  if (!causal_attention_applies(qkv, layout) || batch < 1 || qkv.size(0) % batch != 0 ||
-      qkv.size(1) != (layout.heads + 2 * layout.kv_heads) * layout.head_dim) {
-    throw std::logic_error("causal_attention(): the rows do not fit the heads");
-  }
+at::Tensor blocked_attention(const at::Tensor& qkv, const std::vector<RowSpan>& sequences,
+                             const HeadLayout& layout, bool causal) {
+  require_fit(qkv, sequences, layout);
   at::Tensor context = at::empty({qkv.size(0), layout.heads * layout.head_dim}, qkv.options());
   if (qkv.scalar_type() == at::kFloat) {
-    attend_all<float>(qkv, batch, layout, context);
+    attend_all<float>(qkv, sequences, layout, causal, context);
   } else {
-    attend_all<std::uint16_t>(qkv, batch, layout, context);
+    attend_all<std::uint16_t>(qkv, sequences, layout, causal, context);
   }
   return context;
 }

@@ -18,14 +18,15 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 
 TEST(DenseProduct, AgreesWithATenForEveryNumberOfRows) {
   const c10::InferenceMode inference;
+  constexpr std::int64_t kOut = 151;  // more and fewer than the rows, and no multiple of a tile
   at::manual_seed(11);
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const double tolerance = dtype == at::kFloat ? 1e-4 : 0.26;  // bf16: 2^-8 of values up to ~60
-    for (const std::int64_t n : {1, 8, 9, 64, 200}) {
+    for (const std::int64_t n : {1, 8, 9, 31, 64, 200}) {
       for (const bool with_bias : {false, true}) {
         const at::Tensor rows = at::randn({n, 96}).to(dtype);
-        const at::Tensor weight = at::randn({50, 96}).to(dtype);
-        const at::Tensor bias = with_bias ? at::randn({50}).to(dtype) : at::Tensor();
+        const at::Tensor weight = at::randn({kOut, 96}).to(dtype);
+        const at::Tensor bias = with_bias ? at::randn({kOut}).to(dtype) : at::Tensor();
         const at::Tensor exact = at::linear(rows.to(at::kDouble), weight.to(at::kDouble),
                                             with_bias ? bias.to(at::kDouble) : bias);
         const at::Tensor y = dense_product(rows, weight, bias);

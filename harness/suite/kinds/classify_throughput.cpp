@@ -22,8 +22,7 @@ constexpr const char* kRate = "classify/items_per_s";
 /// tokens [batch, length] -> scores [batch, outputs] on the host: a call ends when they are there.
 at::Tensor classify(const Model& model, const at::Tensor& tokens) {
   const c10::InferenceMode inference;
-  const at::Tensor rows = model.hidden(tokens).view({tokens.size(0), tokens.size(1), -1});
-  return model.logits(rows.select(1, 0).contiguous()).to(at::kCPU);
+  return model.sequence_logits(tokens).to(at::kCPU);
 }
 
 /// The same as scoring computes it.
