@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 /// The world's own model: neither data nor Python are asked for.
 class ModelExport : public testing::Test {
@@ -122,14 +123,19 @@ TEST_F(ModelExport, SettingsAreCheckedAsInAnExperiment) {
     return result.err;
   };
   EXPECT_THAT(refused("wnada", "sparsity=1"), HasSubstr("did you mean 'wanda'"));
-  EXPECT_THAT(refused("magnitude", "sparsty=0.5"), HasSubstr("did you mean 'sparsity'"));
-  EXPECT_THAT(refused("magnitude", "sparsity=1.5"), HasSubstr("sparsity = 1.5 is outside"));
-  EXPECT_THAT(refused("magnitude", "sparsity=half"), HasSubstr("sparsity = \"half\""));
-  EXPECT_THAT(refused("magnitude", "sparsity=[0.3, 0.5]"), HasSubstr("2 settings of method"));
-  EXPECT_THAT(refused("magnitude", "sparsity"), HasSubstr("write KEY=VALUE"));
+  EXPECT_THAT(refused("magnitude", "sparsty=0.5"),
+              AllOf(StartsWith("assay: --set: "), HasSubstr("did you mean 'sparsity'")));
+  EXPECT_THAT(refused("magnitude", "sparsity=1.5"),
+              StartsWith("assay: --set: sparsity = 1.5 is outside"));
+  EXPECT_THAT(refused("magnitude", "sparsity=half"),
+              StartsWith("assay: --set: sparsity = \"half\""));
+  EXPECT_THAT(refused("magnitude", "sparsity=[0.3, 0.5]"),
+              StartsWith("assay: --set: the values make 2 settings of method"));
+  EXPECT_THAT(refused("magnitude", "sparsity"),
+              StartsWith("assay: --set sparsity: write KEY=VALUE"));
   EXPECT_THAT(refused("magnitude", "calibration.samples=3"), HasSubstr("uses no calibration data"));
   EXPECT_THAT(refused("wanda", "calibration.dataset=nws"),
-              HasSubstr("dataset = \"nws\" is not one"));
+              StartsWith("assay: --set: dataset = \"nws\" is not one"));
 }
 
 /// With trained models and real text.
