@@ -86,7 +86,9 @@ class Export {
     result.facts.database = arguments_.database;
     if (!result.artefact.empty()) result.facts.artefact_hash = cached_file_hash(result.artefact);
     try {
-      write_folder_atomically(target_, [&](const fs::path& folder) { fill(folder, result); });
+      write_folder_atomically(target_, [&](const fs::path& folder) {
+        with_target_named(folder, [&] { fill(folder, result); });
+      });
     } catch (const DoesNotApply& error) {
       if (result.artefact.empty()) throw;
       throw DoesNotApply(fmt::format("{}; what there is to hand on is the artefact alone: {}",
@@ -149,6 +151,19 @@ class Export {
     request.output = folder.string();
     request.shard_bytes = static_cast<std::int64_t>(arguments_.shard_bytes);
     return request;
+  }
+
+  /// The folder that is filled goes away when it fails: nobody would know it by its name.
+  template <typename Fill>
+  void with_target_named(const fs::path& folder, Fill&& fill) const {
+    try {
+      fill();
+    } catch (const MachineError& error) {
+      std::string text = error.what();
+      const std::size_t at = text.find(folder.string());
+      if (at == std::string::npos) throw;
+      throw MachineError(text.replace(at, folder.string().size(), target_.string()));
+    }
   }
 
   void fill(const fs::path& folder, Result& result) {

@@ -115,6 +115,19 @@ TEST_F(ModelExport, AFolderThatIsThereIsRefusedBeforeAnythingIsDone) {
   expect_refused(run({"./model", "--method", "dense", "-o", "a/b"}), "no such folder; make it");
 }
 
+TEST_F(ModelExport, AFileThatCannotBeWrittenLeavesNothing) {
+  // As a full disk; in blocks of 512 bytes, and the weights take 140 of them.
+  const CommandOutput result =
+      world_.shell("ulimit -f 120; assay model export ./model --method dense -o out");
+  EXPECT_EQ(result.code, 3) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr((world_ / "out/model.safetensors").string() +
+                              ": cannot be written: File too large; raise the limit"),
+                    HasSubstr("or choose another place"), Not(HasSubstr("ASSAY_HOME"))));
+  expect_nothing_left();
+}
+
 TEST_F(ModelExport, SettingsAreCheckedAsInAnExperiment) {
   const auto refused = [&](const std::string& method, const std::string& setting) {
     const CommandOutput result =
