@@ -76,7 +76,20 @@ std::int64_t not_finite(const at::Tensor& tensor) {
   return tensor.numel() - at::isfinite(tensor.detach()).sum().item<std::int64_t>();
 }
 
-/// "; layer.0.q.weight has 3 values that are not finite" of the first tensor that has some.
+/// Where products overflow before any weight does.
+std::string largest_of(const std::vector<TrainedTensor>& tensors) {
+  std::string name;
+  double largest = -1;
+  for (const TrainedTensor& trained : tensors) {
+    const auto here = trained.tensor.detach().abs().max().item<double>();
+    if (here <= largest) continue;
+    name = trained.name;
+    largest = here;
+  }
+  return fmt::format("all trained values are finite, the largest is {:.3g} in {}", largest, name);
+}
+
+/// "layer.0.q.weight: 3 of 16 values are not finite" of the first tensor that has some.
 std::string first_spoiled(const std::vector<TrainedTensor>& tensors, bool gradients) {
   for (const TrainedTensor& trained : tensors) {
     const at::Tensor looked_at = gradients ? trained.tensor.grad() : trained.tensor;
@@ -85,7 +98,7 @@ std::string first_spoiled(const std::vector<TrainedTensor>& tensors, bool gradie
     return fmt::format("{}{}: {} of {} values are not finite", gradients ? "the gradient of " : "",
                        trained.name, count, looked_at.numel());
   }
-  return gradients ? "the norm of all gradients overflows" : "all trained tensors are finite";
+  return gradients ? "the norm of all gradients overflows" : largest_of(tensors);
 }
 
 class Training {

@@ -407,6 +407,13 @@ TEST_F(NotFinite, ALossNamesTheStepAndItems) {
                [&](const at::Tensor& loss) { return loss.mul(infinite); });
 }
 
+TEST_F(NotFinite, ALossNamesTheLargestTensorWhereNoneIsSpoiled) {
+  expect_error("training_loss", "the largest is 3e+30 in bias", [&](const at::Tensor& loss) {
+    tensor_.data()[0].fill_(-3e30);
+    return loss.mul(std::nan(""));
+  });
+}
+
 TEST_F(NotFinite, ALossNamesTheTensorThatIsSpoiled) {
   expect_error("training_loss", "bias: 1 of 4 values are not finite", [&](const at::Tensor& loss) {
     tensor_.data()[0].fill_(std::nan(""));

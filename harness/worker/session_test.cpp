@@ -533,6 +533,19 @@ TEST_F(EncoderSession, ClassesInAnotherOrderAreInvalid) {
   EXPECT_EQ(named(score("classification", labelled_)), "INVALID label_order");
 }
 
+TEST_F(EncoderSession, ATrainingThatOverflowsIsNoNumberAndSaysWhere) {
+  request_.op = "fit";
+  request_.method = "finetune";
+  request_.params = {{"learning_rate", 1e30}, {"batch", 2}, {"warmup", 0}, {"dropout", false}};
+  request_.training = TrainingRequest{.data = folder_ / "labelled"};
+  request_.artefact = folder_ / "a.safetensors";
+  const std::string found = text(run());
+  EXPECT_EQ(found.find("NAN training_"), 0U) << found;
+  EXPECT_NE(found.find("training, step 2 of 9: "), std::string::npos) << found;
+  EXPECT_NE(found.find("e+30 in layer."), std::string::npos) << found;
+  EXPECT_FALSE(fs::exists(request_.artefact));
+}
+
 TEST_F(Session, DescriptionNamesEverythingRegistered) {
   script(Stage::kTime, [](auto&) {});
   const Json document = describe(methods_, suites_);
