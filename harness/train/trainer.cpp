@@ -107,7 +107,7 @@ class Training {
       : task_(task),
         settings_(settings),
         hooks_(hooks),
-        configuration_(configuration_of(task, settings)),
+        configuration_(hooks.checkpoints.empty() ? Json() : configuration_of(task, settings)),
         steps_(steps_of(settings, task.items)),
         warmup_(warmup_steps(settings.warmup, steps_)),
         optimizer_(task.tensors, settings.adamw),
@@ -130,6 +130,10 @@ class Training {
   void judge();
   void checkpoint_if_due();
   void save();
+  void save_before_leaving();
+  void warn(const std::string& code, const std::string& text) const {
+    if (hooks_.warn) hooks_.warn(code, text);
+  }
   void report_progress();
   void finish();
   [[nodiscard]] std::filesystem::path file() const {
@@ -200,9 +204,6 @@ void Training::adopt(const TrainingState& stored) {
 
 void Training::resume() {
   if (hooks_.checkpoints.empty()) return;
-  const auto warn = [&](const char* code, const std::string& text) {
-    if (hooks_.warn) hooks_.warn(code, text);
-  };
   try {
     const auto stored = load_training_state(file(), configuration_);
     if (!stored) return;
@@ -320,8 +321,17 @@ void Training::report_progress() {
   try {
     hooks_.progress(state_.step, steps_);
   } catch (const Interrupted&) {
-    if (!hooks_.checkpoints.empty() && !state_.finished) save();
+    save_before_leaving();
     throw;
+  }
+}
+
+void Training::save_before_leaving() {
+  if (hooks_.checkpoints.empty()) return;
+  try {
+    save();
+  } catch (const MachineError& error) {  // the one before is still there
+    warn("training_checkpoint_unwritten", error.what());
   }
 }
 

@@ -27,11 +27,10 @@ class FitContext;
 
 struct TrainSettings {
   std::int64_t epochs = 1;
-  std::int64_t batch = 32;  ///< items a step; the last of an epoch may have fewer
-  std::int64_t micro_batch =
-      0;                        ///< items a pass, whose gradients are added up; 0: all of the batch
-  std::int64_t max_steps = 0;   ///< end after so many, the schedule too; 0: all of the epochs
-  double learning_rate = 5e-5;  ///< the highest
+  std::int64_t batch = 32;       ///< items a step; the last of an epoch may have fewer
+  std::int64_t micro_batch = 0;  ///< items a pass, gradients added up; 0: all of the batch
+  std::int64_t max_steps = 0;    ///< end after so many, the schedule too; 0: all of the epochs
+  double learning_rate = 5e-5;   ///< the highest
   Schedule schedule = Schedule::kLinear;
   double warmup = 0.1;  ///< share of all steps; see warmup_steps()
   double clip = 1.0;    ///< largest norm of all gradients together; 0: any
@@ -53,7 +52,8 @@ struct TrainTask {
   /// as they were at the best value.
   std::function<double()> held_out = {};
   /// Says all that the functions depend on beside the tensors' starting values: hashes of data, of
-  /// what is frozen, settings of losses. A checkpoint is gone on from where it is equal.
+  /// what is frozen, settings of losses. A checkpoint is gone on from where it is equal; nobody
+  /// asks where none are kept.
   Json identity = Json::object();
 };
 
@@ -93,10 +93,11 @@ std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, st
 ///
 /// Throws NonFiniteValue naming step and tensor where a loss, a gradient or a held-out value is NaN
 /// or infinite; what `progress` throws, after a checkpoint where that is Interrupted; MachineError
-/// where a checkpoint cannot be written (the one before stays); UserError for a checkpoint of
-/// another training. A damaged checkpoint is remarked on ("training_checkpoint_damaged"), and the
-/// training begins anew: the result is the same. One of another number of threads is gone on from
-/// with a remark ("training_threads_changed").
+/// where a checkpoint cannot be written (the one before stays; a remark,
+/// "training_checkpoint_unwritten", where the training was being interrupted anyway); UserError for
+/// a checkpoint of another training. A damaged checkpoint is remarked on
+/// ("training_checkpoint_damaged"), and the training begins anew: the result is the same. One of
+/// another number of threads is gone on from with a remark ("training_threads_changed").
 TrainResult train(const TrainTask& task, const TrainSettings& settings,
                   const TrainHooks& hooks = {});
 

@@ -321,6 +321,26 @@ TEST_F(Interruptions, AFullDiskKeepsTheOldCheckpoint) {
   EXPECT_TRUE(equal_tensors(again.tensors, undisturbed.tensors));
 }
 
+TEST_F(Interruptions, OnAFullDiskTheyAreStillInterruptions) {
+  SmallNet undisturbed, net, again;
+  (void)train(task_of(undisturbed), settings_);
+  std::string old;
+  std::optional<SmallFiles> full;
+  hooks_.progress = [&](std::int64_t done, std::int64_t) {
+    if (done != 5) return;
+    old = read_text_file(file());
+    full.emplace();
+    throw Interrupted();
+  };
+  EXPECT_THROW((void)train(task_of(net), settings_, hooks_), Interrupted);
+  full.reset();
+  EXPECT_THAT(remarks_, ElementsAre("training_checkpoint_unwritten"));
+  EXPECT_EQ(read_text_file(file()), old);
+  hooks_.progress = nullptr;
+  EXPECT_TRUE(train(task_of(again), settings_, hooks_).resumed);
+  EXPECT_TRUE(equal_tensors(again.tensors, undisturbed.tensors));
+}
+
 TEST_F(Interruptions, OtherThreadsAreRemarkedOn) {
   const int before = at::get_num_threads();
   at::set_num_threads(1);
