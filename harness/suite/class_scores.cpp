@@ -12,9 +12,9 @@
 #include <span>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/param_makers.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/suite/prepared.h"
-#include "harness/suite/timed.h"
 
 namespace assay {
 namespace {
