@@ -10,14 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
-#include "harness/base/python_random.h"
-#include "harness/method/method.h"
 #include "harness/train/generators.h"
 
 namespace assay {
@@ -27,10 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::int64_t steps_an_epoch(const TrainSettings& settings, std::int64_t items) {
-  return (items + settings.batch - 1) / settings.batch;
 }
 
 void require_sensible(const TrainTask& task, const TrainSettings& s) {
@@ -377,50 +370,6 @@ class ClearedGradients {
 };
 
 }  // namespace
-
-Json to_json(const TrainSettings& s) {
-  return {{"epochs", s.epochs},
-          {"batch", s.batch},
-          {"micro_batch", s.micro_batch},
-          {"max_steps", s.max_steps},
-          {"learning_rate", s.learning_rate},
-          {"schedule", schedule_name(s.schedule)},
-          {"warmup", s.warmup},
-          {"clip", s.clip},
-          {"adamw", {s.adamw.beta1, s.adamw.beta2, s.adamw.epsilon}},
-          {"seed", s.seed},
-          {"evaluate_every", s.evaluate_every},
-          {"patience", s.patience},
-          {"curve_every", s.curve_every}};
-}
-
-std::int64_t steps_of(const TrainSettings& settings, std::int64_t items) {
-  const std::int64_t all = steps_an_epoch(settings, items) * settings.epochs;
-  return settings.max_steps > 0 ? std::min(all, settings.max_steps) : all;
-}
-
-std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, std::int64_t items) {
-  PythonRandom random(seed);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(items));
-  for (std::int64_t i = 0; i <= epoch; ++i) {
-    std::iota(order.begin(), order.end(), 0);
-    random.shuffle(order);
-  }
-  return order;
-}
-
-TrainHooks hooks_of(FitContext& context, const std::string& name) {
-  TrainHooks hooks;
-  hooks.progress = [&context, name](std::int64_t done, std::int64_t total) {
-    context.progress(done, total, name);
-  };
-  hooks.warn = [&context](const std::string& code, const std::string& text) {
-    context.warn(code, text);
-  };
-  hooks.checkpoints = context.checkpoints();
-  hooks.name = name;
-  return hooks;
-}
 
 TrainResult train(const TrainTask& task, const TrainSettings& settings, const TrainHooks& hooks) {
   require_sensible(task, settings);

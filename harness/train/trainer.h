@@ -9,7 +9,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -18,29 +17,11 @@
 
 #include "harness/base/json.h"
 #include "harness/train/adamw.h"
-#include "harness/train/schedule.h"
+#include "harness/train/train_hooks.h"
+#include "harness/train/train_settings.h"
 #include "harness/train/training_state.h"
 
 namespace assay {
-
-class FitContext;
-
-struct TrainSettings {
-  std::int64_t epochs = 1;
-  std::int64_t batch = 32;       ///< items a step; the last of an epoch may have fewer
-  std::int64_t micro_batch = 0;  ///< items a pass, gradients added up; 0: all of the batch
-  std::int64_t max_steps = 0;    ///< end after so many, the schedule too; 0: all of the epochs
-  double learning_rate = 5e-5;   ///< the highest
-  Schedule schedule = Schedule::kLinear;
-  double warmup = 0.1;  ///< share of all steps; see warmup_steps()
-  double clip = 1.0;    ///< largest norm of all gradients together; 0: any
-  AdamWSettings adamw;
-  std::uint64_t seed = 0;           ///< of the order of the items and of dropout
-  std::int64_t evaluate_every = 0;  ///< judge the held-out part after so many steps; 0: each epoch
-  std::int64_t patience = 0;        ///< end after so many judgements without a better; 0: never
-  std::int64_t curve_every = 1;     ///< steps between entries of the loss curve
-};
-Json to_json(const TrainSettings& settings);
 
 /// What is trained. The functions are called with gradients recorded.
 struct TrainTask {
@@ -57,21 +38,6 @@ struct TrainTask {
   Json identity = Json::object();
 };
 
-/// What a training tells, all of it optional.
-struct TrainHooks {
-  /// After each step, in a state that can be gone on from: may throw Interrupted.
-  std::function<void(std::int64_t done, std::int64_t total)> progress = {};
-  /// Each entry of the loss curve; those of a checkpoint that is gone on from come first.
-  std::function<void(const CurvePoint&)> curve = {};
-  std::function<void(const std::string& code, const std::string& text)> warn = {};
-  std::filesystem::path checkpoints = {};  ///< folder; empty: none are kept
-  std::string name = "training";           ///< of the file there; one a training of a fit
-  std::int64_t checkpoint_steps = 0;       ///< steps between checkpoints; 0: by time
-  double checkpoint_seconds = 120;         ///< between checkpoints, where not by steps
-};
-/// Progress, remarks and checkpoints of a fit. `context` must outlive them.
-TrainHooks hooks_of(FitContext& context, const std::string& name = "training");
-
 struct TrainResult {
   std::int64_t steps = 0;      ///< done
   bool stopped_early = false;  ///< patience ended
@@ -81,13 +47,6 @@ struct TrainResult {
   std::vector<HeldOutPoint> held_out;
   std::optional<HeldOutPoint> best;  ///< whose tensors were kept
 };
-
-/// All steps: items / batch rounded up, for each epoch, unless max_steps is fewer.
-std::int64_t steps_of(const TrainSettings& settings, std::int64_t items);
-
-/// The order of the items in an epoch (from 0): one random.Random(seed) of Python shuffles
-/// range(items) anew for each.
-std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, std::int64_t items);
 
 /// Trains the tensors in place; their gradients are gone afterwards.
 ///
