@@ -155,6 +155,17 @@ TEST_F(RealEncoder, SuitesOfDecodersAreUnmetBeforeAnythingRuns) {
   EXPECT_THAT(described.out, HasSubstr("requires: causal == true"));
 }
 
+TEST_F(RealEncoder, IsExportedAsItWasTrained) {
+  const CommandOutput result =
+      world_.run({"model", "export", "./encoder", "--method", "finetune", "--set",
+                  "training.dataset=pairs", "--set", "training.split=dev", "--set",
+                  "training.max_tokens=16", "--set", "max_steps=2", "-o", "out"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(read_text_file(world_ / "out/model.safetensors"),
+            read_text_file(world_ / "encoder/model.safetensors"));
+  EXPECT_THAT(read_text_file(world_ / "out/README.md"), HasSubstr("max_steps = 2"));
+}
+
 TEST_F(RealEncoder, ClassesInAnotherOrderAreInvalid) {
   name_classes({{"0", "no"}, {"1", "yes"}, {"2", "perhaps"}});
   world_.write("e.toml", std::string(kMethods) + "[[suite]]\nid = \"pairs\"\nmax_tokens = 16\n");
