@@ -136,6 +136,23 @@ TEST_F(EncoderSession, ClassesInAnotherOrderAreInvalid) {
   EXPECT_EQ(named(score("classification", labelled_)), "INVALID label_order");
 }
 
+TEST_F(EncoderSession, ATrainingSaysWhatItsDataLackAndRefusesClassesInAnotherOrder) {
+  Json manifest = read_json_file(folder_ / "labelled/manifest.json");
+  manifest["notes"] = {{{"code", "items_truncated"}, {"text", "2 of 6 items were cut"}}};
+  std::ofstream(folder_ / "labelled/manifest.json") << manifest.dump();
+  request_.op = "fit";
+  request_.method = "finetune";
+  request_.params = {{"max_steps", 1}, {"batch", 2}};
+  request_.training = TrainingRequest{.data = folder_ / "labelled"};
+  request_.artefact = folder_ / "a.safetensors";
+  const WorkerReply fitted = run();
+  EXPECT_EQ(text(fitted), "OK : ");
+  EXPECT_EQ(remark_of(fitted, "data_training_items_truncated"),
+            "training data: 2 of 6 items were cut");
+  name_classes({{"0", "b"}, {"1", "a"}, {"2", "c"}});
+  EXPECT_EQ(named(run()), "INVALID label_order");
+}
+
 TEST_F(EncoderSession, ATrainingThatOverflowsIsNoNumberAndSaysWhere) {
   request_.op = "fit";
   request_.method = "finetune";
