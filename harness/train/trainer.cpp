@@ -233,7 +233,8 @@ void Training::fail_loss(double loss, std::span<const std::int64_t> items) const
   throw NonFiniteValue(
       "training_loss",
       fmt::format("{}, step {} of {}: the loss is {}; {}; items of the batch: {}{}", hooks_.name,
-                  state_.step + 1, steps_, loss, first_spoiled(task_.tensors, false),
+                  state_.step + 1, steps_, std::isnan(loss) ? std::abs(loss) : loss,
+                  first_spoiled(task_.tensors, false),
                   fmt::join(items.first(std::min(kShown, items.size())), ", "),
                   items.size() > kShown ? ", ..." : ""));
 }
