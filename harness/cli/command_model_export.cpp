@@ -114,6 +114,7 @@ class Export {
     result.facts.method = method.id;
     result.facts.params = method.params;
     result.facts.calibration = method.calibration;
+    result.facts.training = method.training;
     result.facts.seed = arguments_.seed;
     return result;
   }
@@ -203,8 +204,9 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
       ->required();
   CLI::Option* set =
       command
-          .add_option("--set", arguments.settings,
-                      "A parameter of the method, or calibration.KEY of its data; repeatable")
+          .add_option(
+              "--set", arguments.settings,
+              "A parameter of the method, or calibration.KEY, training.KEY of its data; repeatable")
           ->type_name("KEY=VALUE")
           ->allow_extra_args(false);
   CLI::Option* seed = command.add_option("--seed", arguments.seed, "Seed of the fit");

@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Letters, and what BERT puts around a text or a pair.
 std::string tokenizer() {
@@ -78,7 +79,8 @@ max_tokens = 16
 [[suite]]
 id = "pairs-kl"
 max_tokens = 16
-[[suite]]
+)";
+constexpr const char* kThroughput = R"([[suite]]
 id = "classify-throughput"
 batch = 2
 length = 8
@@ -127,7 +129,7 @@ class RealEncoder : public testing::Test {
 };
 
 TEST_F(RealEncoder, IsClassifiedPrunedAndTimed) {
-  world_.write("e.toml", std::string(kMethods) + kSuites);
+  world_.write("e.toml", std::string(kMethods) + kSuites + kThroughput);
   const CommandOutput result = world_.run({"run", "e.toml"});
   ASSERT_EQ(result.code, 0) << result.err << result.out;
   EXPECT_THAT(result.err, HasSubstr("6 cells OK, 0 UNMET, 0 failed"));
@@ -156,14 +158,25 @@ TEST_F(RealEncoder, SuitesOfDecodersAreUnmetBeforeAnythingRuns) {
 }
 
 TEST_F(RealEncoder, IsExportedAsItWasTrained) {
-  const CommandOutput result =
-      world_.run({"model", "export", "./encoder", "--method", "finetune", "--set",
-                  "training.dataset=pairs", "--set", "training.split=dev", "--set",
-                  "training.max_tokens=16", "--set", "max_steps=2", "-o", "out"});
+  world_.write("e.toml", std::string(kMethods) + R"([[method]]
+id = "finetune"
+max_steps = 2
+training = { dataset = "pairs", split = "dev", max_tokens = 16 }
+)" + kThroughput);
+  const CommandOutput ran = world_.run({"run", "e.toml"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const CommandOutput result = world_.run(
+      {"model", "export", "./encoder", "--method", "finetune", "--set", "training.dataset=pairs",
+       "--set", "training.split=dev", "--set", "training.max_tokens=16", "--set", "max_steps=2",
+       "--db", "results.db", "-o", "out"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_NE(read_text_file(world_ / "out/model.safetensors"),
             read_text_file(world_ / "encoder/model.safetensors"));
-  EXPECT_THAT(read_text_file(world_ / "out/README.md"), HasSubstr("max_steps = 2"));
+  EXPECT_THAT(read_text_file(world_ / "out/README.md"),
+              AllOf(HasSubstr("max_steps = 2"),
+                    HasSubstr("| Training data | pairs (dev), all items of at most 16 tokens |"),
+                    HasSubstr("| classify-throughput | classify/items_per_s |")));
+  EXPECT_THAT(result.err, Not(HasSubstr("fit finetune"))) << "the run has fitted it";
 }
 
 TEST_F(RealEncoder, ClassesInAnotherOrderAreInvalid) {
