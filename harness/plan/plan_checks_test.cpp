@@ -82,6 +82,11 @@ TEST_F(PlanTest, ItemsLongerThanTheModelsPositionsAreRefused) {
   EXPECT_THAT(
       problems(kSmallExperiment + std::string("[[suite]]\nid = \"films\"\nmax_tokens = 300\n")),
       HasSubstr("suite 'films': max_tokens = 300 is more than the 256 positions"));
+  EXPECT_THAT(problems(kSmallExperiment +
+                       std::string("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", "
+                                   "split = \"dev\", max_tokens = 300 }\n")),
+              HasSubstr("method 'tuned': training.max_tokens = 300 is more than the 256 positions "
+                        "of model 'tiny'; give at most 256"));
 }
 
 TEST_F(PlanTest, AbsentDataMakeCellsUnmetUnderAnotherKey) {
