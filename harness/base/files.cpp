@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <system_error>
@@ -15,23 +14,11 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
+#include "harness/base/write_failure.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
-
-std::string remedy(int error) {
-  if (error == ENOSPC || error == EDQUOT) return "free some space, or set ASSAY_HOME elsewhere";
-  if (error == EROFS || error == EACCES || error == EPERM) {
-    return "choose a writable place, or set ASSAY_HOME elsewhere";
-  }
-  return "check the path";
-}
-
-[[noreturn]] void fail_write(const fs::path& path, int error) {
-  throw MachineError(fmt::format("{}: cannot be written: {}; {}", path.string(),
-                                 std::strerror(error), remedy(error)));
-}
 
 class Descriptor {
  public:

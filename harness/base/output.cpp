@@ -116,13 +116,17 @@ void redraw_error_line(std::string_view text) noexcept {
   }
 }
 
+void errors_instead_of_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 void guard_standard_descriptors() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
     // The lowest free number is this one; not writable, so that lost output is noticed.
     [[maybe_unused]] const int placed = ::open("/dev/null", O_RDONLY);
   }
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
 }  // namespace assay

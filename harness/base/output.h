@@ -24,7 +24,11 @@ void print_error(std::string_view text) noexcept;
 void redraw_error_line(std::string_view text) noexcept;
 
 /// Call first in main: descriptors 0 to 2 that are closed get a place holder that cannot be
-/// written, so that no file is ever opened under their numbers; broken pipes become errors.
+/// written, so that no file is ever opened under their numbers.
 void guard_standard_descriptors();
+
+/// Writing into a broken pipe, or beyond the limit of a file's size, fails and can be said, instead
+/// of ending the program.
+void errors_instead_of_signals();
 
 }  // namespace assay

@@ -86,7 +86,9 @@ class Export {
     result.facts.database = arguments_.database;
     if (!result.artefact.empty()) result.facts.artefact_hash = cached_file_hash(result.artefact);
     try {
-      write_folder_atomically(target_, [&](const fs::path& folder) { fill(folder, result); });
+      write_folder_atomically(target_, [&](const fs::path& folder) {
+        with_target_named(folder, [&] { fill(folder, result); });
+      });
     } catch (const DoesNotApply& error) {
       if (result.artefact.empty()) throw;
       throw DoesNotApply(fmt::format("{}; what there is to hand on is the artefact alone: {}",
@@ -112,6 +114,7 @@ class Export {
     result.facts.method = method.id;
     result.facts.params = method.params;
     result.facts.calibration = method.calibration;
+    result.facts.training = method.training;
     result.facts.seed = arguments_.seed;
     return result;
   }
@@ -151,6 +154,19 @@ class Export {
     return request;
   }
 
+  /// The folder that is filled goes away when it fails: nobody would know it by its name.
+  template <typename Fill>
+  void with_target_named(const fs::path& folder, Fill&& fill) const {
+    try {
+      fill();
+    } catch (const MachineError& error) {
+      std::string text = error.what();
+      const std::size_t at = text.find(folder.string());
+      if (at == std::string::npos) throw;
+      throw MachineError(text.replace(at, folder.string().size(), target_.string()));
+    }
+  }
+
   void fill(const fs::path& folder, Result& result) {
     const ScratchFolder scratch;
     progress_.step(fmt::format("write {}", target_.string()));
@@ -188,8 +204,9 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
       ->required();
   CLI::Option* set =
       command
-          .add_option("--set", arguments.settings,
-                      "A parameter of the method, or calibration.KEY of its data; repeatable")
+          .add_option(
+              "--set", arguments.settings,
+              "A parameter of the method, or calibration.KEY, training.KEY of its data; repeatable")
           ->type_name("KEY=VALUE")
           ->allow_extra_args(false);
   CLI::Option* seed = command.add_option("--seed", arguments.seed, "Seed of the fit");

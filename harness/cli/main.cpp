@@ -127,5 +127,6 @@ int run(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   assay::guard_standard_descriptors();
+  assay::errors_instead_of_signals();
   return assay::run(argc, argv);
 }

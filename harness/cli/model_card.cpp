@@ -59,6 +59,14 @@ std::string calibration_text(const CardFacts& facts) {
                                        : "2048 tokens, or as many as the model has positions");
 }
 
+std::string training_text(const TrainingChoice& choice) {
+  return fmt::format("{} ({}), {} of at most {} tokens", choice.dataset, choice.split,
+                     choice.items > 0 ? fmt::format("{} items drawn with seed {}", choice.items,
+                                                    choice.subset_seed)
+                                      : "all items",
+                     choice.max_tokens);
+}
+
 std::string origin(const CardFacts& facts, const std::vector<WorkerReply::Event>& events) {
   const std::string bytes = text_of(events, kExportBytes);
   std::string table = "| | |\n| --- | --- |\n";
@@ -67,6 +75,7 @@ std::string origin(const CardFacts& facts, const std::vector<WorkerReply::Event>
   table += row("Method", facts.method);
   table += row("Parameters", params_text(facts.params));
   table += row("Calibration data", calibration_text(facts));
+  if (facts.training) table += row("Training data", training_text(*facts.training));
   table += row("Seed", facts.seed ? std::to_string(*facts.seed) : kNotRecorded);
   table += row("SHA-256 of the artefact",
                facts.artefact_hash.empty() ? "none: nothing is fitted" : facts.artefact_hash);
@@ -121,7 +130,8 @@ std::set<std::string> names_of_model(const Store& store, const std::string& expe
 /// What of a row's parameters can be compared with what is known here.
 Json known_params(const std::string& text, const CardFacts& facts) {
   Json params = Json::parse(text, nullptr, false);
-  if (facts.own_artefact && params.is_object()) params.erase("calibration");
+  if (!facts.own_artefact || !params.is_object()) return params;
+  for (const char* key : {"calibration", "training"}) params.erase(key);
   return params;
 }
 
@@ -150,6 +160,7 @@ std::vector<CardValue> measured_values(const CardFacts& facts) {
   const Store store = Store::open_read_only(facts.database);
   Json params = facts.params;
   if (facts.calibration) params["calibration"] = facts.calibration->to_json();
+  if (facts.training) params["training"] = facts.training->to_json();
   std::vector<CardValue> values;
   std::set<std::pair<std::string, std::string>> seen;
   for (const std::string& experiment : store.experiments()) {

@@ -18,6 +18,7 @@ struct CardFacts {
   std::string method;
   Json params = Json::object();
   std::optional<CalibrationChoice> calibration;
+  std::optional<TrainingChoice> training;
   std::optional<std::uint64_t> seed;
   std::string artefact_hash;  ///< SHA-256 of the file; "" without one
   bool own_artefact = false;  ///< a file of the user's: who fitted it, and on what, is not known
@@ -30,7 +31,7 @@ struct CardValue {
   std::int64_t seed = 0;
   bool limited = false;
 };
-/// Values of cells of this model, method, parameters, calibration and seed that are OK; metrics
+/// Values of cells of this model, method, parameters, data and seed that are OK; metrics
 /// that are better in neither direction are left out. Throws as Store::open_read_only does.
 std::vector<CardValue> measured_values(const CardFacts& facts);
 

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "harness/base/errors.h"
+#include "harness/base/param_makers.h"
 #include "harness/base/text.h"
 #include "harness/config/axes.h"
 
@@ -41,18 +43,6 @@ auto find_by_id(TableReader& reader, const char* what, Find find) -> decltype(&f
   }
 }
 
-ParamSpec whole_spec(const char* name, std::int64_t value, double min, const char* help) {
-  return {.name = name,
-          .type = ParamType::kInt,
-          .default_value = value,
-          .help = help,
-          .unit = "",
-          .min = min,
-          .max = {},
-          .max_open = false,
-          .choices = {}};
-}
-
 /// `dataset` among those of a kind, and `split`.
 std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::string& kind,
                                   const std::string& dataset, const std::string& split) {
@@ -80,10 +70,10 @@ std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::string&
 std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
   const CalibrationChoice standard;
   std::vector<ParamSpec> specs = data_specs(catalogue, "text", standard.dataset, standard.split);
-  specs.push_back(whole_spec("samples", standard.samples, 1, "number of samples"));
+  specs.push_back(count_param("samples", standard.samples, 1, "", "number of samples"));
   specs.push_back(
-      whole_spec("tokens", standard.tokens, 0,
-                 "length of a sample; 0: the smaller of 2048 and the model's positions"));
+      count_param("tokens", standard.tokens, 0, "",
+                  "length of a sample; 0: the smaller of 2048 and the model's positions"));
   return specs;
 }
 
@@ -91,10 +81,10 @@ std::vector<ParamSpec> training_specs(const Catalogue& catalogue) {
   const TrainingChoice standard;
   std::vector<ParamSpec> specs =
       data_specs(catalogue, "labelled", standard.dataset, standard.split);
-  specs.push_back(whole_spec("items", standard.items, 0,
-                             "items of a shuffled order to train on; 0: all of the split"));
-  specs.push_back(whole_spec("subset_seed", standard.subset_seed, 0, "seed of that order"));
-  specs.push_back(whole_spec("max_tokens", standard.max_tokens, 4, "longer items are cut"));
+  specs.push_back(count_param("items", standard.items, 0, "",
+                              "items of a shuffled order to train on; 0: all of the split"));
+  specs.push_back(count_param("subset_seed", standard.subset_seed, 0, "", "seed of that order"));
+  specs.push_back(count_param("max_tokens", standard.max_tokens, 4, "", "longer items are cut"));
   return specs;
 }
 
@@ -115,52 +105,46 @@ void check_split(TableReader& reader, const SourcePlace& place, const Choice& ch
 
 /// Each data set and split once, however many settings name it.
 template <typename Choice>
-void check_splits(TableReader& reader, const SourcePlace& place, const std::vector<Choice>& choices,
-                  const Catalogue& catalogue) {
+void check_splits(TableReader& reader, const SourcePlace& place,
+                  const std::vector<std::optional<Choice>>& choices, const Catalogue& catalogue) {
   std::set<std::pair<std::string, std::string>> seen;
-  for (const Choice& choice : choices) {
-    if (seen.emplace(choice.dataset, choice.split).second) {
-      check_split(reader, place, choice, catalogue);
+  for (const std::optional<Choice>& choice : choices) {
+    if (seen.emplace(choice->dataset, choice->split).second) {
+      check_split(reader, place, *choice, catalogue);
     }
   }
 }
 
-std::vector<CalibrationChoice> read_calibrations(TableReader& reader, const Catalogue& catalogue) {
-  std::vector<Axis> axes;
-  if (auto table = reader.table("calibration", "calibration of " + reader.what())) {
-    axes = read_axes(*table, calibration_specs(catalogue));
-    table->finish();
-  }
-  std::vector<CalibrationChoice> choices;
-  for (const Json& values : multiply(axes)) {
-    CalibrationChoice choice;
-    choice.dataset = values.value("dataset", choice.dataset);
-    choice.split = values.value("split", choice.split);
-    choice.samples = values.value("samples", choice.samples);
-    choice.tokens = values.value("tokens", choice.tokens);
-    choices.push_back(choice);
-  }
-  check_splits(reader, reader.place("calibration"), choices, catalogue);
-  return choices;
+void fill(CalibrationChoice& choice, const Json& values) {
+  choice.samples = values.value("samples", choice.samples);
+  choice.tokens = values.value("tokens", choice.tokens);
 }
 
-std::vector<TrainingChoice> read_trainings(TableReader& reader, const Catalogue& catalogue) {
+void fill(TrainingChoice& choice, const Json& values) {
+  choice.items = values.value("items", choice.items);
+  choice.subset_seed = values.value("subset_seed", choice.subset_seed);
+  choice.max_tokens = values.value("max_tokens", choice.max_tokens);
+}
+
+/// All choices that the block's key (such as "calibration") gives.
+template <typename Choice>
+std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::string& key,
+                                                const std::vector<ParamSpec>& specs,
+                                                const Catalogue& catalogue) {
   std::vector<Axis> axes;
-  if (auto table = reader.table("training", "training of " + reader.what())) {
-    axes = read_axes(*table, training_specs(catalogue));
+  if (auto table = reader.table(key, key + " of " + reader.what())) {
+    axes = read_axes(*table, specs);
     table->finish();
   }
-  std::vector<TrainingChoice> choices;
+  std::vector<std::optional<Choice>> choices;
   for (const Json& values : multiply(axes)) {
-    TrainingChoice choice;
+    Choice choice;
     choice.dataset = values.value("dataset", choice.dataset);
     choice.split = values.value("split", choice.split);
-    choice.items = values.value("items", choice.items);
-    choice.subset_seed = values.value("subset_seed", choice.subset_seed);
-    choice.max_tokens = values.value("max_tokens", choice.max_tokens);
-    choices.push_back(choice);
+    fill(choice, values);
+    choices.emplace_back(std::move(choice));
   }
-  check_splits(reader, reader.place("training"), choices, catalogue);
+  check_splits(reader, reader.place(key), choices, catalogue);
   return choices;
 }
 
@@ -168,8 +152,7 @@ using Trainings = std::vector<std::optional<TrainingChoice>>;
 
 Trainings trainings_of(TableReader& reader, const MethodEntry& method, const Catalogue& catalogue) {
   if (method.needs_training) {
-    const std::vector<TrainingChoice> choices = read_trainings(reader, catalogue);
-    return {choices.begin(), choices.end()};
+    return read_choices<TrainingChoice>(reader, "training", training_specs(catalogue), catalogue);
   }
   if (const toml::node* node = reader.node().get("training")) {
     reader.take("training");
@@ -185,8 +168,8 @@ using Calibrations = std::vector<std::optional<CalibrationChoice>>;
 Calibrations calibrations_of(TableReader& reader, const MethodEntry& method, bool any,
                              const Catalogue& catalogue) {
   if (any) {
-    const std::vector<CalibrationChoice> choices = read_calibrations(reader, catalogue);
-    return {choices.begin(), choices.end()};
+    return read_choices<CalibrationChoice>(reader, "calibration", calibration_specs(catalogue),
+                                           catalogue);
   }
   if (const toml::node* node = reader.node().get("calibration")) {
     reader.take("calibration");

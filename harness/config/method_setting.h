@@ -8,8 +8,8 @@
 
 namespace assay {
 
-/// `settings` are texts KEY=VALUE: the method's parameters, and "calibration.dataset=news" for
-/// those of its calibration. Values are written as in TOML; a text needs no quotes. Throws
+/// `settings` are texts KEY=VALUE: the method's parameters, and "calibration.dataset=news",
+/// "training.items=64" for those of its data. Values are written as in TOML; a text needs no quotes. Throws
 /// UserError with everything that is wrong, as an experiment file does.
 MethodChoice read_method_setting(const std::string& method,
                                  const std::vector<std::string>& settings,

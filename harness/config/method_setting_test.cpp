@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class MethodSetting : public ::testing::Test {
  protected:
@@ -39,10 +40,15 @@ TEST_F(MethodSetting, EqualsTheBlockOfAnExperiment) {
 
 TEST_F(MethodSetting, ProblemsAreSaidAsInAnExperiment) {
   EXPECT_THAT(problem("wnada", {"x=1"}), HasSubstr("did you mean 'wanda'"));
-  EXPECT_THAT(problem("wanda", {"sparsty=0.5"}), HasSubstr("did you mean 'sparsity'"));
+  EXPECT_THAT(problem("wanda", {"sparsty=0.5"}),
+              AllOf(StartsWith("--set: "), HasSubstr("did you mean 'sparsity'")));
   EXPECT_THAT(problem("wanda", {"sparsity=2", "pattern=3"}),
-              AllOf(HasSubstr("sparsity = 2 is outside"), HasSubstr("pattern = 3 is not")));
-  EXPECT_THAT(problem("wanda", {"calibration.sampels=8"}), HasSubstr("samples"));
+              AllOf(StartsWith("--set: "), HasSubstr("--set: sparsity = 2 is outside"),
+                    HasSubstr("--set: pattern = 3 is not")));
+  EXPECT_THAT(problem("wanda", {"sparsity=[0.3, 0.3]"}),
+              StartsWith("--set: sparsity = 0.3 is given twice"));
+  EXPECT_THAT(problem("wanda", {"calibration.sampels=8"}),
+              AllOf(StartsWith("--set: "), HasSubstr("samples")));
 }
 
 TEST_F(MethodSetting, IsOneSetting) {

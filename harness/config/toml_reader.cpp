@@ -87,7 +87,7 @@ std::string SourcePlace::text() const {
 }
 
 void Problems::add(const SourcePlace& place, const std::string& text) {
-  found_.push_back({place, text});
+  found_.push_back({place, fmt::format("{}: {}", place.text(), text)});
 }
 
 void Problems::add_line(const std::string& file, const std::string& line) {
@@ -103,9 +103,7 @@ void Problems::throw_if_any() const {
   });
   std::vector<std::string> lines;
   lines.reserve(sorted.size());
-  for (const auto& [place, text] : sorted) {
-    lines.push_back(place.line == 0 ? text : place.text() + ": " + text);
-  }
+  for (const Problem& problem : sorted) lines.push_back(problem.line);
   throw UserError(lines);
 }
 

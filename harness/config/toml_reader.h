@@ -32,7 +32,7 @@ class Problems {
  private:
   struct Problem {
     SourcePlace place;
-    std::string text;
+    std::string line;  ///< with its place
   };
   std::vector<Problem> found_;
 };

@@ -18,6 +18,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
 #include "harness/base/json.h"
+#include "harness/base/write_failure.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -231,10 +232,7 @@ void write_tensor_file(const fs::path& path, const TensorFile& file) {
   if (error == 0) return;
   std::error_code ignored;
   fs::remove(temporary, ignored);
-  throw MachineError(
-      fmt::format("{}: cannot be written: {}; free some space or choose another "
-                  "place (ASSAY_HOME)",
-                  path.string(), std::strerror(error)));
+  fail_write(path, error);
 }
 
 TensorFile read_tensor_file(const fs::path& path) {

@@ -118,7 +118,7 @@ class Planner {
     for (std::size_t link = 0; link <= method.then.size(); ++link) {
       const MethodChoice& choice = method.link(link);
       const MethodEntry& of_link = catalogue_.method(choice.id);
-      check_calibration_length(choice, model, problems_);
+      check_data_lengths(choice, model, problems_);
       check_pattern(choice, of_link, model, problems_);
       check_sparsity(choice, of_link, problems_);
     }

@@ -57,15 +57,22 @@ void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
                   suite.place.text(), suite.id, how, positions, model.choice.id, positions));
 }
 
-void check_calibration_length(const MethodChoice& method, const ResolvedModel& model,
-                              std::vector<std::string>& problems) {
+void check_data_lengths(const MethodChoice& method, const ResolvedModel& model,
+                        std::vector<std::string>& problems) {
   const std::int64_t positions = positions_of(model);
-  if (!method.calibration || positions == 0 || method.calibration->tokens <= positions) return;
-  problems.push_back(
-      fmt::format("{}: method '{}': calibration.tokens = {} is more than the {} positions of model "
-                  "'{}'; give at most {}, or 0 for the model's own length",
-                  method.place.text(), method.id, method.calibration->tokens, positions,
-                  model.choice.id, positions));
+  if (positions == 0) return;
+  const auto refuse = [&](const char* key, std::int64_t tokens, const char* advice) {
+    problems.push_back(fmt::format(
+        "{}: method '{}': {} = {} is more than the {} positions of model '{}'; give at most {}{}",
+        method.place.text(), method.id, key, tokens, positions, model.choice.id, positions,
+        advice));
+  };
+  if (method.calibration && method.calibration->tokens > positions) {
+    refuse("calibration.tokens", method.calibration->tokens, ", or 0 for the model's own length");
+  }
+  if (method.training && method.training->max_tokens > positions) {
+    refuse("training.max_tokens", method.training->max_tokens, "");
+  }
 }
 
 void check_pattern(const MethodChoice& method, const MethodEntry& entry, const ResolvedModel& model,

@@ -19,8 +19,8 @@ std::int64_t calibration_tokens(const CalibrationChoice& choice, const ResolvedM
 /// Each adds its problems, with the place in the experiment file.
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
                          const ResolvedModel& model, std::vector<std::string>& problems);
-void check_calibration_length(const MethodChoice& method, const ResolvedModel& model,
-                              std::vector<std::string>& problems);
+void check_data_lengths(const MethodChoice& method, const ResolvedModel& model,
+                        std::vector<std::string>& problems);
 /// A pattern "N:M" must divide every row that it cuts into groups.
 void check_pattern(const MethodChoice& method, const MethodEntry& entry, const ResolvedModel& model,
                    std::vector<std::string>& problems);

@@ -18,10 +18,10 @@ namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-/// Short sequences of tokens that it makes itself: every model takes them.
+/// Asks for no data and nothing of the model: every one has blocks.
 SuiteChoice suite_without_data(const Catalogue& catalogue) {
   SuiteChoice suite;
-  suite.id = suite.kind = "decode";
+  suite.id = suite.kind = "kernel";
   for (const ParamSpec& spec : catalogue.suite_kind(suite.kind).params) {
     suite.params[spec.name] = spec.default_value;
     if (spec.unit == "tokens")

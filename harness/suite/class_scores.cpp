@@ -4,74 +4,19 @@
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <numeric>
 #include <span>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/param_makers.h"
+#include "harness/data/class_names.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/suite/prepared.h"
-#include "harness/suite/timed.h"
 
 namespace assay {
 namespace {
-
-/// Letters and digits, in lower case.
-std::string plain_name(const std::string& name) {
-  std::string plain;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x80 || std::isalnum(byte) != 0) plain += static_cast<char>(std::tolower(byte));
-  }
-  return plain;
-}
-
-/// What a configuration has where nobody named the classes: "LABEL_0", or the number alone.
-bool says_nothing(const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] != fmt::format("LABEL_{}", i) && names[i] != std::to_string(i)) return false;
-  }
-  return true;
-}
-
-std::vector<std::string> sorted_names(const std::vector<std::string>& names) {
-  std::vector<std::string> sorted;
-  std::ranges::transform(names, std::back_inserter(sorted), plain_name);
-  std::ranges::sort(sorted);
-  return sorted;
-}
-
-/// "2 (negative, positive)"
-std::string in_words(std::size_t count, const std::vector<std::string>& names) {
-  if (names.empty()) return std::to_string(count);
-  return fmt::format("{} ({})", count, fmt::join(names, ", "));
-}
-
-void require_classes(const ModelSpec& spec, const LabelledItems& data) {
-  const std::vector<std::string>& names = data.label_names;
-  const auto classes = static_cast<std::size_t>(spec.classes);
-  if (classes != names.size()) {
-    throw DoesNotApply(fmt::format(
-        "the model's classifier has {} classes, the data have {}; take a model that was fine-tuned "
-        "for these data, or the data that it was fine-tuned for",
-        in_words(classes, spec.labels), in_words(names.size(), names)));
-  }
-  if (says_nothing(spec.labels) || std::ranges::equal(spec.labels, names, same_class)) return;
-  const bool reordered = sorted_names(spec.labels) == sorted_names(names);
-  throw Misleading(
-      reordered ? "label_order" : "label_names",
-      fmt::format(
-          "the model's classes are {}, those of the data are {}: {}", fmt::join(spec.labels, ", "),
-          fmt::join(names, ", "),
-          reordered
-              ? "the same in another order, so that right answers would count as wrong; number "
-                "`labels` in the data set's manifest as the model does"
-              : "nobody can tell which is which; name them alike, in `labels` of the data set's "
-                "manifest or in `id2label` of the model's config.json"));
-}
 
 void require_tokens(const Model& model, const LabelledItems& items) {
   const Vocabulary vocabulary = model.vocabulary();
@@ -157,17 +102,14 @@ std::vector<ParamSpec> labelled_params() {
                       "Tokens run together; changes nothing but time, memory and rounding")};
 }
 
-bool same_class(const std::string& one, const std::string& other) {
-  return plain_name(one) == plain_name(other);
-}
-
 LabelledItems labelled_items_for(SuiteContext& context, const Params& params) {
   LabelledItems items = read_labelled_items(context.data());
   if (items.max_tokens != params.get_int("max_tokens")) {
     throw UserError(fmt::format("the data were prepared for max_tokens = {}, the suite says {}",
                                 items.max_tokens, params.get_int("max_tokens")));
   }
-  require_classes(context.model().spec(), items);
+  require_same_classes(context.model().spec().classes, context.model().spec().labels,
+                       items.label_names);
   limit_to(items, params.get_int("limit"));
   require_tokens(context.model(), items);
   return items;

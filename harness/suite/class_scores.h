@@ -22,10 +22,6 @@ std::vector<ParamSpec> labelled_params();
 /// order (UNMET and INVALID), UserError for tokens that the model does not have.
 LabelledItems labelled_items_for(SuiteContext& context, const Params& params);
 
-/// Whether two names mean the same class: upper and lower case, and what is neither a letter nor a
-/// digit, make no difference ("Not_Entailment", "not entailment").
-bool same_class(const std::string& one, const std::string& other);
-
 /// Log-probabilities of the classes, f64 [items, classes] on the CPU, in the order of the items.
 /// Items of similar lengths are run together, at most `batch_tokens` tokens at a time, without
 /// padding. `done(n)` is told how many items are finished.

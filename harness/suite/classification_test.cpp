@@ -171,8 +171,8 @@ TEST_F(ClassificationSuites, AnotherNumberOfClassesDoesNotApply) {
     items.label_names.pop_back();
     for (auto& label : items.labels) label = std::min(label, 1);
   });
-  EXPECT_THAT(text, HasSubstr("the model's classifier has 3 (LABEL_0, LABEL_1, LABEL_2) classes, "
-                              "the data have 2 (a, b)"));
+  EXPECT_THAT(text, HasSubstr("the model's classifier has 3 classes (LABEL_0, LABEL_1, LABEL_2), "
+                              "the data have 2 classes (a, b)"));
 }
 
 TEST_F(ClassificationSuites, DataThatDoNotFitTheModelAreRefused) {
@@ -230,8 +230,6 @@ TEST_F(LabelMaps, OtherNamesAreInvalid) {
 TEST_F(LabelMaps, SpellingAndNamesThatSayNothingAreTaken) {
   run_with({"ENTAILMENT", "not-entailment", "Other"}, {"entailment", "not_entailment", "other"});
   run_with({"0", "1", "2"}, {"entailment", "neutral", "contradiction"});
-  EXPECT_TRUE(same_class("Not Entailment", "not_entailment"));
-  EXPECT_FALSE(same_class("entailment", "not_entailment"));
 }
 
 }  // namespace

@@ -148,18 +148,6 @@ MetricValue rate_metric(const std::string& tag, std::span<const double> seconds,
   return metric;
 }
 
-ParamSpec count_param(const std::string& name, std::int64_t value, double min,
-                      const std::string& unit, const std::string& help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kInt;
-  spec.default_value = value;
-  spec.min = min;
-  spec.unit = unit;
-  spec.help = help;
-  return spec;
-}
-
 MetricDef peak_rss_definition() {
   return {"peak_rss",
           "B",

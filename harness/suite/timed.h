@@ -85,10 +85,6 @@ MetricValue median_metric(const std::string& tag, std::span<const double> second
 /// volume / median: the same interval, turned round.
 MetricValue rate_metric(const std::string& tag, std::span<const double> seconds, double volume);
 
-/// An integer parameter >= min that counts `unit`.
-ParamSpec count_param(const std::string& name, std::int64_t value, double min,
-                      const std::string& unit, const std::string& help);
-
 /// "peak_rss": the highest resident size of this process so far, in bytes; absent with its reason
 /// where the system does not tell.
 MetricDef peak_rss_definition();

@@ -76,7 +76,7 @@ TrainResult train_classifier(Model& model, const LabelledItems& train, const Lab
   require_items_for(model, train);
   if (dev != nullptr) require_items_for(model, *dev);
   TrainTask task;
-  task.identity = identity_of(model, train, dev, settings);
+  if (!hooks.checkpoints.empty()) task.identity = identity_of(model, train, dev, settings);
   TrainedModel trained(model, settings.parameters);
   task.tensors = trained.tensors();
   task.items = train.count();

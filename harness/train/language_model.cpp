@@ -54,6 +54,17 @@ std::string hash_of(std::span<const std::int32_t> stream) {
   return hash.hex();
 }
 
+Json identity_of(const Model& model, std::span<const std::int32_t> train,
+                 std::span<const std::int32_t> held_out, const LanguageModelTraining& settings) {
+  return {{"what", "language_model"},
+          {"model", model.content_hash()},
+          {"spec", to_json(model.spec())},
+          {"train", hash_of(train)},
+          {"held_out", hash_of(held_out)},
+          {"window", settings.window},
+          {"dropout", settings.parameters.dropout}};
+}
+
 }  // namespace
 
 at::Tensor next_token_loss(const Model& model, const at::Tensor& tokens) {
@@ -71,13 +82,9 @@ TrainResult train_language_model(Model& model, std::span<const std::int32_t> tra
                                  const LanguageModelTraining& settings, const TrainHooks& hooks) {
   const at::Tensor windows = windows_of(model, train, settings.window);
   TrainTask task;
-  task.identity = {{"what", "language_model"},
-                   {"model", model.content_hash()},
-                   {"spec", to_json(model.spec())},
-                   {"train", hash_of(train)},
-                   {"held_out", hash_of(held_out)},
-                   {"window", settings.window},
-                   {"dropout", settings.parameters.dropout}};
+  if (!hooks.checkpoints.empty()) {
+    task.identity = identity_of(model, train, held_out, settings);
+  }
   TrainedModel trained(model, settings.parameters);
   task.tensors = trained.tensors();
   task.items = windows.size(0);

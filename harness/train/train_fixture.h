@@ -94,6 +94,15 @@ struct SmallNet {
   at::Tensor points, labels;
 };
 
+inline TrainSettings short_settings() {
+  TrainSettings settings;
+  settings.epochs = 4;
+  settings.batch = 5;  // four of 5 and one of 4 an epoch
+  settings.learning_rate = 0.05;
+  settings.seed = 3;
+  return settings;
+}
+
 inline bool equal_tensors(const std::vector<TrainedTensor>& a,
                           const std::vector<TrainedTensor>& b) {
   for (std::size_t i = 0; i < a.size(); ++i) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "harness/base/cell_errors.h"
+#include "harness/model/kernels/large_pages.h"
 #include "harness/train/lora.h"
 
 namespace assay {
@@ -51,7 +52,7 @@ TrainedModel::TrainedModel(Model& model, const ParameterSettings& settings)
     const bool trains = !settings.trains || settings.trains(parameter);
     if (trains) require_fp32(parameter);
     // Frozen ones too: autograd takes no tensors of inference mode.
-    if (!owns_its_memory(tensor)) tensor = tensor.detach().clone(at::MemoryFormat::Contiguous);
+    if (!owns_its_memory(tensor)) tensor = copy_on_large_pages(tensor.detach());
     tensor.requires_grad_(trains);
     if (!trains) return;
     if (settings.keep_zeros && is_layer_matrix(parameter)) hold_zeros(tensor);

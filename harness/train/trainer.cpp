@@ -10,14 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
-#include "harness/base/python_random.h"
-#include "harness/method/method.h"
 #include "harness/train/generators.h"
 
 namespace assay {
@@ -27,10 +24,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::int64_t steps_an_epoch(const TrainSettings& settings, std::int64_t items) {
-  return (items + settings.batch - 1) / settings.batch;
 }
 
 void require_sensible(const TrainTask& task, const TrainSettings& s) {
@@ -76,7 +69,20 @@ std::int64_t not_finite(const at::Tensor& tensor) {
   return tensor.numel() - at::isfinite(tensor.detach()).sum().item<std::int64_t>();
 }
 
-/// "; layer.0.q.weight has 3 values that are not finite" of the first tensor that has some.
+/// Where products overflow before any weight does.
+std::string largest_of(const std::vector<TrainedTensor>& tensors) {
+  std::string name;
+  double largest = -1;
+  for (const TrainedTensor& trained : tensors) {
+    const auto here = trained.tensor.detach().abs().max().item<double>();
+    if (here <= largest) continue;
+    name = trained.name;
+    largest = here;
+  }
+  return fmt::format("all trained values are finite, the largest is {:.3g} in {}", largest, name);
+}
+
+/// "layer.0.q.weight: 3 of 16 values are not finite" of the first tensor that has some.
 std::string first_spoiled(const std::vector<TrainedTensor>& tensors, bool gradients) {
   for (const TrainedTensor& trained : tensors) {
     const at::Tensor looked_at = gradients ? trained.tensor.grad() : trained.tensor;
@@ -85,7 +91,7 @@ std::string first_spoiled(const std::vector<TrainedTensor>& tensors, bool gradie
     return fmt::format("{}{}: {} of {} values are not finite", gradients ? "the gradient of " : "",
                        trained.name, count, looked_at.numel());
   }
-  return gradients ? "the norm of all gradients overflows" : "all trained tensors are finite";
+  return gradients ? "the norm of all gradients overflows" : largest_of(tensors);
 }
 
 class Training {
@@ -94,7 +100,7 @@ class Training {
       : task_(task),
         settings_(settings),
         hooks_(hooks),
-        configuration_(configuration_of(task, settings)),
+        configuration_(hooks.checkpoints.empty() ? Json() : configuration_of(task, settings)),
         steps_(steps_of(settings, task.items)),
         warmup_(warmup_steps(settings.warmup, steps_)),
         optimizer_(task.tensors, settings.adamw),
@@ -117,6 +123,10 @@ class Training {
   void judge();
   void checkpoint_if_due();
   void save();
+  void save_before_leaving();
+  void warn(const std::string& code, const std::string& text) const {
+    if (hooks_.warn) hooks_.warn(code, text);
+  }
   void report_progress();
   void finish();
   [[nodiscard]] std::filesystem::path file() const {
@@ -187,9 +197,6 @@ void Training::adopt(const TrainingState& stored) {
 
 void Training::resume() {
   if (hooks_.checkpoints.empty()) return;
-  const auto warn = [&](const char* code, const std::string& text) {
-    if (hooks_.warn) hooks_.warn(code, text);
-  };
   try {
     const auto stored = load_training_state(file(), configuration_);
     if (!stored) return;
@@ -226,7 +233,8 @@ void Training::fail_loss(double loss, std::span<const std::int64_t> items) const
   throw NonFiniteValue(
       "training_loss",
       fmt::format("{}, step {} of {}: the loss is {}; {}; items of the batch: {}{}", hooks_.name,
-                  state_.step + 1, steps_, loss, first_spoiled(task_.tensors, false),
+                  state_.step + 1, steps_, std::isnan(loss) ? std::abs(loss) : loss,
+                  first_spoiled(task_.tensors, false),
                   fmt::join(items.first(std::min(kShown, items.size())), ", "),
                   items.size() > kShown ? ", ..." : ""));
 }
@@ -307,8 +315,17 @@ void Training::report_progress() {
   try {
     hooks_.progress(state_.step, steps_);
   } catch (const Interrupted&) {
-    if (!hooks_.checkpoints.empty() && !state_.finished) save();
+    save_before_leaving();
     throw;
+  }
+}
+
+void Training::save_before_leaving() {
+  if (hooks_.checkpoints.empty()) return;
+  try {
+    save();
+  } catch (const MachineError& error) {  // the one before is still there
+    warn("training_checkpoint_unwritten", error.what());
   }
 }
 
@@ -354,50 +371,6 @@ class ClearedGradients {
 };
 
 }  // namespace
-
-Json to_json(const TrainSettings& s) {
-  return {{"epochs", s.epochs},
-          {"batch", s.batch},
-          {"micro_batch", s.micro_batch},
-          {"max_steps", s.max_steps},
-          {"learning_rate", s.learning_rate},
-          {"schedule", schedule_name(s.schedule)},
-          {"warmup", s.warmup},
-          {"clip", s.clip},
-          {"adamw", {s.adamw.beta1, s.adamw.beta2, s.adamw.epsilon}},
-          {"seed", s.seed},
-          {"evaluate_every", s.evaluate_every},
-          {"patience", s.patience},
-          {"curve_every", s.curve_every}};
-}
-
-std::int64_t steps_of(const TrainSettings& settings, std::int64_t items) {
-  const std::int64_t all = steps_an_epoch(settings, items) * settings.epochs;
-  return settings.max_steps > 0 ? std::min(all, settings.max_steps) : all;
-}
-
-std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::int64_t epoch, std::int64_t items) {
-  PythonRandom random(seed);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(items));
-  for (std::int64_t i = 0; i <= epoch; ++i) {
-    std::iota(order.begin(), order.end(), 0);
-    random.shuffle(order);
-  }
-  return order;
-}
-
-TrainHooks hooks_of(FitContext& context, const std::string& name) {
-  TrainHooks hooks;
-  hooks.progress = [&context, name](std::int64_t done, std::int64_t total) {
-    context.progress(done, total, name);
-  };
-  hooks.warn = [&context](const std::string& code, const std::string& text) {
-    context.warn(code, text);
-  };
-  hooks.checkpoints = context.checkpoints();
-  hooks.name = name;
-  return hooks;
-}
 
 TrainResult train(const TrainTask& task, const TrainSettings& settings, const TrainHooks& hooks) {
   require_sensible(task, settings);

@@ -28,8 +28,6 @@ OutcomeReason outcome_of_current_exception() {
     throw;
   } catch (const OutcomeFound& found) {
     return found.reason();
-  } catch (const NonFiniteResult& error) {
-    return reason(Outcome::kNan, error.code(), error.what());
   } catch (const NonFiniteValue& error) {
     return reason(Outcome::kNan, error.code(), error.what());
   } catch (const Interrupted& error) {

@@ -8,17 +8,6 @@
 
 namespace assay {
 
-/// A metric or the probe's logits are NaN or infinite.
-class NonFiniteResult : public std::runtime_error {
- public:
-  NonFiniteResult(std::string code, const std::string& text)
-      : std::runtime_error(text), code_(std::move(code)) {}
-  [[nodiscard]] const std::string& code() const { return code_; }
-
- private:
-  std::string code_;
-};
-
 /// A typed outcome found on the way: UNMET, INVALID.
 class OutcomeFound : public std::runtime_error {
  public:

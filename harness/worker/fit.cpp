@@ -115,14 +115,15 @@ void require_met(const Method& method, const ModelSpec& spec, const Params& para
       {.outcome = Outcome::kUnmet, .code = "requirement", .text = join(problems, "; ")});
 }
 
-/// What is said of the data by the name `data_...`, said of calibration data by a name of its own:
-/// a cell may have remarks of both.
-void remark_calibration(const CalibrationRequest& request, ReplyWriter& writer) {
+/// What is said of the data by the name `data_...`, said of a fit's data by a name of its own: a
+/// cell may have remarks of all of them. `use`: "calibration", "training".
+void remark_data(const std::string& folder, const std::string& use, ReplyWriter& writer) {
   constexpr std::string_view kPrefix = "data_";
-  for (const PreparedNote& note : read_prepared_notes(request.data)) {
+  for (const PreparedNote& note : read_prepared_notes(folder)) {
     const std::string kind =
         note.code.starts_with(kPrefix) ? note.code.substr(kPrefix.size()) : note.code;
-    writer.event("warning", "data_calibration_" + kind, "calibration data: " + note.text);
+    writer.event("warning", fmt::format("data_{}_{}", use, kind),
+                 fmt::format("{} data: {}", use, note.text));
   }
 }
 
@@ -191,7 +192,8 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
   require_met(method, model.spec(), params);
   WorkerFitContext context(request, services,
                            data_for(method, params, request, services.methods, model));
-  if (request.calibration) remark_calibration(*request.calibration, services.writer);
+  if (request.calibration) remark_data(request.calibration->data, "calibration", services.writer);
+  if (request.training) remark_data(request.training->data, "training", services.writer);
   const double start = monotonic_seconds();
   const Artefact artefact = request.stage.empty()
                                 ? method.fit(model, context, params)

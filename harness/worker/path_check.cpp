@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "harness/base/cell_errors.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/probe.h"
 
@@ -44,7 +45,7 @@ void PathCheck::require_same(const at::Tensor& timed, const at::Tensor& scored,
                              const std::string& what, const std::function<at::Tensor()>& rescored) {
   const at::Tensor expected = scored.to(at::kDouble);
   if (!std::isfinite(at::max(at::abs(expected)).item<double>())) {
-    throw NonFiniteResult("outputs", what + ": what is scored is not finite");
+    throw NonFiniteValue("outputs", what + ": what is scored is not finite");
   }
   const double distance = apart(timed, expected);
   if (values_.allows(distance, [&] { return apart(rescored(), expected); })) return;

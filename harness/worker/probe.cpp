@@ -9,9 +9,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/python_random.h"
 #include "harness/model/packed_sequences.h"
-#include "harness/worker/failure.h"
 
 namespace assay {
 namespace {
@@ -56,7 +56,7 @@ Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
     for (std::int64_t place = 0; place < places; ++place) {
       const double value = logits.data_ptr<double>()[row * vocab + place * vocab / places];
       if (!std::isfinite(value)) {
-        throw NonFiniteResult("logits", "the model's logits for the probe are not finite");
+        throw NonFiniteValue("logits", "the model's logits for the probe are not finite");
       }
       fingerprint.values.push_back(value);
     }

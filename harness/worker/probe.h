@@ -31,7 +31,7 @@ struct SettledProbe {
 /// Scores of a fixed probe batch, 32 of each sequence (fewer where there are fewer), evenly spread.
 /// Through one whole pass. Of a decoder: what follows 2 sequences of 16 tokens (fewer when the
 /// model sees fewer). Of an encoder: the scores of 2 sequences of 16 and 11 tokens, packed; those
-/// of their last tokens where its output reads tokens. Throws NonFiniteResult when one of them is
+/// of their last tokens where its output reads tokens. Throws NonFiniteValue when one of them is
 /// NaN or infinite.
 PassProbe probe_pass(Model& model);
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -14,6 +13,7 @@
 #include <system_error>
 
 #include "harness/base/errors.h"
+#include "harness/base/output.h"
 #include "harness/measure/machine.h"
 #include "harness/worker/describe.h"
 #include "harness/worker/session.h"
@@ -49,7 +49,7 @@ Json read_request() {
 }
 
 void answer_request(const RegisterParts& register_parts) {
-  ::signal(SIGPIPE, SIG_IGN);
+  errors_instead_of_signals();
   const StopFlag& stop = stop_flag_of_process();
   ReplyWriter writer(take_standard_output());
   const WorkerRequest request = worker_request_from_json(read_request());

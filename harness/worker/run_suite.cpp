@@ -72,7 +72,7 @@ class WorkerSuiteContext final : public SuiteContext {
     reporter_.check();
     writer_.metric(value);
     if (value.value && !std::isfinite(*value.value)) {
-      throw NonFiniteResult("metric", "metric " + value.tag + " is not finite");
+      throw NonFiniteValue("metric", "metric " + value.tag + " is not finite");
     }
   }
   void emit_items(const std::vector<ItemScore>& items) override {

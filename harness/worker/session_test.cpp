@@ -2,123 +2,27 @@
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
-#include <gtest/gtest.h>
 
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <functional>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
-#include "harness/checkpoint/checkpoint.h"
-#include "harness/data/labelled_fixture.h"
-#include "harness/method/tiny_model.h"
-#include "harness/model/encoder_golden.h"
 #include "harness/model/kernels/subnormals.h"
 #include "harness/worker/describe.h"
 #include "harness/worker/probe.h"
+#include "harness/worker/session_fixture.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A suite kind that does what the test says.
-class ScriptedSuite final : public SuiteKind {
- public:
-  ScriptedSuite(Stage stage, std::function<void(SuiteContext&)> script)
-      : stage_(stage), script_(std::move(script)) {}
-  [[nodiscard]] SuiteKindInfo info() const override {
-    SuiteKindInfo info;
-    info.name = "scripted";
-    info.stage = stage_;
-    return info;
-  }
-  void run(SuiteContext& context, const Params& params) const override { script_(context); }
-
- private:
-  Stage stage_;
-  std::function<void(SuiteContext&)> script_;
-};
-
-class Session : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) / "session_test";
-    fs::remove_all(folder_);
-    write_tiny_model(folder_ / "model", TinyFamily::kLlama, 1);
-    fs::create_directories(folder_ / "scratch");
-    register_builtin_methods(methods_);
-    request_.op = "score";
-    request_.model_folder = folder_ / "model";
-    plan_model();
-    request_.method = "dense";
-    request_.suite_kind = "scripted";
-    request_.scratch = folder_ / "scratch";
-  }
-
-  /// As the model lies there now.
-  void plan_model() {
-    request_.model_hash = Checkpoint::open(request_.model_folder).content_hash();
-  }
-
-  void script(Stage stage, std::function<void(SuiteContext&)> script) {
-    suites_ = {};
-    suites_.add(std::make_unique<ScriptedSuite>(stage, std::move(script)));
-  }
-
-  WorkerReply run() {
-    std::FILE* file = std::tmpfile();
-    ReplyWriter writer(::fileno(file));
-    serve(request_, {.methods = methods_, .suites = suites_, .writer = writer, .stop = stop_});
-    std::rewind(file);
-    std::string text;
-    for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
-    std::fclose(file);
-    ReplyReader reader;
-    std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) reader.feed(line);
-    EXPECT_TRUE(reader.reply().complete);
-    EXPECT_TRUE(reader.reply().outcome.has_value());
-    return reader.reply();
-  }
-  static std::string named(const WorkerReply& reply) {
-    return std::string(outcome_name(reply.outcome->outcome)) + " " + reply.outcome->code;
-  }
-  std::string outcome_when(std::function<void(SuiteContext&)> what) {
-    script(Stage::kScore, std::move(what));
-    return named(run());
-  }
-
-  fs::path folder_;
-  MethodRegistry methods_;
-  SuiteRegistry suites_;
-  StopFlag stop_ = false;
-  WorkerRequest request_;
-};
-
-double value_of(const WorkerReply& reply, const std::string& tag) {
-  for (const MetricValue& metric : reply.metrics) {
-    if (metric.tag == tag) return metric.value.value();
-  }
-  ADD_FAILURE() << "no metric " << tag;
-  return 0;
-}
-
-std::optional<std::string> remark_of(const WorkerReply& reply, const std::string& code) {
-  for (const WorkerReply::Event& event : reply.events) {
-    if (event.code == code && event.level == "warning") return event.text;
-  }
-  return std::nullopt;
-}
 
 TEST_F(Session, ScoreSaysAccountingFingerprintAndEnvironment) {
   script(Stage::kScore, [](SuiteContext& context) {
@@ -297,107 +201,6 @@ TEST_F(Session, BadRequestsFailWithTheReason) {
             std::string::npos);
 }
 
-TEST_F(Session, FitThenScoreWithItsArtefact) {
-  request_.op = "fit";
-  request_.method = "magnitude";
-  request_.params = {{"sparsity", 0.5}};
-  request_.artefact = folder_ / "a.safetensors";
-  const WorkerReply fitted = run();
-  ASSERT_EQ(named(fitted), "OK ") << fitted.outcome->text;
-  EXPECT_GE(value_of(fitted, "fit/seconds"), 0);
-  EXPECT_EQ(value_of(fitted, "artefact/bytes"), fs::file_size(request_.artefact));
-  EXPECT_TRUE(fs::is_empty(folder_ / "scratch")) << "the scratch folder was left behind";
-
-  request_.op = "score";
-  request_.applied = {{"magnitude", folder_ / "a.safetensors"}};
-  script(Stage::kScore, [](auto&) {});
-  const WorkerReply pruned = run();
-  ASSERT_EQ(named(pruned), "OK ") << pruned.outcome->text;
-  EXPECT_LT(value_of(pruned, "model/nonzero"), value_of(pruned, "model/params"));
-  const std::string hash = std::exchange(request_.model_hash, "another");
-  EXPECT_EQ(named(run()), "INVALID model_changed");
-  request_.model_hash = hash;
-  const fs::path other = folder_ / "b.safetensors";
-  fs::copy_file(request_.artefact, other);
-  request_.applied = {{"magnitude", other}};
-  const WorkerReply renamed = run();
-  EXPECT_EQ(named(renamed), "CRASHED file");
-  EXPECT_NE(renamed.outcome->text.find("it was written as 'a'"), std::string::npos);
-  request_.applied = {{"wanda", folder_ / "a.safetensors"}};
-  EXPECT_EQ(named(run()), "INVALID artefact_changed");
-  request_.applied.clear();
-  EXPECT_NE(run().outcome->text.find("needs an artefact"), std::string::npos);
-  request_.method = "dense";
-  const WorkerReply dense = run();
-  EXPECT_GT(fingerprint_distance(*dense.fingerprint, *pruned.fingerprint), 1e-3);
-}
-
-// The second link prunes what the first one left: fitted alone it keeps other weights.
-TEST_F(Session, ALinkIsFittedOnWhatTheLinksBeforeItMade) {
-  request_.op = "fit";
-  request_.method = "magnitude";
-  request_.params = {{"sparsity", 0.5}};
-  request_.artefact = folder_ / "first.safetensors";
-  ASSERT_EQ(named(run()), "OK ");
-  request_.applied = {{"magnitude", folder_ / "first.safetensors"}};
-  request_.method = "quantize";
-  request_.params = {{"algorithm", "rtn"}, {"group", 32}};
-  request_.artefact = folder_ / "second.safetensors";
-  const WorkerReply second = run();
-  ASSERT_EQ(named(second), "OK ") << second.outcome->text;
-
-  request_.op = "score";
-  request_.applied.push_back({"quantize", folder_ / "second.safetensors"});
-  script(Stage::kScore, [](auto&) {});
-  const WorkerReply both = run();
-  ASSERT_EQ(named(both), "OK ") << both.outcome->text;
-  // Zeros stay zeros in the packed matrix.
-  EXPECT_LT(value_of(both, "model/nonzero"), 0.75 * value_of(both, "model/params"));
-  request_.applied.pop_back();
-  const WorkerReply first = run();
-  EXPECT_GT(fingerprint_distance(*first.fingerprint, *both.fingerprint), 1e-4);
-}
-
-TEST_F(Session, AStageThatNobodyDeclaredIsRefused) {
-  request_.op = "fit";
-  request_.method = "magnitude";
-  request_.params = {{"sparsity", 0.5}};
-  request_.artefact = folder_ / "a.safetensors";
-  request_.stage = "traces";
-  EXPECT_NE(run().outcome->text.find("has no stage 'traces'"), std::string::npos);
-}
-
-TEST_F(Session, CalibrationMustFitTheModel) {
-  const auto write = [&](const std::vector<std::int32_t>& tokens) {
-    const std::string bytes(reinterpret_cast<const char*>(tokens.data()),
-                            tokens.size() * sizeof(std::int32_t));
-    const Json manifest = {{"version", 1},
-                           {"format", "stream"},
-                           {"notes", {{{"code", "data_not_pinned"}, {"text", "another file"}}}},
-                           {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
-    std::ofstream(folder_ / "manifest.json") << manifest.dump();
-    std::ofstream(folder_ / "tokens.bin", std::ios::binary) << bytes;
-  };
-  request_.op = "fit";
-  request_.method = "wanda";
-  request_.params = {{"sparsity", 0.5}};
-  request_.artefact = folder_ / "a.safetensors";
-  EXPECT_NE(run().outcome->text.find("needs calibration"), std::string::npos);
-  request_.calibration = CalibrationRequest{folder_, "stream", 2, 16};
-  write(std::vector<std::int32_t>(100, 7));
-  const WorkerReply fitted = run();
-  EXPECT_EQ(named(fitted), "OK ");
-  ASSERT_EQ(fitted.events.size(), 1U);
-  EXPECT_EQ(fitted.events[0].level, "warning");
-  EXPECT_EQ(fitted.events[0].code, "data_calibration_not_pinned");
-  EXPECT_EQ(fitted.events[0].text, "calibration data: another file");
-  write(std::vector<std::int32_t>(100, kTinyVocab));
-  EXPECT_NE(run().outcome->text.find("is beyond the " + std::to_string(kTinyVocab) + " rows"),
-            std::string::npos);
-  request_.calibration->tokens = kTinyPositions + 1;
-  EXPECT_NE(run().outcome->text.find("lower calibration.tokens"), std::string::npos);
-}
-
 TEST_F(Session, TimedModelMustBeTheScoredOne) {
   script(Stage::kScore, [](auto&) {});
   const Fingerprint scored = run().fingerprint.value();
@@ -412,125 +215,6 @@ TEST_F(Session, TimedModelMustBeTheScoredOne) {
   request_.expected->values[7] *= 1.5;
   request_.expected->values[7] += 1;
   EXPECT_EQ(named(run()), "INVALID fingerprint_mismatch");
-}
-
-/// An encoder with a classifier, real suites and labelled data.
-class EncoderSession : public Session {
- protected:
-  void SetUp() override {
-    Session::SetUp();
-    register_builtin_suites(suites_);
-    take("bert_classifier");
-    items_.label_names = {"a", "b", "c"};
-    items_.max_tokens = 16;
-    for (std::int32_t i = 0; i < 6; ++i) add_item(items_, {2, 10 + i, 20 - i, 3}, i % 3);
-    fs::create_directories(folder_ / "labelled");
-    write_labelled(folder_ / "labelled", items_);
-  }
-  void take(const std::string& encoder) {
-    request_.model_folder = encoder_folder() / encoder;
-    plan_model();
-  }
-  WorkerReply score(const std::string& kind, const Json& params = Json::object()) {
-    request_.op = "score";
-    request_.suite_kind = kind;
-    request_.suite_params = params;
-    request_.data = folder_ / "labelled";
-    return run();
-  }
-  WorkerReply time(const std::string& kind, const Json& params) {
-    request_.op = "time";
-    request_.suite_kind = kind;
-    request_.suite_params = params;
-    request_.data.clear();
-    return run();
-  }
-  static std::string text(const WorkerReply& reply) {
-    return named(reply) + ": " + reply.outcome->text;
-  }
-
-  const Json labelled_ = {{"max_tokens", 16}};
-  const Json quick_ = {{"batch", 2},       {"length", 8},         {"seconds", 0},   {"warmup", 1},
-                       {"max_seconds", 0}, {"warmup_seconds", 0}, {"iterations", 1}};
-  LabelledItems items_;
-};
-
-TEST_F(EncoderSession, IsScoredAndTimedWithOneFingerprint) {
-  for (const char* dtype : {"fp32", "bf16"}) {
-    request_.dtype = dtype;
-    request_.expected.reset();
-    const WorkerReply scored = score("classification", labelled_);
-    ASSERT_EQ(text(scored), "OK : ") << dtype;
-    EXPECT_EQ(scored.items.size(), 6U);
-    EXPECT_EQ(scored.fingerprint->values.size(), 6U) << "2 sequences, 3 classes";
-    EXPECT_GT(value_of(scored, "model/flops_per_token"), 0);
-    request_.expected = scored.fingerprint;
-    const WorkerReply timed = time("classify_throughput", quick_);
-    ASSERT_EQ(text(timed), "OK : ") << dtype;
-    EXPECT_GT(value_of(timed, "classify/items_per_s"), 0);
-    EXPECT_EQ(timed.fingerprint->values, scored.fingerprint->values);
-    request_.expected->values[0] += 1;
-    EXPECT_EQ(named(time("classify_throughput", quick_)), "INVALID fingerprint_mismatch");
-  }
-}
-
-TEST_F(EncoderSession, PrunedIsAnotherModel) {
-  const Fingerprint dense = score("classification", labelled_).fingerprint.value();
-  request_.op = "fit";
-  request_.method = "magnitude";
-  request_.params = {{"sparsity", 0.5}};
-  request_.artefact = folder_ / "a.safetensors";
-  ASSERT_EQ(text(run()), "OK : ");
-  request_.applied = {{"magnitude", request_.artefact}};
-  const WorkerReply pruned = score("classification_kl", labelled_);
-  ASSERT_EQ(text(pruned), "OK : ");
-  EXPECT_GT(value_of(pruned, "kl"), 0);
-  EXPECT_GT(fingerprint_distance(dense, pruned.fingerprint.value()), 1e-3);
-}
-
-TEST_F(EncoderSession, SuitesOfDecodersDoNotApplyAndSayWhatDoes) {
-  for (const char* kind : {"token_ppl", "kl", "multiple_choice", "last_word"}) {
-    const std::string found = text(score(kind));
-    EXPECT_EQ(found.find("UNMET requirement: suite kind '" + std::string(kind) +
-                         "': causal must be true (this model: false): an encoder predicts no next"),
-              0U)
-        << found;
-  }
-  for (const char* kind : {"prefill", "decode", "ffn_decode"}) {
-    EXPECT_EQ(named(time(kind, Json::object())), "UNMET requirement") << kind;
-  }
-  EXPECT_EQ(text(time("kernel", {{"seconds", 0}, {"warmup_seconds", 0}})), "OK : ")
-      << "a block is a block";
-}
-
-TEST_F(EncoderSession, ClassificationNeedsAClassifier) {
-  for (const char* name : {"bert_model", "bert_mlm"}) {
-    take(name);
-    const std::string found = text(score("classification", labelled_));
-    EXPECT_EQ(found.find("UNMET requirement: suite kind 'classification': output must be "
-                         "classifier"),
-              0U)
-        << found;
-    EXPECT_NE(found.find("fine-tune one first"), std::string::npos) << found;
-  }
-  EXPECT_EQ(text(time("classify_throughput", quick_)), "OK : ") << "hidden rows of the first token";
-  take("bert_model");
-  EXPECT_EQ(text(time("classify_throughput", quick_)), "OK : ") << "pooled rows";
-  request_.model_folder = folder_ / "model";  // a decoder
-  plan_model();
-  EXPECT_EQ(named(score("classification", labelled_)), "UNMET requirement");
-  EXPECT_EQ(named(time("classify_throughput", quick_)), "UNMET requirement");
-}
-
-TEST_F(EncoderSession, ClassesInAnotherOrderAreInvalid) {
-  fs::copy(request_.model_folder, folder_ / "named");
-  Json config = read_json_file(folder_ / "named/config.json");
-  config.erase("label2id");
-  config["id2label"] = {{"0", "b"}, {"1", "a"}, {"2", "c"}};
-  std::ofstream(folder_ / "named/config.json") << config.dump();
-  request_.model_folder = folder_ / "named";
-  plan_model();
-  EXPECT_EQ(named(score("classification", labelled_)), "INVALID label_order");
 }
 
 TEST_F(Session, DescriptionNamesEverythingRegistered) {
@@ -556,6 +240,5 @@ TEST_F(Session, DescriptionNamesEverythingRegistered) {
   EXPECT_FALSE(document.at("families").empty());
   EXPECT_FALSE(document.at("build").at("torch").get<std::string>().empty());
 }
-
 }  // namespace
 }  // namespace assay

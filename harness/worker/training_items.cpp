@@ -4,7 +4,6 @@
 
 #include <numeric>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "harness/base/errors.h"
@@ -17,11 +16,7 @@ namespace {
 std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), 0);
-  PythonRandom random(seed);
-  for (std::int64_t i = count - 1; i > 0; --i) {
-    std::swap(order[static_cast<std::size_t>(i)],
-              order[static_cast<std::size_t>(random.randint(0, i))]);
-  }
+  PythonRandom(seed).shuffle(order);
   return order;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "harness/base/param_makers.h"
+
 namespace assay::ffsplit {
 namespace {
 
@@ -19,63 +21,26 @@ Enum one_of(const std::vector<std::string>& names, const std::string& name) {
       std::distance(names.begin(), std::find(names.begin(), names.end(), name)));
 }
 
-ParamSpec choice(const char* name, const std::vector<std::string>& choices, const char* fallback,
-                 const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kChoice;
-  spec.default_value = fallback;
-  spec.choices = choices;
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec real(const char* name, double fallback, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.default_value = fallback;
-  spec.min = 0;
-  spec.max = 1;
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec whole(const std::string& name, std::int64_t fallback, double min, const char* unit,
-                const std::string& help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kInt;
-  spec.default_value = fallback;
-  spec.min = min;
-  spec.unit = unit;
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec flag(const char* name, bool fallback, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kBool;
-  spec.default_value = fallback;
-  spec.help = help;
-  return spec;
+ParamSpec share_param(const char* name, double value, const char* help) {
+  return real_param(name, value, {.min = 0, .max = 1}, help);
 }
 
 /// compressor_1, rank_1, bits_1, group_1, and the same with 2.
 void add_part(std::vector<ParamSpec>& specs, const std::string& number, const std::string& neurons,
               const char* compressor) {
-  ParamSpec which = choice("", kCompressors, compressor, "");
-  which.name = "compressor_" + number;
-  which.help = "What happens to the matrices of " + neurons;
+  ParamSpec which = choice_param("compressor_" + number, kCompressors,
+                                 "What happens to the matrices of " + neurons);
+  which.default_value = compressor;
   const std::string of = "Of compressor_" + number + ": ";
   specs.push_back(which);
-  specs.push_back(whole("rank_" + number, 0, 0, "",
-                        of + "rank of a low-rank one" +
-                            (number == "2" ? "; 0 = the largest that meets the target" : "")));
-  specs.push_back(whole("bits_" + number, number == "1" ? 8 : 3, 2, "bits",
-                        of + "bits a weight of a quantiser: 2, 3, 4 or 8"));
-  specs.push_back(whole("group_" + number, 128, kGroupMultiple, "columns",
-                        of + "columns that share a scale, a multiple of 32"));
+  specs.push_back(
+      count_param("rank_" + number, 0, 0, "",
+                  of + "rank of a low-rank one" +
+                      (number == "2" ? "; 0 = the largest that meets the target" : "")));
+  specs.push_back(count_param("bits_" + number, number == "1" ? 8 : 3, 2, "bits",
+                              of + "bits a weight of a quantiser: 2, 3, 4 or 8"));
+  specs.push_back(count_param("group_" + number, 128, kGroupMultiple, "columns",
+                              of + "columns that share a scale, a multiple of 32"));
 }
 
 PartSettings read_part(const Params& params, const std::string& number) {
@@ -117,23 +82,24 @@ bool Settings::solves_rank() const {
 
 std::vector<ParamSpec> param_specs() {
   std::vector<ParamSpec> specs = {
-      choice("score_mode", kScoreModes, "l2_act_times_vnorm", "What makes a neuron a heavy hitter"),
-      real("p", 0.1, "Part of the neurons that are heavy hitters"),
-      choice("p_scope", {"per_layer", "global"}, "per_layer",
-             "Neurons compete within their layer or over all layers"),
-      whole("align", 8, 1, "neurons", "Heavy hitters and solved ranks are multiples of this"),
-      real("top_share", 0.1,
-           "Of topk_frequency: part of the neurons that counts as the largest of a token"),
-      whole("first_tokens", 0, 0, "tokens",
-            "Leave these tokens of each calibration sequence out of all statistics")};
+      choice_param("score_mode", kScoreModes, "What makes a neuron a heavy hitter"),
+      share_param("p", 0.1, "Part of the neurons that are heavy hitters"),
+      choice_param("p_scope", {"per_layer", "global"},
+                   "Neurons compete within their layer or over all layers"),
+      count_param("align", 8, 1, "neurons", "Heavy hitters and solved ranks are multiples of this"),
+      share_param("top_share", 0.1,
+                  "Of topk_frequency: part of the neurons that counts as the largest of a token"),
+      count_param("first_tokens", 0, 0, "tokens",
+                  "Leave these tokens of each calibration sequence out of all statistics")};
   add_part(specs, "1", "the heavy hitters", "keep");
   add_part(specs, "2", "the other neurons", "svd");
+  specs.push_back(share_param("target", 0.3,
+                              "Part of the denominator that must go; gives what is to be solved"));
+  specs.push_back(choice_param("denominator", kDenominators, "What target is a part of"));
+  specs.push_back(flag_param("solve_p", false, "Solve p from the target instead of the rank"));
   specs.push_back(
-      real("target", 0.3, "Part of the denominator that must go; gives what is to be solved"));
-  specs.push_back(choice("denominator", kDenominators, "ffn_params", "What target is a part of"));
-  specs.push_back(flag("solve_p", false, "Solve p from the target instead of the rank"));
-  specs.push_back(flag("slack_to_heavy", true,
-                       "Turn what a solved rank leaves of the target into more heavy hitters"));
+      flag_param("slack_to_heavy", true,
+                 "Turn what a solved rank leaves of the target into more heavy hitters"));
   specs.push_back(damping_param());
   specs.push_back(propagate_param());
   return specs;

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/equal.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cmath>
 #include <map>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "harness/base/errors.h"
+#include "harness/data/class_names.h"
 #include "harness/data/labelled_items.h"
 #include "harness/method/masks.h"
 #include "methods/finetune/settings.h"
@@ -32,11 +32,8 @@ bool ensure_classifier(Model& model, const std::vector<std::string>& labels, std
     add_classifier(model, labels, seed);
     return true;
   }
-  if (spec.classes == std::ssize(labels)) return false;
-  throw UserError(fmt::format(
-      "the model's classifier has {} classes, and the training data have {} ({}); choose a model "
-      "without a classifier, or other data",
-      spec.classes, labels.size(), fmt::join(labels, ", ")));
+  require_same_classes(spec.classes, spec.labels, labels);
+  return false;
 }
 
 /// The first items of the given order train, the last ones are held out.
@@ -86,7 +83,9 @@ class Finetune final : public Method {
         "LoRA: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022, arXiv "
         "2106.09685";
     info.params = settings_params();
-    info.requires_ = {{"causal", "==", false}};
+    info.requires_ = {{"causal", "==", false,
+                       "the classifier reads a text's first token, which sees nothing of the text "
+                       "in a decoder; take an encoder"}};
     info.needs.training = true;
     info.changes = {"output", "classes", "labels"};
     return info;

@@ -1,32 +1,11 @@
 #include "methods/finetune/settings.h"
 
-#include <optional>
 #include <string>
-#include <utility>
+
+#include "harness/base/param_makers.h"
 
 namespace assay::finetune {
 namespace {
-
-ParamSpec param(const char* name, ParamType type, Json value, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = type;
-  spec.default_value = std::move(value);
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec choice(const char* name, std::vector<std::string> choices, const char* help) {
-  ParamSpec spec = param(name, ParamType::kChoice, choices.front(), help);
-  spec.choices = std::move(choices);
-  return spec;
-}
-
-ParamSpec ranged(ParamSpec spec, double min, std::optional<double> max = {}) {
-  spec.min = min;
-  spec.max = max;
-  return spec;
-}
 
 Trained trained_from(const std::string& name) {
   if (name == "head") return Trained::kHead;
@@ -46,36 +25,29 @@ ParameterChoice chosen(Trained trained) {
 }  // namespace
 
 std::vector<ParamSpec> settings_params() {
-  ParamSpec rate =
-      ranged(param("learning_rate", ParamType::kReal, 5e-5, "Highest learning rate"), 0);
-  ParamSpec held = ranged(
-      param("dev_share", ParamType::kReal, 0.0,
-            "Share of the items that is held out; the weights that were best on it are kept"),
-      0, 1);
-  held.max_open = true;
   return {
-      choice("trains", {"all", "head", "lora"},
-             "All parameters, pooler and classifier alone, or LoRA beside every linear layer"),
-      rate,
-      ranged(param("epochs", ParamType::kInt, 3, "Times that every item is seen"), 1),
-      ranged(param("batch", ParamType::kInt, 32, "Items a step"), 1),
-      ranged(param("max_steps", ParamType::kInt, 0, "End after so many steps; 0: all epochs"), 0),
-      choice("schedule", {"linear", "cosine", "constant"},
-             "How the learning rate falls after the warm-up"),
-      ranged(param("warmup", ParamType::kReal, 0.1, "Share of the steps in which it rises"), 0, 1),
-      ranged(param("weight_decay", ParamType::kReal, 0.01, "Of matrices and embeddings (AdamW)"),
-             0),
-      ranged(param("clip", ParamType::kReal, 1.0, "Largest norm of all gradients; 0: any"), 0),
-      param("dropout", ParamType::kBool, true, "Drop while training as the model's config says"),
-      param("keep_zeros", ParamType::kBool, true,
-            "Weights that are exactly zero stay so: what a pruner took out does not come back"),
-      ranged(param("rank", ParamType::kInt, 8, "Rank of the LoRA matrices"), 1),
-      ranged(param("alpha", ParamType::kReal, 16.0, "LoRA: the product is scaled by alpha / rank"),
-             0),
-      held,
-      ranged(param("patience", ParamType::kInt, 0,
-                   "End after so many epochs without a better held-out loss; 0: never"),
-             0),
+      choice_param(
+          "trains", {"all", "head", "lora"},
+          "All parameters, pooler and classifier alone, or LoRA beside every linear layer"),
+      real_param("learning_rate", 5e-5, {.min = 0}, "Highest learning rate"),
+      count_param("epochs", 3, 1, "", "Times that every item is seen"),
+      count_param("batch", 32, 1, "", "Items a step"),
+      count_param("max_steps", 0, 0, "", "End after so many steps; 0: all epochs"),
+      choice_param("schedule", {"linear", "cosine", "constant"},
+                   "How the learning rate falls after the warm-up"),
+      real_param("warmup", 0.1, {.min = 0, .max = 1}, "Share of the steps in which it rises"),
+      real_param("weight_decay", 0.01, {.min = 0}, "Of matrices and embeddings (AdamW)"),
+      real_param("clip", 1.0, {.min = 0}, "Largest norm of all gradients; 0: any"),
+      flag_param("dropout", true, "Drop while training as the model's config says"),
+      flag_param(
+          "keep_zeros", true,
+          "Weights that are exactly zero stay so: what a pruner took out does not come back"),
+      count_param("rank", 8, 1, "", "Rank of the LoRA matrices"),
+      real_param("alpha", 16.0, {.min = 0}, "LoRA: the product is scaled by alpha / rank"),
+      real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
+                 "Share of the items that is held out; the weights that were best on it are kept"),
+      count_param("patience", 0, 0, "",
+                  "End after so many epochs without a better held-out loss; 0: never"),
   };
 }
 

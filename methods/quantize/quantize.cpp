@@ -6,33 +6,13 @@
 #include <fmt/format.h>
 
 #include "harness/base/errors.h"
+#include "harness/base/param_makers.h"
 #include "harness/compress/packed_linear.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 
 namespace assay {
 namespace {
-
-ParamSpec choice(const char* name, std::vector<std::string> choices, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kChoice;
-  spec.default_value = choices.front();
-  spec.choices = std::move(choices);
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec whole(const char* name, std::int64_t value, const char* unit, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kInt;
-  spec.default_value = value;
-  spec.min = 2;
-  spec.unit = unit;
-  spec.help = help;
-  return spec;
-}
 
 QuantizeOptions quantize_options(const Params& params) {
   return {params.get_int("bits"), params.get_int("group")};
@@ -134,11 +114,14 @@ class Quantize final : public Method {
         "Frantar et al., GPTQ: Accurate Post-Training Quantization for Generative Pre-trained "
         "Transformers, ICLR 2023, arXiv 2210.17323";
     info.params = {
-        choice("algorithm", {"gptq", "rtn"},
-               "Move rounding errors into later columns ('gptq'), or round to nearest ('rtn')"),
-        whole("bits", 4, "bits", "Bits a weight: 2, 3, 4 or 8"),
-        whole("group", 128, "columns", "Columns of a row that share a scale, a multiple of 32"),
-        choice("layers", {"all", "ffn"}, "All linear layers, or those of the feed-forward blocks"),
+        choice_param(
+            "algorithm", {"gptq", "rtn"},
+            "Move rounding errors into later columns ('gptq'), or round to nearest ('rtn')"),
+        count_param("bits", 4, 2, "bits", "Bits a weight: 2, 3, 4 or 8"),
+        count_param("group", 128, 2, "columns",
+                    "Columns of a row that share a scale, a multiple of 32"),
+        choice_param("layers", {"all", "ffn"},
+                     "All linear layers, or those of the feed-forward blocks"),
         damping_param(),
         propagate_param()};
     info.needs.calibration = true;

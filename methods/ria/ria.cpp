@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "harness/base/param_makers.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "harness/method/optimal_brain_surgeon.h"
@@ -16,44 +17,26 @@
 namespace assay {
 namespace {
 
-ParamSpec choice(const std::string& name, std::vector<std::string> choices, std::string help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kChoice;
-  spec.default_value = choices.front();
-  spec.choices = std::move(choices);
-  spec.help = std::move(help);
-  return spec;
-}
-
-ParamSpec flag(const std::string& name, std::string help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kBool;
-  spec.default_value = false;
-  spec.help = std::move(help);
-  return spec;
-}
-
 std::vector<ParamSpec> ria_params() {
   std::vector<ParamSpec> params = sparsity_params();
-  ParamSpec a;
-  a.name = "a";
-  a.default_value = 0.5;
-  a.min = 0;
-  a.help = "Power of the input norm in the score; 0 ignores the activations";
   params.insert(
       params.end(),
-      {a, choice("ri_dtype", {"fp16", "fp32"}, "Precision of the relative importance"),
-       choice("scope", {"matrix", "output"}, "Weights compete within their matrix or their row"),
-       choice("permute", {"none", "heuristic", "lsa", "heuristic+lsa"},
-              "Permutation of the input channels before N:M pruning"),
-       choice("channel_key", {"sum", "retained_degree_unstructured", "retained_degree_per_output"},
-              "By what the heuristic sorts channels"),
-       flag("keep_best", "Use the best of identity, heuristic and assignment instead of the last"),
-       flag("fast",
-            "Solve the assignment in blocks: 4 for q, k, v, o, 8 for gate, up, 16 for down"),
-       flag("reconstruction", "Update the kept weights as SparseGPT does, with RIA's mask"),
+      {real_param("a", 0.5, {.min = 0},
+                  "Power of the input norm in the score; 0 ignores the activations"),
+       choice_param("ri_dtype", {"fp16", "fp32"}, "Precision of the relative importance"),
+       choice_param("scope", {"matrix", "output"},
+                    "Weights compete within their matrix or their row"),
+       choice_param("permute", {"none", "heuristic", "lsa", "heuristic+lsa"},
+                    "Permutation of the input channels before N:M pruning"),
+       choice_param("channel_key",
+                    {"sum", "retained_degree_unstructured", "retained_degree_per_output"},
+                    "By what the heuristic sorts channels"),
+       flag_param("keep_best", false,
+                  "Use the best of identity, heuristic and assignment instead of the last"),
+       flag_param("fast", false,
+                  "Solve the assignment in blocks: 4 for q, k, v, o, 8 for gate, up, 16 for down"),
+       flag_param("reconstruction", false,
+                  "Update the kept weights as SparseGPT does, with RIA's mask"),
        damping_param(), parts_param(), propagate_param()});
   return params;
 }

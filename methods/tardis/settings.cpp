@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/base/param_makers.h"
 #include "harness/method/optimal_brain_surgeon.h"
 
 namespace assay {
@@ -11,58 +12,30 @@ namespace {
 
 constexpr std::int64_t kGroupStep = 32;  // what a packed matrix can store
 
-ParamSpec choice(const char* name, std::vector<std::string> choices, const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = ParamType::kChoice;
-  spec.default_value = choices.front();
-  spec.choices = std::move(choices);
-  spec.help = help;
-  return spec;
-}
-
-ParamSpec number(const char* name, ParamType type, const Json& default_value, double min,
-                 const char* help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.type = type;
-  spec.default_value = default_value;
-  spec.min = min;
-  spec.help = help;
-  return spec;
-}
-
 std::vector<ParamSpec> budget_params() {
-  ParamSpec target = number("target_ratio", ParamType::kReal, 0.8, 0,
-                            "Part of the block's weight traffic that shall be saved");
-  target.max = 1;
-  target.max_open = true;
-  ParamSpec fallback =
-      number("fallback", ParamType::kReal, -1, -1,
-             "Share of the neurons computed exactly, for a token; negative: from target_ratio");
-  fallback.max = 1;
-  return {target,
-          choice("ratio_definition", {"fold_plus_access", "with_predictor"},
-                 "Whether the predictor's own traffic counts in target_ratio"),
-          fallback,
-          choice("threshold_policy", {"layer_and_neuron", "neuron", "uniform"},
-                 "Among whom the exactly computed share is divided by the error it saves")};
+  return {
+      real_param("target_ratio", 0.8, {.min = 0, .max = 1, .max_open = true},
+                 "Part of the block's weight traffic that shall be saved"),
+      choice_param("ratio_definition", {"fold_plus_access", "with_predictor"},
+                   "Whether the predictor's own traffic counts in target_ratio"),
+      real_param("fallback", -1, {.min = -1, .max = 1},
+                 "Share of the neurons computed exactly, for a token; negative: from target_ratio"),
+      choice_param("threshold_policy", {"layer_and_neuron", "neuron", "uniform"},
+                   "Among whom the exactly computed share is divided by the error it saves")};
 }
 
 std::vector<ParamSpec> predictor_params() {
-  ParamSpec bins = number("bins", ParamType::kInt, 512, 16,
-                          "Bins of each neuron's histogram, the resolution of its window");
+  ParamSpec bins = count_param("bins", 512, 16, "",
+                               "Bins of each neuron's histogram, the resolution of its window");
   bins.max = 8192;
-  ParamSpec group = number("predictor_group", ParamType::kInt, 128, kGroupStep,
-                           "Columns that share a scale in the packed predictor");
-  group.unit = "columns";
-  return {choice("predictor", {"gptq2", "rtn4", "low_rank", "oracle"},
-                 "What foresees which neurons leave their window"),
-          group,
-          number("predictor_rank", ParamType::kInt, 0, 0,
-                 "Rank of the low_rank predictor; 0: as many bytes as gptq2 takes"),
-          number("kappa", ParamType::kReal, 1.0, 0,
-                 "Guard band of a window in standard deviations of the prediction's error"),
+  return {choice_param("predictor", {"gptq2", "rtn4", "low_rank", "oracle"},
+                       "What foresees which neurons leave their window"),
+          count_param("predictor_group", 128, kGroupStep, "columns",
+                      "Columns that share a scale in the packed predictor"),
+          count_param("predictor_rank", 0, 0, "",
+                      "Rank of the low_rank predictor; 0: as many bytes as gptq2 takes"),
+          real_param("kappa", 1.0, {.min = 0},
+                     "Guard band of a window in standard deviations of the prediction's error"),
           bins,
           damping_param()};
 }
@@ -73,19 +46,17 @@ std::vector<ParamSpec> scope_params() {
   skip.type = ParamType::kIntList;
   skip.default_value = Json::array();
   skip.help = "Layers that stay dense, counted from 0";
-  ParamSpec first = number("skip_first_tokens", ParamType::kInt, 0, 0,
-                           "Leading tokens of each calibration sequence that are not counted");
-  first.unit = "tokens";
   return {skip,
-          choice("layer_activations", {"dense", "sequential"},
-                 "Whether a layer is fitted behind dense or behind already folded layers"),
-          first,
-          choice("prefill", {"dense", "fold_only", "per_token"},
-                 "What a prompt runs when it fills a cache"),
-          choice("batch", {"per_row", "dense", "fold_only"},
-                 "What a decoding step of more than one sequence runs"),
-          choice("gate_mode", {"none", "const", "ols"},
-                 "Experimental: what stands for the activation in a gated block")};
+          choice_param("layer_activations", {"dense", "sequential"},
+                       "Whether a layer is fitted behind dense or behind already folded layers"),
+          count_param("skip_first_tokens", 0, 0, "tokens",
+                      "Leading tokens of each calibration sequence that are not counted"),
+          choice_param("prefill", {"dense", "fold_only", "per_token"},
+                       "What a prompt runs when it fills a cache"),
+          choice_param("batch", {"per_row", "dense", "fold_only"},
+                       "What a decoding step of more than one sequence runs"),
+          choice_param("gate_mode", {"none", "const", "ols"},
+                       "Experimental: what stands for the activation in a gated block")};
 }
 
 FfnShape shape_of(const ModelSpec& spec) { return {spec.width, spec.shape.ffn_width}; }

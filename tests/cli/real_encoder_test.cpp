@@ -9,6 +9,7 @@
 #include "harness/base/files.h"
 #include "harness/base/json.h"
 #include "tests/cli/cli_world.h"
+#include "tests/cli/word_tokenizer.h"
 #include "tests/support/build_paths.h"
 
 namespace assay {
@@ -18,11 +19,11 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Letters, and what BERT puts around a text or a pair.
 std::string tokenizer() {
-  Json vocabulary = {{"[PAD]", 0}, {"[UNK]", 1}, {"[CLS]", 2}, {"[SEP]", 3}};
-  for (char c = 'a'; c <= 'z'; ++c) vocabulary[std::string(1, c)] = vocabulary.size();
+  Json document = word_tokenizer(with_letters({"[PAD]", "[UNK]", "[CLS]", "[SEP]"}), "[UNK]");
   const auto token = [](const char* name, int type) {
     return Json{{"SpecialToken", {{"id", name}, {"type_id", type}}}};
   };
@@ -34,20 +35,11 @@ std::string tokenizer() {
   };
   const Json pair = {token("[CLS]", 0), text("A", 0), token("[SEP]", 0), text("B", 1),
                      token("[SEP]", 1)};
-  const Json document = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", Json::array()},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", {{"type", "Whitespace"}}},
-      {"post_processor",
-       {{"type", "TemplateProcessing"},
-        {"single", {token("[CLS]", 0), text("A", 0), token("[SEP]", 0)}},
-        {"pair", pair},
-        {"special_tokens", {{"[CLS]", named("[CLS]", 2)}, {"[SEP]", named("[SEP]", 3)}}}}},
-      {"decoder", nullptr},
-      {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "[UNK]"}}}};
+  document["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {token("[CLS]", 0), text("A", 0), token("[SEP]", 0)}},
+      {"pair", pair},
+      {"special_tokens", {{"[CLS]", named("[CLS]", 2)}, {"[SEP]", named("[SEP]", 3)}}}};
   return document.dump();
 }
 
@@ -87,7 +79,8 @@ max_tokens = 16
 [[suite]]
 id = "pairs-kl"
 max_tokens = 16
-[[suite]]
+)";
+constexpr const char* kThroughput = R"([[suite]]
 id = "classify-throughput"
 batch = 2
 length = 8
@@ -136,7 +129,7 @@ class RealEncoder : public testing::Test {
 };
 
 TEST_F(RealEncoder, IsClassifiedPrunedAndTimed) {
-  world_.write("e.toml", std::string(kMethods) + kSuites);
+  world_.write("e.toml", std::string(kMethods) + kSuites + kThroughput);
   const CommandOutput result = world_.run({"run", "e.toml"});
   ASSERT_EQ(result.code, 0) << result.err << result.out;
   EXPECT_THAT(result.err, HasSubstr("6 cells OK, 0 UNMET, 0 failed"));
@@ -162,6 +155,28 @@ TEST_F(RealEncoder, SuitesOfDecodersAreUnmetBeforeAnythingRuns) {
                                         "an encoder predicts no next token")));
   const CommandOutput described = world_.run({"describe", "prefill"});
   EXPECT_THAT(described.out, HasSubstr("requires: causal == true"));
+}
+
+TEST_F(RealEncoder, IsExportedAsItWasTrained) {
+  world_.write("e.toml", std::string(kMethods) + R"([[method]]
+id = "finetune"
+max_steps = 2
+training = { dataset = "pairs", split = "dev", max_tokens = 16 }
+)" + kThroughput);
+  const CommandOutput ran = world_.run({"run", "e.toml"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const CommandOutput result = world_.run(
+      {"model", "export", "./encoder", "--method", "finetune", "--set", "training.dataset=pairs",
+       "--set", "training.split=dev", "--set", "training.max_tokens=16", "--set", "max_steps=2",
+       "--db", "results.db", "-o", "out"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(read_text_file(world_ / "out/model.safetensors"),
+            read_text_file(world_ / "encoder/model.safetensors"));
+  EXPECT_THAT(read_text_file(world_ / "out/README.md"),
+              AllOf(HasSubstr("max_steps = 2"),
+                    HasSubstr("| Training data | pairs (dev), all items of at most 16 tokens |"),
+                    HasSubstr("| classify-throughput | classify/items_per_s |")));
+  EXPECT_THAT(result.err, Not(HasSubstr("fit finetune"))) << "the run has fitted it";
 }
 
 TEST_F(RealEncoder, ClassesInAnotherOrderAreInvalid) {

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 /// The world's own model: neither data nor Python are asked for.
 class ModelExport : public testing::Test {
@@ -114,6 +115,19 @@ TEST_F(ModelExport, AFolderThatIsThereIsRefusedBeforeAnythingIsDone) {
   expect_refused(run({"./model", "--method", "dense", "-o", "a/b"}), "no such folder; make it");
 }
 
+TEST_F(ModelExport, AFileThatCannotBeWrittenLeavesNothing) {
+  // As a full disk; in blocks of 512 bytes, and the weights take 140 of them.
+  const CommandOutput result =
+      world_.shell("ulimit -f 120; assay model export ./model --method dense -o out");
+  EXPECT_EQ(result.code, 3) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr((world_ / "out/model.safetensors").string() +
+                              ": cannot be written: File too large; raise the limit"),
+                    HasSubstr("or choose another place"), Not(HasSubstr("ASSAY_HOME"))));
+  expect_nothing_left();
+}
+
 TEST_F(ModelExport, SettingsAreCheckedAsInAnExperiment) {
   const auto refused = [&](const std::string& method, const std::string& setting) {
     const CommandOutput result =
@@ -122,14 +136,19 @@ TEST_F(ModelExport, SettingsAreCheckedAsInAnExperiment) {
     return result.err;
   };
   EXPECT_THAT(refused("wnada", "sparsity=1"), HasSubstr("did you mean 'wanda'"));
-  EXPECT_THAT(refused("magnitude", "sparsty=0.5"), HasSubstr("did you mean 'sparsity'"));
-  EXPECT_THAT(refused("magnitude", "sparsity=1.5"), HasSubstr("sparsity = 1.5 is outside"));
-  EXPECT_THAT(refused("magnitude", "sparsity=half"), HasSubstr("sparsity = \"half\""));
-  EXPECT_THAT(refused("magnitude", "sparsity=[0.3, 0.5]"), HasSubstr("2 settings of method"));
-  EXPECT_THAT(refused("magnitude", "sparsity"), HasSubstr("write KEY=VALUE"));
+  EXPECT_THAT(refused("magnitude", "sparsty=0.5"),
+              AllOf(StartsWith("assay: --set: "), HasSubstr("did you mean 'sparsity'")));
+  EXPECT_THAT(refused("magnitude", "sparsity=1.5"),
+              StartsWith("assay: --set: sparsity = 1.5 is outside"));
+  EXPECT_THAT(refused("magnitude", "sparsity=half"),
+              StartsWith("assay: --set: sparsity = \"half\""));
+  EXPECT_THAT(refused("magnitude", "sparsity=[0.3, 0.5]"),
+              StartsWith("assay: --set: the values make 2 settings of method"));
+  EXPECT_THAT(refused("magnitude", "sparsity"),
+              StartsWith("assay: --set sparsity: write KEY=VALUE"));
   EXPECT_THAT(refused("magnitude", "calibration.samples=3"), HasSubstr("uses no calibration data"));
   EXPECT_THAT(refused("wanda", "calibration.dataset=nws"),
-              HasSubstr("dataset = \"nws\" is not one"));
+              StartsWith("assay: --set: dataset = \"nws\" is not one"));
 }
 
 /// With trained models and real text.

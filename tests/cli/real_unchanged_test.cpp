@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/json.h"
 #include "tests/cli/cli_world.h"
+#include "tests/cli/word_tokenizer.h"
 #include "tests/support/build_paths.h"
 
 namespace assay {
@@ -21,20 +22,9 @@ namespace fs = std::filesystem;
 constexpr const char* kWords = "abcdefghijklmnopqrstuvwxyz";
 
 std::string tokenizer() {
-  Json vocabulary = {{"<unk>", 0}};
-  for (const char* c = kWords; *c != 0; ++c) vocabulary[std::string(1, *c)] = vocabulary.size();
-  for (const char* word : {"Question", "Answer", ":", "."}) vocabulary[word] = vocabulary.size();
-  const Json document = {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", Json::array()},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", {{"type", "Whitespace"}}},
-      {"post_processor", nullptr},
-      {"decoder", nullptr},
-      {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "<unk>"}}}};
-  return document.dump();
+  std::vector<std::string> words = with_letters({"<unk>"});
+  words.insert(words.end(), {"Question", "Answer", ":", "."});
+  return word_tokenizer(words, "<unk>").dump();
 }
 
 std::string letter(int i) { return std::string(1, kWords[static_cast<std::size_t>(i) % 26]); }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/base/clock.h"
+#include "harness/base/param_makers.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/suite/model_needs.h"
 #include "harness/suite/step_log.h"

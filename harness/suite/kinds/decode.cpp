@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/param_makers.h"
 #include "harness/suite/generations.h"
 #include "harness/suite/model_needs.h"
 #include "harness/suite/step_log.h"

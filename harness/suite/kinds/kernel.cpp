@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/param_makers.h"
 #include "harness/stats/intervals.h"
 #include "harness/suite/counted.h"
 #include "harness/suite/device_timer.h"
@@ -137,7 +138,9 @@ class Kernel final : public SuiteKind {
     info.summary = "Latency of one block of one layer for a decoded token";
     info.stage = Stage::kTime;
     info.needs_trained_weights = false;
-    info.params = {block_param(), count_param("layer", 0, 0, "", "Layer whose block it is"),
+    info.params = {choice_param("block", {"ffn", "q", "k", "v", "o", "gate", "up", "down"},
+                                "The feed-forward block, or one of the layer's products"),
+                   count_param("layer", 0, 0, "", "Layer whose block it is"),
                    count_param("batch", 1, 1, "tokens", "Rows that the block gets at a time"),
                    count_param("warmup", 5, 1, "calls", "Least calls before the measured ones"),
                    count_param("repetitions", 9, 1, "", "Least samples in one process")};
@@ -189,16 +192,6 @@ class Kernel final : public SuiteKind {
   }
 
  private:
-  static ParamSpec block_param() {
-    ParamSpec spec;
-    spec.name = "block";
-    spec.type = ParamType::kChoice;
-    spec.default_value = "ffn";
-    spec.choices = {"ffn", "q", "k", "v", "o", "gate", "up", "down"};
-    spec.help = "The feed-forward block, or one of the layer's products";
-    return spec;
-  }
-
   static SamplingRules rules_of(const Params& params, bool gpu) {
     SamplingRules rules;
     rules.warmup_calls = params.get_int("warmup");

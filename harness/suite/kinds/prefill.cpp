@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/base/clock.h"
+#include "harness/base/param_makers.h"
 #include "harness/suite/model_needs.h"
 #include "harness/suite/timed.h"
 

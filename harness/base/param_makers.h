@@ -1,0 +1,29 @@
+#pragma once
+// The usual kinds of parameters in a line each. What is rarer (a unit, another default, a largest
+// count) is set on what they return.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/base/params.h"
+
+namespace assay {
+
+/// One of `choices`, the first of them where nothing is said.
+ParamSpec choice_param(std::string name, std::vector<std::string> choices, std::string help);
+
+/// An integer >= min that counts `unit`.
+ParamSpec count_param(std::string name, std::int64_t value, double min, std::string unit,
+                      std::string help);
+
+struct RealRange {
+  std::optional<double> min = {}, max = {};
+  bool max_open = false;  ///< [0, 1)
+};
+ParamSpec real_param(std::string name, double value, const RealRange& range, std::string help);
+
+ParamSpec flag_param(std::string name, bool value, std::string help);
+
+}  // namespace assay
