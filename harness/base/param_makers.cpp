@@ -42,4 +42,11 @@ ParamSpec flag_param(std::string name, bool value, std::string help) {
   return param(std::move(name), ParamType::kBool, value, std::move(help));
 }
 
+ParamSpec formerly(ParamSpec spec, std::vector<std::string> names,
+                   std::map<std::string, std::string> values) {
+  spec.former_names = std::move(names);
+  spec.former_values = std::move(values);
+  return spec;
+}
+
 }  // namespace assay

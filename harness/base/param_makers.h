@@ -3,6 +3,7 @@
 // count) is set on what they return.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,5 +26,9 @@ struct RealRange {
 ParamSpec real_param(std::string name, double value, const RealRange& range, std::string help);
 
 ParamSpec flag_param(std::string name, bool value, std::string help);
+
+/// The same parameter, which was called otherwise before, or whose values were.
+ParamSpec formerly(ParamSpec spec, std::vector<std::string> names,
+                   std::map<std::string, std::string> values = {});
 
 }  // namespace assay

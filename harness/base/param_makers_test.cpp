@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "harness/base/errors.h"
+
 namespace assay {
 namespace {
 
@@ -18,6 +20,23 @@ TEST(ParamMakers, SayDefaultsAndWhatIsAllowed) {
   EXPECT_FALSE(value_problem(share, 0));
   EXPECT_FALSE(value_problem(real_param("rate", 1, {}, "Any"), -1e9));
   EXPECT_TRUE(value_problem(flag_param("fast", true, "Hurry"), 1));
+}
+
+TEST(ParamMakers, FormerNamesAndValuesAreRefusedWithThoseOfToday) {
+  const std::vector<ParamSpec> specs = {formerly(
+      choice_param("scope", {"row", "matrix"}, "Among whom"), {"group"}, {{"output", "row"}})};
+  const auto problem = [&](const Json& given) -> std::string {
+    try {
+      (void)Params({param_spec_from_json(to_json(specs[0]))}, given);
+      return "";
+    } catch (const UserError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(problem({{"scope", "row"}}), "");
+  EXPECT_EQ(problem({{"group", "row"}}), "'group' is called 'scope' now: one of row, matrix");
+  EXPECT_EQ(problem({{"scope", "output"}}),
+            "scope: \"output\" is called \"row\" now; one of row, matrix");
 }
 
 }  // namespace

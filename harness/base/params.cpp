@@ -96,6 +96,7 @@ Json to_json(const ParamSpec& spec) {
                    {"max_open", spec.max_open},
                    {"choices", spec.choices}};
   if (!spec.former_names.empty()) document["former_names"] = spec.former_names;
+  if (!spec.former_values.empty()) document["former_values"] = spec.former_values;
   if (spec.min) document["min"] = *spec.min;
   if (spec.max) document["max"] = *spec.max;
   return document;
@@ -111,6 +112,7 @@ ParamSpec param_spec_from_json(const Json& document) {
   spec.max_open = document.at("max_open").get<bool>();
   spec.choices = document.at("choices").get<std::vector<std::string>>();
   spec.former_names = document.value("former_names", spec.former_names);
+  spec.former_values = document.value("former_values", spec.former_values);
   if (document.contains("min")) spec.min = document.at("min").get<double>();
   if (document.contains("max")) spec.max = document.at("max").get<double>();
   return spec;
@@ -147,6 +149,11 @@ std::optional<std::string> value_problem(const ParamSpec& spec, const Json& valu
   const std::string shown = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (!has_type(spec.type, value)) {
     return fmt::format("{} is not allowed; give {}", shown, allowed_values(spec));
+  }
+  if (const auto renamed =
+          spec.former_values.find(value.is_string() ? value.get<std::string>() : "");
+      renamed != spec.former_values.end()) {
+    return fmt::format("{} is called \"{}\" now; {}", shown, renamed->second, allowed_values(spec));
   }
   if (value.is_number() && !in_range(spec, value.get<double>())) {
     return fmt::format("{} is outside {}", shown, range_text(spec));

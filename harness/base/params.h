@@ -3,6 +3,7 @@
 // the defaults, --help, `assay describe` and the key of a cell.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ struct ParamSpec {
   std::vector<std::string> choices;
   /// What it was called before: refused, with the name that it has now.
   std::vector<std::string> former_names = {};
+  /// The same of its values: {before, now}.
+  std::map<std::string, std::string> former_values = {};
 };
 
 Json to_json(const ParamSpec& spec);

@@ -200,7 +200,7 @@ inline MethodKnowledge known_methods() {
   MethodKnowledge methods;
   methods.defaults["dense"] = Json::object();
   methods.defaults["magnitude"] = {{"sparsity", 0.5}, {"pattern", "unstructured"}};
-  methods.defaults["wanda"] = {{"sparsity", 0.5}, {"pattern", "unstructured"}, {"scope", "output"}};
+  methods.defaults["wanda"] = {{"sparsity", 0.5}, {"pattern", "unstructured"}, {"scope", "row"}};
   return methods;
 }
 
@@ -231,7 +231,7 @@ inline Measured measured_wanda(double value) {
   measured.row.method = "wanda";
   measured.row.value = value;
   measured.row.ratio = value / 5.12;
-  measured.params = {{"sparsity", 0.5}, {"pattern", "unstructured"}, {"scope", "output"}};
+  measured.params = {{"sparsity", 0.5}, {"pattern", "unstructured"}, {"scope", "row"}};
   measured.calibration = {
       {"dataset", "c4"}, {"split", "train"}, {"samples", 128}, {"tokens", 4096}};
   return measured;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/param_makers.h"
+
 namespace assay {
 namespace {
 
@@ -29,7 +31,7 @@ class Walk {
     }
     const std::int64_t fit = options.batch_tokens / std::max<std::int64_t>(1, tokens_.size(1));
     batch_ = std::clamp<std::int64_t>(fit, 1, tokens_.size(0));
-    const bool apart = options.propagate == Propagate::kPruned;
+    const bool apart = options.calibrate_on == CalibrateOn::kCompressed;
     const std::int64_t passes = options.observations + (apart ? 1 : 0);
     const std::int64_t batches = (tokens_.size(0) + batch_ - 1) / batch_;
     total_ = static_cast<std::int64_t>(layers_.size()) * passes * batches;
@@ -97,7 +99,7 @@ class Visit final : public LayerVisit {
   void run(const Watcher& watcher) {
     if (advanced_) throw std::logic_error("a layer was observed more often than announced");
     const bool last = ++observed_ == options_.observations;
-    advanced_ = last && options_.propagate == Propagate::kDense;
+    advanced_ = last && options_.calibrate_on == CalibrateOn::kDense;
     walk_.run(layer_, index_, watcher, advanced_);
   }
 
@@ -143,23 +145,22 @@ const InputStatistics& LayerStatistics::input_of(Slot slot) const {
   return found->second;
 }
 
-ParamSpec propagate_param() {
-  ParamSpec spec;
-  spec.name = "propagate";
-  spec.type = ParamType::kChoice;
-  spec.default_value = "pruned";
-  spec.choices = {"pruned", "dense"};
-  spec.help = "Whether a layer is calibrated on the outputs of pruned or of dense layers before it";
-  return spec;
+ParamSpec calibrate_on_param() {
+  return formerly(
+      choice_param("calibrate_on", {"compressed", "dense"},
+                   "Whether a layer is calibrated on the outputs of compressed or of dense layers "
+                   "before it"),
+      {"propagate"}, {{"pruned", "compressed"}});
 }
 
-Propagate propagate_value(const Params& params) {
-  return params.get_text("propagate") == "dense" ? Propagate::kDense : Propagate::kPruned;
+CalibrateOn calibrate_on_value(const Params& params) {
+  return params.get_text("calibrate_on") == "dense" ? CalibrateOn::kDense
+                                                    : CalibrateOn::kCompressed;
 }
 
 void for_each_layer(const Model& model, FitContext& context, const WalkOptions& options,
                     const VisitLayer& visit) {
-  const bool dense = options.propagate == Propagate::kDense;
+  const bool dense = options.calibrate_on == CalibrateOn::kDense;
   Walk walk(model, context, options);
   walk.embed();
   for (const std::int64_t index : walk.layers()) {
@@ -175,7 +176,7 @@ void for_each_layer(const Model& model, FitContext& context, const WalkOptions& 
 
 void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
                           const PruneLayer& prune) {
-  const WalkOptions walk{options.propagate, 1, options.batch_tokens};
+  const WalkOptions walk{options.calibrate_on, 1, options.batch_tokens};
   for_each_layer(model, context, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
     LayerStatistics statistics(options.with_gram);
     visit.observe(statistics);

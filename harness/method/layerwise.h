@@ -46,14 +46,14 @@ class LayerStatistics final : public ActivationRecorder {
   std::map<Tap, InputStatistics> taps_;
 };
 
-enum class Propagate { kPruned, kDense };
+enum class CalibrateOn { kCompressed, kDense };
 
-/// The parameter `propagate`, and its value.
-ParamSpec propagate_param();
-Propagate propagate_value(const Params& params);
+/// The parameter `calibrate_on`, and its value.
+ParamSpec calibrate_on_param();
+CalibrateOn calibrate_on_value(const Params& params);
 
 struct WalkOptions {
-  Propagate propagate = Propagate::kPruned;
+  CalibrateOn calibrate_on = CalibrateOn::kCompressed;
   std::int64_t observations = 1;     ///< how often a visit calls observe(); exact, or time is lost
   std::int64_t batch_tokens = 4096;  ///< tokens run at once (at least one sequence)
   std::set<std::int64_t> without = {};  ///< layers that are not visited: the rows pass them by
@@ -82,7 +82,7 @@ class LayerVisit {
 };
 
 /// Returns the changed layer that the rows shall run through on their way on, or nothing when it
-/// stays as it is. With Propagate::kDense the answer is not used.
+/// stays as it is. With CalibrateOn::kDense the answer is not used.
 using VisitLayer = std::function<std::optional<Layer>(LayerVisit&)>;
 
 /// Visits the layers in order. Holds one buffer of [samples * tokens, width] in the model's dtype.
@@ -91,7 +91,7 @@ void for_each_layer(const Model& model, FitContext& context, const WalkOptions& 
                     const VisitLayer& visit);
 
 struct LayerwiseOptions {
-  Propagate propagate = Propagate::kPruned;
+  CalibrateOn calibrate_on = CalibrateOn::kCompressed;
   bool with_gram = false;            ///< also collect X^T X
   std::int64_t batch_tokens = 4096;  ///< tokens run at once (at least one sequence)
 };

@@ -82,11 +82,11 @@ class WholePass final : public ActivationRecorder {
 TEST_P(Driver, WithNothingPrunedSeesWhatAWholePassSees) {
   WholePass whole;
   static_cast<void>(model_->hidden(tokens_, &whole));
-  for (const Propagate propagate : {Propagate::kPruned, Propagate::kDense}) {
+  for (const CalibrateOn calibrate_on : {CalibrateOn::kCompressed, CalibrateOn::kDense}) {
     RecordingContext context(tokens_, 0, {});
     std::int64_t matrices = 0;
     prune_layer_by_layer(
-        *model_, context, {propagate, false, 3 * kTokens},
+        *model_, context, {calibrate_on, false, 3 * kTokens},
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const Slot slot : layer.slots()) {
             EXPECT_TRUE(at::allclose(inputs.input_of(slot).square_norm(),
@@ -102,10 +102,11 @@ TEST_P(Driver, WithNothingPrunedSeesWhatAWholePassSees) {
 }
 
 /// Zeroes the down matrix of layer 0, and returns what layer 1 then sees.
-at::Tensor seen_by_layer_one(const Model& model, const at::Tensor& tokens, Propagate propagate) {
+at::Tensor seen_by_layer_one(const Model& model, const at::Tensor& tokens,
+                             CalibrateOn calibrate_on) {
   RecordingContext context(tokens, 0, {});
   at::Tensor seen;
-  prune_layer_by_layer(model, context, {propagate, false, 4096},
+  prune_layer_by_layer(model, context, {calibrate_on, false, 4096},
                        [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
                          if (index == 0) layer.dense(Slot::kDown).weight().zero_();
                          if (index == 1) seen = inputs.input_of(Slot::kQ).square_norm();
@@ -123,9 +124,9 @@ TEST_P(Driver, PropagatesThroughPrunedOrDenseLayersAndLeavesTheModelAlone) {
     changed.layers()[0].dense(Slot::kDown).weight().zero_();
     static_cast<void>(changed.hidden(tokens_, &pruned));
   }
-  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kDense),
+  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, CalibrateOn::kDense),
                            dense.square_norm(1, Slot::kQ), 1e-4, 1e-5));
-  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, Propagate::kPruned),
+  EXPECT_TRUE(at::allclose(seen_by_layer_one(*model_, tokens_, CalibrateOn::kCompressed),
                            pruned.square_norm(1, Slot::kQ), 1e-4, 1e-5));
   EXPECT_FALSE(
       at::allclose(dense.square_norm(1, Slot::kQ), pruned.square_norm(1, Slot::kQ), 1e-2, 1e-2));
@@ -135,7 +136,7 @@ TEST_P(Driver, PropagatesThroughPrunedOrDenseLayersAndLeavesTheModelAlone) {
 TEST_P(Driver, ShowsTheRowsOnBothSidesOfALayer) {
   RecordingContext context(tokens_, 0, {});
   at::Tensor rows = model_->embed(tokens_);
-  const WalkOptions options{Propagate::kDense, 1, 3 * kTokens};
+  const WalkOptions options{CalibrateOn::kDense, 1, 3 * kTokens};
   for_each_layer(*model_, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
     const at::Tensor expected = model_->run_layer(visit.layer(), visit.index(), rows, kSequences);
     visit.observe([&](const RowsAround& around) {
@@ -152,10 +153,10 @@ TEST_P(Driver, ShowsTheRowsOnBothSidesOfALayer) {
 TEST_P(Driver, LeavesOutLayersThatItShallNotVisit) {
   const std::int64_t last = model_->layer_count() - 1;
   const at::Tensor first = model_->run_layer(model_->layers()[0], 0, model_->embed(tokens_), 7);
-  for (const Propagate propagate : {Propagate::kPruned, Propagate::kDense}) {
+  for (const CalibrateOn calibrate_on : {CalibrateOn::kCompressed, CalibrateOn::kDense}) {
     RecordingContext context(tokens_, 0, {});
     std::vector<std::int64_t> visited;
-    const WalkOptions options{propagate, 1, 4096, {1}};
+    const WalkOptions options{calibrate_on, 1, 4096, {1}};
     for_each_layer(*model_, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
       visited.push_back(visit.index());
       visit.observe([&](const RowsAround& around) {
@@ -173,7 +174,7 @@ TEST_P(Driver, LeavesOutLayersThatItShallNotVisit) {
 TEST_P(Driver, ACancelStopsIt) {
   RecordingContext context(tokens_, 0, {});
   context.interrupt_at = 1;
-  EXPECT_THROW(prune_layer_by_layer(*model_, context, {Propagate::kPruned, false, kTokens},
+  EXPECT_THROW(prune_layer_by_layer(*model_, context, {CalibrateOn::kCompressed, false, kTokens},
                                     [](std::int64_t, const Layer&, const LayerStatistics&) {}),
                Interrupted);
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/param_makers.h"
 #include "harness/base/text.h"
 #include "harness/checkpoint/slot.h"
 
@@ -173,6 +174,18 @@ at::Tensor keep_n_of_m(const at::Tensor& scores, const Pattern& pattern) {
     }
     std::transform(keep, keep + columns, keep, [](bool pruned) { return !pruned; });
   });
+}
+
+ParamSpec scope_param(Scope standard) {
+  std::vector<std::string> choices = {"matrix", "row"};
+  if (standard == Scope::kRow) std::swap(choices[0], choices[1]);
+  return formerly(choice_param("scope", std::move(choices),
+                               "Weights compete within their matrix or within their row"),
+                  {}, {{"layer", "matrix"}, {"output", "row"}});
+}
+
+Scope scope_value(const Params& params) {
+  return params.get_text("scope") == "row" ? Scope::kRow : Scope::kMatrix;
 }
 
 at::Tensor keep_by_target(const at::Tensor& scores, const SparsityTarget& target, Scope scope) {

@@ -48,8 +48,13 @@ void require_whole_groups(std::int64_t columns, const Pattern& pattern);
 /// Exactly pattern.prune of every pattern.group; require_whole_groups holds.
 at::Tensor keep_n_of_m(const at::Tensor& scores, const Pattern& pattern);
 
-/// keep_n_of_m for a structured target, keep_per_row or keep_above_threshold otherwise.
+/// Within what weights compete.
 enum class Scope { kMatrix, kRow };
+/// The parameter `scope`, and its value.
+ParamSpec scope_param(Scope standard);
+Scope scope_value(const Params& params);
+
+/// keep_n_of_m for a structured target, keep_per_row or keep_above_threshold otherwise.
 at::Tensor keep_by_target(const at::Tensor& scores, const SparsityTarget& target, Scope scope);
 
 /// Marks the pruned ones of one group: `pruned` gets `prune` ones among `size` scores.

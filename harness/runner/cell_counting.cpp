@@ -16,7 +16,7 @@ namespace {
 void shorten(WorkerRequest& request) {
   request.threads = 1;
   if (request.cores.size() > 1) request.cores.resize(1);
-  for (const char* least : {"warmup", "repetitions"}) request.suite_params[least] = 1;
+  for (const char* least : {"warmup_calls", "measured_calls"}) request.suite_params[least] = 1;
   for (const char* seconds : {"warmup_seconds", "seconds"}) request.suite_params[seconds] = 0;
 }
 

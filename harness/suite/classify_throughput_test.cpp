@@ -17,8 +17,9 @@
 namespace assay {
 namespace {
 
-const Json kQuick = {{"batch", 3},   {"length", 7},      {"warmup", 1},        {"iterations", 9},
-                     {"seconds", 0}, {"max_seconds", 0}, {"warmup_seconds", 0}};
+const Json kQuick = {{"batch", 3},          {"length", 7},  {"warmup_calls", 1},
+                     {"measured_calls", 9}, {"seconds", 0}, {"max_seconds", 0},
+                     {"warmup_seconds", 0}};
 
 class TimedContext final : public RecordingContext {
  public:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/base/param_makers.h"
 #include "harness/stats/intervals.h"
 #include "harness/stats/rank_test.h"
 
@@ -27,12 +28,8 @@ std::int64_t loops_for(const std::vector<double>& warmup, double sample_seconds)
 }
 
 ParamSpec seconds_param(const std::string& name, double value, const std::string& help) {
-  ParamSpec spec;
-  spec.name = name;
-  spec.default_value = value;
-  spec.min = 0;
+  ParamSpec spec = real_param(name, value, {.min = 0}, help);
   spec.unit = "s";
-  spec.help = help;
   return spec;
 }
 
@@ -65,12 +62,23 @@ std::vector<ParamSpec> sampling_params() {
   };
 }
 
-SamplingRules sampling_rules(const Params& params, std::int64_t warmup_calls, std::int64_t samples,
-                             bool gpu) {
+std::vector<ParamSpec> calls_params(std::int64_t warmup, std::int64_t measured,
+                                    const std::string& unit,
+                                    const std::pair<std::string, std::string>& former) {
+  return {
+      formerly(count_param("warmup_calls", warmup, 1, unit, "Least calls before the measured ones"),
+               {former.first}),
+      formerly(
+          count_param("measured_calls", measured, 1, unit, "Least measured calls in one process"),
+          {former.second}),
+  };
+}
+
+SamplingRules sampling_rules(const Params& params, bool gpu) {
   SamplingRules rules;
-  rules.warmup_calls = warmup_calls;
+  rules.warmup_calls = params.get_int("warmup_calls");
   rules.warmup_seconds = params.get_real("warmup_seconds");
-  rules.samples = samples;
+  rules.samples = params.get_int("measured_calls");
   rules.seconds = params.get_real("seconds");
   rules.max_seconds = std::max(rules.seconds, params.get_real("max_seconds"));
   return gpu ? on_gpu(rules) : rules;

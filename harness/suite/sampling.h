@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/base/params.h"
@@ -34,9 +35,13 @@ SamplingRules on_gpu(SamplingRules rules);
 ParamSpec warmup_seconds_param();
 /// Parameters "warmup_seconds", "seconds" and "max_seconds" of a suite kind.
 std::vector<ParamSpec> sampling_params();
-/// Their values, with the numbers of calls and samples of the kind; on a GPU at least its minimums.
-SamplingRules sampling_rules(const Params& params, std::int64_t warmup_calls, std::int64_t samples,
-                             bool gpu);
+/// Parameters "warmup_calls" and "measured_calls": the fewest calls, counted in `unit`; `former`:
+/// what they were called before.
+std::vector<ParamSpec> calls_params(std::int64_t warmup, std::int64_t measured,
+                                    const std::string& unit,
+                                    const std::pair<std::string, std::string>& former);
+/// The values of both lists; on a GPU at least its minimums.
+SamplingRules sampling_rules(const Params& params, bool gpu);
 
 /// What was measured, in seconds a call.
 struct SampledCalls {

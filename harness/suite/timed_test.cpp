@@ -146,9 +146,9 @@ TEST_F(TimedSuites, DecodeKeepsEverySampleAndMarksTheWarmUp) {
   const Recording seen = run("decode", {{"batch", 2},
                                         {"prompt_tokens", 6},
                                         {"new_tokens", 5},
-                                        {"warmup_steps", 3},
+                                        {"warmup_calls", 3},
                                         {"warmup_seconds", 0},
-                                        {"repetitions", 2}});
+                                        {"measured_calls", 2}});
   const auto& tokens = seen.samples.at("decode/token_latency");
   ASSERT_EQ(tokens.size(), 3U + 2U * 4U);
   EXPECT_EQ(count_warmups(tokens), 3);
@@ -212,7 +212,7 @@ TEST_F(TimedSuites, DecodeRateIsBatchOverMedianLatency) {
 TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
   const std::map<std::string, Json> cases = {
       {"decode", {{"prompt_tokens", 5}, {"new_tokens", 9}}},
-      {"ffn_decode", {{"steps", 12}, {"warmup", 2}}},
+      {"ffn_decode", {{"measured_calls", 12}, {"warmup_calls", 2}}},
       {"kernel", {{"block", "gate"}}},
       {"prefill", {{"prompt_tokens", 5}}},
   };
@@ -235,8 +235,8 @@ TEST_F(TimedSuites, EmitExactlyTheDeclaredMetrics) {
 TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
   const Recording seen = run("prefill", {{"batch", 2},
                                          {"prompt_tokens", 7},
-                                         {"warmup", 1},
-                                         {"iterations", 4},
+                                         {"warmup_calls", 1},
+                                         {"measured_calls", 4},
                                          {"warmup_seconds", 0},
                                          {"seconds", 0},
                                          {"max_seconds", 0}});
@@ -250,8 +250,8 @@ TEST_F(TimedSuites, PrefillCountsEveryPromptToken) {
 
 TEST_F(TimedSuites, FfnDecodeTimesEveryStepOfTheBlocks) {
   const Recording seen = run("ffn_decode", {{"batch", 2},
-                                            {"steps", 50},
-                                            {"warmup", 3},
+                                            {"measured_calls", 50},
+                                            {"warmup_calls", 3},
                                             {"warmup_seconds", 0},
                                             {"seconds", 0},
                                             {"max_seconds", 0}});
@@ -270,7 +270,7 @@ TEST_F(TimedSuites, KernelTimesOneBlockInRepetitionsOfEqualLength) {
     const Recording seen = run("kernel", {{"block", block},
                                           {"layer", 1},
                                           {"batch", 2},
-                                          {"repetitions", 12},
+                                          {"measured_calls", 12},
                                           {"warmup_seconds", 0},
                                           {"seconds", 0}});
     const auto& samples = seen.samples.at("kernel/latency");
@@ -324,7 +324,8 @@ TEST_F(TimedSuites, WhatBlocksTellIsAddedUpTokenByToken) {
 TEST_F(TimedSuites, RefuseMorePositionsThanTheModelSees) {
   EXPECT_THROW(run("prefill", {{"prompt_tokens", 41}}), UserError);
   EXPECT_THROW(run("decode", {{"prompt_tokens", 30}, {"new_tokens", 12}}), UserError);
-  EXPECT_NO_THROW(run("decode", {{"prompt_tokens", 30}, {"new_tokens", 11}, {"repetitions", 1}}));
+  EXPECT_NO_THROW(
+      run("decode", {{"prompt_tokens", 30}, {"new_tokens", 11}, {"measured_calls", 1}}));
   EXPECT_THROW(run("decode", {{"new_tokens", 1}}), UserError);
 }
 

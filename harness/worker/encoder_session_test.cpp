@@ -59,8 +59,9 @@ class EncoderSession : public Session {
   }
 
   const Json labelled_ = {{"max_tokens", 16}};
-  const Json quick_ = {{"batch", 2},       {"length", 8},         {"seconds", 0},   {"warmup", 1},
-                       {"max_seconds", 0}, {"warmup_seconds", 0}, {"iterations", 1}};
+  const Json quick_ = {{"batch", 2},         {"length", 8},      {"seconds", 0},
+                       {"warmup_calls", 1},  {"max_seconds", 0}, {"warmup_seconds", 0},
+                       {"measured_calls", 1}};
   LabelledItems items_;
 };
 

@@ -55,10 +55,11 @@ std::vector<ParamSpec> ffn_linear_params() {
   first.min = 0;
   first.unit = "tokens";
   first.help = "Leading tokens of each calibration sequence that are not counted";
-  ParamSpec propagate = propagate_param();
-  propagate.default_value = "dense";
-  propagate.help = "Whether a layer is fitted behind replaced ('pruned') or behind dense layers";
-  return {damping_param(), skip, first, propagate};
+  ParamSpec calibrate_on = calibrate_on_param();
+  calibrate_on.default_value = "dense";
+  calibrate_on.help =
+      "Whether a layer is fitted behind replaced ('compressed') or behind dense layers";
+  return {damping_param(), skip, first, calibrate_on};
 }
 
 class FfnLinearFit {
@@ -69,7 +70,7 @@ class FfnLinearFit {
         damping_(params.get_real("damping")),
         skip_first_tokens_(params.get_int("skip_first_tokens")),
         skip_(params.get_int_list("skip_layers")) {
-    walk_.propagate = propagate_value(params);
+    walk_.calibrate_on = calibrate_on_value(params);
   }
 
   Artefact run() {
@@ -77,7 +78,7 @@ class FfnLinearFit {
     for_each_layer(model_, context_, walk_, [&](LayerVisit& visit) -> std::optional<Layer> {
       if (std::find(skip_.begin(), skip_.end(), visit.index()) != skip_.end()) return std::nullopt;
       const AffineMap map = fit_layer(visit);
-      if (walk_.propagate == Propagate::kDense) return std::nullopt;
+      if (walk_.calibrate_on == CalibrateOn::kDense) return std::nullopt;
       Layer changed = visit.layer().clone();
       changed.ffn =
           make_affine_ffn(map.weight, map.bias,

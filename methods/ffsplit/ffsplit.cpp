@@ -30,12 +30,12 @@ class Fit {
   Artefact run() {
     plan_sizes();
     WalkOptions options;
-    options.propagate = settings_.propagate;
+    options.calibrate_on = settings_.calibrate_on;
     for_each_layer(model_, context_, options, [&](LayerVisit& visit) -> std::optional<Layer> {
       FfnRecorder recorder(recorder_options(settings_.needs_gram()));
       visit.observe(recorder);
       split(visit, recorder);
-      if (settings_.propagate == Propagate::kDense) return std::nullopt;
+      if (settings_.calibrate_on == CalibrateOn::kDense) return std::nullopt;
       Layer changed = visit.layer().clone();
       split_layer(changed, visit.index(), model_.spec(), artefact_);
       return changed;
@@ -62,7 +62,7 @@ class Fit {
   /// One pass over the dense model, for a ranking over all layers.
   std::vector<std::int64_t> global_heavy() {
     std::vector<at::Tensor> scores;
-    const WalkOptions dense{Propagate::kDense};
+    const WalkOptions dense{CalibrateOn::kDense};
     for_each_layer(model_, context_, dense, [&](LayerVisit& visit) -> std::optional<Layer> {
       FfnRecorder recorder(recorder_options(false));
       visit.observe(recorder);

@@ -101,7 +101,7 @@ std::vector<ParamSpec> param_specs() {
       flag_param("slack_to_heavy", true,
                  "Turn what a solved rank leaves of the target into more heavy hitters"));
   specs.push_back(damping_param());
-  specs.push_back(propagate_param());
+  specs.push_back(calibrate_on_param());
   return specs;
 }
 
@@ -119,7 +119,7 @@ Settings read_settings(const Params& params) {
   settings.solve_p = params.get_bool("solve_p");
   settings.slack_to_heavy = params.get_bool("slack_to_heavy");
   settings.damping = params.get_real("damping");
-  settings.propagate = propagate_value(params);
+  settings.calibrate_on = calibrate_on_value(params);
   return settings;
 }
 

@@ -39,7 +39,7 @@ struct Settings {
   bool solve_p = false;
   bool slack_to_heavy = true;
   double damping = 0.01;
-  Propagate propagate = Propagate::kPruned;
+  CalibrateOn calibrate_on = CalibrateOn::kCompressed;
 
   [[nodiscard]] bool needs_gram() const;
   /// The rank of part 2 comes from the target.

@@ -42,7 +42,7 @@ class Trained : public ::testing::TestWithParam<const char*> {
     RecordingContext context(calibration_.narrow(0, first, count), 0, {});
     std::vector<at::Tensor> found;
     for_each_layer(
-        *model_, context, {Propagate::kDense}, [&](LayerVisit& visit) -> std::optional<Layer> {
+        *model_, context, {CalibrateOn::kDense}, [&](LayerVisit& visit) -> std::optional<Layer> {
           FfnRecorder recorder({});
           visit.observe(recorder);
           const at::Tensor norms =
@@ -79,7 +79,7 @@ class Trained : public ::testing::TestWithParam<const char*> {
     RecordingContext context(held_, 0, {});
     double sum = 0;
     for_each_layer(
-        *model_, context, {Propagate::kDense}, [&](LayerVisit& visit) -> std::optional<Layer> {
+        *model_, context, {CalibrateOn::kDense}, [&](LayerVisit& visit) -> std::optional<Layer> {
           sum += error_of(visit, *changed.layers()[static_cast<std::size_t>(visit.index())].ffn);
           return std::nullopt;
         });

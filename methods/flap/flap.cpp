@@ -106,7 +106,7 @@ Artefact measure_moments(const Model& model, FitContext& context, const Params& 
   Artefact artefact;
   if (!measures(params)) return artefact;
   WalkOptions options;
-  options.propagate = Propagate::kDense;
+  options.calibrate_on = CalibrateOn::kDense;
   const std::vector<UnitBlock> blocks = unit_blocks(model, Blocks::kAll);
   for_each_layer(model, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {
     LayerMoments moments;

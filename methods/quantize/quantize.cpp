@@ -8,6 +8,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/param_makers.h"
 #include "harness/compress/packed_linear.h"
+#include "harness/method/chosen_blocks.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 
@@ -16,11 +17,6 @@ namespace {
 
 QuantizeOptions quantize_options(const Params& params) {
   return {params.get_int("bits"), params.get_int("group")};
-}
-
-bool in_scope(Slot slot, const Params& params) {
-  const bool ffn = slot == Slot::kGate || slot == Slot::kUp || slot == Slot::kDown;
-  return ffn || params.get_text("layers") == "all";
 }
 
 /// Packs matrices into an artefact and counts what they take.
@@ -65,7 +61,7 @@ void quantize_layers_by_rounding(const Model& model, FitContext& context, const 
     context.progress(index, copy.layer_count(), fmt::format("layer {}", index + 1));
     const Layer& layer = copy.layers()[static_cast<std::size_t>(index)];
     for (const Slot slot : layer.slots()) {
-      if (!in_scope(slot, params)) continue;
+      if (!in_blocks(params, slot)) continue;
       const DenseLinear& linear = layer.dense(slot);
       packed.replace(slot_path(index, slot), linear,
                      quantize_rtn(weight_for_fit(linear), quantize_options(params)));
@@ -76,14 +72,14 @@ void quantize_layers_by_rounding(const Model& model, FitContext& context, const 
 void quantize_layers_by_gptq(const Model& model, FitContext& context, const Params& params,
                              PackedWeights& packed) {
   LayerwiseOptions options;
-  options.propagate = propagate_value(params);
+  options.calibrate_on = calibrate_on_value(params);
   options.with_gram = true;
   const double damping = params.get_real("damping");
   prune_layer_by_layer(
       model, context, options,
       [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
         for (const Slot slot : layer.slots()) {
-          if (!in_scope(slot, params)) continue;
+          if (!in_blocks(params, slot)) continue;
           const DenseLinear& linear = layer.dense(slot);
           const std::string path = slot_path(index, slot);
           packed.replace(
@@ -120,10 +116,12 @@ class Quantize final : public Method {
         count_param("bits", 4, 2, "bits", "Bits a weight: 2, 3, 4 or 8"),
         count_param("group", 128, 2, "columns",
                     "Columns of a row that share a scale, a multiple of 32"),
-        choice_param("layers", {"all", "ffn"},
-                     "All linear layers, or those of the feed-forward blocks"),
+        formerly(
+            blocks_param("Matrices that are quantised: all of a layer's, or those of one of its "
+                         "two blocks"),
+            {"layers"}),
         damping_param(),
-        propagate_param()};
+        calibrate_on_param()};
     info.needs.calibration = true;
     info.needs.calibration_unless = {{{{"algorithm", "rtn"}}}};
     return info;

@@ -72,7 +72,7 @@ TEST_F(QuantizeMethod, RunsTheRoundedWeights) {
 }
 
 TEST_F(QuantizeMethod, LeavesAttentionAloneWhenToldSo) {
-  const Model model = fitted({{"layers", "ffn"}});
+  const Model model = fitted({{"blocks", "ffn"}});
   for (std::size_t i = 0; i < model.layers().size(); ++i) {
     const Layer& now = model.layers()[i];
     for (const Slot slot : now.slots()) {
@@ -116,7 +116,7 @@ TEST_F(QuantizeMethod, SaysWhichOptionsAreImpossible) {
 }
 
 TEST_F(QuantizeMethod, RefusesAnArtefactOfAnotherModel) {
-  const Artefact artefact = fit({{"layers", "ffn"}});
+  const Artefact artefact = fit({{"blocks", "ffn"}});
   write_tiny_model(context_.scratch() / "other", TinyFamily::kLlama, 5);
   Model other = Model::load(context_.scratch() / "other", LoadOptions{});
   Artefact wrong = artefact;

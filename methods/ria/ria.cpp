@@ -7,10 +7,10 @@
 #include <numeric>
 
 #include "harness/base/param_makers.h"
+#include "harness/method/chosen_blocks.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "harness/method/optimal_brain_surgeon.h"
-#include "harness/method/parts.h"
 #include "methods/ria/permutation.h"
 #include "methods/ria/score.h"
 
@@ -24,8 +24,7 @@ std::vector<ParamSpec> ria_params() {
       {real_param("a", 0.5, {.min = 0},
                   "Power of the input norm in the score; 0 ignores the activations"),
        choice_param("ri_dtype", {"fp16", "fp32"}, "Precision of the relative importance"),
-       choice_param("scope", {"matrix", "output"},
-                    "Weights compete within their matrix or their row"),
+       scope_param(Scope::kMatrix),
        choice_param("permute", {"none", "heuristic", "lsa", "heuristic+lsa"},
                     "Permutation of the input channels before N:M pruning"),
        choice_param("channel_key",
@@ -37,7 +36,7 @@ std::vector<ParamSpec> ria_params() {
                   "Solve the assignment in blocks: 4 for q, k, v, o, 8 for gate, up, 16 for down"),
        flag_param("reconstruction", false,
                   "Update the kept weights as SparseGPT does, with RIA's mask"),
-       damping_param(), parts_param(), propagate_param()});
+       damping_param(), blocks_param(), calibrate_on_param()});
   return params;
 }
 
@@ -61,7 +60,7 @@ class RiaChooser {
         target_(sparsity_target(params)),
         a_(params.get_real("a")),
         dtype_(params.get_text("ri_dtype") == "fp32" ? at::kFloat : at::kHalf),
-        scope_(params.get_text("scope") == "output" ? Scope::kRow : Scope::kMatrix),
+        scope_(scope_value(params)),
         permute_(params.get_text("permute")),
         key_(channel_key(params.get_text("channel_key"))),
         keep_best_(params.get_bool("keep_best")),
@@ -128,7 +127,7 @@ Artefact prune_without_data(const Model& model, FitContext& context, const Param
     const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
     for (const Slot slot : layer.slots()) {
       const DenseLinear& linear = layer.dense(slot);
-      if (!in_parts(params, slot)) {
+      if (!in_blocks(params, slot)) {
         pruned.leave(index, slot, linear.weight());
         continue;
       }
@@ -175,14 +174,14 @@ class Ria final : public PruningMethod {
     const bool reconstruct = params.get_bool("reconstruction") && sparsity_target(params).ratio > 0;
     const ObsOptions obs{128, params.get_real("damping")};
     const RiaChooser chooser(context, params);
-    const LayerwiseOptions options{propagate_value(params), reconstruct};
+    const LayerwiseOptions options{calibrate_on_value(params), reconstruct};
     PrunedWeights pruned(context);
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const Slot slot : layer.slots()) {
             const DenseLinear& linear = layer.dense(slot);
-            if (!in_parts(params, slot)) {
+            if (!in_blocks(params, slot)) {
               pruned.leave(index, slot, linear.weight());
               continue;
             }

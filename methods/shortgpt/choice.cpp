@@ -57,7 +57,7 @@ class Losses {
   /// Mean loss without `dropped` and without one more layer, for each that is left.
   LayerScores without_one_more(const std::set<std::int64_t>& dropped) {
     WalkOptions options;
-    options.propagate = Propagate::kDense;
+    options.calibrate_on = CalibrateOn::kDense;
     options.without = dropped;
     LayerScores sums;
     double whole = 0;
@@ -117,7 +117,7 @@ class Losses {
 
 LayerScores block_influences(const Model& model, FitContext& context) {
   WalkOptions options;
-  options.propagate = Propagate::kDense;
+  options.calibrate_on = CalibrateOn::kDense;
   const auto tokens = static_cast<double>(context.calibration().numel());
   LayerScores influences;
   for_each_layer(model, context, options, [&](LayerVisit& visit) -> std::optional<Layer> {

@@ -2,10 +2,10 @@
 // is in harness/method/optimal_brain_surgeon.h.
 #include <fmt/format.h>
 
+#include "harness/method/chosen_blocks.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "harness/method/optimal_brain_surgeon.h"
-#include "harness/method/parts.h"
 
 namespace assay {
 namespace {
@@ -19,7 +19,7 @@ std::vector<ParamSpec> sparsegpt_params() {
   block_size.min = 1;
   block_size.unit = "columns";
   block_size.help = "Columns that share one threshold and are updated together";
-  params.insert(params.end(), {block_size, damping_param(), parts_param(), propagate_param()});
+  params.insert(params.end(), {block_size, damping_param(), blocks_param(), calibrate_on_param()});
   return params;
 }
 
@@ -41,14 +41,14 @@ class SparseGpt final : public PruningMethod {
                              const Params& params) const override {
     const SparsityTarget target = sparsity_target(params);
     const ObsOptions obs{params.get_int("block_size"), params.get_real("damping")};
-    const LayerwiseOptions options{propagate_value(params), /*with_gram=*/true};
+    const LayerwiseOptions options{calibrate_on_value(params), /*with_gram=*/true};
     PrunedWeights pruned(context);
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const Slot slot : layer.slots()) {
             const DenseLinear& linear = layer.dense(slot);
-            if (!in_parts(params, slot)) {
+            if (!in_blocks(params, slot)) {
               pruned.leave(index, slot, linear.weight());
               continue;
             }

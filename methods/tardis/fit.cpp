@@ -93,7 +93,7 @@ class TardisFit {
 
   std::vector<LearntLayer> learn_all() {
     std::vector<LearntLayer> layers;
-    const WalkOptions walk{.propagate = Propagate::kDense, .observations = 2};
+    const WalkOptions walk{.calibrate_on = CalibrateOn::kDense, .observations = 2};
     for_each_layer(model_, context_, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
       if (!settings_.skips(visit.index())) layers.push_back(learn(visit));
       return std::nullopt;
@@ -125,7 +125,7 @@ class TardisFit {
         budgets[static_cast<std::size_t>(layers[i].index)] = mean_fallback(choices[i]);
       }
     }
-    const WalkOptions walk{.propagate = Propagate::kPruned, .observations = 2};
+    const WalkOptions walk{.calibrate_on = CalibrateOn::kCompressed, .observations = 2};
     for_each_layer(model_, context_, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
       if (settings_.skips(visit.index())) return std::nullopt;
       LearntLayer layer = learn(visit);

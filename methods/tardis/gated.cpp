@@ -70,7 +70,7 @@ Artefact fit_gated(const Model& model, FitContext& context, const TardisSettings
   Artefact artefact;
   artefact.plan = {{"gated", true}, {"layers", Json::array()}};
   const ActivationKind activation = model.spec().activation;
-  const WalkOptions walk{.propagate = Propagate::kDense, .observations = 1};
+  const WalkOptions walk{.calibrate_on = CalibrateOn::kDense, .observations = 1};
   for_each_layer(model, context, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
     if (settings.skips(visit.index())) return std::nullopt;
     GatePass pass(visit.layer(), activation, settings);

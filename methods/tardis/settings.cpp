@@ -47,8 +47,10 @@ std::vector<ParamSpec> scope_params() {
   skip.default_value = Json::array();
   skip.help = "Layers that stay dense, counted from 0";
   return {skip,
-          choice_param("layer_activations", {"dense", "sequential"},
+          formerly(choice_param(
+                       "calibrate_on", {"dense", "compressed"},
                        "Whether a layer is fitted behind dense or behind already folded layers"),
+                   {"layer_activations"}, {{"sequential", "compressed"}}),
           count_param("skip_first_tokens", 0, 0, "tokens",
                       "Leading tokens of each calibration sequence that are not counted"),
           choice_param("prefill", {"dense", "fold_only", "per_token"},
@@ -155,7 +157,7 @@ TardisSettings tardis_settings(const ModelSpec& spec, const Params& params) {
   settings.kappa = params.get_real("kappa");
   settings.bins = params.get_int("bins");
   settings.skip_first_tokens = params.get_int("skip_first_tokens");
-  settings.sequential = params.get_text("layer_activations") == "sequential";
+  settings.sequential = params.get_text("calibrate_on") == "compressed";
   settings.policy = {many_rows(params.get_text("prefill")), many_rows(params.get_text("batch"))};
   const std::string gate = params.get_text("gate_mode");
   settings.gate = gate == "const" ? GateMode::kConst

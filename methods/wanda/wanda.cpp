@@ -2,27 +2,22 @@
 
 #include <ATen/ops/abs.h>
 
+#include "harness/method/chosen_blocks.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
-#include "harness/method/parts.h"
 
 namespace assay {
 namespace {
 
 std::vector<ParamSpec> wanda_params() {
   std::vector<ParamSpec> params = sparsity_params();
-  ParamSpec scope;
-  scope.name = "scope";
-  scope.type = ParamType::kChoice;
-  scope.default_value = "output";
-  scope.choices = {"output", "matrix"};
-  scope.help = "Weights compete within their row ('output', as published) or within their matrix";
   ParamSpec variant;
   variant.name = "variant";
   variant.type = ParamType::kBool;
   variant.default_value = false;
   variant.help = "Let every row have its own sparsity, with one share of the score for all rows";
-  params.insert(params.end(), {scope, variant, parts_param(), propagate_param()});
+  params.insert(params.end(),
+                {scope_param(Scope::kRow), variant, blocks_param(), calibrate_on_param()});
   return params;
 }
 
@@ -54,17 +49,17 @@ class Wanda final : public PruningMethod {
   [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
                              const Params& params) const override {
     const SparsityTarget target = sparsity_target(params);
-    const Scope scope = params.get_text("scope") == "matrix" ? Scope::kMatrix : Scope::kRow;
+    const Scope scope = scope_value(params);
     const bool variant = params.get_bool("variant");
     LayerwiseOptions options;
-    options.propagate = propagate_value(params);
+    options.calibrate_on = calibrate_on_value(params);
     PrunedWeights pruned(context);
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
           for (const Slot slot : layer.slots()) {
             const DenseLinear& linear = layer.dense(slot);
-            if (!in_parts(params, slot)) {
+            if (!in_blocks(params, slot)) {
               pruned.leave(index, slot, linear.weight());
               continue;
             }

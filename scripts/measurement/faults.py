@@ -13,7 +13,7 @@ SLOWDOWNS = ["0.0", "0.02", "0.10", "0.25", "1.0"]
 LOSSES = ["0.03", "0.002"]
 DRAWS = 100
 DENSE = 'id = "dense"'
-DECODE = 'id = "decode"\nprompt_tokens = 8\nnew_tokens = 64\nrepetitions = 4'
+DECODE = 'id = "decode"\nprompt_tokens = 8\nnew_tokens = 64\nmeasured_calls = 4'
 ITEMS = f'id = "fixture-items"\ndraw = {{ from = 0, to = {DRAWS - 1}, step = 1 }}'
 
 

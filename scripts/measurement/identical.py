@@ -14,8 +14,8 @@ PAIRS = 30  # of each kind
 ARMS = 'id = "fixture"\nwrong_share = [0.0, 0.001]'
 BASE, CANDIDATE = "fixture:wrong_share=0.0", "fixture:wrong_share=0.001"
 SUITES = {
-    "decode": 'id = "decode"\nprompt_tokens = 8\nnew_tokens = 64\nrepetitions = 4',
-    "kernel": 'id = "ffn-decode"\nsteps = 400\nwarmup_seconds = 0.2\nseconds = 0.2\nmax_seconds = 1.0',
+    "decode": 'id = "decode"\nprompt_tokens = 8\nnew_tokens = 64\nmeasured_calls = 4',
+    "kernel": 'id = "ffn-decode"\nmeasured_calls = 400\nwarmup_seconds = 0.2\nseconds = 0.2\nmax_seconds = 1.0',
 }
 METRICS = {"decode": "decode/token_latency", "kernel": "ffn_decode/latency"}
 

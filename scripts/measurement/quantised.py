@@ -29,8 +29,8 @@ SUITES = """
 [[suite]]
 id = "prefill"
 prompt_tokens = 64
-warmup = 1
-iterations = 2
+warmup_calls = 1
+measured_calls = 2
 warmup_seconds = 0.0
 seconds = 0.0
 max_seconds = 0.0
@@ -38,19 +38,19 @@ max_seconds = 0.0
 id = "decode"
 prompt_tokens = 32
 new_tokens = 24
-warmup_steps = 1
-repetitions = 1
+warmup_calls = 1
+measured_calls = 1
 warmup_seconds = 0.0
 [[suite]]
 id = "kernel"
-warmup = 1
-repetitions = 2
+warmup_calls = 1
+measured_calls = 2
 warmup_seconds = 0.0
 seconds = 0.0
 [[suite]]
 id = "ffn-decode"
-warmup = 1
-steps = 9
+warmup_calls = 1
+measured_calls = 9
 warmup_seconds = 0.0
 seconds = 0.0
 max_seconds = 0.0

@@ -123,7 +123,7 @@ class Bench:
 
     def decode(self, dtype: str, peer: str) -> Contest:
         """Tokens a second after the first one, batch 1."""
-        params = {"batch": 1, "prompt_tokens": PROMPT, "new_tokens": NEW, "repetitions": 1}
+        params = {"batch": 1, "prompt_tokens": PROMPT, "new_tokens": NEW, "measured_calls": 1}
         sizes = ["--prompt", PROMPT, "--new", NEW, "--tokens", self._tokens]
         if peer == "llama.cpp":
             theirs = self._python("side_llama_cpp.py", "--gguf", self._gguf(dtype), *sizes)

@@ -115,22 +115,22 @@ limit = 1
 id = "decode"
 prompt_tokens = 4
 new_tokens = 4
-repetitions = 1
+measured_calls = 1
 warmup_seconds = 0.0
 [[suite]]
 id = "prefill"
 prompt_tokens = 8
-iterations = 3
+measured_calls = 3
 warmup_seconds = 0.0
 seconds = 0.0
 [[suite]]
 id = "ffn-decode"
-steps = 3
+measured_calls = 3
 warmup_seconds = 0.0
 seconds = 0.0
 [[suite]]
 id = "kernel"
-repetitions = 3
+measured_calls = 3
 warmup_seconds = 0.0
 seconds = 0.0
 )";

@@ -157,7 +157,7 @@ TEST_F(Worker, FitsAndScores) {
 
   request_.op = "time";
   request_.suite_kind = "decode";
-  request_.suite_params = {{"prompt_tokens", 8}, {"new_tokens", 4}, {"warmup_steps", 1}};
+  request_.suite_params = {{"prompt_tokens", 8}, {"new_tokens", 4}, {"warmup_calls", 1}};
   request_.data = "";
   request_.expected = scored.reply.fingerprint;
   const Answer timed = ask_request();
@@ -173,7 +173,7 @@ TEST_F(Worker, StopRequestEndsItInterrupted) {
   request_.op = "time";
   request_.suite_kind = "decode";
   request_.suite_params = {
-      {"prompt_tokens", 8}, {"new_tokens", 4}, {"warmup_steps", 1}, {"repetitions", 10000000}};
+      {"prompt_tokens", 8}, {"new_tokens", 4}, {"warmup_calls", 1}, {"measured_calls", 10000000}};
   std::stop_source stop;
   const Answer answer = ask_request(&stop);
   EXPECT_EQ(answer.outcome().outcome, Outcome::kInterrupted);

@@ -47,9 +47,10 @@ class ClassifyThroughput final : public SuiteKind {
     info.params = {
         count_param("batch", 32, 1, "texts", "Texts run together"),
         count_param("length", 128, 1, "tokens", "Length of each text"),
-        count_param("warmup", 5, 1, "calls", "Least calls before the measured ones"),
-        count_param("iterations", 9, 1, "calls", "Least measured calls in one process"),
     };
+    for (ParamSpec& spec : calls_params(5, 9, "calls", {"warmup", "iterations"})) {
+      info.params.push_back(std::move(spec));
+    }
     for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "items/s", 1, "batch / median latency" + shape, "Texts a second", Basis::kMeasured},
@@ -67,8 +68,7 @@ class ClassifyThroughput final : public SuiteKind {
     check_positions(model, length, "length");
 
     const at::Tensor tokens = synthetic_prompt(model, batch, length, context.seed());
-    const SamplingRules rules = sampling_rules(
-        params, params.get_int("warmup"), params.get_int("iterations"), !model.device().is_cpu());
+    const SamplingRules rules = sampling_rules(params, !model.device().is_cpu());
     DrawnOutputs drawn;
     const SampledCalls calls = sample_calls(
         rules, [&](std::int64_t n) { return timed(model, tokens, n, drawn); },

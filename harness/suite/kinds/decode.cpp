@@ -36,9 +36,12 @@ class Decode final : public SuiteKind {
         count_param("batch", 1, 1, "sequences", "Sequences decoded together"),
         count_param("prompt_tokens", 128, 1, "tokens", "Length of each prompt"),
         count_param("new_tokens", 64, 2, "tokens", "Tokens generated for each sequence"),
-        count_param("warmup_steps", 8, 1, "tokens",
-                    "Decoding steps of a warm-up, after a prompt of their own"),
-        count_param("repetitions", 3, 1, "", "Generations measured in one process"),
+        formerly(count_param("warmup_calls", 8, 1, "steps",
+                             "Decoding steps of a warm-up, after a prompt of their own"),
+                 {"warmup_steps"}),
+        formerly(count_param("measured_calls", 3, 1, "generations",
+                             "Generations measured in one process"),
+                 {"repetitions"}),
         warmup_seconds_param(),
     };
     info.metrics = {
@@ -62,11 +65,11 @@ class Decode final : public SuiteKind {
     const std::int64_t batch = params.get_int("batch");
     const std::int64_t prompt_tokens = params.get_int("prompt_tokens");
     const std::int64_t new_tokens = params.get_int("new_tokens");
-    const std::int64_t warmup_steps = params.get_int("warmup_steps");
-    const std::int64_t repetitions = params.get_int("repetitions");
+    const std::int64_t warmup_steps = params.get_int("warmup_calls");
+    const std::int64_t repetitions = params.get_int("measured_calls");
     // The last chosen token is not fed back.
     const std::int64_t capacity = prompt_tokens + std::max(new_tokens - 1, warmup_steps);
-    check_positions(model, capacity, "prompt_tokens + new_tokens (or warmup_steps)");
+    check_positions(model, capacity, "prompt_tokens + new_tokens (or warmup_calls)");
 
     const at::Tensor prompt = synthetic_prompt(model, batch, prompt_tokens, context.seed());
     Generations generations(model, prompt, capacity);

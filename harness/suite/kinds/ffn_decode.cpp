@@ -76,9 +76,10 @@ class FfnDecode final : public SuiteKind {
     info.requires_ = needs_next_token();
     info.params = {
         count_param("batch", 1, 1, "tokens", "Rows that a block gets at a time"),
-        count_param("steps", 48, 1, "tokens", "Least measured steps in one process"),
-        count_param("warmup", 8, 1, "tokens", "Least steps before the measured ones"),
     };
+    for (ParamSpec& spec : calls_params(8, 48, "steps", {"warmup", "steps"})) {
+      info.params.push_back(std::move(spec));
+    }
     for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "tokens/s", 1, "batch / median time of a step" + shape,
@@ -94,8 +95,7 @@ class FfnDecode final : public SuiteKind {
     const c10::InferenceMode inference;
     const Model& model = context.model();
     const std::int64_t batch = params.get_int("batch");
-    const SamplingRules rules = sampling_rules(params, params.get_int("warmup"),
-                                               params.get_int("steps"), !model.device().is_cpu());
+    const SamplingRules rules = sampling_rules(params, !model.device().is_cpu());
     const std::int64_t tokens =
         std::min(rules.warmup_calls + rules.samples, model.spec().max_positions);
     FfnInputs recorder;

@@ -141,9 +141,10 @@ class Kernel final : public SuiteKind {
     info.params = {choice_param("block", {"ffn", "q", "k", "v", "o", "gate", "up", "down"},
                                 "The feed-forward block, or one of the layer's products"),
                    count_param("layer", 0, 0, "", "Layer whose block it is"),
-                   count_param("batch", 1, 1, "tokens", "Rows that the block gets at a time"),
-                   count_param("warmup", 5, 1, "calls", "Least calls before the measured ones"),
-                   count_param("repetitions", 9, 1, "", "Least samples in one process")};
+                   count_param("batch", 1, 1, "tokens", "Rows that the block gets at a time")};
+    for (ParamSpec& spec : calls_params(5, 9, "calls", {"warmup", "repetitions"})) {
+      info.params.push_back(std::move(spec));
+    }
     for (ParamSpec& spec : sampling_params()) {
       if (spec.name != "max_seconds") info.params.push_back(std::move(spec));
     }
@@ -194,9 +195,9 @@ class Kernel final : public SuiteKind {
  private:
   static SamplingRules rules_of(const Params& params, bool gpu) {
     SamplingRules rules;
-    rules.warmup_calls = params.get_int("warmup");
+    rules.warmup_calls = params.get_int("warmup_calls");
     rules.warmup_seconds = params.get_real("warmup_seconds");
-    rules.samples = params.get_int("repetitions");
+    rules.samples = params.get_int("measured_calls");
     rules.seconds = params.get_real("seconds");
     return gpu ? on_gpu(rules) : rules;
   }

@@ -32,9 +32,10 @@ class Prefill final : public SuiteKind {
     info.params = {
         count_param("batch", 1, 1, "sequences", "Prompts run together"),
         count_param("prompt_tokens", 512, 1, "tokens", "Length of each prompt"),
-        count_param("warmup", 5, 1, "calls", "Least calls before the measured ones"),
-        count_param("iterations", 9, 1, "calls", "Least measured calls in one process"),
     };
+    for (ParamSpec& spec : calls_params(5, 9, "calls", {"warmup", "iterations"})) {
+      info.params.push_back(std::move(spec));
+    }
     for (ParamSpec& spec : sampling_params()) info.params.push_back(std::move(spec));
     info.metrics = {
         {kRate, "tokens/s", 1, "batch x prompt_tokens / median latency" + shape,
@@ -50,13 +51,11 @@ class Prefill final : public SuiteKind {
     const Model& model = context.model();
     const std::int64_t batch = params.get_int("batch");
     const std::int64_t prompt_tokens = params.get_int("prompt_tokens");
-    const std::int64_t iterations = params.get_int("iterations");
     check_positions(model, prompt_tokens, "prompt_tokens");
 
     GreedyLoop loop(model, batch, prompt_tokens);
     const at::Tensor prompt = synthetic_prompt(model, batch, prompt_tokens, context.seed());
-    const SamplingRules rules =
-        sampling_rules(params, params.get_int("warmup"), iterations, !model.device().is_cpu());
+    const SamplingRules rules = sampling_rules(params, !model.device().is_cpu());
     DrawnOutputs drawn;
     const SampledCalls calls = sample_calls(
         rules, [&](std::int64_t n) { return timed(loop, prompt, n, drawn); },
