@@ -85,6 +85,11 @@ bool is_bound_to(const Binding& binding, const TensorRule& rule, std::int64_t la
 }
 
 /// What stands before the names of layers in these files.
+bool has_head(const std::vector<Binding>& bindings) {
+  return std::any_of(bindings.begin(), bindings.end(),
+                     [](const Binding& binding) { return binding.slots.front() == Slot::kHead; });
+}
+
 std::string prefix_of(const std::vector<Binding>& original, const std::vector<TensorRule>& rules) {
   for (const Binding& binding : original) {
     for (const TensorRule& rule : rules) {
@@ -196,7 +201,9 @@ std::vector<Binding> bind_tensors(const Family& family, const ModelSpec& spec,
 std::vector<Binding> bindings_like(const std::vector<Binding>& original, const Family& family,
                                    const ModelSpec& spec) {
   const std::vector<TensorRule> rules = family.tensors(spec);
-  const std::string prefix = prefix_of(original, rules);
+  // What a new classifier stands on carries the prefix: beside it, names without one are unknown.
+  const bool classifier = spec.output == OutputKind::kClassifier && !has_head(original);
+  const std::string prefix = classifier ? family.prefixes.front() : prefix_of(original, rules);
   std::vector<Binding> bindings;
   const auto add = [&](const TensorRule& rule, std::int64_t layer, bool bias) {
     std::string name = numbered(rule.name, layer) + (bias ? ".bias" : ".weight");

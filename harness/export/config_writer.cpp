@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 
@@ -45,6 +47,17 @@ bool is_the_name(const std::vector<ConfigKey>& keys, const ConfigKey& row, const
   return !another && std::find_if(keys.begin(), keys.end(), same)->key == row.key;
 }
 
+/// "BertModel", "BertForMaskedLM" -> "BertForSequenceClassification".
+std::string classifier_of(const Json& config) {
+  const auto names = config.find("architectures");
+  const bool named = names != config.end() && names->is_array() && !names->empty();
+  std::string name = named ? names->front().get<std::string>() : config.value("model_type", "");
+  if (!named && !name.empty()) name[0] = static_cast<char>(std::toupper(name[0]));
+  name = name.substr(0, name.find("For"));
+  if (name.ends_with("Model")) name.erase(name.size() - std::string_view("Model").size());
+  return name + "ForSequenceClassification";
+}
+
 class Writer {
  public:
   Writer(const Checkpoint& original, const ModelSpec& wanted)
@@ -76,6 +89,7 @@ class Writer {
       if (is_the_name(keys_, row, config_)) set(row.key, value_of(wanted_, row));
     }
     set_layer_types(found);
+    set_classifier(found);
     return changes_.size() != before;
   }
 
@@ -90,6 +104,22 @@ class Writer {
       words.push_back(window_of(wanted_, layer) > 0 ? "sliding_attention" : "full_attention");
     }
     set(kLayerTypes, words);
+  }
+
+  /// One in the place of another output, or with other classes.
+  void set_classifier(const ModelSpec& found) {
+    if (wanted_.output != OutputKind::kClassifier || wanted_.labels.empty()) return;
+    if (found.output == wanted_.output && found.labels == wanted_.labels) return;
+    Json names = Json::object(), numbers = Json::object();
+    for (const std::string& label : wanted_.labels) {
+      const auto number = static_cast<std::int64_t>(numbers.size());
+      names[std::to_string(number)] = label;
+      numbers[label] = number;
+    }
+    set("architectures", Json::array({classifier_of(config_)}));
+    set("id2label", names);
+    set("label2id", numbers);
+    if (config_.contains("num_labels")) set("num_labels", wanted_.classes);
   }
 
   /// Reads back what was written.

@@ -179,6 +179,28 @@ training = { dataset = "pairs", split = "dev", max_tokens = 16 }
   EXPECT_THAT(result.err, Not(HasSubstr("fit finetune"))) << "the run has fitted it";
 }
 
+TEST_F(RealEncoder, IsExportedWithTheClassifierThatItGot) {
+  fs::copy(source_dir() / "tests/data/encoder/bert_model", world_ / "plain");
+  world_.write("plain/tokenizer.json", tokenizer());
+  const CommandOutput result =
+      world_.run({"model", "export", "./plain", "--method", "finetune", "--set",
+                  "training.dataset=pairs", "--set", "training.split=dev", "--set",
+                  "training.max_tokens=16", "--set", "max_steps=2", "-o", "out"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json config = read_json_file(world_ / "out/config.json");
+  EXPECT_EQ(config.at("architectures"), Json::array({"BertForSequenceClassification"}));
+  EXPECT_EQ(config.at("id2label"), (Json{{"0", "yes"}, {"1", "no"}, {"2", "perhaps"}}));
+  EXPECT_EQ(config.at("label2id"), (Json{{"yes", 0}, {"no", 1}, {"perhaps", 2}}));
+  const std::string weights = read_text_file(world_ / "out/model.safetensors");
+  EXPECT_THAT(weights,
+              AllOf(HasSubstr("\"bert.pooler.dense.weight\""), HasSubstr("\"classifier.weight\"")));
+  std::string text = std::string(kMethods) + "[[suite]]\nid = \"pairs\"\nmax_tokens = 16\n";
+  text.replace(text.find("./encoder"), 9, "./out");
+  world_.write("e.toml", text);
+  const CommandOutput scored = world_.run({"run", "e.toml"});
+  EXPECT_EQ(scored.code, 0) << scored.err;
+}
+
 TEST_F(RealEncoder, ClassesInAnotherOrderAreInvalid) {
   name_classes({{"0", "no"}, {"1", "yes"}, {"2", "perhaps"}});
   world_.write("e.toml", std::string(kMethods) + "[[suite]]\nid = \"pairs\"\nmax_tokens = 16\n");
