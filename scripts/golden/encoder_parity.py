@@ -121,7 +121,8 @@ def main() -> int:
     hf.logging.set_verbosity_error()
     hf.utils.logging.disable_progress_bar()
     build = Path(sys.argv[1]).resolve()
-    return int(any([compare(build, name) for name in sys.argv[2:] or ["minilm-l6"]]))
+    failed = [compare(build, name) for name in sys.argv[2:] or ["minilm-l6"]]
+    return int(any(failed))
 
 
 if __name__ == "__main__":

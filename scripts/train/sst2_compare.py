@@ -168,7 +168,9 @@ def report(record: Path) -> None:
         if by_side[side]:
             print(f"{side}: mean {statistics.mean(by_side[side].values()):.4f}")
     if len(seeds) > 1:
-        mean, half = mean_and_half([by_side["assay"][s] - by_side["transformers"][s] for s in seeds])
+        mean, half = mean_and_half(
+            [by_side["assay"][s] - by_side["transformers"][s] for s in seeds]
+        )
         print(f"difference by seed: {mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]")
     report_speed([entry for entry in entries if entry["what"] == "speed"])
 
@@ -201,7 +203,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("what", choices=["accuracy", "speed", "report"])
     parser.add_argument("record", type=Path, help="one line of JSON for each finished training")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
-    parser.add_argument("--threads", type=int, default=2, help="assay takes all cores: name as many")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="assay takes all cores: name as many"
+    )
     parser.add_argument("--sentences", type=int, help="10000, or 608 for speed")
     parser.add_argument("--epochs", type=int, help="2, or 1 for speed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
