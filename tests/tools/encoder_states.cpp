@@ -1,7 +1,7 @@
 // encoder_states FOLDER TOKENS OUT DTYPE [METHOD ARTEFACT]...: what an encoder computes, with the
 // artefacts applied in this order or without. TOKENS is a text with one sequence a line, of any
-// lengths; OUT becomes a safetensors file, all in fp32, with `hidden_<i>` [rows, width], the rows of
-// all sequences one after the other behind the first i layers (0: of none), and `scores`
+// lengths; OUT becomes a safetensors file, all in fp32, with `hidden_<i>` [rows, width], the rows
+// of all sequences one after the other behind the first i layers (0: of none), and `scores`
 // [sequences, outputs]. Used by scripts/golden.
 
 #include <ATen/ops/tensor.h>
