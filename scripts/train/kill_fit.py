@@ -1,13 +1,14 @@
 """Kills a fit that trains, again and again, and compares what it ends with.
 
-    scripts/train/kill_fit.py [--build build/release] [--kills 20] [--sentences 480] [--epochs 2]
-      [--every 2] [--seed 1]
+    scripts/train/kill_fit.py [--build build/release] [--kills 20] [--sentences 320] [--epochs 2]
+      [--every 2] [--latest 12] [--seed 1]
 
 An experiment that fine-tunes MiniLM on sentences of SST-2 is run undisturbed in an ASSAY_HOME of its
 own. Then it is run in another one, where SIGKILL ends the worker and assay at a random moment of the
-fit; the same command goes on from there, is killed again, and so on. A fit that comes to its end
-before all kills are used up is followed by one of another seed. Each artefact must have the bytes
-of the undisturbed one. Ends with 1 where one has not.
+fit; the same command goes on from there, is killed again, and so on. Moments are counted in the
+worker's processor time, so that a busy machine gets as far as an idle one. A fit that comes to its
+end before all kills are used up is followed by one of another seed. Each artefact must have the
+bytes of the undisturbed one. Ends with 1 where one has not.
 
 Fits keep a checkpoint every two minutes. So that there is something to go on from, the killed
 workers see a clock that runs faster (a library that cc makes and LD_PRELOAD loads scales
@@ -20,6 +21,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -137,6 +139,15 @@ def is_worker(pid: int) -> bool:
     return words[0].endswith(b"assay-worker") and len(words) == 1
 
 
+def processor_seconds(pid: int) -> float:
+    """Of all its threads."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return math.inf
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def steps_in(checkpoint: Path | None) -> str:
     """What the state in its header says, or that there is none."""
     if checkpoint is None:
@@ -162,9 +173,13 @@ def kill_once(place: Place, program: Path, file: Path, seconds: float) -> str | 
     complete = len(place.artefacts())
     run = place.start(program, file)
     worker = wait_for_fit(run)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and run.poll() is None and len(place.artefacts()) == complete:
-        time.sleep(0.05)
+    while (
+        worker is not None
+        and processor_seconds(worker) < seconds
+        and run.poll() is None
+        and len(place.artefacts()) == complete
+    ):
+        time.sleep(0.02)
     if run.poll() is not None or len(place.artefacts()) > complete or worker is None:
         if run.wait() != 0:
             raise SystemExit(f"assay ended with {run.returncode}; see {place.folder / 'log'}")
@@ -192,10 +207,10 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--sentences", type=int, default=480)
+    parser.add_argument("--sentences", type=int, default=320)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--every", type=float, default=2.0, help="seconds between checkpoints")
-    parser.add_argument("--longest", type=float, help="seconds to the latest kill; 3 x --every")
+    parser.add_argument("--latest", type=float, default=12.0, help="processor seconds to a kill")
     parser.add_argument("--seed", type=int, default=1, help="of the moments, and of the first fit")
     return parser.parse_args()
 
@@ -209,20 +224,19 @@ def main() -> int:
     )
     model = Path(found.stdout.decode().strip().splitlines()[-1])
     draw, kills, fit, wrong = random.Random(options.seed), 0, options.seed, 0
-    longest = options.longest or 3 * options.every
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plain = Place(folder / "undisturbed", options.build.resolve() / "bin/assay-worker")
         killed = Place(
             folder / "killed", fast_worker(options.build.resolve(), folder, options.every)
         )
-        print("| kill | fit | after, s | steps in its checkpoint | unfinished files |")
+        print("| kill | fit | after, CPU s | steps in its checkpoint | unfinished files |")
         print("| --- | --- | --- | --- | --- |", flush=True)
         while kills < options.kills:
             file = folder / "experiment.toml"
             file.write_text(experiment(model, options, fit))
             while kills < options.kills:
-                seconds = draw.uniform(0, longest)
+                seconds = draw.uniform(0, options.latest)
                 left = kill_once(killed, program, file, seconds)
                 if left is None:
                     break
