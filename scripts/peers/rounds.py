@@ -10,10 +10,15 @@ from typing import Any
 
 def answer_rounds(run: Callable[[], dict[str, Any]]) -> None:
     """Says that everything is loaded, then answers each line of standard input with a timed run."""
+    answer_requests(lambda _: run())
+
+
+def answer_requests(run: Callable[[str], dict[str, Any]]) -> None:
+    """The same for rounds that differ: each line says what is to run."""
     print(json.dumps({"ready": True}), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
         start = time.perf_counter()
-        result = run()
+        result = run(line.strip())
         result.setdefault("seconds", time.perf_counter() - start)
         print(json.dumps(result), flush=True)
 
@@ -34,9 +39,9 @@ class Side:
                 return json.loads(line)
         raise RuntimeError(f"{self.name} ended with code {self._process.wait()} before it answered")
 
-    def round(self) -> dict[str, Any]:
+    def round(self, request: str = "go") -> dict[str, Any]:
         """One round: what the process measured."""
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(request + "\n")
         self._process.stdin.flush()
         return self._read()
 
