@@ -97,9 +97,9 @@ def compete(sides: Sides, shape: Shape, options: argparse.Namespace) -> dict[str
     rules = {
         "batch": shape.batch,
         "length": shape.length,
-        "warmup": 1,
+        "warmup_calls": 1,
         "warmup_seconds": options.warmup_seconds,
-        "iterations": options.calls,
+        "measured_calls": options.calls,
         "seconds": options.seconds,
     }
     ours = sides.assay(shape, rules)
@@ -188,8 +188,8 @@ def prepare(options: argparse.Namespace, scratch: Path) -> None:
 
 def check_scores(sides: Sides, shape: Shape) -> None:
     """The peers must compute the same thing, as far as their type allows."""
-    rules = {"batch": 1, "length": 2, "warmup": 1, "warmup_seconds": 0}
-    rules |= {"iterations": 1, "seconds": 0}
+    rules = {"batch": 1, "length": 2, "warmup_calls": 1, "warmup_seconds": 0}
+    rules |= {"measured_calls": 1, "seconds": 0}
     probes = {name: side.round(json.dumps(rules))["probe"] for name, side in sides.peers.items()}
     flat = {name: [x for row in rows for x in row] for name, rows in probes.items()}
     reference = flat.get("onnxruntime plain", next(iter(flat.values())))
