@@ -60,7 +60,7 @@ at::Tensor onednn_product(const at::Tensor& a, const at::Tensor& b, const at::Te
 /// oneDNN copies its second matrix into blocks in every call: where the rows are fewer than those
 /// of the weight, they are the ones to be copied.
 bool rows_are_the_smaller(const at::Tensor& rows, const at::Tensor& weight) {
-  constexpr std::int64_t kMostRows = 256;  // beyond, the copy is lost in the product
+  constexpr std::int64_t kMostRows = 64;  // beyond, the copy is lost in the product
   return rows.size(0) <= kMostRows && rows.size(0) < weight.size(0);
 }
 

@@ -77,25 +77,36 @@ HWY_INLINE void transpose_tile(const float* columns, std::int64_t rows, const fl
 #endif
 }
 
-void transposed(const TransposeArgs& args, std::int64_t begin, std::int64_t end) {
+/// Columns [c, c_end) by rows [r, r_end), of which those beyond whole tiles go one by one.
+HWY_INLINE void transpose_patch(const TransposeArgs& args, std::int64_t c, std::int64_t c_end,
+                                std::int64_t r_begin, std::int64_t r_end) {
   const std::int64_t rows = args.rows, width = args.width;
-  const auto one = [&](std::int64_t c, std::int64_t r) {
-    const float shift = args.bias == nullptr ? 0.0F : args.bias[c];
-    args.out[r * width + c] = args.columns[c * rows + r] + shift;
+  const auto one = [&](std::int64_t column, std::int64_t r) {
+    const float shift = args.bias == nullptr ? 0.0F : args.bias[column];
+    args.out[r * width + column] = args.columns[column * rows + r] + shift;
   };
-  std::int64_t c = begin;
-  for (; c + 4 <= end; c += 4) {
+  for (; c + 4 <= c_end; c += 4) {
     const float* bias = args.bias == nullptr ? nullptr : args.bias + c;
-    std::int64_t r = 0;
-    for (; r + 4 <= rows; r += 4) {
+    std::int64_t r = r_begin;
+    for (; r + 4 <= r_end; r += 4) {
       transpose_tile(args.columns + c * rows + r, rows, bias, args.out + r * width + c, width);
     }
-    for (; r < rows; ++r) {
+    for (; r < r_end; ++r) {
       for (std::int64_t i = 0; i < 4; ++i) one(c + i, r);
     }
   }
-  for (; c < end; ++c) {
-    for (std::int64_t r = 0; r < rows; ++r) one(c, r);
+  for (; c < c_end; ++c) {
+    for (std::int64_t r = r_begin; r < r_end; ++r) one(c, r);
+  }
+}
+
+/// In patches of 16 by 16: rows of a wide matrix fall into the same few sets of a cache.
+void transposed(const TransposeArgs& args, std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kPatch = 16;
+  for (std::int64_t c = begin; c < end; c += kPatch) {
+    for (std::int64_t r = 0; r < args.rows; r += kPatch) {
+      transpose_patch(args, c, std::min(c + kPatch, end), r, std::min(r + kPatch, args.rows));
+    }
   }
 }
 
