@@ -17,7 +17,6 @@ the undisturbed worker sees the true clock. Needs ASSAY_DATA with sst2, as the d
 """
 
 import argparse
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -168,24 +167,22 @@ def wait_for_fit(run: subprocess.Popen) -> int | None:
     return None
 
 
-def kill_once(place: Place, program: Path, file: Path, seconds: float) -> str | None:
-    """Runs, and kills both programs after so long; what was left, or nothing where the fit was done."""
-    complete = len(place.artefacts())
+def kill_once(place: Place, program: Path, file: Path, seconds: float, complete: int) -> str | None:
+    """Runs, and kills both programs after so long; what was left, or nothing where the fit was
+    done. `complete`: how many artefacts there were before this fit."""
+    if len(place.artefacts()) > complete:
+        return None
     run = place.start(program, file)
     worker = wait_for_fit(run)
-    while (
-        worker is not None
-        and processor_seconds(worker) < seconds
-        and run.poll() is None
-        and len(place.artefacts()) == complete
-    ):
+    used = math.inf if worker is None else 0.0
+    while used < seconds and run.poll() is None:
         time.sleep(0.02)
-    if run.poll() is not None or len(place.artefacts()) > complete or worker is None:
+        used = processor_seconds(worker)
+    if used == math.inf or run.poll() is not None:  # the fit came to its end
         if run.wait() != 0:
             raise SystemExit(f"assay ended with {run.returncode}; see {place.folder / 'log'}")
         return None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(worker, signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
     run.kill()
     run.wait()
     halves = list((place.folder / "home/artefacts").glob("*.checkpoints/*"))
@@ -237,14 +234,13 @@ def main() -> int:
             file.write_text(experiment(model, options, fit))
             while kills < options.kills:
                 seconds = draw.uniform(0, options.latest)
-                left = kill_once(killed, program, file, seconds)
+                left = kill_once(killed, program, file, seconds, fit - options.seed)
                 if left is None:
                     break
                 kills += 1
                 print(f"| {kills} | {fit} | {seconds:.1f} | {left} |", flush=True)
-            else:
-                if killed.start(program, file).wait() != 0:
-                    raise SystemExit(f"the last run failed; see {killed.folder / 'log'}")
+            if killed.start(program, file).wait() != 0:
+                raise SystemExit(f"the last run failed; see {killed.folder / 'log'}")
             took = undisturbed(plain, program, file)
             same = killed.artefacts() == plain.artefacts()
             wrong += not same

@@ -102,7 +102,10 @@ timeout_s = 86400
             file, database = Path(place) / "x.toml", Path(place) / "x.db"
             file.write_text(text)
             command = [options.build / "bin/assay", "run", file, "--db", database]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            environment = dict(os.environ)
+            if what == "speed":  # a cached artefact would bring the time of another hour
+                environment["ASSAY_HOME"] = place
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
             with sqlite3.connect(database) as connection:
                 rows = connection.execute("SELECT metric, value, lo, hi FROM results").fetchall()
         value = {metric: (middle, low, high) for metric, middle, low, high in rows}
