@@ -212,6 +212,26 @@ TEST(Sections, LayersAreSortedByNumber) {
   EXPECT_EQ(cells[4].value, 0.6);
 }
 
+TEST(Sections, LossCurvesAreDrawnByStep) {
+  ExperimentResults results;
+  results.name = "trained";
+  for (const int step : {20, 5, 100}) {
+    const std::string number = std::to_string(step);
+    results.rows.push_back(
+        row("finetune", "{}", "sst2", "train/loss/step." + number, 1.0 / step, 0));
+  }
+  results.rows.push_back(row("finetune", "{}", "sst2", "train/dev_loss/step.100", 0.5, 0));
+  const Document document = document_of(results);
+  const Section* section = find(document, "training");
+  ASSERT_NE(section, nullptr);
+  const Plot& plot = section->plots.at(0);
+  ASSERT_EQ(plot.series.size(), 2U);
+  std::vector<double> steps;
+  for (const PlotPoint& point : plot.series[0].points) steps.push_back(point.x);
+  EXPECT_THAT(steps, ElementsAre(5, 20, 100));
+  EXPECT_THAT(plot.series[1].name, HasSubstr("held out"));
+}
+
 TEST(Sections, PredictionsStandBesideWhatWasMeasured) {
   ExperimentResults results;
   results.name = "predicted";

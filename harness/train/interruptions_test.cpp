@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -117,6 +118,15 @@ TEST_F(Interruptions, TwentyOfThemLeaveTheSameBits) {
     expect_equal(result, expected);
   }
   EXPECT_TRUE(remarks_.empty());
+}
+
+TEST_F(Interruptions, WhatAKillLeftHalfWrittenGoesAway) {
+  const std::filesystem::path left = scratch_.path() / ".training.safetensors.0a1b2c3d";
+  std::ofstream(left) << "half";
+  SmallNet net;
+  hooks_.checkpoint_steps = 3;
+  (void)run<Interrupted>(net, {5});
+  EXPECT_FALSE(std::filesystem::exists(left));
 }
 
 TEST_F(Interruptions, AProcessThatIsKilledGoesOnFromItsLastCheckpoint) {

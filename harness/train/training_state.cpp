@@ -131,6 +131,17 @@ StoredTraining checked(const fs::path& path, TensorFile file, const Json& config
   return stored;
 }
 
+/// What kills left while write_tensor_file() was at it.
+void remove_half_written(const fs::path& path) {
+  std::error_code unreadable;  // a folder that is not there has none
+  for (const auto& entry : fs::directory_iterator(path.parent_path(), unreadable)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("." + path.filename().string() + ".")) continue;
+    std::error_code ignored;
+    fs::remove(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 void save_training_state(const fs::path& path, const TrainingState& state,
@@ -151,6 +162,7 @@ void save_training_state(const fs::path& path, const TrainingState& state,
 
 std::optional<StoredTraining> load_training_state(const fs::path& path,
                                                   const TrainingConfiguration& configuration) {
+  remove_half_written(path);
   if (!fs::exists(path)) return std::nullopt;
   TensorFile file = read_tensor_file(path);
   try {

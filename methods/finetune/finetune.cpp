@@ -15,6 +15,7 @@
 #include "harness/data/class_names.h"
 #include "harness/data/labelled_items.h"
 #include "harness/method/masks.h"
+#include "harness/train/loss_curve.h"
 #include "methods/finetune/settings.h"
 
 namespace assay {
@@ -71,6 +72,7 @@ void tell(FitContext& context, const TrainResult& result) {
   context.metric("train/steps", static_cast<double>(result.steps));
   if (!result.curve.empty()) context.metric("train/loss", result.curve.back().loss);
   if (result.best) context.metric("train/dev_loss", result.best->value);
+  tell_curve(context, result);
 }
 
 class Finetune final : public Method {

@@ -81,8 +81,8 @@ def timed(call: Callable[[], Any], least_calls: int, least_seconds: float) -> li
 def run_round(classify: Classify, request: dict[str, Any]) -> dict[str, Any]:
     """What one round measured."""
     tokens = drawn(request["batch"], request["length"])
-    timed(lambda: classify(tokens), request["warmup"], request["warmup_seconds"])
-    times = timed(lambda: classify(tokens), request["iterations"], request["seconds"])
+    timed(lambda: classify(tokens), request["warmup_calls"], request["warmup_seconds"])
+    times = timed(lambda: classify(tokens), request["measured_calls"], request["seconds"])
     probe = classify(drawn(PROBE_BATCH, PROBE_LENGTH))
     return {"latency": statistics.median(times), "calls": len(times), "probe": probe.tolist()}
 

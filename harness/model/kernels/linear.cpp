@@ -77,9 +77,9 @@ at::Tensor product_by_columns(const at::Tensor& rows, const at::Tensor& weight,
       .rows = rows.size(0),
       .width = weight.size(0),
   };
-  constexpr std::int64_t kColumns = 128;  // a task's
+  constexpr std::int64_t kColumns = 64;  // a task's
   const std::int64_t tasks = (args.width + kColumns - 1) / kColumns;
-  at::parallel_for(0, tasks, 4, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
     transpose_add(args, begin * kColumns, std::min(end * kColumns, args.width));
   });
   return out;
