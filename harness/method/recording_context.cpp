@@ -1,5 +1,6 @@
 #include "harness/method/recording_context.h"
 
+#include <map>
 #include <stdexcept>
 #include <system_error>
 
@@ -7,6 +8,13 @@
 #include "harness/base/errors.h"
 
 namespace assay {
+
+const Method& sole_method(void (*add)(MethodRegistry& registry)) {
+  static std::map<void (*)(MethodRegistry&), MethodRegistry> registries;
+  MethodRegistry& registry = registries[add];
+  if (registry.all().empty()) add(registry);
+  return *registry.all().front();
+}
 
 RecordingContext::RecordingContext(at::Tensor calibration, std::uint64_t seed,
                                    std::filesystem::path model_folder)

@@ -12,6 +12,9 @@
 
 namespace assay {
 
+/// The method that `add` registers, alive as long as the program.
+const Method& sole_method(void (*add)(MethodRegistry& registry));
+
 /// Owns a fresh scratch folder, removed with it.
 class RecordingContext final : public FitContext {
  public:

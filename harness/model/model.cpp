@@ -1,7 +1,6 @@
 #include "harness/model/model.h"
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/dropout.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -16,6 +15,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
+#include "harness/model/layer_pass.h"
 #include "harness/model/rotation.h"
 #include "harness/model/visibility.h"
 
@@ -42,65 +42,6 @@ bool& bias_flag(ModelSpec& spec, Slot slot) {
 void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
   if (tokens.dim() == dimensions && tokens.scalar_type() == at::kLong) return;
   throw std::logic_error(fmt::format("tokens must be int64 of {} dimensions", dimensions));
-}
-
-at::Tensor dropped(const at::Tensor& rows, const StepContext& step) {
-  return step.hidden_dropout > 0 ? at::dropout(rows, step.hidden_dropout, true) : rows;
-}
-
-at::Tensor attended(const Layer& layer, const at::Tensor& rows, StepContext& step) {
-  return dropped(layer.attention->forward(rows, step), step);
-}
-
-at::Tensor fed_forward(const Layer& layer, const at::Tensor& rows, StepContext& step) {
-  return dropped(layer.ffn->forward(rows, step), step);
-}
-
-at::Tensor only(const at::Tensor& tensor, const at::Tensor& rows) {
-  return tensor.defined() ? tensor.index_select(0, rows) : tensor;
-}
-
-at::Tensor only_wanted(const at::Tensor& rows, const at::Tensor& wanted) {
-  return wanted.defined() ? rows.index_select(0, wanted) : rows;
-}
-
-/// A step in which these rows are all there is, for blocks that take each row alone.
-StepContext step_of(const StepContext& whole, const at::Tensor& rows) {
-  StepContext step = whole;
-  step.batch = 1;
-  step.tokens = rows.size(0);
-  step.positions = only(whole.positions, rows);
-  step.token_types = only(whole.token_types, rows);
-  step.prompt = only(whole.prompt, rows);
-  step.rope_cos = only(whole.rope_cos, rows);
-  step.rope_sin = only(whole.rope_sin, rows);
-  step.visibility.segments = nullptr;
-  step.seen = {};
-  return step;
-}
-
-/// The second half of a layer, on rows after attention and its residual.
-at::Tensor finished(const Layer& layer, const at::Tensor& rows, StepContext& step, bool pre_norm) {
-  if (!layer.ffn) return rows;
-  if (!pre_norm) return layer.ffn_norm.forward(fed_forward(layer, rows, step).add(rows));
-  return fed_forward(layer, layer.ffn_norm.forward(rows), step).add(rows);
-}
-
-/// The first half. A missing block leaves rows as they are.
-at::Tensor with_attention(const Layer& layer, const at::Tensor& rows, StepContext& step,
-                          bool pre_norm) {
-  if (!layer.attention) return rows;
-  if (!pre_norm) return layer.attention_norm.forward(attended(layer, rows, step).add(rows));
-  return attended(layer, layer.attention_norm.forward(rows), step).add(rows);
-}
-
-at::Tensor run_parallel(const Layer& layer, const at::Tensor& rows, StepContext& step) {
-  const at::Tensor normed = layer.attention_norm.forward(rows);
-  at::Tensor sum = rows;
-  if (layer.attention) sum = attended(layer, normed, step).add(rows);
-  if (!layer.ffn) return sum;
-  const bool shared = !layer.ffn_norm.weight.defined();
-  return fed_forward(layer, shared ? normed : layer.ffn_norm.forward(rows), step).add(sum);
 }
 
 }  // namespace
@@ -138,16 +79,9 @@ void Model::set_rotation(StepContext& step) const {
 
 at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
                           const at::Tensor& wanted) const {
-  if (spec_.pre_norm && spec_.parallel_residual) {
-    return only_wanted(run_parallel(layer, rows, step), wanted);
-  }
-  const at::Tensor middle = with_attention(layer, rows, step, spec_.pre_norm);
-  if (!wanted.defined()) return finished(layer, middle, step, spec_.pre_norm);
-  if (!may_leave_out(step)) {
-    return only_wanted(finished(layer, middle, step, spec_.pre_norm), wanted);
-  }
-  StepContext fewer = step_of(step, wanted);
-  return finished(layer, middle.index_select(0, wanted), fewer, spec_.pre_norm);
+  const LayerForm form{.pre_norm = spec_.pre_norm, .parallel = spec_.parallel_residual};
+  if (may_leave_out(step)) return pass_layer(layer, rows, step, form, wanted);
+  return rows_of(pass_layer(layer, rows, step, form), wanted);
 }
 
 bool Model::may_leave_out(const StepContext& step) const {
@@ -164,7 +98,7 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
     step.hidden_dropout = spec_.hidden_dropout;
     step.attention_dropout = spec_.attention_dropout;
   }
-  at::Tensor rows = dropped(input_->forward(tokens, step), step);
+  at::Tensor rows = drop_hidden(input_->forward(tokens, step), step);
   SeenByWindow seen(step, alibi_);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
@@ -172,7 +106,7 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
     const bool last = i + 1 == layers_.size();
     rows = run_one(layers_[i], rows, step, last ? wanted : at::Tensor());
   }
-  return finish(layers_.empty() ? only_wanted(rows, wanted) : rows);
+  return finish(layers_.empty() ? rows_of(rows, wanted) : rows);
 }
 
 at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forward(rows); }

@@ -14,90 +14,20 @@
 
 #include "harness/method/recording_context.h"
 #include "harness/method/tiny_model.h"
-#include "harness/model/encoder_golden.h"
 #include "harness/model/golden_cases.h"
+#include "methods/flap/flap_fixture.h"
 #include "methods/flap/units.h"
 
-namespace assay {
-void register_flap(MethodRegistry& registry);
-
-namespace flap {
+namespace assay::flap {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using Numbers = std::vector<double>;
 using Indices = std::vector<std::int64_t>;
 
 constexpr std::int64_t kSamples = 6;
 constexpr std::int64_t kTokens = 20;
-
-const Method& method() {
-  static const MethodRegistry registry = [] {
-    MethodRegistry made;
-    register_flap(made);
-    return made;
-  }();
-  return registry.get("flap");
-}
-
-Params params(const Json& given) { return {method().info().params, given}; }
-
-/// All rows of every tap of a whole pass.
-class WholePass final : public ActivationRecorder {
- public:
-  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
-    rows_[{layer, tap}] = rows.to(at::kFloat).contiguous().clone();
-  }
-  [[nodiscard]] const at::Tensor& of(std::int64_t layer, Slot reader) const {
-    return rows_.at({layer, input_tap(reader)});
-  }
-
- private:
-  std::map<std::pair<std::int64_t, Tap>, at::Tensor> rows_;
-};
-
-Numbers naive_mean(const at::Tensor& rows) {
-  Numbers mean(static_cast<std::size_t>(rows.size(1)));
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    for (std::int64_t r = 0; r < rows.size(0); ++r) {
-      mean[c] += rows[r][static_cast<std::int64_t>(c)].item<float>();
-    }
-    mean[c] /= static_cast<double>(rows.size(0));
-  }
-  return mean;
-}
-
-/// Variance times the squared norm of the column.
-Numbers naive_fluctuation(const at::Tensor& rows, const at::Tensor& weight) {
-  Numbers metric = naive_mean(rows);
-  for (std::size_t c = 0; c < metric.size(); ++c) {
-    const auto column = static_cast<std::int64_t>(c);
-    double variance = 0, norm = 0;
-    for (std::int64_t r = 0; r < rows.size(0); ++r) {
-      variance += std::pow(rows[r][column].item<float>() - metric[c], 2);
-    }
-    for (std::int64_t o = 0; o < weight.size(0); ++o) {
-      norm += std::pow(weight[o][column].item<float>(), 2);
-    }
-    metric[c] = variance / static_cast<double>(rows.size(0)) * norm;
-  }
-  return metric;
-}
-
-/// Standardised, then averaged over `each` channels.
-Numbers naive_scores(const Numbers& metric, std::size_t each) {
-  const auto count = static_cast<double>(metric.size());
-  double mean = 0, square = 0;
-  for (const double x : metric) mean += x / count;
-  for (const double x : metric) square += (x - mean) * (x - mean) / (count - 1);
-  Numbers scores(metric.size() / each);
-  for (std::size_t c = 0; c < metric.size(); ++c) {
-    scores[c / each] += (metric[c] - mean) / std::sqrt(square) / static_cast<double>(each);
-  }
-  return scores;
-}
 
 struct NaiveUnit {
   double score;
@@ -441,39 +371,5 @@ TEST_P(Flap, SaysWhatDoesNotApply) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, Flap, ::testing::Values(TinyFamily::kLlama, TinyFamily::kOpt));
 
-class FlapOnFamilies : public ::testing::TestWithParam<std::string> {};
-
-TEST_P(FlapOnFamilies, FitsAndApplies) {
-  Model model = load_golden(GetParam());
-  const at::Tensor tokens = at::randint(0, model.spec().vocab, {3, 12}, at::kLong);
-  Json given = {{"ratio", 0.4}};
-  if (!method().unmet(model.spec(), params(given)).empty()) given["blocks"] = "ffn";
-  RecordingContext context(tokens, 0, {});
-  method().apply(model, method().fit(model, context, params(given)));
-  EXPECT_TRUE(model.logits(model.hidden(tokens)).isfinite().all().item<bool>());
-  EXPECT_GT(context.metrics.at("removed_parameters"), 0);
-}
-
-TEST(FlapOnEncoders, KeepsTheMeanOutputOfTheFirstAttention) {
-  const Model model = Model::load(encoder_folder() / "bert_mlm", {});
-  const at::Tensor tokens = at::randint(0, model.spec().vocab, {3, 12}, at::kLong);
-  RecordingContext context(tokens, 0, {});
-  const Params half = params({{"ratio", 0.5}, {"allocation", "ul_um"}});
-  Model changed = model.clone();
-  method().apply(changed, method().fit(model, context, half));
-  EXPECT_LT(changed.cost().params, model.cost().params);
-  WholePass before, after;
-  static_cast<void>(model.hidden(tokens, &before));
-  static_cast<void>(changed.hidden(tokens, &after));
-  const auto mean = [](const Model& of, const WholePass& pass) {
-    return of.layers()[0].linear(Slot::kO).forward(pass.of(0, Slot::kO)).mean(0);
-  };
-  EXPECT_LE(relative_error(mean(changed, after), mean(model, before)), 1e-5);
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, FlapOnFamilies, ::testing::ValuesIn(golden_cases()),
-                         [](const auto& test) { return test.param; });
-
 }  // namespace
-}  // namespace flap
-}  // namespace assay
+}  // namespace assay::flap

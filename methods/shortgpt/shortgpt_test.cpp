@@ -29,14 +29,7 @@ using ::testing::IsEmpty;
 constexpr std::int64_t kSamples = 5;
 constexpr std::int64_t kTokens = 16;
 
-const Method& method() {
-  static const MethodRegistry registry = [] {
-    MethodRegistry made;
-    register_shortgpt(made);
-    return made;
-  }();
-  return registry.get("shortgpt");
-}
+const Method& method() { return sole_method(register_shortgpt); }
 
 Params params(const Json& given) { return {method().info().params, given}; }
 
