@@ -116,6 +116,17 @@ TEST_F(RealWorker, PrunesScoresTimesAndTheSecondRunRunsNothing) {
   EXPECT_THAT(second.err, HasSubstr("6 of them stored before"));
 }
 
+TEST_F(RealWorker, APromptChoosesNeuronsForScoresAndForDecoding) {
+  std::string text = replaced(kExperiment, "[[method]]\nid = \"magnitude\"\nsparsity = 0.5",
+                              "[[method]]\nid = \"griffin\"");
+  text = replaced(text, "limit = 4", "limit = 4\nprompt = [0, 64]");
+  world_.write("e.toml", text);
+  const CommandOutput result = world_.run({"run", "e.toml"});
+  // Without a prompt there is nothing to choose by; the probe holds decoding to the masked pass.
+  EXPECT_THAT(result.err, AllOf(HasSubstr("8 cells OK, 1 UNMET, 0 failed"),
+                                HasSubstr("set `prompt` to the tokens of a window")));
+}
+
 TEST_F(RealWorker, CalibrationTextShorterThanAsked) {
   std::string text = replaced(kExperiment, "tokens = 64", "tokens = 250");
   text = replaced(text, R"("tiny-corpus", split = "calibration")", R"("short", split = "all")");
