@@ -2,6 +2,7 @@
 // What a report says, before any format: sections with tables of typed cells and plots, notes,
 // environment. Every renderer reads only this.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -118,6 +119,7 @@ struct ExperimentResults {
   std::vector<Remark> remarks = {};
   std::optional<HarnessOverhead> overhead = {};
   std::vector<SpeedUp> speed_ups = {};
+  std::map<std::string, std::string> machines = {};  ///< words for ResultRow::machine
   std::vector<CellRecord> cells = {};  ///< what is behind the rows, to tell values apart
 };
 

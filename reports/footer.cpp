@@ -7,6 +7,7 @@
 #include <set>
 
 #include "reports/cells.h"
+#include "reports/machines.h"
 #include "reports/measuring_lines.h"
 
 namespace assay {
@@ -50,7 +51,7 @@ std::string floor_line(const std::string& profile, const std::vector<Json>& chec
 }  // namespace
 
 std::vector<std::string> footer_lines(const ExperimentResults& results) {
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = machine_lines(results);
   for (const std::string& profile : timed_profiles(results.rows)) {
     lines.push_back(floor_line(profile, results.machine_checks));
   }

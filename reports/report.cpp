@@ -10,6 +10,7 @@
 #include "reports/format.h"
 #include "reports/history.h"
 #include "reports/layout.h"
+#include "reports/machines.h"
 
 namespace assay {
 namespace {
@@ -42,7 +43,9 @@ ExperimentResults results_of(const Store& store, const std::string& experiment,
                             .rows = store.results(experiment),
                             .environments = store.environments(experiment)};
   results.machine_checks = newest_checks(store, results.rows);
+  results.machines = store.machines();
   results.remarks = store.remarks(experiment);
+  for (Remark& remark : machine_remarks(results)) results.remarks.push_back(std::move(remark));
   results.cells = store.cell_records(experiment);
   results.overhead = store.harness_overhead(experiment);
   if (format.long_report || format.raw_values) results.timings = store.timed_series(experiment);

@@ -11,6 +11,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/measure/machine_identity.h"
 #include "harness/runner/calibration_check.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
@@ -30,7 +31,10 @@ struct PlanArguments {
 std::optional<Store> open_if_there(const std::string& database) {
   std::error_code missing;
   if (!std::filesystem::exists(database, missing)) return std::nullopt;
-  return Store::open_read_only(database);
+  Store store = Store::open_read_only(database);
+  const MachineIdentity machine = machine_identity();
+  store.use_machine(machine.id, machine.description);
+  return store;
 }
 
 Json cell_json(const Plan& plan, const Catalogue& catalogue, const Cell& cell,

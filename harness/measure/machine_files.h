@@ -8,6 +8,7 @@ namespace assay {
 struct MachineFiles {
   std::filesystem::path proc = "/proc";
   std::filesystem::path cgroup = "/sys/fs/cgroup";
+  std::filesystem::path machine_id = "/etc/machine-id";
 };
 
 }  // namespace assay

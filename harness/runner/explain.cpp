@@ -10,6 +10,7 @@ namespace {
 
 std::string why_to_run(const Plan& plan, const Store* store, const Cell& cell) {
   if (store == nullptr) return explain(cell, std::nullopt);
+  if (store->timed_elsewhere(cell.key)) return "timed on another machine";
   const auto stored = store->final_outcome(cell.key);
   if (stored && stored->outcome == Outcome::kInterrupted) return "was interrupted";
   if (stored) return "the machine could not: " + stored->text;

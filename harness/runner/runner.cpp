@@ -13,6 +13,7 @@
 
 #include "harness/base/text.h"
 #include "harness/measure/machine.h"
+#include "harness/measure/machine_identity.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/machine_check.h"
@@ -54,6 +55,8 @@ class PlanRun {
                {options.schedule_name, options.count_instructions}, options.stop) {}
 
   RunSummary run() {
+    const MachineIdentity machine = machine_identity();
+    store_.use_machine(machine.id, machine.description);
     store_.close_stale_attempts();
     remove_abandoned_scratch();
     // Before the first worker: whoever is on a GPU now is none of ours.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -59,6 +60,7 @@ struct ResultRow {
   bool random_weights = false, limited = false;
   std::string no_interval = {};  ///< why a value that could have an interval has none
   Basis basis = Basis::kUndeclared;
+  std::string machine = {};  ///< where it was measured; empty: not known
 };
 
 /// A warning about a cell, and in how many of its processes it was said. Texts of one code that
@@ -117,14 +119,23 @@ class Store {
   ~Store();
   struct Impl;  ///< internal
 
+  /// On which machine attempts are made from now on, and for whom final_outcome answers: a hash
+  /// that names it, and words for people. The file keeps a hash of `id` and of its own identity, so
+  /// that two files do not tell that they saw the same machine. Without this call, no machine is
+  /// kept.
+  void use_machine(const std::string& id, const std::string& description);
+
   /// Freezes a plan; returns the experiment's id. The same name, resolved config and cell keys
   /// again return the stored one and make it the newest of its name.
   std::int64_t add_experiment(const std::string& name, const Json& resolved, std::uint64_t seed,
                               bool limited, const std::vector<PlannedCell>& cells);
 
   /// Final status of the newest attempt at a cell key, if any attempt has one; an interrupted
-  /// attempt speaks only when there is no other.
+  /// attempt speaks only when there is no other. Absent, too, when it was timed on another machine
+  /// than the one in use.
   [[nodiscard]] std::optional<OutcomeReason> final_outcome(const std::string& cell_key) const;
+  /// True when the attempt that would speak for a cell key was timed on another machine.
+  [[nodiscard]] bool timed_elsewhere(const std::string& cell_key) const;
   /// True when the newest OK attempt at a cell key has this metric, with a value or without.
   [[nodiscard]] bool has_metric(const std::string& cell_key, const std::string& tag) const;
   /// Number of the newest attempt in the file; 0 when there is none.
@@ -201,6 +212,8 @@ class Store {
   /// Absent when nothing ran, or everything was measured before this was kept.
   [[nodiscard]] std::optional<HarnessOverhead> harness_overhead(
       const std::string& experiment) const;
+  /// Descriptions of machines by the names that ResultRow has.
+  [[nodiscard]] std::map<std::string, std::string> machines() const;
   /// Environment documents of the attempts of an experiment, without duplicates.
   [[nodiscard]] std::vector<Json> environments(const std::string& experiment) const;
 

@@ -73,11 +73,13 @@ std::int64_t copy_plan(Connection& connection, const std::string& experiment,
 
 void copy_attempts(Connection& connection, std::int64_t experiment) {
   connection.execute(
+      "INSERT OR IGNORE INTO main.machine SELECT * FROM source.machine WHERE machine_id IN (SELECT "
+      "machine FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted));"
       "INSERT OR IGNORE INTO main.attempt(attempt_uuid, cell_key, status, reason_code, "
       "reason_text, session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, "
-      "owner_boot_id, schedule_seed) SELECT attempt_uuid, cell_key, status, reason_code, "
+      "owner_boot_id, schedule_seed, machine) SELECT attempt_uuid, cell_key, status, reason_code, "
       "reason_text, session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, "
-      "owner_boot_id, schedule_seed "
+      "owner_boot_id, schedule_seed, machine "
       "FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted);"
       "INSERT INTO temp.moved SELECT s.attempt_id, m.attempt_id FROM source.attempt s "
       "JOIN main.attempt m ON m.attempt_uuid = s.attempt_uuid "

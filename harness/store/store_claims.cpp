@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "harness/base/clock.h"
+#include "harness/base/hashing.h"
 #include "harness/store/store_impl.h"
 
 namespace assay {
@@ -82,16 +83,27 @@ std::string who_is_at(Store::Impl& store, const std::string& cell_key) {
   return "";
 }
 
+/// The name of the machine in use, which has its row then.
+std::optional<std::string> keep_machine(Store::Impl& store) {
+  if (store.machine.empty()) return std::nullopt;
+  store.connection
+      .query("INSERT INTO machine(machine_id, description) VALUES (?, ?) ON CONFLICT DO NOTHING")
+      .with(store.machine, store.machine_description)
+      .run();
+  return store.machine;
+}
+
 std::int64_t insert_attempt(Store::Impl& store, std::int64_t experiment,
                             const std::string& cell_key, const std::string& session,
                             std::optional<std::int64_t> schedule_seed, const std::string& owner) {
+  const std::optional<std::string> machine = keep_machine(store);
   Query added = store.connection.query(
       "INSERT INTO attempt(attempt_uuid, cell_key, status, session_uuid, started_utc, owner_pid, "
-      "owner_started, owner_boot_id, schedule_seed, owner) "
-      "VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?, ?) RETURNING attempt_id");
+      "owner_started, owner_boot_id, schedule_seed, owner, machine) "
+      "VALUES (?, ?, 'RUNNING', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING attempt_id");
   const std::int64_t pid = ::getpid();
   added.with(new_uuid(), cell_key, session, utc_now(), pid, start_of_process(pid), boot_id(),
-             schedule_seed, owner);
+             schedule_seed, owner, machine);
   added.next();
   const std::int64_t attempt = added.integer(0);
   added.next();
@@ -114,6 +126,16 @@ Presence& Store::Impl::own_presence() {
     presence = std::make_unique<Presence>(connection.path());
   }
   return *presence;
+}
+
+void Store::use_machine(const std::string& id, const std::string& description) {
+  constexpr std::size_t kDigits = 12;
+  impl_->machine = impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query("SELECT value FROM store_meta WHERE key = 'store_uuid'");
+    rows.with();
+    return sha256_hex((rows.next() ? rows.text(0) : "") + id).substr(0, kDigits);
+  });
+  impl_->machine_description = valid_utf8(description);
 }
 
 std::int64_t Store::begin_attempt(std::int64_t experiment, const std::string& cell_key,

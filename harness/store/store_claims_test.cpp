@@ -149,5 +149,35 @@ TEST_F(ClaimsTest, TheSameFileByAnotherLinkIsTheSameDatabase) {
   EXPECT_THAT(ask(alias, {a_.key}).attempts, IsEmpty());
 }
 
+TEST_F(ClaimsTest, TimesOfAnotherMachineDoNotSettleACellAndScoresDo) {
+  one_.use_machine("first", "First, 2 cores");
+  run_cell(one_, experiment_, a_, "s", "score", reply_with("token_ppl", 17));
+  run_cell(one_, experiment_, b_, "s", "time", reply_with("decode/token_latency", 2));
+  EXPECT_TRUE(one_.final_outcome(b_.key));
+  EXPECT_TRUE(other_.final_outcome(b_.key)) << "without a machine in use all count";
+
+  other_.use_machine("second", "Second, 64 cores");
+  EXPECT_TRUE(other_.final_outcome(a_.key));
+  EXPECT_FALSE(other_.final_outcome(b_.key));
+  EXPECT_TRUE(other_.timed_elsewhere(b_.key));
+  run_cell(other_, experiment_, b_, "t", "time", reply_with("decode/token_latency", 1));
+  EXPECT_TRUE(other_.final_outcome(b_.key));
+  EXPECT_FALSE(one_.final_outcome(b_.key)) << "the newest speaks for a cell";
+  EXPECT_FALSE(one_.timed_elsewhere(a_.key));
+}
+
+TEST_F(ClaimsTest, AMachineHasAnotherNameInEachFile) {
+  Store elsewhere = Store::open(folder_.path() / "s.db");
+  const std::int64_t plan = elsewhere.add_experiment("e", {{"name", "e"}}, 0, false, {a_});
+  for (Store* store : {&one_, &elsewhere}) store->use_machine("first", "First, 2 cores");
+  run_cell(one_, experiment_, a_, "s", "score", reply_with("token_ppl", 17));
+  run_cell(elsewhere, plan, a_, "s", "score", reply_with("token_ppl", 17));
+  const auto here = one_.machines(), there = elsewhere.machines();
+  ASSERT_THAT(here, SizeIs(1));
+  EXPECT_EQ(here.begin()->second, "First, 2 cores");
+  EXPECT_NE(here.begin()->first, there.begin()->first);
+  EXPECT_EQ(one_.results("e").front().machine, here.begin()->first);
+}
+
 }  // namespace
 }  // namespace assay

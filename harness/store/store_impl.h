@@ -18,6 +18,8 @@ struct Store::Impl {
 
   Connection connection;
   std::unique_ptr<Presence> presence;
+  /// In use, by the name that this file has for it; empty: not told.
+  std::string machine, machine_description;
 
   /// Keeps a document under its hash and returns the hash.
   std::string keep_document(const char* kind, const Json& document);

@@ -40,7 +40,26 @@ ResultRow row_from(const Query& rows) {
   row.limited = rows.integer(22) != 0;
   row.no_interval = rows.text(23);
   row.basis = basis_from_name(rows.text(24));
+  row.machine = rows.text(25);
   return row;
+}
+
+/// How the attempt ended that speaks for a cell.
+struct FinalAttempt {
+  OutcomeReason outcome;
+  bool elsewhere = false;  ///< timed on another machine than the one in use
+};
+
+std::optional<FinalAttempt> newest_final(Store::Impl& store, const std::string& cell_key) {
+  Query rows = store.connection.query(
+      "SELECT status, coalesce(reason_code, ''), coalesce(reason_text, ''), "
+      "timed AND machine <> ?2 AND ?2 <> '' FROM attempt "
+      "WHERE cell_key = ?1 AND status NOT IN ('QUEUED', 'RUNNING') "
+      "ORDER BY status = 'INTERRUPTED', attempt_id DESC LIMIT 1");
+  rows.with(cell_key, store.machine);
+  if (!rows.next()) return std::nullopt;
+  return FinalAttempt{{outcome_from_name(rows.text(0)), rows.text(1), rows.text(2)},
+                      rows.integer(3) != 0};
 }
 
 /// Remarks in the order of their cells. What several processes of a cell say in other numbers is
@@ -79,15 +98,14 @@ class MergedRemarks {
 }  // namespace
 
 std::optional<OutcomeReason> Store::final_outcome(const std::string& cell_key) const {
-  return impl_->connection.guarded([&]() -> std::optional<OutcomeReason> {
-    Query rows = impl_->connection.query(
-        "SELECT status, coalesce(reason_code, ''), coalesce(reason_text, '') FROM attempt "
-        "WHERE cell_key = ? AND status NOT IN ('QUEUED', 'RUNNING') "
-        "ORDER BY status = 'INTERRUPTED', attempt_id DESC LIMIT 1");
-    rows.with(cell_key);
-    if (!rows.next()) return std::nullopt;
-    return OutcomeReason{outcome_from_name(rows.text(0)), rows.text(1), rows.text(2)};
-  });
+  const auto newest = impl_->connection.guarded([&] { return newest_final(*impl_, cell_key); });
+  if (!newest || newest->elsewhere) return std::nullopt;
+  return newest->outcome;
+}
+
+bool Store::timed_elsewhere(const std::string& cell_key) const {
+  const auto newest = impl_->connection.guarded([&] { return newest_final(*impl_, cell_key); });
+  return newest && newest->elsewhere;
 }
 
 std::int64_t Store::newest_attempt() const {
@@ -134,7 +152,7 @@ std::vector<ResultRow> Store::results(const std::string& experiment) const {
     Query rows = impl_->connection.query(
         "SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, "
         "direction, profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, "
-        "random_weights, limited, no_interval, basis FROM results_history "
+        "random_weights, limited, no_interval, basis, machine FROM results_history "
         "WHERE experiment_id IN (SELECT experiment_id FROM current_experiment "
         "WHERE ?1 = '' OR name = ?1) ORDER BY plan_order, ordinal, metric_id");
     rows.with(experiment);
@@ -159,6 +177,16 @@ Json Store::experiment_config(const std::string& name) const {
                                 unknown_name_message("experiment", name, experiments())));
   }
   return Json::parse(*body);
+}
+
+std::map<std::string, std::string> Store::machines() const {
+  return impl_->connection.guarded([&] {
+    Query rows = impl_->connection.query("SELECT machine_id, description FROM machine");
+    rows.with();
+    std::map<std::string, std::string> found;
+    while (rows.next()) found[rows.text(0)] = rows.text(1);
+    return found;
+  });
 }
 
 std::vector<Json> Store::environments(const std::string& experiment) const {

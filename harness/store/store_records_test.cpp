@@ -113,6 +113,20 @@ TEST_F(Records, ABaselineKeepsItsRemarks) {
   EXPECT_EQ(database.execAndGet("SELECT count(*) FROM event").getInt(), 2);
 }
 
+TEST_F(Records, ABaselineKeepsItsMachines) {
+  {
+    Store measured = Store::open(at("r.db"));
+    const PlannedCell cell = make_cell(0, "dense", "decode");
+    measured.use_machine("first", "First, 2 cores");
+    const std::int64_t plan = measured.add_experiment("e", {{"name", "e"}}, 0, false, {cell});
+    run_cell(measured, plan, cell, "s", "time", reply_with("decode/token_latency", 2));
+  }
+  Store store = Store::open(at("b.db"));
+  store.save_baseline(at("r.db"), "e", "main", "c1", false);
+  store.save_baseline(at("r.db"), "e", "main", "c2", false);
+  EXPECT_EQ(store.machines().at(store.results("main@c1").front().machine), "First, 2 cores");
+}
+
 TEST_F(Records, ABaselineIsReplacedOnlyWhenAsked) {
   fill(at("r.db"));
   Store store = Store::open(at("b.db"));

@@ -51,6 +51,7 @@ Json record(const ResultRow& row, std::optional<bool> best, const std::vector<Ro
           {"twin_value", number(row.twin_value)},
           {"ratio", number(row.ratio)},
           {"cell_key", row.cell_key},
+          {"machine", row.machine},
           {"random_weights", row.random_weights},
           {"limited", row.limited},
           {"best", best ? Json(*best) : Json(nullptr)},

@@ -1,5 +1,6 @@
 // `assay run` from end to end, with a worker that pretends.
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -149,6 +150,36 @@ TEST(Run, PlanSaysWhyACellMustRun) {
   EXPECT_EQ(cells.at(1).at("action"), "run");
   const Json resolved = Json::parse(world.run({"plan", "e.toml", "--resolved"}).out);
   EXPECT_EQ(resolved.at("methods").at(1).at("params").at("pattern"), "unstructured");
+}
+
+TEST(Run, TimesOfAnotherMachineAreTakenAgain) {
+  const CliWorld world;
+  world.write("e.toml", experiment_text(pretend("well"), std::string(kPpl) + kDecode));
+  const CommandOutput first = world.run({"run", "e.toml"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("Times are of machine "));
+  EXPECT_THAT(world.run({"plan", "e.toml"}).out, HasSubstr("4 stored, 0 to run"));
+  SQLite::Database file((world / "results.db").string(), SQLite::OPEN_READWRITE);
+  file.exec("INSERT INTO machine VALUES ('elsewhere', 'Another, 64 cores')");
+  file.exec("UPDATE attempt SET machine = 'elsewhere'");
+  EXPECT_THAT(world.run({"plan", "e.toml"}).out,
+              AllOf(HasSubstr("timed on another machine"), HasSubstr("2 stored, 2 to run")));
+  EXPECT_THAT(world.run({"report"}).out, HasSubstr("machine elsewhere: Another, 64 cores"));
+  const CommandOutput second = world.run({"run", "e.toml"});
+  EXPECT_THAT(second.err, HasSubstr("2 of them stored before"));
+  EXPECT_THAT(second.out, Not(HasSubstr("elsewhere")));
+}
+
+TEST(Run, TimesOfTwoMachinesAreRemarkedOn) {
+  const CliWorld world;
+  world.write("e.toml", experiment_text(pretend("well"), kDecode));
+  ASSERT_EQ(world.run({"run", "e.toml"}).code, 0);
+  SQLite::Database file((world / "results.db").string(), SQLite::OPEN_READWRITE);
+  file.exec("INSERT INTO machine VALUES ('elsewhere', 'Another, 64 cores')");
+  file.exec("UPDATE attempt SET machine = 'elsewhere' WHERE attempt_id = 1");
+  EXPECT_THAT(world.run({"report"}).out,
+              AllOf(HasSubstr("Times of 1 cell are of machine elsewhere"),
+                    HasSubstr("compare only ratios to dense")));
 }
 
 }  // namespace

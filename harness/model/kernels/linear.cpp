@@ -36,7 +36,6 @@ using OnednnLinear = at::Tensor(const at::Tensor& rows, const at::Tensor& weight
 
 const std::optional<c10::TypedOperatorHandle<OnednnLinear>>& onednn_linear() {
   static const auto handle = []() -> std::optional<c10::TypedOperatorHandle<OnednnLinear>> {
-    if (intel_processor()) return std::nullopt;
     const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
     if (!schema) return std::nullopt;
     return schema->typed<OnednnLinear>();
@@ -57,8 +56,14 @@ at::Tensor onednn_product(const at::Tensor& a, const at::Tensor& b, const at::Te
                                c10::List<std::optional<at::Scalar>>(), "");
 }
 
-/// oneDNN copies its second matrix into blocks in every call: where the rows are fewer than those
-/// of the weight, they are the ones to be copied.
+/// On Intel's processors ATen's own product (MKL) is the faster one where rows are many.
+bool onednn_is_faster() {
+  static const bool kFaster = !intel_processor();
+  return kFaster;
+}
+
+/// oneDNN and MKL copy their second matrix into blocks in every call: where the rows are fewer than
+/// those of the weight, they are the ones to be copied.
 bool rows_are_the_smaller(const at::Tensor& rows, const at::Tensor& weight) {
   constexpr std::int64_t kMostRows = 64;  // beyond, the copy is lost in the product
   return rows.size(0) <= kMostRows && rows.size(0) < weight.size(0);
@@ -90,8 +95,8 @@ at::Tensor product_by_columns(const at::Tensor& rows, const at::Tensor& weight,
 at::Tensor dense_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   if (gemv_applies(rows, weight) && !needs_gradient(bias)) return gemv_linear(rows, weight, bias);
   if (!onednn_applies(rows, weight, bias)) return at::linear(rows, weight, bias);
-  return rows_are_the_smaller(rows, weight) ? product_by_columns(rows, weight, bias)
-                                            : onednn_product(rows, weight, bias);
+  if (rows_are_the_smaller(rows, weight)) return product_by_columns(rows, weight, bias);
+  return onednn_is_faster() ? onednn_product(rows, weight, bias) : at::linear(rows, weight, bias);
 }
 
 }  // namespace assay
