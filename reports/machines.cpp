@@ -5,8 +5,6 @@
 #include <map>
 #include <set>
 
-#include "reports/cells.h"
-
 namespace assay {
 namespace {
 
@@ -14,7 +12,7 @@ namespace {
 std::map<std::string, std::set<std::string>> timed_cells(const std::vector<ResultRow>& rows) {
   std::map<std::string, std::set<std::string>> cells;
   for (const ResultRow& row : rows) {
-    if (is_speed(row) && !row.machine.empty()) cells[row.machine].insert(row.cell_key);
+    if (row.timed && !row.machine.empty()) cells[row.machine].insert(row.cell_key);
   }
   return cells;
 }

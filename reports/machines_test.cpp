@@ -17,6 +17,7 @@ ResultRow timed(const std::string& method, const std::string& machine) {
   ResultRow result =
       with_meaning(row(method, "{}", "decode", "decode/token_latency", 0.03, 0.03), "s", -1);
   result.machine = machine;
+  result.timed = true;
   return result;
 }
 

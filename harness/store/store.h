@@ -61,6 +61,7 @@ struct ResultRow {
   std::string no_interval = {};  ///< why a value that could have an interval has none
   Basis basis = Basis::kUndeclared;
   std::string machine = {};  ///< where it was measured; empty: not known
+  bool timed = false;        ///< by processes that were there for their times
 };
 
 /// A warning about a cell, and in how many of its processes it was said. Texts of one code that

@@ -41,6 +41,7 @@ ResultRow row_from(const Query& rows) {
   row.no_interval = rows.text(23);
   row.basis = basis_from_name(rows.text(24));
   row.machine = rows.text(25);
+  row.timed = rows.integer(26) != 0;
   return row;
 }
 
@@ -152,7 +153,7 @@ std::vector<ResultRow> Store::results(const std::string& experiment) const {
     Query rows = impl_->connection.query(
         "SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, "
         "direction, profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, "
-        "random_weights, limited, no_interval, basis, machine FROM results_history "
+        "random_weights, limited, no_interval, basis, machine, timed FROM results_history "
         "WHERE experiment_id IN (SELECT experiment_id FROM current_experiment "
         "WHERE ?1 = '' OR name = ?1) ORDER BY plan_order, ordinal, metric_id");
     rows.with(experiment);

@@ -21,7 +21,8 @@ SELECT
   c.cell_key AS cell_key, c.random_weights AS random_weights, c.limited AS limited,
   e.experiment_id AS experiment_id, e.created_utc AS created_utc, e.plan_order AS plan_order,
   c.ordinal AS ordinal, d.metric_id AS metric_id, coalesce(v.no_interval, '') AS no_interval,
-  coalesce(d.basis, '') AS basis, coalesce(a.machine, '') AS machine
+  coalesce(d.basis, '') AS basis, coalesce(a.machine, '') AS machine,
+  coalesce(a.timed, 0) AS timed
 FROM experiment e
 JOIN plan_cell c ON c.experiment_id = e.experiment_id
 LEFT JOIN cell_choice h ON h.cell_id = c.cell_id
@@ -36,7 +37,7 @@ LEFT JOIN metric_value t ON t.metric_id = v.metric_id AND t.attempt_id = (
 CREATE VIEW results AS
 SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, direction,
   profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, random_weights, limited,
-  no_interval, basis, machine
+  no_interval, basis, machine, timed
 FROM results_history
 WHERE experiment_id IN (SELECT experiment_id FROM current_experiment);
 
