@@ -13,7 +13,7 @@ foreach(folder data checkpoint checkpoint/families model model/kernels model/ker
 endforeach()
 list(APPEND ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/harness/base/python_random.cpp ${CMAKE_SOURCE_DIR}/harness/worker/calibration.cpp
      ${CMAKE_SOURCE_DIR}/harness/worker/fit.cpp)
-list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance|golden_cases|real_text|recording_context|tiny_model)\\.(cpp|h)$")
+list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance[a-z_]*|golden_cases|real_text|recording_context|tiny_model)\\.(cpp|h)$")
 
 function(add_compression_method name)
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")

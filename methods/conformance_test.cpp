@@ -1,4 +1,4 @@
-// Every built-in method against the conformance kit, on a gated and on a plain model.
+// Every built-in method against the conformance kit, by itself and in chains of two.
 #include "harness/method/conformance.h"
 
 #include <gmock/gmock.h>
@@ -16,6 +16,14 @@ namespace fs = std::filesystem;
 
 const fs::path kMethods = source_dir() / "methods";
 
+struct Kind {
+  const char* name;
+  TinyFamily family;
+};
+constexpr Kind kKinds[] = {{"gated_decoder", TinyFamily::kLlama},
+                           {"plain_decoder", TinyFamily::kOpt},
+                           {"encoder_with_a_classifier", TinyFamily::kBert}};
+
 std::vector<std::string> method_names() {
   MethodRegistry registry;
   register_builtin_methods(registry);
@@ -27,22 +35,42 @@ std::vector<std::string> method_names() {
 class EveryMethod : public ::testing::TestWithParam<std::string> {
  protected:
   EveryMethod() { register_builtin_methods(registry_); }
-  [[nodiscard]] std::vector<std::string> problems(TinyFamily family) const {
+  [[nodiscard]] ConformanceLink link(const std::string& name) const {
+    return {&registry_.get(name), read_conformance_cases(kMethods / name)};
+  }
+  [[nodiscard]] std::vector<ConformanceLink> all_links() const {
+    std::vector<ConformanceLink> all;
+    for (const Method* method : registry_.all()) all.push_back(link(method->info().name));
+    return all;
+  }
+  /// Runs a check on every kind of model; how much it tried of them all together.
+  template <typename Check>
+  static std::int64_t tried_on_all(Check check) {
     const RecordingContext place({}, 0, {});
-    write_tiny_model(place.scratch() / "model", family, 11);
-    return conformance_problems(registry_.get(GetParam()),
-                                read_conformance_cases(kMethods / GetParam()),
-                                place.scratch() / "model");
+    std::int64_t tried = 0;
+    for (const Kind& kind : kKinds) {
+      const fs::path folder = place.scratch() / kind.name;
+      write_tiny_model(folder, kind.family, 11);
+      const ConformanceReport report = check(folder);
+      EXPECT_THAT(report.problems, ::testing::IsEmpty()) << kind.name;
+      tried += report.tried;
+    }
+    return tried;
   }
   MethodRegistry registry_;
 };
 
-TEST_P(EveryMethod, ConformsOnAGatedModel) {
-  EXPECT_THAT(problems(TinyFamily::kLlama), ::testing::IsEmpty());
+TEST_P(EveryMethod, Conforms) {
+  const ConformanceLink one = link(GetParam());
+  const std::int64_t tried = tried_on_all(
+      [&](const fs::path& model) { return check_conformance(*one.method, one.cases, model); });
+  EXPECT_GT(tried, 0) << "no model meets what it asks";
 }
 
-TEST_P(EveryMethod, ConformsOnAPlainModel) {
-  EXPECT_THAT(problems(TinyFamily::kOpt), ::testing::IsEmpty());
+TEST_P(EveryMethod, IsFollowedByEveryMethodOrSaysWhyNot) {
+  const std::int64_t tried = tried_on_all(
+      [&](const fs::path& model) { return check_chains(link(GetParam()), all_links(), model); });
+  EXPECT_GT(tried, 0) << "nothing can follow it";
 }
 
 TEST_P(EveryMethod, HasAReadmeThatNamesItsParameters) {

@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/hash_cache.h"
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/model_card.h"
@@ -29,7 +30,7 @@ namespace {
 
 struct ExportArguments {
   std::string model, method, artefact, dtype, database, output, profile = "cpu";
-  std::vector<std::string> settings;
+  std::vector<std::string> settings, then;
   std::uint64_t seed = 0;
   std::uint64_t shard_bytes = 5'000'000'000;
 };
@@ -37,9 +38,15 @@ struct ExportArguments {
 /// What an export starts from.
 struct Result {
   ResolvedModel model;
-  fs::path artefact;  ///< empty for dense
+  std::vector<AppliedArtefact> applied;  ///< none for dense
   CardFacts facts;
 };
+
+std::string files_of(const std::vector<AppliedArtefact>& applied) {
+  std::vector<std::string> files;
+  for (const AppliedArtefact& one : applied) files.push_back(one.file);
+  return join(files, ", ");
+}
 
 fs::path checked_target(const std::string& output) {
   fs::path target = fs::absolute(output).lexically_normal();
@@ -70,8 +77,9 @@ std::string short_name(const std::string& model) {
 
 class Export {
  public:
-  Export(const ExportArguments& arguments, fs::path target)
+  Export(const ExportArguments& arguments, std::vector<MethodText> chain, fs::path target)
       : arguments_(arguments),
+        chain_(std::move(chain)),
         target_(std::move(target)),
         catalogue_(load_catalogue()),
         resolver_(
@@ -84,15 +92,18 @@ class Export {
     result.facts.model = short_name(arguments_.model);
     result.facts.model_hash = result.model.hash;
     result.facts.database = arguments_.database;
-    if (!result.artefact.empty()) result.facts.artefact_hash = cached_file_hash(result.artefact);
+    for (const AppliedArtefact& one : result.applied) {
+      result.facts.artefact_hashes.push_back(cached_file_hash(one.file));
+    }
     try {
       write_folder_atomically(target_, [&](const fs::path& folder) {
         with_target_named(folder, [&] { fill(folder, result); });
       });
     } catch (const DoesNotApply& error) {
-      if (result.artefact.empty()) throw;
-      throw DoesNotApply(fmt::format("{}; what there is to hand on is the artefact alone: {}",
-                                     error.what(), result.artefact.string()));
+      if (result.applied.empty()) throw;
+      throw DoesNotApply(fmt::format("{}; what there is to hand on is the artefact{} alone: {}",
+                                     error.what(), result.applied.size() == 1 ? "" : "s",
+                                     files_of(result.applied)));
     }
     print_out(fmt::format("{}\n", target_.string()));
   }
@@ -104,17 +115,12 @@ class Export {
 
   /// Out of the cache of artefacts, or fitted now.
   Result fitted() {
-    const MethodChoice method =
-        read_method_setting(arguments_.method, arguments_.settings, catalogue_);
-    const Plan plan = single_plan(model_choice(), method, arguments_.profile, arguments_.seed,
-                                  catalogue_, resolver_);
     Result result;
+    result.facts.method = read_method_setting(chain_, catalogue_);
+    const Plan plan = single_plan(model_choice(), result.facts.method, arguments_.profile,
+                                  arguments_.seed, catalogue_, resolver_);
     result.model = plan.models.front();
-    result.artefact = fitted_artefact(plan, catalogue_, launcher_, progress_, handlers_.stop());
-    result.facts.method = method.id;
-    result.facts.params = method.params;
-    result.facts.calibration = method.calibration;
-    result.facts.training = method.training;
+    result.applied = fitted_artefacts(plan, catalogue_, launcher_, progress_, handlers_.stop());
     result.facts.seed = arguments_.seed;
     return result;
   }
@@ -122,12 +128,13 @@ class Export {
   /// A file of the user's; the worker reads what it is.
   Result given() {
     Result result;
-    result.facts.method = catalogue_.method(arguments_.method).name;
+    result.facts.method.id = catalogue_.method(arguments_.method).name;
     result.facts.own_artefact = true;
-    result.artefact = fs::absolute(arguments_.artefact);
-    if (!fs::is_regular_file(result.artefact)) {
+    const fs::path file = fs::absolute(arguments_.artefact);
+    if (!fs::is_regular_file(file)) {
       throw UserError(fmt::format("--artefact {}: no such file", arguments_.artefact));
     }
+    result.applied = {{result.facts.method.id, file.string()}};
     result.model = resolver_.model(model_choice());
     return result;
   }
@@ -143,11 +150,9 @@ class Export {
     request.device = profile.device;
     request.threads = threads_on_this_machine(profile);
     request.cores = profile.cores;
-    request.method = result.facts.method;
-    request.params = result.facts.params;
-    if (!result.artefact.empty()) {
-      request.applied = {{request.method, result.artefact.string()}};
-    }
+    request.method = result.facts.method.id;
+    request.params = result.facts.method.params;
+    request.applied = result.applied;
     request.scratch = scratch.string();
     request.output = folder.string();
     request.shard_bytes = static_cast<std::int64_t>(arguments_.shard_bytes);
@@ -175,10 +180,7 @@ class Export {
           progress_.live(fmt::format("write {}/{} {}", report.done, report.total, report.what));
         });
     require_ok(run.outcome, "export");
-    for (const WorkerReply::Event& event : run.reply.events) {
-      if (event.code == kExportParams) result.facts.params = Json::parse(event.text);
-      if (event.code == kExportRemark) progress_.step("note: " + event.text);
-    }
+    take_events(run.reply.events, result.facts);
     const std::vector<CardValue> values = measured_values(result.facts);
     write_file_atomically(folder / "README.md", model_card(result.facts, values, run.reply.events));
     // Renaming would leave a folder of somebody else's in its place, without a word.
@@ -188,7 +190,17 @@ class Export {
     }
   }
 
+  /// Parameters are as the artefacts have them.
+  void take_events(const std::vector<WorkerReply::Event>& events, CardFacts& facts) {
+    std::size_t link = 0;
+    for (const WorkerReply::Event& event : events) {
+      if (event.code == kExportParams) facts.method.link(link++).params = Json::parse(event.text);
+      if (event.code == kExportRemark) progress_.step("note: " + event.text);
+    }
+  }
+
   const ExportArguments& arguments_;
+  std::vector<MethodText> chain_;
   fs::path target_;
   StopHandlers handlers_;
   StderrProgress progress_;
@@ -197,6 +209,33 @@ class Export {
   ProcessLauncher launcher_;
 };
 
+/// The methods in the order in which they are applied; a --set belongs to the one before it.
+std::vector<MethodText> chain_of(const CLI::App& command, const ExportArguments& arguments) {
+  std::vector<MethodText> chain = {{arguments.method}};
+  auto setting = arguments.settings.begin();
+  auto next = arguments.then.begin();
+  bool began = false;
+  for (const CLI::Option* option : command.parse_order()) {
+    began = began || option->check_lname("method");
+    if (option->check_lname("set")) chain.back().settings.push_back(*setting++);
+    if (!option->check_lname("then")) continue;
+    if (!began) {
+      throw UserError(fmt::format(
+          "--then {}: stands before --method; name the methods in the order in which they are "
+          "applied",
+          *next));
+    }
+    chain.push_back({*next++});
+  }
+  if (chain.size() > 1 && !arguments.artefact.empty()) {
+    throw UserError(fmt::format(
+        "--then {}: a chain is fitted link by link, and --artefact brings what was fitted before; "
+        "leave one of them out",
+        arguments.then.front()));
+  }
+  return chain;
+}
+
 void add_options(CLI::App& command, ExportArguments& arguments) {
   command.add_option("model", arguments.model, "A name of `assay model list`, or a folder")
       ->required();
@@ -204,11 +243,16 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
       ->required();
   CLI::Option* set =
       command
-          .add_option(
-              "--set", arguments.settings,
-              "A parameter of the method, or calibration.KEY, training.KEY of its data; repeatable")
+          .add_option("--set", arguments.settings,
+                      "A parameter of the method before it, or calibration.KEY, training.KEY of "
+                      "its data; repeatable")
           ->type_name("KEY=VALUE")
           ->allow_extra_args(false);
+  command
+      .add_option("--then", arguments.then,
+                  "A method that is applied to the result, with --set behind it; repeatable")
+      ->type_name("METHOD")
+      ->allow_extra_args(false);
   CLI::Option* seed = command.add_option("--seed", arguments.seed, "Seed of the fit");
   command.add_option("--artefact", arguments.artefact, "A fitted artefact, instead of a fit")
       ->excludes(set)
@@ -238,14 +282,16 @@ void add_model_export_command(CLI::App& model) {
   CLI::App* command = add_command(
       model, "export",
       "Write a compressed model as a Hugging Face directory that transformers loads",
-      "assay model export smollm2-135m --method wanda --set sparsity=0.5 -o smollm2-wanda");
+      "assay model export smollm2-135m --method wanda --set sparsity=0.5 -o smollm2-wanda\n"
+      "  assay model export minilm-l6 --method wanda --set sparsity=0.5 --then finetune "
+      "--set epochs=1 -o minilm-pruned");
   const auto arguments = std::make_shared<ExportArguments>();
   add_options(*command, *arguments);
-  command->callback([arguments] {
+  command->callback([arguments, command] {
     if (!arguments->database.empty() && !fs::exists(arguments->database)) {
       throw UserError(fmt::format("--db {}: no such file", arguments->database));
     }
-    Export(*arguments, checked_target(arguments->output)).run();
+    Export(*arguments, chain_of(*command, *arguments), checked_target(arguments->output)).run();
   });
 }
 

@@ -50,10 +50,9 @@ std::string params_text(const Json& params) {
   return parts.empty() ? "none" : join(parts, ", ");
 }
 
-std::string calibration_text(const CardFacts& facts) {
-  if (facts.own_artefact) return kNotRecorded;
-  if (!facts.calibration) return "none";
-  const CalibrationChoice& choice = *facts.calibration;
+std::string calibration_text(const std::optional<CalibrationChoice>& given) {
+  if (!given) return "none";
+  const CalibrationChoice& choice = *given;
   return fmt::format("{} ({}), {} samples of {}", choice.dataset, choice.split, choice.samples,
                      choice.tokens > 0 ? fmt::format("{} tokens", choice.tokens)
                                        : "2048 tokens, or as many as the model has positions");
@@ -67,18 +66,27 @@ std::string training_text(const TrainingChoice& choice) {
                      choice.max_tokens);
 }
 
+/// One of the methods; in a chain its rows carry its number.
+std::string link_rows(const CardFacts& facts, std::size_t index) {
+  const MethodChoice& link = facts.method.link(index);
+  const std::string number = facts.method.then.empty() ? "" : fmt::format(" of step {}", index + 1);
+  std::string rows = row("Method" + number, link.id);
+  rows += row("Parameters" + number, params_text(link.params));
+  rows += row("Calibration data" + number,
+              facts.own_artefact ? kNotRecorded : calibration_text(link.calibration));
+  if (link.training) rows += row("Training data" + number, training_text(*link.training));
+  return rows + row("SHA-256 of the artefact" + number, index < facts.artefact_hashes.size()
+                                                            ? facts.artefact_hashes[index]
+                                                            : "none: nothing is fitted");
+}
+
 std::string origin(const CardFacts& facts, const std::vector<WorkerReply::Event>& events) {
   const std::string bytes = text_of(events, kExportBytes);
   std::string table = "| | |\n| --- | --- |\n";
   table += row("Original", facts.model);
   table += row("Content hash of the original", facts.model_hash);
-  table += row("Method", facts.method);
-  table += row("Parameters", params_text(facts.params));
-  table += row("Calibration data", calibration_text(facts));
-  if (facts.training) table += row("Training data", training_text(*facts.training));
+  for (std::size_t i = 0; i <= facts.method.then.size(); ++i) table += link_rows(facts, i);
   table += row("Seed", facts.seed ? std::to_string(*facts.seed) : kNotRecorded);
-  table += row("SHA-256 of the artefact",
-               facts.artefact_hash.empty() ? "none: nothing is fitted" : facts.artefact_hash);
   table += row("Weights", fmt::format("{}, {}", text_of(events, kExportDtype),
                                       human_bytes(std::strtoll(bytes.c_str(), nullptr, 10))));
   return table + row("Written by", fmt::format("assay {}", kAssayVersion));
@@ -137,7 +145,7 @@ Json known_params(const std::string& text, const CardFacts& facts) {
 
 bool belongs(const ResultRow& row, const CardFacts& facts, const Json& params) {
   return row.status == "OK" && row.value && row.direction != 0 && !row.random_weights &&
-         row.method == facts.method && (!facts.seed || row.seed == std::int64_t(*facts.seed)) &&
+         row.method == facts.method.id && (!facts.seed || row.seed == std::int64_t(*facts.seed)) &&
          known_params(row.params, facts) == params;
 }
 
@@ -158,9 +166,7 @@ CardValue card_value(const ResultRow& row) {
 std::vector<CardValue> measured_values(const CardFacts& facts) {
   if (facts.database.empty()) return {};
   const Store store = Store::open_read_only(facts.database);
-  Json params = facts.params;
-  if (facts.calibration) params["calibration"] = facts.calibration->to_json();
-  if (facts.training) params["training"] = facts.training->to_json();
+  const Json params = facts.method.all_params();
   std::vector<CardValue> values;
   std::set<std::pair<std::string, std::string>> seen;
   for (const std::string& experiment : store.experiments()) {
@@ -179,8 +185,8 @@ std::string model_card(const CardFacts& facts, const std::vector<CardValue>& val
       "---\nlibrary_name: transformers\ntags:\n- assay\n- compressed\n---\n\n"
       "# {}, {}\n\nA compressed model that loads like its original. See the original for its "
       "licence, its uses and its limits.\n\n{}\n{}\n{}",
-      markdown_escaped(facts.model), markdown_escaped(facts.method), origin(facts, events),
-      differences(events), measured(facts, values));
+      markdown_escaped(facts.model), markdown_escaped(facts.method.chain_name()),
+      origin(facts, events), differences(events), measured(facts, values));
 }
 
 }  // namespace assay

@@ -15,12 +15,9 @@ namespace assay {
 struct CardFacts {
   std::string model;  ///< as it was named; of a path the last part
   std::string model_hash;
-  std::string method;
-  Json params = Json::object();
-  std::optional<CalibrationChoice> calibration;
-  std::optional<TrainingChoice> training;
+  MethodChoice method;  ///< with the links behind it
   std::optional<std::uint64_t> seed;
-  std::string artefact_hash;  ///< SHA-256 of the file; "" without one
+  std::vector<std::string> artefact_hashes;  ///< SHA-256 of each link's file; none for dense
   bool own_artefact = false;  ///< a file of the user's: who fitted it, and on what, is not known
   std::string database;       ///< "" when none was given
 };

@@ -85,6 +85,12 @@ Json TrainingChoice::to_json() const {
           {"max_tokens", max_tokens}};
 }
 
+std::string MethodChoice::chain_name() const {
+  std::string name = id;
+  for (const MethodChoice& next : then) name += " then " + next.id;
+  return name;
+}
+
 Json MethodChoice::all_params() const {
   Json all = params;
   if (calibration) all["calibration"] = calibration->to_json();

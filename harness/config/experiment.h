@@ -57,6 +57,11 @@ struct MethodChoice {
   [[nodiscard]] const MethodChoice& link(std::size_t index) const {
     return index == 0 ? *this : then.at(index - 1);
   }
+  [[nodiscard]] MethodChoice& link(std::size_t index) {
+    return index == 0 ? *this : then.at(index - 1);
+  }
+  /// "wanda then finetune"
+  [[nodiscard]] std::string chain_name() const;
   /// Everything that decides what is fitted: params with "calibration", "training" and "then" where
   /// there are such. Results are stored and selected by it.
   [[nodiscard]] Json all_params() const;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr const char* kPlace = "--set";
 constexpr const char* kValue = "value";
+constexpr const char* kThen = "then";
+constexpr const char* kDense = "dense";
 
 bool is_value(const toml::node* node) {
   return node != nullptr && !node->is_time() && !node->is_date() && !node->is_date_time();
@@ -47,6 +49,10 @@ void insert(toml::table& root, const std::string& setting) {
   if (equals == std::string::npos || key.empty()) {
     throw UserError(fmt::format("{} {}: write KEY=VALUE, such as sparsity=0.5", kPlace, setting));
   }
+  if (key.substr(0, key.find('.')) == kThen) {
+    throw UserError(fmt::format(
+        "{} {}: write what follows as --then METHOD, and its --set behind it", kPlace, setting));
+  }
   toml::table& table = table_for(root, key, setting);
   if (key == "id" || table.contains(key)) {
     throw UserError(fmt::format("{} {}: '{}' is given twice; remove one", kPlace, setting, key));
@@ -57,25 +63,39 @@ void insert(toml::table& root, const std::string& setting) {
   });
 }
 
+toml::table block_of(const MethodText& text) {
+  toml::table block;
+  for (const std::string& setting : text.settings) insert(block, setting);
+  block.insert("id", text.method);
+  return block;
+}
+
+void check_links(const std::vector<MethodText>& chain, const Catalogue& catalogue) {
+  for (const MethodText& link : chain) {
+    (void)catalogue.method(link.method);  // an unknown one is no matter of its settings
+    if (chain.size() == 1 || link.method != kDense) continue;
+    throw UserError(fmt::format(
+        "'{}' leaves a model as it is, so it is no link of a chain; leave it out", kDense));
+  }
+}
+
 }  // namespace
 
-MethodChoice read_method_setting(const std::string& method,
-                                 const std::vector<std::string>& settings,
-                                 const Catalogue& catalogue) {
-  (void)catalogue.method(method);  // an unknown one is no matter of its settings
-  toml::table table;
-  for (const std::string& setting : settings) insert(table, setting);
-  table.insert("id", method);
+MethodChoice read_method_setting(const std::vector<MethodText>& chain, const Catalogue& catalogue) {
+  check_links(chain, catalogue);
+  toml::table table = block_of(chain.front());
+  toml::array then;
+  for (std::size_t i = 1; i < chain.size(); ++i) then.push_back(block_of(chain[i]));
+  if (!then.empty()) table.insert(kThen, std::move(then));
   Problems problems;
   std::vector<TableReader> blocks;
   blocks.emplace_back(table, kPlace, "the method", problems);
   std::vector<MethodChoice> choices = read_methods(std::move(blocks), catalogue);
   problems.throw_if_any();
   if (choices.size() != 1) {
-    throw UserError(
-        fmt::format("{}: the values make {} settings of method '{}'; give one value for "
-                    "each key",
-                    kPlace, choices.size(), method));
+    throw UserError(fmt::format(
+        "{}: the values make {} settings of {} '{}'; give one value for each key", kPlace,
+        choices.size(), chain.size() == 1 ? "method" : "chain", choices.front().chain_name()));
   }
   return std::move(choices.front());
 }

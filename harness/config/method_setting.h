@@ -1,5 +1,6 @@
 #pragma once
-// One setting of a method on a command line, checked as a `[[method]]` block is.
+// One setting of a method, or of a chain of them, on a command line, checked as a `[[method]]`
+// block is.
 
 #include <string>
 #include <vector>
@@ -8,11 +9,16 @@
 
 namespace assay {
 
-/// `settings` are texts KEY=VALUE: the method's parameters, and "calibration.dataset=news",
-/// "training.items=64" for those of its data. Values are written as in TOML; a text needs no quotes. Throws
-/// UserError with everything that is wrong, as an experiment file does.
-MethodChoice read_method_setting(const std::string& method,
-                                 const std::vector<std::string>& settings,
-                                 const Catalogue& catalogue);
+/// A method as the command line has it. `settings` are texts KEY=VALUE: the method's parameters,
+/// and "calibration.dataset=news", "training.items=64" for those of its data. Values are written as
+/// in TOML; a text needs no quotes.
+struct MethodText {
+  std::string method;
+  std::vector<std::string> settings = {};
+};
+
+/// One method, or several that are applied one after the other. Throws UserError with everything
+/// that is wrong, as an experiment file does, and for a link that does nothing.
+MethodChoice read_method_setting(const std::vector<MethodText>& chain, const Catalogue& catalogue);
 
 }  // namespace assay

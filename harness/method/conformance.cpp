@@ -3,61 +3,27 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
-#include <random>
 #include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
-#include "harness/method/artefact.h"
-#include "harness/method/masks.h"
+#include "harness/method/conformance_parts.h"
 #include "harness/method/recording_context.h"
-#include "harness/method/requirements.h"
 #include "harness/method/sparsity.h"
 
 namespace assay {
 namespace fs = std::filesystem;
+namespace conformance {
 namespace {
 
-constexpr std::int64_t kSamples = 6;
-constexpr std::int64_t kTokens = 24;
-constexpr std::int64_t kPromptTokens = 10;
-constexpr double kBatchTolerance = 1e-4;
 /// `<=` thresholds with ties, and rows that the ratio does not divide, on matrices of 1,000
 /// weights.
 constexpr double kSparsityTolerance = 0.02;
-
-at::Tensor random_tokens(std::int64_t vocab, std::uint64_t seed) {
-  std::mt19937_64 engine(seed);
-  at::Tensor tokens = at::empty({kSamples, kTokens}, at::TensorOptions().dtype(at::kLong));
-  auto* values = tokens.mutable_data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < tokens.numel(); ++i) {
-    values[i] = static_cast<std::int64_t>(engine() % static_cast<std::uint64_t>(vocab));
-  }
-  return tokens;
-}
-
-at::Tensor logits_of(const Model& model, const at::Tensor& tokens) {
-  return model.logits(model.hidden(tokens, nullptr, kPromptTokens));
-}
-
-bool same_artefact(const Artefact& a, const Artefact& b) {
-  if (a.plan != b.plan || a.tensors.size() != b.tensors.size()) return false;
-  for (const auto& [name, tensor] : a.tensors) {
-    const auto other = b.tensors.find(name);
-    if (other == b.tensors.end() || other->second.scalar_type() != tensor.scalar_type() ||
-        !at::equal(tensor, other->second)) {
-      return false;
-    }
-  }
-  return true;
-}
 
 /// Path and content hash of every file under a folder.
 std::set<std::string> listing(const fs::path& folder) {
@@ -83,18 +49,33 @@ double share_of_zeros(const Model& model) {
   return weights == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(weights);
 }
 
+/// Whole numbers and masks equal; real numbers equal up to the order of summation.
+bool same_decisions(const Artefact& a, const Artefact& b) {
+  if (a.tensors.size() != b.tensors.size()) return false;
+  for (const auto& [name, tensor] : a.tensors) {
+    const auto other = b.tensors.find(name);
+    if (other == b.tensors.end() || other->second.sizes() != tensor.sizes()) return false;
+    const bool real = at::isFloatingType(tensor.scalar_type());
+    if (real ? !tensor.eq(0).equal(other->second.eq(0)) ||
+                   !tensor.allclose(other->second, 1e-3, 1e-5)
+             : !at::equal(tensor, other->second)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// One method by itself.
 class Kit {
  public:
   Kit(const Method& method, const fs::path& model_folder)
       : method_(method),
         info_(method.info()),
-        folder_(model_folder),
-        model_(Model::load(model_folder, LoadOptions{})),
-        tokens_(random_tokens(model_.spec().vocab, 7)),
-        probe_(random_tokens(model_.spec().vocab, 8)),
-        dense_(logits_of(model_, probe_)) {}
+        subject_(model_folder),
+        dense_(subject_.probe.scores(subject_.model)) {}
 
   void check_info() {
+    findings_.begin(info_.name);
     const MethodInfo again = method_.info();
     expect(!info_.name.empty() && !info_.summary.empty(), "info() lacks a name or a summary");
     expect(info_.artefact_version >= 1, "artefact_version must be at least 1");
@@ -109,135 +90,101 @@ class Kit {
   }
 
   void check_identity(const Json& given) {
-    if (given.is_null() || is_unmet(given)) return;
-    label_ = "identity " + given.dump() + ": ";
-    const Params params(info_.params, given);
-    RecordingContext context(calibration(params), 0, folder_);
-    const Artefact artefact = method_.fit(model_, context, params);
-    expect(at::equal(logits_after(artefact), dense_), "the logits differ from the dense model's");
+    if (given.is_null() || is_unmet("identity", given)) return;
+    const Fitted fitted = fit(Params(info_.params, given));
+    expect(at::equal(scores_after(fitted.artefact), dense_),
+           "the scores differ from the dense model's");
   }
 
   void check_case(const Json& given) {
-    if (is_unmet(given)) return;
-    label_ = "case " + given.dump() + ": ";
+    if (is_unmet("case", given)) return;
+    findings_.count();
     const Params params(info_.params, given);
-    RecordingContext context(calibration(params), 5, folder_);
-    const std::set<std::string> before = listing(folder_);
-    const Artefact artefact = method_.fit(model_, context, params);
-    expect(context.asked_for_calibration() == info_.needs.calibration_for(params),
-           "looks at calibration data in other settings than its needs say");
-    expect(listing(folder_) == before, "fitting changed files in the model's folder");
-    expect(at::equal(logits_of(model_, probe_), dense_), "fitting changed the model");
-    check_repeatable(artefact, params);
-    check_round_trip(artefact, params);
-    check_sparsity(artefact, params, context);
-    check_batches(artefact);
+    const std::set<std::string> before = listing(subject_.folder);
+    const Fitted fitted = fit(params);
+    check_needs(fitted, params);
+    expect(listing(subject_.folder) == before, "fitting changed files in the model's folder");
+    expect(at::equal(subject_.probe.scores(subject_.model), dense_), "fitting changed the model");
+    check_repeatable(fitted.artefact, params);
+    check_round_trip(fitted.artefact, params);
+    const Model changed = with_applied(subject_.model, method_, fitted.artefact);
+    check_sparsity(changed, params, fitted);
+    check_changed_model(subject_, subject_.model, changed, fitted.artefact, findings_);
   }
 
-  [[nodiscard]] std::vector<std::string> take() { return std::move(problems_); }
+  void check_leaks(bool nothing_appeared) {
+    findings_.begin(info_.name);
+    expect(nothing_appeared, "wrote files outside the scratch folder");
+  }
+
+  [[nodiscard]] ConformanceReport take() { return findings_.take(); }
 
  private:
-  void expect(bool holds, const std::string& problem) {
-    if (!holds) problems_.push_back(info_.name + ": " + label_ + problem);
+  void expect(bool holds, const std::string& problem) { findings_.expect(holds, problem); }
+
+  [[nodiscard]] Fitted fit(const Params& params) const {
+    return fit_once(subject_, method_, subject_.model, params);
   }
 
-  [[nodiscard]] at::Tensor calibration(const Params& params) const {
-    return info_.needs.calibration_for(params) ? tokens_ : at::Tensor();
-  }
-
-  bool is_unmet(const Json& given) {
-    std::vector<std::string> reasons = unmet_requirements(info_.requires_, traits(model_.spec()));
-    const auto more = method_.unmet(model_.spec(), Params(info_.params, given));
-    reasons.insert(reasons.end(), more.begin(), more.end());
-    for (const std::string& reason : reasons) expect(!reason.empty(), "an unmet reason is empty");
+  /// Begins what is tried with these parameters.
+  bool is_unmet(const char* kind, const Json& given) {
+    findings_.begin(fmt::format("{}: {} {}", info_.name, kind, given.dump()));
+    const auto reasons = unmet_reasons(method_, subject_.model.spec(), given);
+    if (!reasons.empty()) findings_.leave_out(reasons);
     return !reasons.empty();
   }
 
-  at::Tensor logits_after(const Artefact& artefact) {
-    Model changed = model_.clone();
-    method_.apply(changed, artefact);
-    return logits_of(changed, probe_);
+  [[nodiscard]] at::Tensor scores_after(const Artefact& artefact) const {
+    return subject_.probe.scores(with_applied(subject_.model, method_, artefact));
+  }
+
+  void check_needs(const Fitted& fitted, const Params& params) {
+    expect(fitted.asked_for_calibration == info_.needs.calibration_for(params),
+           "looks at calibration data in other settings than its needs say");
+    expect(fitted.asked_for_training == info_.needs.training,
+           "needs training items and does not look at them");
   }
 
   void check_repeatable(const Artefact& artefact, const Params& params) {
-    RecordingContext again(calibration(params), 5, folder_);
-    expect(same_artefact(artefact, method_.fit(model_, again, params)),
-           "the same seed gave another artefact");
+    expect(same_artefact(artefact, fit(params).artefact), "the same seed gave another artefact");
     const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
-    RecordingContext other(calibration(params), 5, folder_);
-    expect(same_decisions(artefact, method_.fit(model_, other, params)),
+    expect(same_decisions(artefact, fit(params).artefact),
            "another number of threads gave another artefact");
     at::set_num_threads(threads);
   }
 
-  /// Whole numbers and masks equal; real numbers equal up to the order of summation.
-  static bool same_decisions(const Artefact& a, const Artefact& b) {
-    if (a.tensors.size() != b.tensors.size()) return false;
-    for (const auto& [name, tensor] : a.tensors) {
-      const auto other = b.tensors.find(name);
-      if (other == b.tensors.end() || other->second.sizes() != tensor.sizes()) return false;
-      const bool real = at::isFloatingType(tensor.scalar_type());
-      if (real ? !tensor.eq(0).equal(other->second.eq(0)) ||
-                     !tensor.allclose(other->second, 1e-3, 1e-5)
-               : !at::equal(tensor, other->second)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
   void check_round_trip(const Artefact& artefact, const Params& params) {
-    RecordingContext place({}, 0, {});
-    const fs::path file = place.scratch() / "artefact.safetensors";
-    save_artefact(file, {info_.name, info_.artefact_version, params.json(), "model"}, artefact);
-    const auto [header, loaded] = load_artefact(file);
-    require_artefact_of(header, info_, "model", file.string());
+    const Artefact loaded = saved_and_loaded(info_, params, artefact);
     expect(same_artefact(artefact, loaded), "saving and loading changed the artefact");
-    expect(at::equal(logits_after(artefact), logits_after(loaded)),
+    expect(at::equal(scores_after(artefact), scores_after(loaded)),
            "fit -> save -> load -> apply differs from fit -> apply");
   }
 
-  void check_sparsity(const Artefact& artefact, const Params& params, RecordingContext& context) {
-    const auto reported = context.metrics.find("achieved_sparsity");
-    if (reported == context.metrics.end()) return;
-    Model changed = model_.clone();
-    method_.apply(changed, artefact);
+  void check_sparsity(const Model& changed, const Params& params, const Fitted& fitted) {
+    const auto reported = fitted.metrics.find("achieved_sparsity");
+    if (reported == fitted.metrics.end()) return;
     const double zeros = share_of_zeros(changed);
     expect(std::abs(zeros - reported->second) < 1e-9,
            fmt::format("achieved_sparsity is reported as {}, the model has {}", reported->second,
                        zeros));
     if (!params.json().contains("sparsity") || !params.json().contains("pattern")) return;
     const double asked = sparsity_target(params).ratio;
-    for (const auto& [name, value] : context.metrics) {
+    for (const auto& [name, value] : fitted.metrics) {
       if (!name.starts_with("achieved_sparsity")) continue;
       expect(std::abs(value - asked) <= kSparsityTolerance,
              fmt::format("{} = {}, asked for {}", name, value, asked));
     }
   }
 
-  void check_batches(const Artefact& artefact) {
-    Model changed = model_.clone();
-    method_.apply(changed, artefact);
-    const at::Tensor together = logits_of(changed, probe_);
-    const at::Tensor alone = logits_of(changed, probe_.narrow(0, kSamples - 1, 1));
-    const at::Tensor last = together.narrow(0, (kSamples - 1) * kTokens, kTokens);
-    const double scale = together.abs().max().item<double>();
-    const double difference = (alone - last).abs().max().item<double>();
-    expect(difference <= kBatchTolerance * scale,
-           fmt::format("a sequence alone and in a batch differ by {} of {}", difference, scale));
-  }
-
   const Method& method_;
   MethodInfo info_;
-  fs::path folder_;
-  Model model_;
-  at::Tensor tokens_, probe_, dense_;
-  std::string label_;
-  std::vector<std::string> problems_;
+  Subject subject_;
+  at::Tensor dense_;
+  Findings findings_;
 };
 
-/// An empty working and home folder for the time of the checks; anything that appears is a leak.
+/// An empty working folder for the time of the checks; anything that appears is a leak.
 class WatchedFolder {
  public:
   WatchedFolder() : context_({}, 0, {}), before_(fs::current_path()) {
@@ -254,6 +201,7 @@ class WatchedFolder {
 };
 
 }  // namespace
+}  // namespace conformance
 
 ConformanceCases read_conformance_cases(const fs::path& method_folder) {
   const fs::path path = method_folder / "conformance.json";
@@ -271,19 +219,17 @@ ConformanceCases read_conformance_cases(const fs::path& method_folder) {
   return cases;
 }
 
-std::vector<std::string> conformance_problems(const Method& method, const ConformanceCases& cases,
-                                              const fs::path& model_folder) {
+ConformanceReport check_conformance(const Method& method, const ConformanceCases& cases,
+                                    const fs::path& model_folder) {
   const at::NoGradGuard as_in_the_worker;
-  const WatchedFolder watched;
-  Kit kit(method, fs::absolute(model_folder));
+  const fs::path folder = fs::absolute(model_folder);
+  const conformance::WatchedFolder watched;
+  conformance::Kit kit(method, folder);
   kit.check_info();
   kit.check_identity(cases.identity);
   for (const Json& one : cases.cases) kit.check_case(one);
-  std::vector<std::string> problems = kit.take();
-  if (!watched.empty()) {
-    problems.push_back(method.info().name + ": wrote files outside the scratch folder");
-  }
-  return problems;
+  kit.check_leaks(watched.empty());
+  return kit.take();
 }
 
 }  // namespace assay

@@ -1,6 +1,11 @@
 #pragma once
-// Checks that every method must pass, whatever it does.
+// Checks that every method must pass, whatever it does: by itself, and as a link of a chain.
+//
+// The kit fits on random calibration tokens and random labelled items, whichever a method's needs
+// name, and compares scores: of each token of a decoder, of packed sequences of different lengths
+// where the model reads whole sequences, as an encoder with a classifier does.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,20 +24,54 @@ struct ConformanceCases {
 /// Throws UserError when the file is missing or malformed.
 ConformanceCases read_conformance_cases(const std::filesystem::path& method_folder);
 
-/// Runs everything below on the model in `model_folder` (small: it is fitted many times) and gives
-/// the failures, one sentence each; empty = conforms. Cases that the method reports as unmet on
-/// this model are left out; their reasons must not be empty.
+struct ConformanceReport {
+  std::vector<std::string> problems;  ///< one sentence each; empty = conforms
+  /// Cases, or chains, that do not apply to this model, each with the reasons that it gave.
+  std::vector<std::string> left_out;
+  std::int64_t tried = 0;  ///< the cases, or chains, that were run
+};
+
+/// Runs everything below on the model in `model_folder` (small: it is fitted many times). Cases
+/// that the method reports as unmet on this model are left out; their reasons must not be empty.
 ///
 /// * info() is complete and the same each time
-/// * fitting leaves the model as it was; apply touches nothing but what the artefact names
+/// * fitting leaves the model and its folder as they were
+/// * it looks at calibration tokens and at training items where its needs name them, and only there
+/// * apply touches nothing but what the artefact names: parameters, or tensors of whole layers
 /// * fit -> save -> load -> apply is bit-equal to fit -> apply
 /// * the same seed gives the same artefact; so do one thread and two
-/// * `identity` reproduces the dense logits bit by bit
+/// * `identity` reproduces the dense scores bit by bit
 /// * the metric achieved_sparsity is the share of zeros in the applied model, and, for methods with
 ///   a parameter `sparsity`, what was asked for
-/// * a sequence alone and in a batch gives the same logits
+/// * a sequence alone and in a batch gives the same scores
+/// * a decoder goes on after a prompt, token by token
 /// * nothing is written outside the scratch folder
-std::vector<std::string> conformance_problems(const Method& method, const ConformanceCases& cases,
-                                              const std::filesystem::path& model_folder);
+ConformanceReport check_conformance(const Method& method, const ConformanceCases& cases,
+                                    const std::filesystem::path& model_folder);
+
+/// A method, and the settings that it is tried with in chains: the first of its cases that applies.
+struct ConformanceLink {
+  const Method* method = nullptr;
+  ConformanceCases cases;
+};
+
+/// Chains of two, as `then` makes them: `first`, and every one of `seconds` fitted on the result.
+/// The same method may be both. A second method may find that it does not apply to what the first
+/// left: by unmet(), or by DoesNotApply out of fit(), or out of apply() where only a block of the
+/// first can tell; with a reason that is not empty. Any other exception is a problem.
+///
+/// * what a first method without an artefact leaves is refused by no second one
+/// * the second is fitted on the first's result, rebuilt from its saved and loaded artefact, and
+///   leaves it as it was
+/// * the same seed gives the same artefact of the second
+/// * both artefacts, saved, loaded and applied in order to a fresh model, give bit-equal scores
+/// * the second's apply touches nothing but what its own artefact names
+/// * `identity` of the second reproduces the scores of the first's result bit by bit
+/// * what is zero in the first's result is zero in the second's, where the second has a parameter
+///   `keep_zeros` that is on
+/// * a sequence alone and in a batch gives the same scores; a decoder goes on after a prompt
+ConformanceReport check_chains(const ConformanceLink& first,
+                               const std::vector<ConformanceLink>& seconds,
+                               const std::filesystem::path& model_folder);
 
 }  // namespace assay

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -28,9 +27,9 @@ constexpr std::int64_t kRowsPerTask = 64;
 constexpr std::string_view kKeep = ".keep";
 
 /// The parameter that a tensor of an artefact changes: a mask is named after its slot.
-std::optional<ParameterId> changed_parameter(const std::string& name) {
-  if (!name.ends_with(kKeep)) return parameter_from_name(name);
-  return parameter_from_name(name.substr(0, name.size() - kKeep.size()) + ".weight");
+std::string changed_parameter(const std::string& name) {
+  if (!name.ends_with(kKeep)) return name;
+  return name.substr(0, name.size() - kKeep.size()) + ".weight";
 }
 
 }  // namespace
@@ -122,13 +121,11 @@ Artefact PrunedWeights::finish() {
 }
 
 void apply_pruned_weights(Model& model, const Artefact& artefact) {
-  std::map<ParameterId, at::Tensor> table;
-  for (const Parameter& parameter : model.parameters()) {
-    if (parameter.id) table[*parameter.id] = parameter.tensor;
-  }
+  // By name: what another method's block has is in the table too.
+  std::map<std::string, at::Tensor> table;
+  for (const Parameter& parameter : model.parameters()) table[parameter.name] = parameter.tensor;
   for (const auto& [name, tensor] : artefact.tensors) {
-    const auto id = changed_parameter(name);
-    const auto found = id ? table.find(*id) : table.end();
+    const auto found = table.find(changed_parameter(name));
     if (found == table.end()) does_not_fit(name, "no such parameter");
     at::Tensor& parameter = found->second;
     const bool mask = name.ends_with(kKeep);

@@ -36,6 +36,12 @@ const at::Tensor& RecordingContext::calibration() const {
   return calibration_;
 }
 
+const LabelledItems& RecordingContext::training() const {
+  if (training_items == nullptr) return FitContext::training();
+  asked_training_ = true;
+  return *training_items;
+}
+
 void RecordingContext::progress(std::int64_t done, std::int64_t total, const std::string&) {
   if (interrupt_at >= 0 && static_cast<std::int64_t>(steps.size()) >= interrupt_at) {
     throw Interrupted();

@@ -26,9 +26,8 @@ class RecordingContext final : public FitContext {
 
   [[nodiscard]] const at::Tensor& calibration() const override;
   [[nodiscard]] bool asked_for_calibration() const { return asked_; }
-  [[nodiscard]] const LabelledItems& training() const override {
-    return training_items != nullptr ? *training_items : FitContext::training();
-  }
+  [[nodiscard]] const LabelledItems& training() const override;
+  [[nodiscard]] bool asked_for_training() const { return asked_training_; }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override;
   void warn(const std::string& code, const std::string& text) override;
@@ -45,7 +44,7 @@ class RecordingContext final : public FitContext {
 
  private:
   at::Tensor calibration_;
-  mutable bool asked_ = false;
+  mutable bool asked_ = false, asked_training_ = false;
   std::uint64_t seed_;
   std::filesystem::path model_folder_;
   std::filesystem::path scratch_;

@@ -21,6 +21,7 @@ constexpr std::int64_t kHeads = 4;
 constexpr std::int64_t kKvHeads = 2;
 constexpr std::int64_t kFfnWidth = 64;
 constexpr std::int64_t kOptPositionOffset = 2;
+constexpr std::int64_t kTokenTypes = 2;
 
 Json llama_config() {
   return {{"architectures", {"LlamaForCausalLM"}},
@@ -53,6 +54,22 @@ Json opt_config() {
           {"do_layer_norm_before", true},
           {"enable_bias", true},
           {"tie_word_embeddings", true},
+          {"torch_dtype", "float32"}};
+}
+
+Json bert_config() {
+  return {{"architectures", {"BertForSequenceClassification"}},
+          {"model_type", "bert"},
+          {"hidden_size", kWidth},
+          {"intermediate_size", kFfnWidth},
+          {"num_hidden_layers", kLayers},
+          {"num_attention_heads", kHeads},
+          {"vocab_size", kTinyVocab},
+          {"max_position_embeddings", kTinyPositions},
+          {"type_vocab_size", kTokenTypes},
+          {"layer_norm_eps", 1e-12},
+          {"hidden_act", "gelu"},
+          {"id2label", {{"0", "a"}, {"1", "b"}, {"2", "c"}}},
           {"torch_dtype", "float32"}};
 }
 
@@ -128,15 +145,46 @@ void add_opt(Weights& weights) {
   weights.add_norm(decoder + "final_layer_norm", true);
 }
 
+void add_bert(Weights& weights) {
+  weights.add("bert.embeddings.word_embeddings.weight", {kTinyVocab, kWidth}, 0.5);
+  weights.add("bert.embeddings.position_embeddings.weight", {kTinyPositions, kWidth}, 0.2);
+  weights.add("bert.embeddings.token_type_embeddings.weight", {kTokenTypes, kWidth}, 0.2);
+  weights.add_norm("bert.embeddings.LayerNorm", true);
+  for (std::int64_t i = 0; i < kLayers; ++i) {
+    const std::string layer = fmt::format("bert.encoder.layer.{}.", i);
+    for (const char* role : {"self.query", "self.key", "self.value", "output.dense"}) {
+      weights.add_linear(layer + "attention." + role, kWidth, kWidth, true);
+    }
+    weights.add_norm(layer + "attention.output.LayerNorm", true);
+    weights.add_linear(layer + "intermediate.dense", kFfnWidth, kWidth, true);
+    weights.add_linear(layer + "output.dense", kWidth, kFfnWidth, true);
+    weights.add_norm(layer + "output.LayerNorm", true);
+  }
+  weights.add_linear("bert.pooler.dense", kWidth, kWidth, true);
+  weights.add_linear("classifier", kTinyClasses, kWidth, true);
+}
+
+/// How a family's model is made.
+struct Recipe {
+  Json (*config)();
+  void (*add_weights)(Weights& weights);
+};
+
+Recipe recipe_of(TinyFamily family) {
+  if (family == TinyFamily::kLlama) return {llama_config, add_llama};
+  if (family == TinyFamily::kOpt) return {opt_config, add_opt};
+  return {bert_config, add_bert};
+}
+
 }  // namespace
 
 void write_tiny_model(const std::filesystem::path& folder, TinyFamily family, std::uint64_t seed) {
   ensure_folder(folder);
+  const Recipe recipe = recipe_of(family);
   Weights weights(seed);
-  family == TinyFamily::kLlama ? add_llama(weights) : add_opt(weights);
+  recipe.add_weights(weights);
   write_tensor_file(folder / "model.safetensors", weights.file());
-  const Json config = family == TinyFamily::kLlama ? llama_config() : opt_config();
-  write_file_atomically(folder / "config.json", config.dump(2));
+  write_file_atomically(folder / "config.json", recipe.config().dump(2));
 }
 
 }  // namespace assay

@@ -1,9 +1,30 @@
 #include "harness/model/layer.h"
 
+#include <fmt/format.h>
+
 #include <stdexcept>
 #include <string>
 
+#include "harness/base/cell_errors.h"
+
 namespace assay {
+namespace {
+
+/// A chain can bring this about: no bug, and no setting of this method helps.
+[[noreturn]] void was_replaced(Slot slot) {
+  throw DoesNotApply(fmt::format(
+      "a method before this one replaced '{}' of a layer, and this one works on dense matrices; "
+      "apply this one first, or leave one of them out",
+      slot_name(slot)));
+}
+
+/// Whether a block that has no such slot is one that has none at all: a method made it.
+template <typename Block>
+bool is_closed(const std::unique_ptr<Block>& block, Slot always_there) {
+  return block && block->linear(always_there) == nullptr;
+}
+
+}  // namespace
 
 Linear* Layer::find(Slot slot) const {
   if (is_attention_slot(slot)) return attention ? attention->linear(slot) : nullptr;
@@ -20,17 +41,16 @@ std::vector<Slot> Layer::slots() const {
 
 Linear& Layer::linear(Slot slot) const {
   Linear* block = find(slot);
-  if (block == nullptr) {
-    throw std::logic_error(std::string("this layer has no slot '") + slot_name(slot) + "'");
-  }
-  return *block;
+  if (block != nullptr) return *block;
+  const bool closed =
+      is_attention_slot(slot) ? is_closed(attention, Slot::kQ) : is_closed(ffn, Slot::kUp);
+  if (closed) was_replaced(slot);
+  throw std::logic_error(std::string("this layer has no slot '") + slot_name(slot) + "'");
 }
 
 DenseLinear& Layer::dense(Slot slot) const {
   auto* block = dynamic_cast<DenseLinear*>(&linear(slot));
-  if (block == nullptr) {
-    throw std::logic_error(std::string("slot '") + slot_name(slot) + "' is not dense any more");
-  }
+  if (block == nullptr) was_replaced(slot);
   return *block;
 }
 

@@ -22,9 +22,9 @@ struct Layer {
   [[nodiscard]] std::vector<Slot> slots() const;
   /// Null when the layer has no such slot.
   [[nodiscard]] Linear* find(Slot slot) const;
-  /// Throws std::logic_error when the layer has no such slot.
+  /// Throws std::logic_error for a slot that the layer has not, DoesNotApply for a replaced block.
   [[nodiscard]] Linear& linear(Slot slot) const;
-  /// The slot as a DenseLinear; throws std::logic_error when a method has replaced it.
+  /// The slot as a DenseLinear; throws DoesNotApply when a method has replaced it.
   [[nodiscard]] DenseLinear& dense(Slot slot) const;
   void replace_linear(Slot slot, std::unique_ptr<Linear> block);
   /// Names as in the slot table: "q.weight", "attention_norm.bias".

@@ -63,13 +63,15 @@ class Sequence {
   at::Tensor mask_;
 };
 
+void require_prompts(const StepContext& step) {
+  if (step.prompt.defined()) return;
+  throw DoesNotApply(
+      "this method computes what follows a prompt otherwise than the prompt, and the text that "
+      "is run has none; for suites over windows set `prompt` to the tokens of a window that are "
+      "given");
+}
+
 std::vector<PromptedRows> find(const StepContext& step) {
-  if (!step.prompt.defined()) {
-    throw DoesNotApply(
-        "this method computes what follows a prompt otherwise than the prompt, and the text that "
-        "is run has none; for suites over windows set `prompt` to the tokens of a window that are "
-        "given");
-  }
   const at::Tensor prompt = step.prompt.cpu().contiguous();
   const auto tensor = [&](const Rows& rows) {
     return at::tensor(rows, at::kLong).to(step.prompt.device());
@@ -87,6 +89,7 @@ std::vector<PromptedRows> find(const StepContext& step) {
 }  // namespace
 
 const std::vector<PromptedRows>& prompted_rows(const StepContext& step) {
+  require_prompts(step);  // a block that is run alone, as a fit may do, has neither
   if (step.state == nullptr) throw std::logic_error("a pass without a state has no prompts");
   static constexpr char kOwner = 0;
   Found& found = step.state->of<Found>(&kOwner);

@@ -75,6 +75,7 @@ TEST_F(PromptedRowsTest, APromptAloneIsFollowedByNothing) {
 TEST_F(PromptedRowsTest, APassThatDoesNotSayIsRefused) {
   step_.tokens = 3;
   EXPECT_THROW((void)prompted_rows(step_), DoesNotApply);
+  EXPECT_THROW((void)prompted_rows(StepContext{}), DoesNotApply) << "a block that is run alone";
   flag({0, 0, 1});
   EXPECT_THROW((void)prompted_rows(step_), DoesNotApply);
 }

@@ -48,9 +48,10 @@ at::Tensor elements_of(const at::Tensor& heads, std::int64_t size) {
 template <typename Standard, typename Seam>
 const Standard& standard(const std::unique_ptr<Seam>& block, const char* what) {
   const auto* found = dynamic_cast<const Standard*>(block.get());
-  if (found == nullptr)
-    throw std::logic_error(std::string("this layer's ") + what + " is no plain one");
-  return *found;
+  if (found != nullptr) return *found;
+  throw DoesNotApply(
+      std::string("a method before this one replaced a layer's ") + what +
+      ", and nothing can be cut out of it; apply this one first, or leave one of them out");
 }
 
 Layer without_blocks(const Layer& layer) {
@@ -69,8 +70,11 @@ void put(Model& model, std::int64_t index, std::unique_ptr<Attention> attention,
 
 const DenseLinear& dense(const Linear* linear) {
   const auto* found = dynamic_cast<const DenseLinear*>(linear);
-  if (found == nullptr) throw std::logic_error("only dense matrices can be sliced");
-  return *found;
+  if (found != nullptr) return *found;
+  throw DoesNotApply(
+      "a method before this one replaced a matrix of a block, and only dense ones can be cut; "
+      "apply "
+      "this one first, or leave one of them out");
 }
 
 /// Those rows of a, then those of b.

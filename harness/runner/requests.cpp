@@ -28,15 +28,6 @@ WorkerRequest common_request(const Plan& plan, const Catalogue& catalogue, const
   return request;
 }
 
-/// The artefacts up to this one, in the order in which they change the model.
-std::vector<AppliedArtefact> applied_until(const Plan& plan, const std::string& key) {
-  std::vector<AppliedArtefact> applied;
-  for (const FitJob* job : plan.links_to(key)) {
-    applied.push_back({plan.method_of(*job).id, artefact_path(job->key).string()});
-  }
-  return applied;
-}
-
 std::string value_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -56,6 +47,14 @@ std::string method_label(const Catalogue& catalogue, const MethodChoice& method)
 }
 
 }  // namespace
+
+std::vector<AppliedArtefact> applied_until(const Plan& plan, const std::string& key) {
+  std::vector<AppliedArtefact> applied;
+  for (const FitJob* job : plan.links_to(key)) {
+    applied.push_back({plan.method_of(*job).id, artefact_path(job->key).string()});
+  }
+  return applied;
+}
 
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
                           const FitJob& job, const fs::path& scratch) {

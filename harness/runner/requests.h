@@ -15,6 +15,9 @@ namespace assay {
 WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
                           const FitJob& job, const std::filesystem::path& scratch);
 
+/// The artefacts up to this one, in the order in which they change the model; none for "".
+std::vector<AppliedArtefact> applied_until(const Plan& plan, const std::string& key);
+
 /// "score" or "time", by the stage of the suite's kind.
 WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
                            const std::filesystem::path& scratch);

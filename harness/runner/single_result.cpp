@@ -64,15 +64,15 @@ Plan single_plan(const ModelChoice& model, const MethodChoice& method, const std
   experiment.suites = {suite_without_data(catalogue)};
   experiment.timeout_s = 0;
   Plan plan = make_plan(experiment, catalogue, resolver);
-  if (plan.cells.front().unmet) require_ok(*plan.cells.front().unmet, method.id);
+  if (plan.cells.front().unmet) require_ok(*plan.cells.front().unmet, method.chain_name());
   check_calibration_texts(plan);
   return plan;
 }
 
-fs::path fitted_artefact(const Plan& plan, const Catalogue& catalogue, WorkerLauncher& launcher,
-                         Progress& progress, std::stop_token stop) {
+std::vector<AppliedArtefact> fitted_artefacts(const Plan& plan, const Catalogue& catalogue,
+                                              WorkerLauncher& launcher, Progress& progress,
+                                              std::stop_token stop) {
   const std::string& key = plan.cells.front().artefact_key;
-  if (key.empty()) return {};
   for (const FitJob* job : plan.jobs_for(key)) {
     const fs::path path = artefact_path(job->key);
     if (cached_artefact(job->key)) continue;
@@ -83,7 +83,7 @@ fs::path fitted_artefact(const Plan& plan, const Catalogue& catalogue, WorkerLau
     if (cached_artefact(job->key)) continue;
     complete_artefact(job->key, fit(plan, *job, catalogue, launcher, progress));
   }
-  return artefact_path(key);
+  return applied_until(plan, key);
 }
 
 void require_ok(const OutcomeReason& outcome, const std::string& what) {

@@ -1,9 +1,10 @@
 #pragma once
-// One fitted result of one method and model, outside of any experiment and database.
+// One fitted result of one method, or chain of methods, and one model, outside of any experiment
+// and database.
 
-#include <filesystem>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "harness/plan/plan.h"
 #include "harness/runner/launcher.h"
@@ -15,11 +16,11 @@ namespace assay {
 Plan single_plan(const ModelChoice& model, const MethodChoice& method, const std::string& profile,
                  std::uint64_t seed, const Catalogue& catalogue, Resolver& resolver);
 
-/// The artefact of the plan's cell, out of the cache or fitted now; empty for a method that makes
-/// none. Throws as require_ok().
-std::filesystem::path fitted_artefact(const Plan& plan, const Catalogue& catalogue,
-                                      WorkerLauncher& launcher, Progress& progress,
-                                      std::stop_token stop);
+/// The artefacts of the plan's cell, one a link in their order, out of the cache or fitted now;
+/// none for a method that makes none. Throws as require_ok().
+std::vector<AppliedArtefact> fitted_artefacts(const Plan& plan, const Catalogue& catalogue,
+                                              WorkerLauncher& launcher, Progress& progress,
+                                              std::stop_token stop);
 
 /// Turns an outcome other than OK into an error: DoesNotApply for UNMET, UserError for bad input,
 /// Interrupted, MachineError for all others. `what` was being done.

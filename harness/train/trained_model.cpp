@@ -24,6 +24,12 @@ bool owns_its_memory(const at::Tensor& tensor) {
 
 void require_fp32(const Parameter& parameter) {
   if (parameter.tensor.scalar_type() == at::kFloat) return;
+  if (!parameter.id) {
+    throw DoesNotApply(fmt::format(
+        "training changes weights in fp32, and a method before this one left {} as {}; train "
+        "first, or leave one of them out",
+        parameter.name, c10::toString(parameter.tensor.scalar_type())));
+  }
   throw DoesNotApply(fmt::format(
       "training is done in fp32, and {} of this model is {}; choose a profile with dtype fp32",
       parameter.name, c10::toString(parameter.tensor.scalar_type())));

@@ -15,10 +15,14 @@
 namespace assay {
 namespace {
 
-/// Parameters of what was applied last, as its artefact has them.
-Json applied_params(const WorkerRequest& request) {
-  if (request.applied.empty()) return request.params;
-  return load_artefact(request.applied.back().file).first.params;
+/// Parameters of each artefact that is applied, as it has them itself.
+std::vector<Json> applied_params(const WorkerRequest& request) {
+  if (request.applied.empty()) return {request.params};
+  std::vector<Json> params;
+  for (const AppliedArtefact& one : request.applied) {
+    params.push_back(load_artefact(one.file).first.params);
+  }
+  return params;
 }
 
 }  // namespace
@@ -33,7 +37,7 @@ void export_model(const WorkerRequest& request, const SessionServices& services)
   const Checkpoint original = from_files([&] { return Checkpoint::open(request.model_folder); });
   say_warnings(model, services.writer);
   (void)apply_artefacts(model, request, services.methods);
-  const Json params = applied_params(request);
+  const std::vector<Json> applied = applied_params(request);
   reporter.check();
   const PlainModel plain = plain_model(model, written_keys(original));
   const WrittenFolder written = write_model_folder(
@@ -43,7 +47,7 @@ void export_model(const WorkerRequest& request, const SessionServices& services)
   const auto say = [&](const char* code, const std::string& text) {
     services.writer.event("info", code, text);
   };
-  say(kExportParams, canonical_json(params));
+  for (const Json& params : applied) say(kExportParams, canonical_json(params));
   say(kExportDtype, written.dtype);
   say(kExportBytes, std::to_string(written.bytes));
   for (const std::string& text : written.config) say(kExportConfig, text);

@@ -41,6 +41,18 @@ auto written(Read read) {
   }
 }
 
+/// The program reads the folder: what another method did to the model before would be lost.
+void require_model_of(const std::filesystem::path& folder, const Model& model) {
+  LoadOptions options;
+  options.dtype = model.dtype();
+  options.device = model.device();
+  if (Model::load(folder, options).content_hash() == model.content_hash()) return;
+  throw DoesNotApply(
+      "external: the program reads the model's folder, and this model is not the one that lies "
+      "there: a method before it changed it, or its weights are random; put external first, and "
+      "give the model its own weights");
+}
+
 class External final : public Method {
  public:
   [[nodiscard]] MethodInfo info() const override {
@@ -55,6 +67,7 @@ class External final : public Method {
                              const Params& params) const override {
     const std::vector<std::string> problems = parameter_problems(params);
     if (!problems.empty()) throw UserError(problems);
+    require_model_of(context.model_folder(), model);
     const auto folder = run_compression_command(params.get_text_list("command"),
                                                 Json::parse(params.get_text("settings")), context);
     LoadOptions options;

@@ -17,6 +17,9 @@ namespace {
 
 constexpr double kLeastRetry = 1e-6;
 constexpr double kLargestDamping = 10;
+/// What is left of an input's variance once the others are known, as a part of the mean variance:
+/// below this it is the rounding of fp32, as behind a layer norm, whose outputs sum to a constant.
+constexpr double kLeastPivot = 1e-10;
 
 void accumulate(at::Tensor& sum, const at::Tensor& more) {
   sum = sum.defined() ? sum.add_(more) : more;
@@ -50,6 +53,8 @@ AffineMap AffineMoments::solve(double damping, double& used) const {
     damped.diagonal().add_(unit.mul(used));
     const auto [factor, failed] = at::linalg_cholesky_ex(damped);
     if (failed.item<std::int32_t>() != 0) continue;
+    const at::Tensor pivots = factor.diagonal().square();
+    if (pivots.min().item<double>() < kLeastPivot * unit.item<double>()) continue;
     const at::Tensor weight = at::cholesky_solve(cross, factor).t().contiguous();
     if (!at::isfinite(weight.sum()).item<bool>()) continue;
     return {weight, mean_y.sub(at::mv(weight, mean_x))};

@@ -62,6 +62,12 @@ std::vector<ParamSpec> ffn_linear_params() {
   return {damping_param(), skip, first, calibrate_on};
 }
 
+/// Empty, of the type and on the device that the model computes in. What stands in the block now
+/// may be anything.
+at::Tensor like_weights_of(const Model& model) {
+  return at::empty({0}, at::TensorOptions(model.dtype()).device(model.device()));
+}
+
 class FfnLinearFit {
  public:
   FfnLinearFit(const Model& model, FitContext& context, const Params& params)
@@ -76,13 +82,12 @@ class FfnLinearFit {
   Artefact run() {
     artefact_.plan["layers"] = Json::array();
     for_each_layer(model_, context_, walk_, [&](LayerVisit& visit) -> std::optional<Layer> {
-      if (std::find(skip_.begin(), skip_.end(), visit.index()) != skip_.end()) return std::nullopt;
+      const bool skipped = std::find(skip_.begin(), skip_.end(), visit.index()) != skip_.end();
+      if (skipped || !visit.layer().ffn) return std::nullopt;
       const AffineMap map = fit_layer(visit);
       if (walk_.calibrate_on == CalibrateOn::kDense) return std::nullopt;
       Layer changed = visit.layer().clone();
-      changed.ffn =
-          make_affine_ffn(map.weight, map.bias,
-                          at::empty({0}, at::TensorOptions(at::kFloat).device(model_.device())));
+      changed.ffn = make_affine_ffn(map.weight, map.bias, like_weights_of(model_));
       return changed;
     });
     return std::move(artefact_);
@@ -163,9 +168,8 @@ class FfnLinear final : public Method {
       const auto index = entry.get<std::int64_t>();
       const std::string name = fmt::format("layer.{}.", index);
       Layer& layer = model.layers().at(static_cast<std::size_t>(index));
-      layer.ffn =
-          make_affine_ffn(artefact.tensors.at(name + "weight"), artefact.tensors.at(name + "bias"),
-                          layer.dense(Slot::kUp).weight());
+      layer.ffn = make_affine_ffn(artefact.tensors.at(name + "weight"),
+                                  artefact.tensors.at(name + "bias"), like_weights_of(model));
     }
   }
 };

@@ -59,6 +59,19 @@ TEST(AffineMoments, ErrorIsThatOfTheRows) {
   EXPECT_NEAR(moments.normalised_error(map), direct, 1e-10);
 }
 
+// As behind a layer norm: what differs from the constant is the rounding of fp32.
+TEST(AffineMoments, InputsThatSumToAConstantGetDamping) {
+  const Data data;
+  at::Tensor x = data.x.to(at::kFloat);
+  x.select(1, 5).sub_(x.sum(1));
+  AffineMoments moments;
+  moments.add(x, data.y);
+  double used = 0;
+  const AffineMap map = moments.solve(0, used);
+  EXPECT_GT(used, 0);
+  EXPECT_LT(map.weight.abs().max().item<double>(), 10) << "and not a multiple of the rounding";
+}
+
 TEST(AffineMoments, InputsThatNeverVaryGetDamping) {
   const Data data;
   AffineMoments moments;

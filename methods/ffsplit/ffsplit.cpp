@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "harness/base/cell_errors.h"
+#include "harness/method/ffn_widths.h"
 #include "harness/method/masks.h"
 #include "harness/method/sparsity.h"
 #include "methods/ffsplit/parts.h"
@@ -177,6 +178,8 @@ class FfSplit final : public Method {
                                                const Params& params) const override {
     const Settings settings = read_settings(params);
     std::vector<std::string> problems = setting_problems(settings);
+    const std::string unlike = unlike_ffn_problem(spec);
+    if (!unlike.empty()) problems.push_back(unlike);
     const bool known = settings.denominator == Denominator::kFfnParams ||
                        settings.denominator == Denominator::kFfnBytes;
     if (!problems.empty() || settings.global) return problems;

@@ -8,6 +8,7 @@
 #include "harness/base/errors.h"
 #include "harness/compress/low_rank.h"
 #include "harness/compress/packed_linear.h"
+#include "harness/method/ffn_widths.h"
 #include "harness/method/masks.h"
 #include "harness/method/optimal_brain_surgeon.h"
 #include "methods/ffsplit/scores.h"
@@ -141,7 +142,7 @@ void require_neurons(const at::Tensor& heavy, std::int64_t neurons, const std::s
 }  // namespace
 
 FfnShape ffn_shape(const ModelSpec& spec) {
-  return {spec.width, spec.shape.ffn_width, spec.ffn_gated, spec.ffn_bias, sizeof(float)};
+  return {spec.width, ffn_width_of(spec), spec.ffn_gated, spec.ffn_bias, sizeof(float)};
 }
 
 void compress_layer(const Layer& layer, const LayerSplit& split, const Settings& settings,
@@ -169,8 +170,9 @@ void split_layer(Layer& layer, std::int64_t index, const ModelSpec& spec,
                  const Artefact& artefact) {
   const auto heavy = artefact.tensors.find(heavy_name(index));
   if (heavy == artefact.tensors.end()) return;
-  require_neurons(heavy->second, spec.shape.ffn_width, heavy->first);
-  const at::Tensor neurons[] = {heavy->second, all_but(heavy->second, spec.shape.ffn_width)};
+  const std::int64_t width = spec.layer(index).ffn_width;
+  require_neurons(heavy->second, width, heavy->first);
+  const at::Tensor neurons[] = {heavy->second, all_but(heavy->second, width)};
   const LayerReader reader(layer, index, artefact);
   std::vector<Part> parts;
   for (std::size_t i = 0; i < 2; ++i) {

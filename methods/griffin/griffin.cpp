@@ -49,8 +49,7 @@ at::Tensor any_of(std::int64_t neurons, std::int64_t count, PythonRandom& random
   return at::tensor(all, at::kLong);
 }
 
-/// The layer's block, which the new one takes over.
-std::unique_ptr<StandardFfn> take_block(Layer& layer, std::int64_t index) {
+void require_dense_block(const Layer& layer, std::int64_t index) {
   const bool standard = dynamic_cast<StandardFfn*>(layer.ffn.get()) != nullptr;
   for (const Slot slot : {Slot::kGate, Slot::kUp, Slot::kDown}) {
     const Linear* linear = standard ? layer.ffn->linear(slot) : nullptr;
@@ -62,6 +61,11 @@ std::unique_ptr<StandardFfn> take_block(Layer& layer, std::int64_t index) {
         "this feed-forward block; apply griffin to a model with dense ones",
         index));
   }
+}
+
+/// The layer's block, which the new one takes over.
+std::unique_ptr<StandardFfn> take_block(Layer& layer, std::int64_t index) {
+  require_dense_block(layer, index);
   return std::unique_ptr<StandardFfn>(static_cast<StandardFfn*>(layer.ffn.release()));
 }
 
@@ -91,6 +95,9 @@ class Griffin final : public Method {
       const LayerShape shape = model.spec().layer(i);
       if (!shape.has_ffn) continue;
       const std::int64_t count = count_of(density, shape.ffn_width);
+      if (count < shape.ffn_width) {
+        require_dense_block(model.layers()[static_cast<std::size_t>(i)], i);
+      }
       kept += count;
       all += shape.ffn_width;
       if (params.get_text("by") == "random") {

@@ -161,6 +161,11 @@ Cost GriffinFfn::cost() const {
 }
 
 void GriffinFfn::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
+  if (dynamic_cast<const DenseLinear*>(block.get()) == nullptr) {
+    throw DoesNotApply(
+        "griffin gathers the neurons of dense matrices, and a method behind it would replace them; "
+        "leave the feed-forward blocks out (blocks = 'attention'), or one of the two methods");
+  }
   dense_->replace_linear(slot, std::move(block));
 }
 

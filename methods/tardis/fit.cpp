@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "harness/method/ffn_widths.h"
 #include "harness/method/layerwise.h"
 #include "harness/method/masks.h"
 #include "methods/tardis/block.h"
@@ -154,7 +155,7 @@ class TardisFit {
     const auto layers = static_cast<double>(artefact_.plan["layers"].size());
     if (layers == 0) return;
     context_.metric("fallback/planned", planned_ / layers);
-    const FfnShape shape{model_.spec().width, model_.spec().shape.ffn_width};
+    const FfnShape shape{model_.spec().width, ffn_width_of(model_.spec())};
     report_sizes(context_, shape, predictor_bytes_share(settings_.predictor, shape), qualities_);
   }
 

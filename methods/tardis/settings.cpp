@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/base/param_makers.h"
+#include "harness/method/ffn_widths.h"
 #include "harness/method/optimal_brain_surgeon.h"
 
 namespace assay {
@@ -61,7 +62,7 @@ std::vector<ParamSpec> scope_params() {
                        "Experimental: what stands for the activation in a gated block")};
 }
 
-FfnShape shape_of(const ModelSpec& spec) { return {spec.width, spec.shape.ffn_width}; }
+FfnShape shape_of(const ModelSpec& spec) { return {spec.width, ffn_width_of(spec)}; }
 
 PredictorOptions predictor_options(const Params& params) {
   return {predictor_kind(params.get_text("predictor")), params.get_int("predictor_group"),
@@ -88,7 +89,7 @@ void check_target(const ModelSpec& spec, const Params& params, std::vector<std::
       "target_ratio = {} leaves no fallback: the folded matrix{} alone reads {:.2f} % of the "
       "block of width {} and {} neurons; the nearest target that can be met is {:.4f}",
       target, counts_predictor(params) ? " and the predictor" : "", 100 * fixed, spec.width,
-      spec.shape.ffn_width, std::max(0.0, 1 - fixed)));
+      ffn_width_of(spec), std::max(0.0, 1 - fixed)));
 }
 
 void check_predictor(const ModelSpec& spec, const Params& params,
@@ -100,11 +101,12 @@ void check_predictor(const ModelSpec& spec, const Params& params,
     return;
   }
   if (options.kind != PredictorKind::kLowRank || options.rank == 0) return;
-  const std::int64_t pays = spec.width * spec.shape.ffn_width / (spec.width + spec.shape.ffn_width);
+  const std::int64_t neurons = ffn_width_of(spec);
+  const std::int64_t pays = spec.width * neurons / (spec.width + neurons);
   if (options.rank > pays) {
     problems.push_back(fmt::format(
         "predictor_rank = {} saves nothing against the first matrix of {} x {}; at most {} does",
-        options.rank, spec.shape.ffn_width, spec.width, pays));
+        options.rank, neurons, spec.width, pays));
   }
 }
 
@@ -169,6 +171,8 @@ TardisSettings tardis_settings(const ModelSpec& spec, const Params& params) {
 
 std::vector<std::string> tardis_unmet(const ModelSpec& spec, const Params& params) {
   std::vector<std::string> problems;
+  const std::string unlike = unlike_ffn_problem(spec);
+  if (!unlike.empty()) problems.push_back(unlike);
   check_gate(spec, params, problems);
   if (!spec.ffn_gated) {
     check_predictor(spec, params, problems);

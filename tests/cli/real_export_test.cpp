@@ -107,6 +107,64 @@ TEST_F(ModelExport, AnArtefactOfTheUsersIsTakenAsItIs) {
                  "--artefact nowhere: no such file");
 }
 
+TEST_F(ModelExport, AChainIsFittedLinkByLinkAndTheCardNamesEveryLink) {
+  const std::vector<std::string> arguments = {"./model",       "--method", "magnitude", "--set",
+                                              "pattern=2:4",   "--then",   "quantize",  "--set",
+                                              "algorithm=rtn", "--set",    "group=32",  "--dtype",
+                                              "fp32",          "-o",       "out"};
+  const CommandOutput result = run(arguments);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("fit magnitude"), HasSubstr("fit quantize")));
+  EXPECT_THAT(text("out/README.md"),
+              AllOf(HasSubstr("# model, magnitude then quantize"),
+                    HasSubstr("| Method of step 1 | magnitude |"), HasSubstr("pattern = \"2:4\""),
+                    HasSubstr("| Method of step 2 | quantize |"), HasSubstr("algorithm = \"rtn\""),
+                    HasSubstr("| SHA-256 of the artefact of step 2 |"), HasSubstr("dequantised")));
+  // The links are cached one by one.
+  fs::remove_all(world_ / "out");
+  EXPECT_THAT(run(arguments).err, Not(HasSubstr("fit ")));
+  EXPECT_THAT(run({"./model", "--method", "magnitude", "--set", "pattern=2:4", "-o", "first"}).err,
+              Not(HasSubstr("fit ")));
+}
+
+TEST_F(ModelExport, ALinkIsAppliedToWhatTheOneBeforeItLeft) {
+  const auto weights = [&](const std::vector<std::string>& methods) {
+    std::vector<std::string> arguments = {"./model"};
+    arguments.insert(arguments.end(), methods.begin(), methods.end());
+    arguments.insert(arguments.end(), {"-o", "out"});
+    const CommandOutput result = run(arguments);
+    EXPECT_EQ(result.code, 0) << result.err;
+    const std::string bytes = text("out/model.safetensors");
+    fs::remove_all(world_ / "out");
+    return bytes;
+  };
+  // The smallest six of ten are the same whether the smallest three went before or not.
+  const std::string sparse = weights({"--method", "magnitude", "--set", "sparsity=0.6"});
+  EXPECT_TRUE(sparse == weights({"--method", "magnitude", "--set", "sparsity=0.3", "--then",
+                                 "magnitude", "--set", "sparsity=0.6"}));
+  EXPECT_TRUE(sparse == weights({"--method", "magnitude", "--set", "sparsity=0.6", "--then",
+                                 "magnitude", "--set", "sparsity=0.3"}));
+  EXPECT_FALSE(sparse == weights({"--method", "magnitude", "--set", "sparsity=0.3"}));
+}
+
+TEST_F(ModelExport, AChainThatMakesNoSenseIsRefused) {
+  const auto refused = [&](std::vector<std::string> arguments, const std::string& phrase) {
+    arguments.insert(arguments.begin(), "./model");
+    arguments.insert(arguments.end(), {"-o", "out"});
+    expect_refused(run(arguments), phrase);
+  };
+  refused({"--method", "dense", "--then", "magnitude"}, "'dense' leaves a model as it is");
+  refused({"--method", "magnitude", "--then", "dense"}, "'dense' leaves a model as it is");
+  refused({"--method", "magnitude", "--then", "quantise"}, "did you mean 'quantize'");
+  refused({"--then", "quantize", "--method", "magnitude"}, "--then quantize: stands before");
+  refused({"--method", "magnitude", "--then", "quantize", "--artefact", "a.safetensors"},
+          "--then quantize: a chain is fitted link by link");
+  refused({"--method", "magnitude", "--then", "quantize", "--set", "sparsity=0.5"},
+          "unknown key 'sparsity' in method 'quantize'");
+  refused({"--method", "magnitude", "--set", "then=quantize"}, "write what follows as --then");
+  refused({"--method", "magnitude", "--then", "finetune"}, "magnitude then finetune: ");
+}
+
 TEST_F(ModelExport, AFolderThatIsThereIsRefusedBeforeAnythingIsDone) {
   fs::create_directories(world_ / "there");
   const CommandOutput result = run({"./nowhere", "--method", "magnitude", "-o", "there/"});
@@ -213,6 +271,26 @@ TEST_F(TrainedExport, AnExportedModelScoresAsTheCompressedOne) {
   EXPECT_THAT(text("out/README.md"),
               AllOf(HasSubstr("| tiny-corpus-ppl\\* | token_ppl |"),
                     HasSubstr("tiny-corpus (calibration), 4 samples of 64 tokens")));
+  const std::vector<double> exported = perplexities(experiment("./out", "dense\""));
+  ASSERT_EQ(compressed.size(), 1U);
+  ASSERT_EQ(exported.size(), 1U);
+  EXPECT_NEAR(exported.front() / compressed.front(), 1, 1e-6);
+}
+
+TEST_F(TrainedExport, AnExportedChainScoresAsTheCompressedOne) {
+  const std::vector<double> compressed = perplexities(
+      experiment("tiny-gpt2-gelu",
+                 "magnitude\"\nsparsity = 0.3\nthen = [{ id = \"wanda\", sparsity = 0.5, "
+                 "calibration = { dataset = \"tiny-corpus\", samples = 4, tokens = 64 } }]\n"));
+  const CommandOutput result =
+      run({"tiny-gpt2-gelu", "--method", "magnitude", "--set", "sparsity=0.3", "--then", "wanda",
+           "--set", "sparsity=0.5", "--set", "calibration.dataset=tiny-corpus", "--set",
+           "calibration.samples=4", "--set", "calibration.tokens=64", "--db", "results.db", "-o",
+           "out"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, Not(HasSubstr("fit "))) << "the run has fitted both";
+  EXPECT_THAT(text("out/README.md"), AllOf(HasSubstr("| tiny-corpus-ppl\\* | token_ppl |"),
+                                           HasSubstr("Calibration data of step 2 | tiny-corpus")));
   const std::vector<double> exported = perplexities(experiment("./out", "dense\""));
   ASSERT_EQ(compressed.size(), 1U);
   ASSERT_EQ(exported.size(), 1U);

@@ -20,7 +20,12 @@ TEST(Readme, MethodOfThePageConforms) {
   const auto model = place.scratch() / "model";
   write_tiny_model(model, TinyFamily::kLlama, 5);
   const ConformanceCases cases = {{{"sparsity", 0}}, {{{"sparsity", 0.5}}, {{"pattern", "2:4"}}}};
-  EXPECT_THAT(conformance_problems(registry.get("random"), cases, model), testing::IsEmpty());
+  const Method& method = registry.get("random");
+  const ConformanceReport report = check_conformance(method, cases, model);
+  EXPECT_THAT(report.problems, testing::IsEmpty());
+  EXPECT_EQ(report.tried, 2);
+  EXPECT_THAT(check_chains({&method, cases}, {{&method, cases}}, model).problems,
+              testing::IsEmpty());
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+#pragma once
+// What the conformance kit asks a model, and what it fits on: all of it random, and the same each
+// time.
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "harness/data/labelled_items.h"
+#include "harness/model/model.h"
+
+namespace assay {
+
+/// Sequences, and the scores that a model gives them. Of a decoder they are equally long, and the
+/// first tokens of each are its prompt; a model that reads whole sequences gets them packed, of
+/// different lengths and with token types where it has such.
+class ConformanceProbe {
+ public:
+  explicit ConformanceProbe(const ModelSpec& spec);
+  /// Of all sequences in one pass: of each token, or of each sequence where the model's output
+  /// scores those -> [rows, outputs].
+  [[nodiscard]] at::Tensor scores(const Model& model) const;
+  /// The largest difference between that pass and one pass for each sequence, as a share of the
+  /// largest score.
+  [[nodiscard]] double batch_difference(const Model& model) const;
+  /// Scores of what follows the prompts, a token a step: of a decoder -> [rows, outputs].
+  [[nodiscard]] at::Tensor decoded_scores(const Model& model) const;
+
+ private:
+  std::vector<at::Tensor> sequences_, token_types_;
+};
+
+/// int64 [samples, tokens]
+at::Tensor conformance_calibration(const ModelSpec& spec);
+
+/// Items of different lengths; their classes are the model's, or two where it has none.
+LabelledItems conformance_items(const ModelSpec& spec);
+
+}  // namespace assay
