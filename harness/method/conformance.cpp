@@ -15,6 +15,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/hashing.h"
 #include "harness/base/json.h"
+#include "harness/data/training_text.h"
 #include "harness/method/artefact.h"
 #include "harness/method/masks.h"
 #include "harness/method/recording_context.h"
@@ -41,6 +42,13 @@ at::Tensor random_tokens(std::int64_t vocab, std::uint64_t seed) {
     values[i] = static_cast<std::int64_t>(engine() % static_cast<std::uint64_t>(vocab));
   }
   return tokens;
+}
+
+/// One sample a window.
+TrainingText as_text(const at::Tensor& tokens) {
+  const at::Tensor flat = tokens.to(at::kInt).contiguous();
+  const auto* values = flat.const_data_ptr<std::int32_t>();
+  return {.tokens = {values, values + flat.numel()}, .window = tokens.size(1)};
 }
 
 at::Tensor logits_of(const Model& model, const at::Tensor& tokens) {
@@ -91,6 +99,7 @@ class Kit {
         folder_(model_folder),
         model_(Model::load(model_folder, LoadOptions{})),
         tokens_(random_tokens(model_.spec().vocab, 7)),
+        text_(as_text(tokens_)),
         probe_(random_tokens(model_.spec().vocab, 8)),
         dense_(logits_of(model_, probe_)) {}
 
@@ -113,6 +122,7 @@ class Kit {
     label_ = "identity " + given.dump() + ": ";
     const Params params(info_.params, given);
     RecordingContext context(calibration(params), 0, folder_);
+    context.text_for_training = &text_;
     const Artefact artefact = method_.fit(model_, context, params);
     expect(at::equal(logits_after(artefact), dense_), "the logits differ from the dense model's");
   }
@@ -122,6 +132,7 @@ class Kit {
     label_ = "case " + given.dump() + ": ";
     const Params params(info_.params, given);
     RecordingContext context(calibration(params), 5, folder_);
+    context.text_for_training = &text_;
     const std::set<std::string> before = listing(folder_);
     const Artefact artefact = method_.fit(model_, context, params);
     expect(context.asked_for_calibration() == info_.needs.calibration_for(params),
@@ -147,10 +158,19 @@ class Kit {
 
   bool is_unmet(const Json& given) {
     std::vector<std::string> reasons = unmet_requirements(info_.requires_, traits(model_.spec()));
+    for (std::string& reason : unmet_training()) reasons.push_back(std::move(reason));
     const auto more = method_.unmet(model_.spec(), Params(info_.params, given));
     reasons.insert(reasons.end(), more.begin(), more.end());
     for (const std::string& reason : reasons) expect(!reason.empty(), "an unmet reason is empty");
     return !reasons.empty();
+  }
+
+  /// Why the method cannot train this model on text, where it trains at all.
+  [[nodiscard]] std::vector<std::string> unmet_training() const {
+    if (info_.needs.training.empty()) return {};
+    const TrainingNeed* need = find_training(info_.needs.training, kTextData);
+    if (need == nullptr) return {"the kit has no data that it trains on"};
+    return unmet_requirements(need->requires_, traits(model_.spec()));
   }
 
   at::Tensor logits_after(const Artefact& artefact) {
@@ -161,11 +181,13 @@ class Kit {
 
   void check_repeatable(const Artefact& artefact, const Params& params) {
     RecordingContext again(calibration(params), 5, folder_);
+    again.text_for_training = &text_;
     expect(same_artefact(artefact, method_.fit(model_, again, params)),
            "the same seed gave another artefact");
     const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
     RecordingContext other(calibration(params), 5, folder_);
+    other.text_for_training = &text_;
     expect(same_decisions(artefact, method_.fit(model_, other, params)),
            "another number of threads gave another artefact");
     at::set_num_threads(threads);
@@ -232,7 +254,9 @@ class Kit {
   MethodInfo info_;
   fs::path folder_;
   Model model_;
-  at::Tensor tokens_, probe_, dense_;
+  at::Tensor tokens_;
+  TrainingText text_;
+  at::Tensor probe_, dense_;
   std::string label_;
   std::vector<std::string> problems_;
 };

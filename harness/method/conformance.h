@@ -21,7 +21,8 @@ ConformanceCases read_conformance_cases(const std::filesystem::path& method_fold
 
 /// Runs everything below on the model in `model_folder` (small: it is fitted many times) and gives
 /// the failures, one sentence each; empty = conforms. Cases that the method reports as unmet on
-/// this model are left out; their reasons must not be empty.
+/// this model are left out; their reasons must not be empty. A method that trains is given text,
+/// and left out where it cannot train this model on such.
 ///
 /// * info() is complete and the same each time
 /// * fitting leaves the model as it was; apply touches nothing but what the artefact names

@@ -29,6 +29,10 @@ class RecordingContext final : public FitContext {
   [[nodiscard]] const LabelledItems& training() const override {
     return training_items != nullptr ? *training_items : FitContext::training();
   }
+  [[nodiscard]] const TrainingText& training_text() const override {
+    return text_for_training != nullptr ? *text_for_training : FitContext::training_text();
+  }
+  [[nodiscard]] double checkpoint_seconds() const override { return between_checkpoints; }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override;
   void warn(const std::string& code, const std::string& text) override;
@@ -36,7 +40,9 @@ class RecordingContext final : public FitContext {
   [[nodiscard]] const std::filesystem::path& scratch() const override { return scratch_; }
   [[nodiscard]] const std::filesystem::path& model_folder() const override { return model_folder_; }
 
-  const LabelledItems* training_items = nullptr;  ///< not owned
+  const LabelledItems* training_items = nullptr;    ///< not owned
+  const TrainingText* text_for_training = nullptr;  ///< to train on, not owned
+  double between_checkpoints = kCheckpointSeconds;
   /// Throw Interrupted from this progress call on (counted from 0); negative: never.
   std::int64_t interrupt_at = -1;
   std::vector<std::pair<std::int64_t, std::int64_t>> steps;   ///< done, total

@@ -1,4 +1,4 @@
-#include "harness/runner/calibration_check.h"
+#include "harness/runner/text_lengths.h"
 
 #include <fmt/format.h>
 
@@ -31,28 +31,52 @@ std::int64_t longest_document(const fs::path& offsets_file) {
   return longest;
 }
 
+/// Of a prepared stream.
+std::int64_t tokens_in(const fs::path& folder) {
+  return read_json_file(folder / "manifest.json").at("tokens").get<std::int64_t>();
+}
+
 /// Length of the longest text that a sequence may be cut from.
 std::int64_t longest_text(const FitJob& job) {
   const fs::path folder = job.calibration_folder;
   if (job.sampling == "documents") return longest_document(folder / "document_offsets.bin");
-  return read_json_file(folder / "manifest.json").at("tokens").get<std::int64_t>();
+  return tokens_in(folder);
+}
+
+std::string calibration_problem(const FitJob& job, const CalibrationChoice& choice) {
+  const std::int64_t longest = longest_text(job);
+  // A published recipe never takes a text that is exactly as long as the sequence.
+  if (longest > job.tokens) return "";
+  return fmt::format(
+      "calibration asks for sequences of {} tokens, and the longest text of '{}' ({}) has {}; "
+      "lower calibration.tokens to at most {}, or choose a longer text",
+      job.tokens, choice.dataset, choice.split, longest, std::max<std::int64_t>(longest - 1, 0));
+}
+
+std::string training_problem(const FitJob& job, const TrainingChoice& choice) {
+  const std::int64_t asked = std::max<std::int64_t>(choice.samples, 1);
+  const std::int64_t windows = tokens_in(job.training_folder) / job.training_tokens;
+  if (windows >= asked) return "";
+  return fmt::format(
+      "training asks for {} windows of {} tokens, and '{}' ({}) has {}; lower training.samples or "
+      "training.tokens, or choose a longer text",
+      asked, job.training_tokens, choice.dataset, choice.split, windows);
 }
 
 }  // namespace
 
-void check_calibration_texts(const Plan& plan) {
+void check_text_lengths(const Plan& plan) {
   std::set<std::string> problems;
+  const auto add = [&](const MethodChoice& method, const std::string& problem) {
+    if (problem.empty()) return;
+    problems.insert(fmt::format("{}: method '{}': {}", method.place.text(), method.id, problem));
+  };
   for (const auto& [key, job] : plan.fits) {
-    if (job.calibration_folder.empty()) continue;
-    const std::int64_t longest = longest_text(job);
-    // A published recipe never takes a text that is exactly as long as the sequence.
-    if (longest > job.tokens) continue;
     const MethodChoice& method = plan.method_of(job);
-    problems.insert(fmt::format(
-        "{}: method '{}': calibration asks for sequences of {} tokens, and the longest text of "
-        "'{}' ({}) has {}; lower calibration.tokens to at most {}, or choose a longer text",
-        method.place.text(), method.id, job.tokens, method.calibration->dataset,
-        method.calibration->split, longest, std::max<std::int64_t>(longest - 1, 0)));
+    if (!job.calibration_folder.empty()) {
+      add(method, calibration_problem(job, *method.calibration));
+    }
+    if (job.training_tokens > 0) add(method, training_problem(job, *method.training));
   }
   if (!problems.empty())
     throw UserError(std::vector<std::string>(problems.begin(), problems.end()));

@@ -5,8 +5,9 @@
 
 namespace assay {
 
-/// Throws UserError, with every place, when a calibration text is too short for the sequences that
-/// a method asks for. Without this the worker would find out after minutes of other cells.
-void check_calibration_texts(const Plan& plan);
+/// Throws UserError, with every place, when a text is too short for the sequences that a method
+/// wants to calibrate with, or for the windows that it wants to train on. Without this the worker
+/// would find out after minutes of other cells.
+void check_text_lengths(const Plan& plan);
 
 }  // namespace assay
