@@ -43,9 +43,9 @@ TEST_F(TextOverlapTest, TheSameTextIsAllKnown) {
 }
 
 TEST_F(TextOverlapTest, APartThatBeginsAnywhereIsFound) {
-  Tokens training = counted(1000, 77);
+  Tokens training = counted(11000, 77);
   append(training, counted(32, 70));  // the second and third stretch, and a bit
-  append(training, counted(5000, 50));
+  append(training, counted(15000, 50));
   const TextOverlap found = overlap(training, counted(0, 3200));
   EXPECT_EQ(found.stretches, 100);
   EXPECT_EQ(found.known, 2);
