@@ -12,7 +12,8 @@ foreach(folder data checkpoint checkpoint/families model model/kernels model/ker
   list(APPEND ASSAY_FIT_SOURCES ${files})
 endforeach()
 list(APPEND ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/harness/base/python_random.cpp ${CMAKE_SOURCE_DIR}/harness/worker/calibration.cpp
-     ${CMAKE_SOURCE_DIR}/harness/worker/fit.cpp)
+     ${CMAKE_SOURCE_DIR}/harness/worker/fit.cpp ${CMAKE_SOURCE_DIR}/harness/worker/training_items.cpp
+     ${CMAKE_SOURCE_DIR}/harness/worker/training_text.cpp)
 list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance[a-z_]*|golden_cases|real_text|recording_context|tiny_model)\\.(cpp|h)$")
 
 function(add_compression_method name)

@@ -13,11 +13,11 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/judge/breakeven.h"
-#include "harness/runner/calibration_check.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/text_lengths.h"
 
 namespace assay {
 namespace {
@@ -41,7 +41,7 @@ class Points {
 
   /// Bad input of any first point is found before the first one is measured.
   void check(const std::vector<double>& values) {
-    for (const double value : values) check_calibration_texts(planned({value}));
+    for (const double value : values) check_text_lengths(planned({value}));
   }
 
   SpeedUp measure(double value) {

@@ -15,12 +15,12 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
-#include "harness/runner/calibration_check.h"
 #include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/runner.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/text_lengths.h"
 #include "harness/runner/training_check.h"
 
 namespace assay {
@@ -81,7 +81,7 @@ class Candidate {
  private:
   Plan checked_plan() {
     Plan plan = make_plan(experiment_, catalogue_, resolver_);
-    check_calibration_texts(plan);
+    check_text_lengths(plan);
     check_training_texts(plan, catalogue_);
     return plan;
   }

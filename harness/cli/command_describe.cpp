@@ -27,15 +27,17 @@ Json specs_json(const std::vector<ParamSpec>& specs) {
 }
 
 Json describe_method(const MethodEntry& method) {
-  return {{"kind", "method"},
-          {"name", method.name},
-          {"summary", method.summary},
-          {"citation", method.citation},
-          {"artefact_version", method.artefact_version},
-          {"needs_calibration", method.needs_calibration},
-          {"calibration_unless", to_json(method.calibration_unless)},
-          {"requires", to_json(method.requirements)},
-          {"params", specs_json(method.params)}};
+  Json document = {{"kind", "method"},
+                   {"name", method.name},
+                   {"summary", method.summary},
+                   {"citation", method.citation},
+                   {"artefact_version", method.artefact_version},
+                   {"needs_calibration", method.needs_calibration},
+                   {"calibration_unless", to_json(method.calibration_unless)},
+                   {"requires", to_json(method.requirements)},
+                   {"params", specs_json(method.params)}};
+  if (!method.training.empty()) document["trains_on"] = training_forms(method.training);
+  return document;
 }
 
 Json describe_kind(const SuiteKindEntry& kind) {

@@ -12,12 +12,12 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/measure/machine_identity.h"
-#include "harness/runner/calibration_check.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/text_lengths.h"
 #include "harness/runner/training_check.h"
 
 namespace assay {
@@ -97,7 +97,7 @@ void print_plan(const PlanArguments& arguments) {
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
-  check_calibration_texts(plan);
+  check_text_lengths(plan);
   check_training_texts(plan, catalogue);
   const std::optional<Store> store = open_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;

@@ -59,6 +59,13 @@ std::string calibration_text(const std::optional<CalibrationChoice>& given) {
 }
 
 std::string training_text(const TrainingChoice& choice) {
+  if (choice.on_text()) {
+    return fmt::format(
+        "{} ({}), {} of {}", choice.dataset, choice.split,
+        choice.samples > 0 ? fmt::format("the first {} windows", choice.samples) : "all windows",
+        choice.tokens > 0 ? fmt::format("{} tokens", choice.tokens)
+                          : "256 tokens, or as many as the model has positions");
+  }
   return fmt::format("{} ({}), {} of at most {} tokens", choice.dataset, choice.split,
                      choice.items > 0 ? fmt::format("{} items drawn with seed {}", choice.items,
                                                     choice.subset_seed)

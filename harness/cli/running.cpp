@@ -10,11 +10,11 @@
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
 #include "harness/protocol/common_metrics.h"
-#include "harness/runner/calibration_check.h"
 #include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/text_lengths.h"
 #include "harness/runner/training_check.h"
 #include "harness/store/place.h"
 
@@ -73,7 +73,7 @@ RanExperiment run_experiment_file(const std::string& file, const std::string& da
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
-  check_calibration_texts(plan);
+  check_text_lengths(plan);
   check_training_texts(plan, catalogue);
   check_instrument(options, plan, file);
   if (!store) store.emplace(Store::open(database));

@@ -55,7 +55,7 @@ MethodEntry method_from(const Json& document) {
   const Json& needs = document.at("needs");
   entry.needs_calibration = needs.at("calibration").get<bool>();
   entry.calibration_apart = needs.value("calibration_apart", false);
-  entry.needs_training = needs.value("training", false);
+  entry.training = training_needs_from_json(needs.value("training", Json::array()));
   entry.stages = stages_from(document.value("stages", Json::array()));
   entry.calibration_unless =
       param_conditions_from_json(needs.value("calibration_unless", Json::array()));

@@ -11,6 +11,7 @@
 #include "harness/base/param_condition.h"
 #include "harness/base/params.h"
 #include "harness/base/requirement.h"
+#include "harness/base/training_need.h"
 #include "harness/protocol/protocol.h"
 
 namespace assay {
@@ -31,7 +32,7 @@ struct MethodEntry {
   std::vector<Requirement> requirements;
   std::vector<std::string> changes;  ///< traits of the model that it may change
   bool needs_calibration = false;
-  bool needs_training = false;
+  std::vector<TrainingNeed> training;  ///< forms of data that it can train on; empty: none
   std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
   bool calibration_apart = false;  ///< refuses text of a data set that a suite scores
   [[nodiscard]] bool needs_calibration_for(const Json& chosen) const {

@@ -79,9 +79,15 @@ inline Json apart_method_json() {
   return method;
 }
 
+/// Trains on labelled items, which changes its output, or on text, unless the model is a BERT.
 inline Json trained_method_json() {
   Json method = method_json("tuned", Json::array(), false);
-  method["needs"]["training"] = true;
+  const Json no_bert = {{"trait", "family"}, {"op", "!="}, {"value", "bert"}};
+  const Json labelled = {
+      {"data", "labelled"}, {"requires", Json::array()}, {"changes", Json::array({"output"})}};
+  const Json text = {
+      {"data", "text"}, {"requires", Json::array({no_bert})}, {"changes", Json::array()}};
+  method["needs"]["training"] = Json::array({labelled, text});
   return method;
 }
 

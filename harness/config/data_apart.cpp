@@ -16,30 +16,62 @@ bool must_be_apart(const MethodChoice& choice, const Catalogue& catalogue) {
          !choice.params.value(kAllow, false);
 }
 
-}  // namespace
-
-void check_calibration_apart(const std::vector<MethodChoice>& methods,
-                             const std::vector<SuiteChoice>& suites, const Catalogue& catalogue,
-                             Problems& problems) {
-  std::set<std::string> said;  // a block with axes makes many settings
+/// What is wrong with each link of each setting, once: a block with axes makes many settings.
+template <typename Judge>
+void add_problems(const std::vector<MethodChoice>& methods, Judge judge, Problems& problems) {
+  std::set<std::string> said;
   const auto check = [&](const MethodChoice& choice) {
-    if (!must_be_apart(choice, catalogue)) return;
-    const std::string& dataset = choice.calibration->dataset;
-    const auto suite = std::find_if(suites.begin(), suites.end(),
-                                    [&](const SuiteChoice& one) { return one.dataset == dataset; });
-    if (suite == suites.end()) return;
-    const std::string text = fmt::format(
-        "method '{}' would be calibrated on data set '{}', which suite '{}' scores: a gain there "
-        "may be one of the text alone; set calibration.dataset to another one, or {} = true",
-        choice.id, dataset, suite->id, kAllow);
-    if (said.insert(fmt::format("{} {}", choice.place.text(), text)).second) {
-      problems.add(choice.place, text);
-    }
+    const std::string text = judge(choice);
+    if (text.empty() || !said.insert(choice.place.text() + text).second) return;
+    problems.add(choice.place, text);
   };
   for (const MethodChoice& method : methods) {
     check(method);
     for (const MethodChoice& link : method.then) check(link);
   }
+}
+
+/// The first suite for which this holds; null: none.
+template <typename Holds>
+const SuiteChoice* find_suite(const std::vector<SuiteChoice>& suites, Holds holds) {
+  const auto found = std::find_if(suites.begin(), suites.end(), holds);
+  return found == suites.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+void check_calibration_apart(const std::vector<MethodChoice>& methods,
+                             const std::vector<SuiteChoice>& suites, const Catalogue& catalogue,
+                             Problems& problems) {
+  const auto judge = [&](const MethodChoice& choice) -> std::string {
+    if (!must_be_apart(choice, catalogue)) return "";
+    const std::string& dataset = choice.calibration->dataset;
+    const SuiteChoice* suite =
+        find_suite(suites, [&](const SuiteChoice& one) { return one.dataset == dataset; });
+    if (suite == nullptr) return "";
+    return fmt::format(
+        "method '{}' would be calibrated on data set '{}', which suite '{}' scores: a gain there "
+        "may be one of the text alone; set calibration.dataset to another one, or {} = true",
+        choice.id, dataset, suite->id, kAllow);
+  };
+  add_problems(methods, judge, problems);
+}
+
+void check_training_apart(const std::vector<MethodChoice>& methods,
+                          const std::vector<SuiteChoice>& suites, Problems& problems) {
+  const auto judge = [&](const MethodChoice& choice) -> std::string {
+    if (!choice.training || !choice.training->on_text()) return "";
+    const TrainingChoice& training = *choice.training;
+    const SuiteChoice* suite = find_suite(suites, [&](const SuiteChoice& one) {
+      return one.dataset == training.dataset && one.split == training.split;
+    });
+    if (suite == nullptr) return "";
+    return fmt::format(
+        "method '{}' would train on the text that suite '{}' scores (data set '{}', split '{}'); "
+        "set training.split or training.dataset to another one",
+        choice.id, suite->id, training.dataset, training.split);
+  };
+  add_problems(methods, judge, problems);
 }
 
 }  // namespace assay

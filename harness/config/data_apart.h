@@ -1,5 +1,5 @@
 #pragma once
-// Calibration text that may not come from what a method is scored by. Internal to harness/config.
+// Data of a method that may not come from what it is scored by. Internal to harness/config.
 
 #include "harness/config/experiment.h"
 #include "harness/config/toml_reader.h"
@@ -12,5 +12,11 @@ namespace assay {
 void check_calibration_apart(const std::vector<MethodChoice>& methods,
                              const std::vector<SuiteChoice>& suites, const Catalogue& catalogue,
                              Problems& problems);
+
+/// A problem for each setting that would train on the very text that a suite of the experiment
+/// scores: the same split of the same data set. The same text under another name, and labelled
+/// items, are found once they are prepared (harness/runner/training_check.h).
+void check_training_apart(const std::vector<MethodChoice>& methods,
+                          const std::vector<SuiteChoice>& suites, Problems& problems);
 
 }  // namespace assay

@@ -78,6 +78,9 @@ Json CalibrationChoice::to_json() const {
 }
 
 Json TrainingChoice::to_json() const {
+  if (on_text()) {
+    return {{"dataset", dataset}, {"split", split}, {"samples", samples}, {"tokens", tokens}};
+  }
   return {{"dataset", dataset},
           {"split", split},
           {"items", items},
@@ -120,6 +123,7 @@ Json Experiment::resolved() const {
       {"measure", {{"processes_per_arm", processes_per_arm}, {"timeout_s", timeout_s}}}};
   // As for reports below: what is not asked for has no key.
   if (sampling.adapts()) document["measure"].update(sampling.to_json());
+  if (checkpoint_s != kCheckpointSeconds) document["measure"]["checkpoint_s"] = checkpoint_s;
   for (const ModelChoice& model : models) {
     document["models"].push_back(
         {{"id", model.id}, {"weights", model.random_weights ? "random" : "checkpoint"}});
@@ -155,6 +159,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Catalogue& c
   experiment.reports = read_reports(root.tables("report"), experiment, catalogue);
   read_measure(root, experiment);
   check_calibration_apart(experiment.methods, experiment.suites, catalogue, problems);
+  check_training_apart(experiment.methods, experiment.suites, problems);
   for (const char* block : {"model", "method", "suite"}) need_one(root, block);
   root.finish(key_homes());
   problems.throw_if_any();

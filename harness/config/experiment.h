@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/checkpoint_time.h"
 #include "harness/base/json.h"
 #include "harness/base/params.h"
 #include "harness/config/catalogue.h"
@@ -28,13 +29,20 @@ struct CalibrationChoice {
   Json to_json() const;
 };
 
-/// Labelled items that a method trains on.
+/// What a method trains on: labelled items, or windows of a text.
 struct TrainingChoice {
   std::string dataset = "sst2";
   std::string split = "train";
+  std::string data = kLabelledData;  ///< the data set's kind
+  // Of labelled data.
   std::int64_t items = 0;        ///< the first of a shuffled order; 0: all
   std::int64_t subset_seed = 0;  ///< of that order
   std::int64_t max_tokens = 128;
+  // Of a text.
+  std::int64_t samples = 0;  ///< windows from the beginning of the text on; 0: all
+  std::int64_t tokens = 0;   ///< of a window; 0: the smaller of 256 and the model's positions
+  [[nodiscard]] bool on_text() const { return data == kTextData; }
+  /// What is said of the form that it is.
   Json to_json() const;
 };
 
@@ -110,6 +118,7 @@ struct Experiment {
   std::int64_t processes_per_arm = 3;  ///< the fewest, when sampling adapts
   Sampling sampling;
   double timeout_s = 3600;
+  double checkpoint_s = kCheckpointSeconds;  ///< between checkpoints of a fit that trains
   /// Everything with defaults written out; stored, hashed, printed by `assay plan --resolved`.
   [[nodiscard]] Json resolved() const;
 };

@@ -43,12 +43,12 @@ auto find_by_id(TableReader& reader, const char* what, Find find) -> decltype(&f
   }
 }
 
-/// `dataset` among those of a kind, and `split`.
-std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::string& kind,
+/// `dataset` among those of these kinds, and `split`.
+std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::set<std::string>& kinds,
                                   const std::string& dataset, const std::string& split) {
   std::vector<std::string> datasets;
   for (const DatasetEntry& entry : catalogue.datasets) {
-    if (entry.kind == kind) datasets.push_back(entry.name);
+    if (kinds.contains(entry.kind)) datasets.push_back(entry.name);
   }
   ParamSpec of_dataset{.name = "dataset",
                        .type = ParamType::kChoice,
@@ -69,7 +69,8 @@ std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::string&
 
 std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
   const CalibrationChoice standard;
-  std::vector<ParamSpec> specs = data_specs(catalogue, "text", standard.dataset, standard.split);
+  std::vector<ParamSpec> specs =
+      data_specs(catalogue, {kTextData}, standard.dataset, standard.split);
   specs.push_back(count_param("samples", standard.samples, 1, "", "number of samples"));
   specs.push_back(
       count_param("tokens", standard.tokens, 0, "",
@@ -77,14 +78,33 @@ std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
   return specs;
 }
 
-std::vector<ParamSpec> training_specs(const Catalogue& catalogue) {
+/// Beside `dataset` and `split`.
+std::vector<ParamSpec> training_specs_of(const std::string& data) {
   const TrainingChoice standard;
-  std::vector<ParamSpec> specs =
-      data_specs(catalogue, "labelled", standard.dataset, standard.split);
-  specs.push_back(count_param("items", standard.items, 0, "",
-                              "items of a shuffled order to train on; 0: all of the split"));
-  specs.push_back(count_param("subset_seed", standard.subset_seed, 0, "", "seed of that order"));
-  specs.push_back(count_param("max_tokens", standard.max_tokens, 4, "", "longer items are cut"));
+  if (data == kTextData) {
+    return {count_param("samples", standard.samples, 0, "",
+                        "windows from the beginning of the text on; 0: all of the split"),
+            count_param("tokens", standard.tokens, 0, "",
+                        "length of a window; 0: the smaller of 256 and the model's positions")};
+  }
+  return {count_param("items", standard.items, 0, "",
+                      "items of a shuffled order to train on; 0: all of the split"),
+          count_param("subset_seed", standard.subset_seed, 0, "", "seed of that order"),
+          count_param("max_tokens", standard.max_tokens, 4, "", "longer items are cut")};
+}
+
+std::vector<ParamSpec> training_specs(const Catalogue& catalogue, const MethodEntry& method) {
+  const TrainingChoice standard;
+  std::set<std::string> kinds;
+  std::vector<ParamSpec> more;
+  for (const TrainingNeed& need : method.training) {
+    kinds.insert(need.data);
+    for (ParamSpec& spec : training_specs_of(need.data)) more.push_back(std::move(spec));
+  }
+  std::vector<ParamSpec> specs = data_specs(catalogue, kinds, standard.dataset, standard.split);
+  specs.insert(specs.end(), more.begin(), more.end());
+  // The standard data set is labelled.
+  if (!kinds.contains(kLabelledData)) specs.front().default_value = nullptr;
   return specs;
 }
 
@@ -115,15 +135,45 @@ void check_splits(TableReader& reader, const SourcePlace& place,
   }
 }
 
-void fill(CalibrationChoice& choice, const Json& values) {
+/// Each is false after a problem.
+bool fill(TableReader&, CalibrationChoice& choice, const Json& values, const Catalogue&) {
   choice.samples = values.value("samples", choice.samples);
   choice.tokens = values.value("tokens", choice.tokens);
+  return true;
 }
 
-void fill(TrainingChoice& choice, const Json& values) {
+/// A key of another form of data than the data set's is a mistake, not without effect.
+bool check_form(TableReader& reader, const TrainingChoice& choice, const Json& values) {
+  bool good = choice.tokens != 1;
+  const Json known = choice.to_json();
+  for (const auto& [key, value] : values.items()) {
+    if (known.contains(key)) continue;
+    good = false;
+    std::vector<std::string> allowed;
+    for (const ParamSpec& spec : training_specs_of(choice.data)) allowed.push_back(spec.name);
+    reader.problem(reader.place(key),
+                   fmt::format("'{}' is not said of {} data, which '{}' is; known: {}", key,
+                               choice.data, choice.dataset, join(allowed, ", ")));
+  }
+  if (choice.tokens == 1) {
+    reader.problem(
+        reader.place("tokens"),
+        "tokens = 1 leaves nothing to predict; give 2 or more, or 0 for the usual length");
+  }
+  return good;
+}
+
+bool fill(TableReader& reader, TrainingChoice& choice, const Json& values,
+          const Catalogue& catalogue) {
+  for (const DatasetEntry& entry : catalogue.datasets) {
+    if (entry.name == choice.dataset) choice.data = entry.kind;
+  }
   choice.items = values.value("items", choice.items);
   choice.subset_seed = values.value("subset_seed", choice.subset_seed);
   choice.max_tokens = values.value("max_tokens", choice.max_tokens);
+  choice.samples = values.value("samples", choice.samples);
+  choice.tokens = values.value("tokens", choice.tokens);
+  return check_form(reader, choice, values);
 }
 
 /// All choices that the block's key (such as "calibration") gives.
@@ -131,8 +181,9 @@ template <typename Choice>
 std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::string& key,
                                                 const std::vector<ParamSpec>& specs,
                                                 const Catalogue& catalogue) {
+  auto table = reader.table(key, key + " of " + reader.what());
   std::vector<Axis> axes;
-  if (auto table = reader.table(key, key + " of " + reader.what())) {
+  if (table) {
     axes = read_axes(*table, specs);
     table->finish();
   }
@@ -141,7 +192,7 @@ std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::
     Choice choice;
     choice.dataset = values.value("dataset", choice.dataset);
     choice.split = values.value("split", choice.split);
-    fill(choice, values);
+    if (!fill(table ? *table : reader, choice, values, catalogue)) continue;
     choices.emplace_back(std::move(choice));
   }
   check_splits(reader, reader.place(key), choices, catalogue);
@@ -151,8 +202,9 @@ std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::
 using Trainings = std::vector<std::optional<TrainingChoice>>;
 
 Trainings trainings_of(TableReader& reader, const MethodEntry& method, const Catalogue& catalogue) {
-  if (method.needs_training) {
-    return read_choices<TrainingChoice>(reader, "training", training_specs(catalogue), catalogue);
+  if (!method.training.empty()) {
+    return read_choices<TrainingChoice>(reader, "training", training_specs(catalogue, method),
+                                        catalogue);
   }
   if (const toml::node* node = reader.node().get("training")) {
     reader.take("training");
@@ -266,6 +318,7 @@ const KeyHomes& key_homes() {
                                   {"profiles", "[experiment]"},
                                   {"processes_per_arm", "[measure]"},
                                   {"timeout_s", "[measure]"},
+                                  {"checkpoint_s", "[measure]"},
                                   {"target_interval", "[measure]"},
                                   {"budget_s", "[measure]"},
                                   {"max_processes_per_arm", "[measure]"},

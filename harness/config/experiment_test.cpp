@@ -184,6 +184,60 @@ TEST_F(ExperimentTest, TrainingIsForMethodsThatTrain) {
             "x.toml:14:12: method 'magnitude' does not train; remove the key");
 }
 
+TEST_F(ExperimentTest, TrainingTextHasWindows) {
+  const Experiment experiment = read(
+      "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = \"calibration\", "
+      "samples = [0, 8], tokens = 64 }\n");
+  ASSERT_EQ(experiment.methods.size(), 3U);
+  const TrainingChoice& training = *experiment.methods[2].training;
+  EXPECT_TRUE(training.on_text());
+  EXPECT_EQ(training.to_json(),
+            (Json{{"dataset", "news"}, {"split", "calibration"}, {"samples", 8}, {"tokens", 64}}));
+  EXPECT_EQ(experiment.resolved().at("methods").at(2).at("training"), training.to_json());
+}
+
+TEST_F(ExperimentTest, KeysOfAnotherFormOfTrainingDataHaveTheirPlace) {
+  share_.write("datasets/films.toml", kFilms);
+  EXPECT_EQ(problems("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = "
+                     "\"calibration\", items = [3, 4] }\n"),
+            "x.toml:14:63: 'items' is not said of text data, which 'news' is; known: samples, "
+            "tokens");
+  EXPECT_EQ(problems("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = "
+                     "\"dev\", tokens = 64 }\n"),
+            "x.toml:14:57: 'tokens' is not said of labelled data, which 'films' is; known: items, "
+            "subset_seed, max_tokens");
+  EXPECT_THAT(problems("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = "
+                       "\"calibration\", tokens = 1 }\n"),
+              HasSubstr("tokens = 1 leaves nothing to predict; give 2 or more"));
+  EXPECT_THAT(problems("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"piqa\" }\n"),
+              HasSubstr("dataset = \"piqa\""));
+}
+
+TEST_F(ExperimentTest, NothingIsTrainedOnTheTextThatASuiteScores) {
+  const std::string tuned =
+      "{ id = \"tuned\", training = { dataset = \"news\", split = \"evaluation\", samples = [1, "
+      "2] } }";
+  const std::string said =
+      "method 'tuned' would train on the text that suite 'news-ppl' scores (data set 'news', split "
+      "'evaluation'); set training.split or training.dataset to another one";
+  EXPECT_EQ(problems("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = "
+                     "\"evaluation\" }\n"),
+            "x.toml:12:1: " + said);
+  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\nthen = [" + tuned + "]\n"),
+            "x.toml:14:9: " + said);
+}
+
+TEST_F(ExperimentTest, TheTimeBetweenCheckpointsCanBeSet) {
+  EXPECT_EQ(read("").checkpoint_s, 120);
+  EXPECT_FALSE(read("").resolved().at("measure").contains("checkpoint_s"));
+  const Experiment experiment = read("[measure]\ncheckpoint_s = 7.5\n");
+  EXPECT_EQ(experiment.checkpoint_s, 7.5);
+  EXPECT_EQ(experiment.resolved().at("measure").at("checkpoint_s"), 7.5);
+  EXPECT_THAT(problems("[measure]\ncheckpoint_s = 0\n"), HasSubstr("give a number > 0"));
+  EXPECT_THAT(problems("[[method]]\nid = \"magnitude\"\ncheckpoint_s = 5\n"),
+              HasSubstr("it belongs to [measure]"));
+}
+
 TEST_F(ExperimentTest, RepeatedCombinationsAreNamed) {
   EXPECT_THAT(problems("[[method]]\nid = \"magnitude\"\n\n[[method]]\nid = \"magnitude\"\n"
                        "sparsity = [0.3, 0.5]\n"),

@@ -84,6 +84,8 @@ void read_measure(TableReader& root, Experiment& experiment) {
   experiment.processes_per_arm = measure->integer("processes_per_arm", 1, kMostProcesses)
                                      .value_or(experiment.processes_per_arm);
   experiment.timeout_s = measure->positive_number("timeout_s").value_or(experiment.timeout_s);
+  experiment.checkpoint_s =
+      measure->positive_number("checkpoint_s").value_or(experiment.checkpoint_s);
   read_sampling(*measure, experiment);
   measure->finish(key_homes());
 }

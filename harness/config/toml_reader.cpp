@@ -103,7 +103,10 @@ void Problems::throw_if_any() const {
   });
   std::vector<std::string> lines;
   lines.reserve(sorted.size());
-  for (const Problem& problem : sorted) lines.push_back(problem.line);
+  for (const Problem& problem : sorted) {
+    // An axis finds a problem once for each of its values.
+    if (lines.empty() || lines.back() != problem.line) lines.push_back(problem.line);
+  }
   throw UserError(lines);
 }
 

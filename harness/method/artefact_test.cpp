@@ -137,10 +137,12 @@ TEST_F(ArtefactFile, APlaceThatCannotBeWrittenIsAMachineError) {
 
 class Named final : public Method {
  public:
-  explicit Named(std::string name) : name_(std::move(name)) {}
+  explicit Named(std::string name, std::vector<TrainingNeed> training = {})
+      : name_(std::move(name)), training_(std::move(training)) {}
   [[nodiscard]] MethodInfo info() const override {
     MethodInfo info;
     info.name = name_;
+    info.needs.training = training_;
     return info;
   }
   [[nodiscard]] Artefact fit(const Model&, FitContext&, const Params&) const override { return {}; }
@@ -148,6 +150,7 @@ class Named final : public Method {
 
  private:
   std::string name_;
+  std::vector<TrainingNeed> training_;
 };
 
 TEST(Registry, ListsSortedAndSuggestsForUnknownNames) {
@@ -160,6 +163,17 @@ TEST(Registry, ListsSortedAndSuggestsForUnknownNames) {
   EXPECT_THAT([&] { static_cast<void>(registry.get("wnada")); },
               ThrowsMessage<UserError>(HasSubstr("did you mean 'wanda'")));
   EXPECT_THROW(registry.add(std::make_unique<Named>("ria")), std::logic_error);
+}
+
+TEST(Registry, TakesFormsOfTrainingDataThatThereAreEachOnce) {
+  const TrainingNeed text{.data = kTextData}, labelled{.data = kLabelledData};
+  MethodRegistry registry;
+  const auto add = [&](const std::vector<TrainingNeed>& needs) {
+    registry.add(std::make_unique<Named>("taught", needs));
+  };
+  EXPECT_THROW(add({{.data = "texts"}}), std::logic_error);
+  EXPECT_THROW(add({text, labelled, text}), std::logic_error);
+  EXPECT_NO_THROW(add({text, labelled}));
 }
 
 }  // namespace

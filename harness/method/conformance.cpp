@@ -141,8 +141,8 @@ class Kit {
   void check_needs(const Fitted& fitted, const Params& params) {
     expect(fitted.asked_for_calibration == info_.needs.calibration_for(params),
            "looks at calibration data in other settings than its needs say");
-    expect(fitted.asked_for_training == info_.needs.training,
-           "needs training items and does not look at them");
+    expect(fitted.asked_for_training == !info_.needs.training.empty(),
+           "needs training data and does not look at them");
   }
 
   void check_repeatable(const Artefact& artefact, const Params& params) {

@@ -1,9 +1,9 @@
 #pragma once
 // Checks that every method must pass, whatever it does: by itself, and as a link of a chain.
 //
-// The kit fits on random calibration tokens and random labelled items, whichever a method's needs
-// name, and compares scores: of each token of a decoder, of packed sequences of different lengths
-// where the model reads whole sequences, as an encoder with a classifier does.
+// The kit fits on random calibration tokens, random text and random labelled items, whichever needs
+// of the method name, and compares scores: of each token of a decoder, of packed sequences of
+// different lengths where the model reads whole sequences, as an encoder with a classifier does.
 
 #include <cstdint>
 #include <filesystem>
@@ -36,7 +36,7 @@ struct ConformanceReport {
 ///
 /// * info() is complete and the same each time
 /// * fitting leaves the model and its folder as they were
-/// * it looks at calibration tokens and at training items where its needs name them, and only there
+/// * it looks at calibration tokens and at training data where its needs name them, and only there
 /// * apply touches nothing but what the artefact names: parameters, or tensors of whole layers
 /// * fit -> save -> load -> apply is bit-equal to fit -> apply
 /// * the same seed gives the same artefact; so do one thread and two

@@ -170,14 +170,14 @@ TEST_P(ConformanceKit, UnmetIsLeftOutWithItsReason) {
 }
 
 TEST_P(ConformanceKit, FindsNeedsThatAreNotUsed) {
-  tried_.info_.needs.training = true;
-  EXPECT_THAT(alone().problems, finds("needs training items and does not look at them"));
+  tried_.info_.needs.training = {{.data = kLabelledData}};
+  EXPECT_THAT(alone().problems, finds("needs training data and does not look at them"));
   tried_.info_.needs.calibration = true;
   EXPECT_THAT(alone().problems, finds("looks at calibration data in other settings"));
 }
 
 TEST_P(ConformanceKit, TheItemsHaveTheModelsClasses) {
-  tried_.info_.needs.training = true;
+  tried_.info_.needs.training = {{.data = kLabelledData}};
   std::size_t classes = 0;
   tried_.on_fit_ = [&](const Model&, FitContext& context, Artefact&) {
     classes = context.training().label_names.size();

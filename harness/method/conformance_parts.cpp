@@ -76,6 +76,33 @@ std::vector<std::string> touched_without_name(const Model& before, const Model& 
   return touched;
 }
 
+/// One sample a window.
+TrainingText as_text(const at::Tensor& tokens) {
+  const at::Tensor flat = tokens.to(at::kInt).contiguous();
+  const auto* values = flat.const_data_ptr<std::int32_t>();
+  return {.tokens = {values, values + flat.numel()}, .window = tokens.size(1)};
+}
+
+/// The first form of training data with which the method can train such a model, if any.
+const TrainingNeed* training_for(const MethodInfo& info, const ModelSpec& spec) {
+  const auto& needs = info.needs.training;
+  const auto found = std::find_if(needs.begin(), needs.end(), [&](const TrainingNeed& need) {
+    return unmet_requirements(need.requires_, traits(spec)).empty();
+  });
+  return found == needs.end() ? nullptr : &*found;
+}
+
+/// Of a method that trains, on none of the forms that it takes.
+std::vector<std::string> unmet_training(const MethodInfo& info, const ModelSpec& spec) {
+  std::vector<std::string> reasons;
+  if (training_for(info, spec) != nullptr) return reasons;
+  for (const TrainingNeed& need : info.needs.training) {
+    const auto more = unmet_requirements(need.requires_, traits(spec));
+    reasons.insert(reasons.end(), more.begin(), more.end());
+  }
+  return reasons;
+}
+
 /// What a decoder answers on the way of decoding is finite. Nothing is asked of other models.
 bool decodes(const Subject& subject, const Model& model) {
   if (!model.spec().causal || model.output().reads() != Output::Reads::kTokens) return true;
@@ -89,7 +116,8 @@ Subject::Subject(const fs::path& model_folder)
       model(Model::load(folder, LoadOptions{})),
       probe(model.spec()),
       calibration(conformance_calibration(model.spec())),
-      items(conformance_items(model.spec())) {}
+      items(conformance_items(model.spec())),
+      text(as_text(calibration)) {}
 
 void Findings::expect(bool holds, const std::string& problem) {
   if (!holds) report_.problems.push_back(label_ + ": " + problem);
@@ -104,10 +132,13 @@ void Findings::leave_out(const std::vector<std::string>& reasons) {
 
 Fitted fit_once(const Subject& subject, const Method& method, const Model& model,
                 const Params& params) {
-  const Needs needs = method.info().needs;
-  RecordingContext context(needs.calibration_for(params) ? subject.calibration : at::Tensor(),
+  const MethodInfo info = method.info();
+  RecordingContext context(info.needs.calibration_for(params) ? subject.calibration : at::Tensor(),
                            kFitSeed, subject.folder);
-  if (needs.training) context.training_items = &subject.items;
+  if (const TrainingNeed* need = training_for(info, model.spec())) {
+    if (need->data == kTextData) context.text_for_training = &subject.text;
+    if (need->data == kLabelledData) context.training_items = &subject.items;
+  }
   Fitted fitted;
   fitted.artefact = method.fit(model, context, params);
   fitted.metrics = context.metrics;
@@ -120,6 +151,7 @@ std::vector<std::string> unmet_reasons(const Method& method, const ModelSpec& sp
                                        const Json& given) {
   const MethodInfo info = method.info();
   std::vector<std::string> reasons = unmet_requirements(info.requires_, traits(spec));
+  for (std::string& reason : unmet_training(info, spec)) reasons.push_back(std::move(reason));
   const auto more = method.unmet(spec, Params(info.params, given));
   reasons.insert(reasons.end(), more.begin(), more.end());
   return reasons;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/data/training_text.h"
 #include "harness/method/conformance.h"
 #include "harness/method/conformance_probe.h"
 #include "harness/method/method.h"
@@ -20,6 +21,7 @@ struct Subject {
   ConformanceProbe probe;
   at::Tensor calibration;
   LabelledItems items;
+  TrainingText text;
 };
 
 /// Collects problems, each behind the words that say where it was found.

@@ -21,6 +21,10 @@ class StagedContext final : public FitContext {
     require(stage_.training, "training items");
     return outer_.training();
   }
+  [[nodiscard]] const TrainingText& training_text() const override {
+    require(stage_.training, "training text");
+    return outer_.training_text();
+  }
   [[nodiscard]] const Artefact& input(const std::string& stage) const override {
     const auto& asked = stage_.inputs;
     require(std::find(asked.begin(), asked.end(), stage) != asked.end(), "stage '" + stage + "'");
@@ -36,6 +40,7 @@ class StagedContext final : public FitContext {
   [[nodiscard]] const std::filesystem::path& checkpoints() const override {
     return outer_.checkpoints();
   }
+  [[nodiscard]] double checkpoint_seconds() const override { return outer_.checkpoint_seconds(); }
   [[nodiscard]] const std::filesystem::path& model_folder() const override {
     return outer_.model_folder();
   }
@@ -53,7 +58,11 @@ class StagedContext final : public FitContext {
 }  // namespace
 
 const LabelledItems& FitContext::training() const {
-  throw std::logic_error("training items used by a method that does not declare the need");
+  throw std::logic_error("training items used by a fit that was given none");
+}
+
+const TrainingText& FitContext::training_text() const {
+  throw std::logic_error("training text used by a fit that was given none");
 }
 
 const Artefact& FitContext::input(const std::string& stage) const {

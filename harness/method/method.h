@@ -13,21 +13,26 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/checkpoint_time.h"
 #include "harness/base/param_condition.h"
 #include "harness/base/params.h"
 #include "harness/base/requirement.h"
+#include "harness/base/training_need.h"
 #include "harness/model/model.h"
 
 namespace assay {
 
 struct LabelledItems;
+struct TrainingText;
 
 /// The parameter of a method that may be told to calibrate on what it is scored by.
 inline constexpr const char* kAllowSuiteData = "allow_suite_data";
 
 struct Needs {
   bool calibration = false;  ///< token sequences; adds the parameter `calibration` to the method
-  bool training = false;     ///< labelled items; adds the parameter `training` to the method
+  /// What it can train on, one entry a form; a fit gets one of them. Adds the parameter `training`
+  /// to the method. Empty: it does not train.
+  std::vector<TrainingNeed> training = {};
   /// Settings that do not look at them all the same: then none are asked for, prepared or part of
   /// the key, and FitContext::calibration() throws.
   std::vector<ParamCondition> calibration_unless;
@@ -46,7 +51,7 @@ struct StageInfo {
   std::vector<std::string> params;  ///< those that it reads
   std::vector<std::string> inputs;  ///< earlier stages whose artefacts it takes
   bool calibration = false;         ///< it reads the calibration sequences
-  bool training = false;            ///< it reads the training items
+  bool training = false;            ///< it reads the training data
 };
 
 struct MethodInfo {
@@ -75,8 +80,11 @@ class FitContext {
   virtual ~FitContext() = default;
   /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration_for(params).
   [[nodiscard]] virtual const at::Tensor& calibration() const = 0;
-  /// Labelled items to train on; throws std::logic_error unless needs.training.
+  /// Labelled items to train on; throws std::logic_error unless the fit was given such, as
+  /// needs.training allows.
   [[nodiscard]] virtual const LabelledItems& training() const;
+  /// Text to train on, likewise.
+  [[nodiscard]] virtual const TrainingText& training_text() const;
   /// What an earlier stage made. Throws std::logic_error for one that this stage did not ask for.
   [[nodiscard]] virtual const Artefact& input(const std::string& stage) const;
   [[nodiscard]] virtual std::uint64_t seed() const = 0;
@@ -91,6 +99,8 @@ class FitContext {
   /// Folder of this very fit: what a killed one left there, the next try finds again. Goes away
   /// once the artefact is made. The default is scratch(): nothing is found again.
   [[nodiscard]] virtual const std::filesystem::path& checkpoints() const { return scratch(); }
+  /// How long a training works between two checkpoints. Changes nothing of what it makes.
+  [[nodiscard]] virtual double checkpoint_seconds() const { return kCheckpointSeconds; }
   /// The folder the model was loaded from (for `external`).
   [[nodiscard]] virtual const std::filesystem::path& model_folder() const = 0;
 };

@@ -42,6 +42,12 @@ const LabelledItems& RecordingContext::training() const {
   return *training_items;
 }
 
+const TrainingText& RecordingContext::training_text() const {
+  if (text_for_training == nullptr) return FitContext::training_text();
+  asked_training_ = true;
+  return *text_for_training;
+}
+
 void RecordingContext::progress(std::int64_t done, std::int64_t total, const std::string&) {
   if (interrupt_at >= 0 && static_cast<std::int64_t>(steps.size()) >= interrupt_at) {
     throw Interrupted();

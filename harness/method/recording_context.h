@@ -27,7 +27,9 @@ class RecordingContext final : public FitContext {
   [[nodiscard]] const at::Tensor& calibration() const override;
   [[nodiscard]] bool asked_for_calibration() const { return asked_; }
   [[nodiscard]] const LabelledItems& training() const override;
+  [[nodiscard]] const TrainingText& training_text() const override;
   [[nodiscard]] bool asked_for_training() const { return asked_training_; }
+  [[nodiscard]] double checkpoint_seconds() const override { return between_checkpoints; }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override;
   void warn(const std::string& code, const std::string& text) override;
@@ -35,7 +37,9 @@ class RecordingContext final : public FitContext {
   [[nodiscard]] const std::filesystem::path& scratch() const override { return scratch_; }
   [[nodiscard]] const std::filesystem::path& model_folder() const override { return model_folder_; }
 
-  const LabelledItems* training_items = nullptr;  ///< not owned
+  const LabelledItems* training_items = nullptr;    ///< not owned
+  const TrainingText* text_for_training = nullptr;  ///< to train on, not owned
+  double between_checkpoints = kCheckpointSeconds;
   /// Throw Interrupted from this progress call on (counted from 0); negative: never.
   std::int64_t interrupt_at = -1;
   std::vector<std::pair<std::int64_t, std::int64_t>> steps;   ///< done, total

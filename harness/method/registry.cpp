@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -19,12 +20,24 @@ void require_way_out(const MethodInfo& info) {
                          kAllowSuiteData + "' of type bool go together");
 }
 
+/// Each form once, and only those that there are.
+void require_known_training(const MethodInfo& info) {
+  std::set<std::string> seen;
+  for (const TrainingNeed& need : info.needs.training) {
+    const bool known = need.data == kLabelledData || need.data == kTextData;
+    if (known && seen.insert(need.data).second) continue;
+    throw std::logic_error(info.name + ": needs.training names '" + need.data +
+                           "'; allowed: labelled and text, each once");
+  }
+}
+
 }  // namespace
 
 void MethodRegistry::add(std::unique_ptr<Method> method) {
   const MethodInfo info = method->info();
   require_possible(info.needs.calibration_unless, info.params);
   require_way_out(info);
+  require_known_training(info);
   const std::string& name = info.name;
   if (!methods_.emplace(name, std::move(method)).second) {
     throw std::logic_error("two methods are called '" + name + "'");

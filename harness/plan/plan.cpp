@@ -98,16 +98,19 @@ class Planner {
     const SuiteKindEntry& kind = catalogue_.suite_kind(suite.kind);
     std::vector<std::string> changed;
     for (std::size_t link = 0; link <= method.then.size(); ++link) {
-      const MethodEntry& of_link = catalogue_.method(method.link(link).id);
-      const auto unmet = unmet_requirements(of_link.requirements, model.traits);
+      const MethodChoice& choice = method.link(link);
+      const MethodEntry& of_link = catalogue_.method(choice.id);
+      const auto unmet = unmet_by_model(choice, of_link, model);
       if (!unmet.empty()) set_unmet(cell, "requirement", join(unmet, "; "));
-      changed.insert(changed.end(), of_link.changes.begin(), of_link.changes.end());
+      for (std::string& trait : traits_changed_by(choice, of_link)) {
+        changed.push_back(std::move(trait));
+      }
     }
     const bool asks = suite_applies(cell, changed, suite, kind);
     std::vector<LinkData> links;
     for (std::size_t link = 0; link <= method.then.size(); ++link) {
       links.push_back({calibration_document(cell, model, method.link(link)),
-                       training_document(cell, method.link(link))});
+                       training_document(cell, model, method.link(link))});
     }
     const bool needed = asks || kind.data_format.empty();
     const std::string data = needed ? suite_data(cell, suite, kind) : kNotNeeded;
@@ -170,14 +173,14 @@ class Planner {
   }
 
   // Null for a method that does not train.
-  Json training_document(Cell& cell, const MethodChoice& method) {
+  Json training_document(Cell& cell, const ResolvedModel& model, const MethodChoice& method) {
     if (!method.training) return nullptr;
     const TrainingChoice& choice = *method.training;
     Json document = choice.to_json();
+    if (choice.on_text()) document["tokens"] = training_tokens(choice, model);
     document["data"] = "absent";
     if (cell.unmet) return document;
-    const ResolvedData& data =
-        labelled(cell.model, choice.dataset, choice.split, choice.max_tokens);
+    const ResolvedData& data = training_data(cell.model, choice);
     if (data.folder.empty()) set_unmet(cell, data.unmet_code, data.unmet);
     if (!data.key.empty()) document["data"] = data.key;
     return document;
@@ -202,6 +205,11 @@ class Planner {
       return labelled(cell.model, suite.dataset, suite.split,
                       suite.params.value("max_tokens", std::int64_t{0}));
     return stream(cell.model, suite.dataset, suite.split);
+  }
+
+  const ResolvedData& training_data(std::size_t model, const TrainingChoice& choice) {
+    return choice.on_text() ? stream(model, choice.dataset, choice.split)
+                            : labelled(model, choice.dataset, choice.split, choice.max_tokens);
   }
 
   const ResolvedData& stream(std::size_t model, const std::string& dataset,
@@ -319,14 +327,14 @@ class Planner {
         {"calibration", stage.calibration ? data.calibration : Json()},
         {"seed", cell.seed}};
     if (stage.calibration && !data.calibration.is_null()) set_calibration(job, choice, data);
-    if (stage.training && !data.training.is_null()) {
-      job.key_doc["training"] = data.training;
-      const TrainingChoice& training = *choice.training;
-      job.training_folder =
-          labelled(cell.model, training.dataset, training.split, training.max_tokens)
-              .folder.string();
-    }
+    if (stage.training && !data.training.is_null()) set_training(job, *choice.training, data);
     return job;
+  }
+
+  void set_training(FitJob& job, const TrainingChoice& choice, const LinkData& data) {
+    job.key_doc["training"] = data.training;
+    job.training_folder = training_data(job.model, choice).folder.string();
+    if (choice.on_text()) job.training_tokens = data.training.at("tokens").get<std::int64_t>();
   }
 
   void set_calibration(FitJob& job, const MethodChoice& method, const LinkData& data) {

@@ -81,7 +81,8 @@ struct FitJob {
   std::string sampling;  ///< "documents" or "stream"
   /// Of the calibration, as they hold for this model; 0 for a method that needs none.
   std::int64_t samples = 0, tokens = 0;
-  std::string training_folder;  ///< empty for a stage that does not train
+  std::string training_folder;       ///< empty for a stage that does not train
+  std::int64_t training_tokens = 0;  ///< of a window of training text, as it holds for this model
 };
 
 struct Plan {

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "harness/base/pattern.h"
+#include "harness/method/requirements.h"
 
 namespace assay {
 namespace {
 
 constexpr std::int64_t kUsualSampleTokens = 2048;
+constexpr std::int64_t kUsualWindowTokens = 256;
 
 std::int64_t trait(const ResolvedModel& model, const char* name) {
   return model.traits.value(name, std::int64_t{0});
@@ -36,14 +38,44 @@ std::pair<std::int64_t, std::string> longest_sequence(const SuiteChoice& suite,
   return longest;
 }
 
+std::int64_t length_or(std::int64_t given, std::int64_t usual, const ResolvedModel& model) {
+  if (given > 0) return given;
+  const std::int64_t positions = positions_of(model);
+  return positions > 0 ? std::min(positions, usual) : usual;
+}
+
+/// Null for a setting that does not train.
+const TrainingNeed* training_need(const MethodChoice& choice, const MethodEntry& method) {
+  return choice.training ? find_training(method.training, choice.training->data) : nullptr;
+}
+
 }  // namespace
 
 std::int64_t positions_of(const ResolvedModel& model) { return trait(model, "max_positions"); }
 
 std::int64_t calibration_tokens(const CalibrationChoice& choice, const ResolvedModel& model) {
-  if (choice.tokens > 0) return choice.tokens;
-  const std::int64_t positions = positions_of(model);
-  return positions > 0 ? std::min(positions, kUsualSampleTokens) : kUsualSampleTokens;
+  return length_or(choice.tokens, kUsualSampleTokens, model);
+}
+
+std::int64_t training_tokens(const TrainingChoice& choice, const ResolvedModel& model) {
+  return length_or(choice.tokens, kUsualWindowTokens, model);
+}
+
+std::vector<std::string> unmet_by_model(const MethodChoice& choice, const MethodEntry& method,
+                                        const ResolvedModel& model) {
+  std::vector<Requirement> requirements = method.requirements;
+  if (const TrainingNeed* need = training_need(choice, method)) {
+    requirements.insert(requirements.end(), need->requires_.begin(), need->requires_.end());
+  }
+  return unmet_requirements(requirements, model.traits);
+}
+
+std::vector<std::string> traits_changed_by(const MethodChoice& choice, const MethodEntry& method) {
+  std::vector<std::string> changed = method.changes;
+  if (const TrainingNeed* need = training_need(choice, method)) {
+    changed.insert(changed.end(), need->changes.begin(), need->changes.end());
+  }
+  return changed;
 }
 
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
@@ -70,8 +102,13 @@ void check_data_lengths(const MethodChoice& method, const ResolvedModel& model,
   if (method.calibration && method.calibration->tokens > positions) {
     refuse("calibration.tokens", method.calibration->tokens, ", or 0 for the model's own length");
   }
-  if (method.training && method.training->max_tokens > positions) {
-    refuse("training.max_tokens", method.training->max_tokens, "");
+  if (!method.training) return;
+  const TrainingChoice& training = *method.training;
+  if (training.on_text() && training.tokens > positions) {
+    refuse("training.tokens", training.tokens, ", or 0 for the usual length");
+  }
+  if (!training.on_text() && training.max_tokens > positions) {
+    refuse("training.max_tokens", training.max_tokens, "");
   }
 }
 

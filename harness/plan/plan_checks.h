@@ -16,6 +16,18 @@ std::int64_t positions_of(const ResolvedModel& model);
 /// Length of a calibration sample: as given, else the smaller of 2048 and the model's positions.
 std::int64_t calibration_tokens(const CalibrationChoice& choice, const ResolvedModel& model);
 
+/// Length of a window of training text: as given, else the smaller of 256 and the model's
+/// positions.
+std::int64_t training_tokens(const TrainingChoice& choice, const ResolvedModel& model);
+
+/// What a setting asks of the model and the model does not meet: of the method, and of the data
+/// that it would train on.
+std::vector<std::string> unmet_by_model(const MethodChoice& choice, const MethodEntry& method,
+                                        const ResolvedModel& model);
+
+/// Traits that are others once this setting is applied.
+std::vector<std::string> traits_changed_by(const MethodChoice& choice, const MethodEntry& method);
+
 /// Each adds its problems, with the place in the experiment file.
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
                          const ResolvedModel& model, std::vector<std::string>& problems);

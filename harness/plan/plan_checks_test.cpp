@@ -58,6 +58,44 @@ TEST_F(PlanTest, ASuiteThatDoesNotApplyIsUnmetAndAsksForNoData) {
   EXPECT_FALSE(make_plan(experiment, catalogue, resolver_).cells[2].unmet);
 }
 
+constexpr const char* kTunedOnNews =
+    "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = \"calibration\" }\n";
+
+TEST_F(PlanTest, AModelThatCannotLearnFromTheFormOfItsDataIsUnmet) {
+  share_.write("datasets/films.toml", kFilms);
+  const std::string both =
+      kTunedOnNews +
+      std::string(
+          "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = \"dev\" }\n");
+  for (const Cell& cell : plan(both).cells) EXPECT_FALSE(cell.unmet);
+  resolver_.traits["family"] = "bert";
+  const Plan made = plan(both);
+  ASSERT_TRUE(made.cells[1].unmet);
+  EXPECT_EQ(made.cells[1].unmet->code, "requirement");
+  EXPECT_EQ(made.cells[1].unmet->text, "family must not be bert (this model: bert)");
+  EXPECT_FALSE(made.cells[2].unmet);
+}
+
+// Only what is trained on labelled items gets another output.
+TEST_F(PlanTest, TheFormOfTheDataSaysWhichTraitsChange) {
+  share_.write("datasets/films.toml", kFilms);
+  share_.write("datasets/suites/films.toml", kFilmSuite);
+  Catalogue catalogue = share_.catalogue();
+  for (SuiteKindEntry& kind : catalogue.suite_kinds) {
+    if (kind.name == "classification") kind.requirements = {{"output", "==", "classifier"}};
+  }
+  resolver_.traits["output"] = "vocabulary";
+  const auto unmet = [&](const std::string& method) {
+    const Experiment experiment =
+        share_.experiment(kSmallExperiment + method + "[[suite]]\nid = \"films\"\n");
+    return make_plan(experiment, catalogue, resolver_).cells.back().unmet.has_value();
+  };
+  EXPECT_TRUE(unmet(kTunedOnNews));
+  EXPECT_FALSE(
+      unmet("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"films\", split = "
+            "\"dev\" }\n"));
+}
+
 TEST_F(PlanTest, LabelledDataAreAskedForAtTheSuitesLength) {
   share_.write("datasets/films.toml", kFilms);
   share_.write("datasets/suites/films.toml", kFilmSuite);
@@ -87,6 +125,11 @@ TEST_F(PlanTest, ItemsLongerThanTheModelsPositionsAreRefused) {
                                    "split = \"dev\", max_tokens = 300 }\n")),
               HasSubstr("method 'tuned': training.max_tokens = 300 is more than the 256 positions "
                         "of model 'tiny'; give at most 256"));
+  EXPECT_THAT(problems(kSmallExperiment +
+                       std::string("[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", "
+                                   "split = \"calibration\", tokens = 300 }\n")),
+              HasSubstr("method 'tuned': training.tokens = 300 is more than the 256 positions of "
+                        "model 'tiny'; give at most 256, or 0 for the usual length"));
 }
 
 TEST_F(PlanTest, AbsentDataMakeCellsUnmetUnderAnotherKey) {

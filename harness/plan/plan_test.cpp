@@ -180,6 +180,43 @@ TEST_F(PlanTest, TrainingItemsAreAskedForAndPartOfTheKey) {
   EXPECT_EQ(plan(tuned).cells.back().unmet->code, kDataAbsent);
 }
 
+std::string tuned_on_news(const std::string& more) {
+  return "[[method]]\nid = \"tuned\"\ntraining = { dataset = \"news\", split = \"calibration\"" +
+         more + " }\n";
+}
+
+TEST_F(PlanTest, TrainingTextIsAskedForAndPartOfTheKey) {
+  const Plan trained = plan(tuned_on_news(", samples = 8"));
+  ASSERT_EQ(trained.fits.size(), 1U);
+  const FitJob& job = trained.fits.begin()->second;
+  EXPECT_EQ(job.training_folder, "/prepared/calibration");
+  EXPECT_EQ(job.training_tokens, 256);
+  EXPECT_EQ(job.key_doc.at("training"), (Json{{"dataset", "news"},
+                                              {"split", "calibration"},
+                                              {"samples", 8},
+                                              {"tokens", 256},
+                                              {"data", "key-of-news-calibration"}}));
+  EXPECT_EQ(trained.cells.back().key_doc.at("training"), job.key_doc.at("training"));
+  resolver_.traits["max_positions"] = 130;
+  EXPECT_EQ(plan(tuned_on_news("")).fits.begin()->second.training_tokens, 130);
+  resolver_.has_news = false;
+  EXPECT_EQ(plan(tuned_on_news("")).cells.back().unmet->code, kDataAbsent);
+}
+
+TEST_F(PlanTest, WhatDecidesATrainingChangesItsKeyAndTheTimeBetweenCheckpointsDoesNot) {
+  std::set<std::string> fits;
+  for (const char* more : {"", ", samples = 8", ", samples = 9", ", tokens = 64"}) {
+    fits.insert(plan(tuned_on_news(more)).fits.begin()->first);
+  }
+  EXPECT_EQ(fits.size(), 4U);
+  const Plan usual = plan(tuned_on_news(""));
+  const Plan often = plan(tuned_on_news("") + "[measure]\ncheckpoint_s = 5\n");
+  EXPECT_EQ(keys_of(often), keys_of(usual));
+  EXPECT_EQ(often.fits.begin()->first, usual.fits.begin()->first);
+  const Plan written = plan(tuned_on_news(", tokens = 256"));
+  EXPECT_EQ(written.fits.begin()->first, usual.fits.begin()->first) << "0 stands for it";
+}
+
 TEST_F(PlanTest, ExplainNamesWhatDiffersFromTheNearest) {
   const Plan made = plan(kWanda);
   EXPECT_EQ(explain(made.cells[1], std::nullopt), "nothing like it was measured");

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/checkpoint_time.h"
 #include "harness/base/json.h"
 #include "harness/base/outcome.h"
 #include "harness/protocol/basis.h"
@@ -107,6 +108,13 @@ struct TrainingRequest {
   std::uint64_t subset_seed = 0;  ///< of that order
 };
 
+/// Where prepared training text is and how much of it to take.
+struct TrainingTextRequest {
+  std::string data;          ///< folder of a prepared stream
+  std::int64_t samples = 0;  ///< windows from the beginning of the text on; 0: all
+  std::int64_t tokens = 0;   ///< of a window
+};
+
 /// An artefact that changes the model before the work begins.
 struct AppliedArtefact {
   std::string method;
@@ -131,8 +139,10 @@ struct WorkerRequest {
   std::string stage;                     ///< fit: which one; empty where a method has one alone
   std::map<std::string, std::string> inputs;  ///< fit: files of the stages that this one takes
   std::string checkpoints;  ///< fit: folder that outlives a killed try; empty: none does
+  double checkpoint_s = kCheckpointSeconds;  ///< fit: between two checkpoints of a training
   std::optional<CalibrationRequest> calibration;
-  std::optional<TrainingRequest> training;
+  std::optional<TrainingRequest> training;           ///< not both of these
+  std::optional<TrainingTextRequest> training_text;  ///< likewise
   std::string suite_kind;
   Json suite_params = Json::object();
   std::string data;  ///< folder of prepared data, empty when the suite needs none

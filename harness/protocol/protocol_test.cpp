@@ -73,6 +73,27 @@ TEST(WorkerRequest, OptionalPartsStayAbsent) {
   EXPECT_FALSE(read.calibration || read.expected || read.training);
 }
 
+TEST(WorkerRequest, TrainsOnItemsOrOnText) {
+  WorkerRequest request = full_request();
+  request.training_text = TrainingTextRequest{"/x", 30, 128};
+  EXPECT_THROW((void)worker_request_from_json(to_json(request)), UserError) << "both";
+  request.training.reset();
+  const WorkerRequest read = worker_request_from_json(to_json(request));
+  EXPECT_FALSE(read.training);
+  EXPECT_EQ(read.training_text->data, "/x");
+  EXPECT_EQ(read.training_text->samples, 30);
+  EXPECT_EQ(read.training_text->tokens, 128);
+}
+
+TEST(WorkerRequest, TheTimeBetweenCheckpointsIsTheUsualOneUnlessSaid) {
+  WorkerRequest request = full_request();
+  request.checkpoint_s = 7.5;
+  Json document = to_json(request);
+  EXPECT_EQ(worker_request_from_json(document).checkpoint_s, 7.5);
+  document.erase("checkpoint_s");
+  EXPECT_EQ(worker_request_from_json(document).checkpoint_s, 120);
+}
+
 struct BadRequest {
   const char* name;
   std::function<void(Json&)> damage;
@@ -109,6 +130,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"params", [](Json& d) { d["params"] = 3; }, "'params'"},
         BadRequest{"expected", [](Json& d) { d["expected"] = {"x"}; }, "fingerprint"},
         BadRequest{"sampling", [](Json& d) { d["calibration"]["sampling"] = "all"; }, "documents"},
+        BadRequest{"checkpoint_s", [](Json& d) { d["checkpoint_s"] = 0; }, "'checkpoint_s'"},
+        BadRequest{"items", [](Json& d) { d["training"]["items"] = -1; }, "'items' is negative"},
         BadRequest{"samples", [](Json& d) { d["calibration"]["samples"] = 0; }, "'samples'"}),
     [](const auto& test) { return std::string(test.param.name); });
 

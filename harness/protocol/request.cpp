@@ -27,6 +27,10 @@ Json to_json(const TrainingRequest& training) {
       {"data", training.data}, {"items", training.items}, {"subset_seed", training.subset_seed}};
 }
 
+Json to_json(const TrainingTextRequest& training) {
+  return {{"data", training.data}, {"samples", training.samples}, {"tokens", training.tokens}};
+}
+
 Json to_json(const std::vector<AppliedArtefact>& applied) {
   Json list = Json::array();
   for (const AppliedArtefact& one : applied) {
@@ -60,13 +64,24 @@ std::uint64_t seed_from_json(const Fields& fields, const Json& document, const c
   return document[key].get<std::uint64_t>();
 }
 
+std::int64_t count(const Fields& fields, const char* key) {
+  const std::int64_t value = fields.integer(key);
+  if (value < 0) fields.fail(key, "is negative");
+  return value;
+}
+
 TrainingRequest training_from_json(const Json& document) {
   const Fields fields(document, "request.training", {"data", "items", "subset_seed"});
-  const std::int64_t items = fields.integer("items");
-  if (items < 0) fields.fail("items", "is negative");
   return {.data = fields.text("data"),
-          .items = items,
+          .items = count(fields, "items"),
           .subset_seed = seed_from_json(fields, document, "subset_seed")};
+}
+
+TrainingTextRequest training_text_from_json(const Json& document) {
+  const Fields fields(document, "request.training_text", {"data", "samples", "tokens"});
+  return {.data = fields.text("data"),
+          .samples = count(fields, "samples"),
+          .tokens = positive(fields, "tokens")};
 }
 
 std::vector<AppliedArtefact> applied_from_json(const Json& list) {
@@ -119,6 +134,24 @@ void read_subject(const Fields& fields, WorkerRequest& request) {
   request.cores = cores_from_json(fields);
 }
 
+void read_fit_data(const Fields& fields, WorkerRequest& request) {
+  if (fields.has("calibration")) {
+    request.calibration = calibration_from_json(fields.object("calibration"));
+  }
+  if (fields.has("training")) request.training = training_from_json(fields.object("training"));
+  if (fields.has("training_text")) {
+    if (request.training) fields.fail("training_text", "stands beside 'training'");
+    request.training_text = training_text_from_json(fields.object("training_text"));
+  }
+}
+
+void read_checkpoints(const Fields& fields, WorkerRequest& request) {
+  request.checkpoints = fields.text("checkpoints");
+  if (!fields.has("checkpoint_s")) return;
+  request.checkpoint_s = fields.real("checkpoint_s");
+  if (request.checkpoint_s <= 0) fields.fail("checkpoint_s", "is not positive");
+}
+
 void read_work(const Fields& fields, WorkerRequest& request) {
   request.method = fields.text("method");
   request.params = fields.object("params");
@@ -126,11 +159,8 @@ void read_work(const Fields& fields, WorkerRequest& request) {
   request.artefact = fields.text("artefact");
   request.stage = fields.text("stage");
   request.inputs = inputs_from_json(fields);
-  request.checkpoints = fields.text("checkpoints");
-  if (fields.has("calibration")) {
-    request.calibration = calibration_from_json(fields.object("calibration"));
-  }
-  if (fields.has("training")) request.training = training_from_json(fields.object("training"));
+  read_checkpoints(fields, request);
+  read_fit_data(fields, request);
   request.suite_kind = fields.text("suite_kind");
   request.suite_params = fields.object("suite_params");
   request.data = fields.text("data");
@@ -147,11 +177,11 @@ void read_work(const Fields& fields, WorkerRequest& request) {
 WorkerRequest read_request(const Json& document) {
   const Fields fields(
       document, "request",
-      {"v",        "op",         "model_folder", "model_hash", "random_weights", "dtype",
-       "device",   "threads",    "cores",        "method",     "params",         "seed",
-       "applied",  "artefact",   "stage",        "inputs",     "checkpoints",    "calibration",
-       "training", "suite_kind", "suite_params", "data",       "expected",       "scratch",
-       "output",   "shard_bytes"});
+      {"v",        "op",          "model_folder",  "model_hash",  "random_weights", "dtype",
+       "device",   "threads",     "cores",         "method",      "params",         "seed",
+       "applied",  "artefact",    "stage",         "inputs",      "checkpoints",    "calibration",
+       "training", "suite_kind",  "suite_params",  "data",        "expected",       "scratch",
+       "output",   "shard_bytes", "training_text", "checkpoint_s"});
   const std::int64_t version = fields.integer("v");
   if (version != kProtocolVersion) {
     fields.fail("v", "is " + std::to_string(version) + "; this program speaks version " +
@@ -190,6 +220,8 @@ Json to_json(const WorkerRequest& request) {
                    {"scratch", request.scratch}};
   if (request.calibration) document["calibration"] = to_json(*request.calibration);
   if (request.training) document["training"] = to_json(*request.training);
+  if (request.training_text) document["training_text"] = to_json(*request.training_text);
+  if (!request.checkpoints.empty()) document["checkpoint_s"] = request.checkpoint_s;
   if (request.expected) document["expected"] = request.expected->values;
   if (!request.output.empty()) {
     document["output"] = request.output;

@@ -46,7 +46,7 @@ void show(const WorkerProgress& progress, const ReplyReader::Progress& report) {
 }
 
 /// A training that is stopped writes a checkpoint first: three times the model, synced.
-constexpr double kCheckpointSeconds = 60;
+constexpr double kCheckpointGraceSeconds = 60;
 
 ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
   ChildSpec spec;
@@ -56,7 +56,7 @@ ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
   spec.working_folder = request.scratch;
   if (limits.timeout_s > 0) spec.timeout_seconds = limits.timeout_s;
   if (limits.memory_bytes > 0) spec.memory_limit_bytes = limits.memory_bytes;
-  if (request.training) spec.grace_seconds = kCheckpointSeconds;
+  if (request.training || request.training_text) spec.grace_seconds = kCheckpointGraceSeconds;
   return spec;
 }
 

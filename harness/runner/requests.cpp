@@ -46,6 +46,17 @@ std::string method_label(const Catalogue& catalogue, const MethodChoice& method)
   return method.id + changed_params(catalogue.method(method.id).params, method.params);
 }
 
+void set_training(const FitJob& job, const TrainingChoice& choice, WorkerRequest& request) {
+  if (choice.on_text()) {
+    request.training_text = TrainingTextRequest{
+        .data = job.training_folder, .samples = choice.samples, .tokens = job.training_tokens};
+    return;
+  }
+  request.training = TrainingRequest{.data = job.training_folder,
+                                     .items = choice.items,
+                                     .subset_seed = static_cast<std::uint64_t>(choice.subset_seed)};
+}
+
 }  // namespace
 
 std::vector<AppliedArtefact> applied_until(const Plan& plan, const std::string& key) {
@@ -72,6 +83,7 @@ WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Ce
     request.inputs[stage] = artefact_path(key).string();
   }
   request.checkpoints = checkpoints_path(job.key).string();
+  request.checkpoint_s = plan.experiment.checkpoint_s;
   request.scratch = scratch.string();
   if (!job.calibration_folder.empty()) {
     request.calibration = CalibrationRequest{.data = job.calibration_folder,
@@ -79,12 +91,7 @@ WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Ce
                                              .samples = job.samples,
                                              .tokens = job.tokens};
   }
-  if (!job.training_folder.empty()) {
-    request.training =
-        TrainingRequest{.data = job.training_folder,
-                        .items = method.training->items,
-                        .subset_seed = static_cast<std::uint64_t>(method.training->subset_seed)};
-  }
+  if (!job.training_folder.empty()) set_training(job, *method.training, request);
   return request;
 }
 

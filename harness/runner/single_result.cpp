@@ -10,9 +10,9 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/runner/artefacts.h"
-#include "harness/runner/calibration_check.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
+#include "harness/runner/text_lengths.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -65,7 +65,7 @@ Plan single_plan(const ModelChoice& model, const MethodChoice& method, const std
   experiment.timeout_s = 0;
   Plan plan = make_plan(experiment, catalogue, resolver);
   if (plan.cells.front().unmet) require_ok(*plan.cells.front().unmet, method.chain_name());
-  check_calibration_texts(plan);
+  check_text_lengths(plan);
   return plan;
 }
 

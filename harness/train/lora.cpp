@@ -23,6 +23,13 @@ at::Tensor drawn(std::int64_t rank, const DenseLinear& frozen, std::uint64_t see
       .to(frozen.weight().device());
 }
 
+/// Undefined where nothing is to be kept.
+at::Tensor mask_of(const DenseLinear& frozen, const LoraSettings& settings) {
+  if (!settings.keep_zeros) return {};
+  const at::Tensor kept = frozen.weight().detach().ne(0);
+  return kept.all().item<bool>() ? at::Tensor() : kept.to(at::kFloat);
+}
+
 /// Calls with every LoraLinear of the model and its place.
 template <typename Visit>
 void for_each_lora(Model& model, Visit visit) {
@@ -40,6 +47,7 @@ LoraLinear::LoraLinear(const DenseLinear& frozen, const LoraSettings& settings, 
       a_(drawn(settings.rank, frozen, settings.seed + static_cast<std::uint64_t>(number))),
       b_(at::zeros({frozen.out_features(), settings.rank},
                    at::TensorOptions(at::kFloat).device(frozen.weight().device()))),
+      kept_(mask_of(frozen, settings)),
       scale_(settings.alpha / static_cast<double>(settings.rank)),
       dropout_(settings.dropout) {
   if (settings.rank < 1) throw std::logic_error("LoRA needs a rank of 1 or more");
@@ -48,9 +56,19 @@ LoraLinear::LoraLinear(const DenseLinear& frozen, const LoraSettings& settings, 
 at::Tensor LoraLinear::forward(const at::Tensor& rows) const {
   at::Tensor seen = rows.to(a_.scalar_type());
   if (drops_ && dropout_ > 0) seen = at::dropout(seen, dropout_, true);
-  const at::Tensor thin = at::linear(at::linear(seen, a_), b_).mul(scale_);
+  const at::Tensor thin = thin_product(seen);
   const at::Tensor dense = frozen_.forward(rows);
   return dense.add(thin.to(dense.scalar_type()));
+}
+
+at::Tensor LoraLinear::thin_product(const at::Tensor& rows) const {
+  if (kept_.defined()) return at::linear(rows, product()).mul(scale_);
+  return at::linear(at::linear(rows, a_), b_).mul(scale_);
+}
+
+at::Tensor LoraLinear::product() const {
+  const at::Tensor whole = b_.matmul(a_);
+  return kept_.defined() ? whole.mul(kept_) : whole;
 }
 
 void LoraLinear::visit_tensors(const VisitTensor& visit) {
@@ -73,7 +91,7 @@ std::unique_ptr<Linear> LoraLinear::share() const { return std::make_unique<Lora
 DenseLinear LoraLinear::merged() const {
   const at::NoGradGuard guard;
   const at::Tensor& weight = frozen_.weight();
-  const at::Tensor sum = weight.to(at::kFloat).add(b_.matmul(a_), scale_);
+  const at::Tensor sum = weight.to(at::kFloat).add(product(), scale_);
   return {sum.to(weight.scalar_type()).detach(), frozen_.bias()};
 }
 

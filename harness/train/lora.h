@@ -18,14 +18,17 @@ struct LoraSettings {
   double alpha = 16;   ///< the product is scaled by alpha / rank
   double dropout = 0;  ///< share of the rows' elements that the thin product does not see
   std::uint64_t seed = 0;
+  /// What is exactly zero in W stays zero in the sum: the product counts only elsewhere.
+  bool keep_zeros = false;
 };
 
 /// y = x W^T + b + (alpha / rank) (drop(x) A^T) B^T, with A [rank, in] and B [out, rank] in f32.
 ///
 /// A starts uniform in +-1 / sqrt(in), as the reference implementation and PEFT have it, B at zero:
 /// before training this is the dense block, bit for bit. Its tensors are "frozen.weight",
-/// "frozen.bias", "lora_a" and "lora_b". One pair a block; slices with pairs of their own are not
-/// offered.
+/// "frozen.bias", "lora_a" and "lora_b". With keep_zeros and zeros in W the product B A is masked,
+/// in training as in what is merged: it is then computed whole. One pair a block; slices with pairs
+/// of their own are not offered.
 class LoraLinear final : public Linear {
  public:
   /// `number` tells blocks of one model apart: each draws its own A from the seed.
@@ -42,8 +45,13 @@ class LoraLinear final : public Linear {
   void use_dropout(bool on) { drops_ = on; }
 
  private:
+  /// (alpha / rank) x A^T B^T
+  [[nodiscard]] at::Tensor thin_product(const at::Tensor& rows) const;
+  /// B A where W may change.
+  [[nodiscard]] at::Tensor product() const;
   DenseLinear frozen_;
   at::Tensor a_, b_;
+  at::Tensor kept_;  ///< f32 [out, in], 1 where W is not zero; undefined: everywhere
   double scale_, dropout_;
   bool drops_ = false;
 };

@@ -22,13 +22,14 @@ class Lora : public testing::Test {
   LoraLinear lora_{dense_, settings_, 0};
   at::Tensor rows_ = at::randn({5, 4});
 
-  [[nodiscard]] at::Tensor tensor(const std::string& wanted) {
+  static at::Tensor tensor_of(LoraLinear& block, const std::string& wanted) {
     at::Tensor found;
-    lora_.visit_tensors([&](const std::string& name, at::Tensor& t) {
+    block.visit_tensors([&](const std::string& name, at::Tensor& t) {
       if (name == wanted) found = t;
     });
     return found;
   }
+  [[nodiscard]] at::Tensor tensor(const std::string& wanted) { return tensor_of(lora_, wanted); }
 };
 
 TEST_F(Lora, BeginsAsTheDenseBlock) {
@@ -37,15 +38,8 @@ TEST_F(Lora, BeginsAsTheDenseBlock) {
   EXPECT_LE(a.abs().max().item<double>(), 0.5);  // 1 / sqrt(4)
   EXPECT_GT(a.abs().max().item<double>(), 0.1);
   LoraLinear same(dense_, settings_, 0), next(dense_, settings_, 1);
-  const auto first_of = [](LoraLinear& block) {
-    at::Tensor found;
-    block.visit_tensors([&](const std::string& name, at::Tensor& t) {
-      if (name == "lora_a") found = t;
-    });
-    return found;
-  };
-  EXPECT_TRUE(at::equal(first_of(same), a));
-  EXPECT_FALSE(at::equal(first_of(next), a));
+  EXPECT_TRUE(at::equal(tensor_of(same, "lora_a"), a));
+  EXPECT_FALSE(at::equal(tensor_of(next, "lora_a"), a));
 }
 
 TEST_F(Lora, IsItsFormula) {
@@ -62,6 +56,30 @@ TEST_F(Lora, MergedComputesTheSame) {
   EXPECT_FALSE(merged.weight().storage().data() == dense_.weight().storage().data());
   const std::unique_ptr<Linear> twin = lora_.share();
   EXPECT_TRUE(at::equal(twin->forward(rows_), lora_.forward(rows_)));
+}
+
+TEST_F(Lora, KeepsZerosInTrainingAndMerged) {
+  settings_.keep_zeros = true;
+  at::Tensor weight = dense_.weight();
+  weight.narrow(0, 2, 2).zero_();
+  const at::Tensor before = weight.clone();
+  LoraLinear lora(dense_, settings_, 0);
+  at::Tensor b = tensor_of(lora, "lora_b");
+  b.copy_(at::randn({6, 2}));
+  const DenseLinear merged = lora.merged();
+  EXPECT_TRUE(at::equal(merged.weight().eq(0), before.eq(0)));
+  EXPECT_FALSE(at::equal(merged.weight(), before));
+  EXPECT_LE(relative_error(merged.forward(rows_), lora.forward(rows_)), 1e-5);
+  b.requires_grad_();
+  lora.forward(rows_).pow(2).sum().backward();
+  EXPECT_EQ(b.grad().narrow(0, 2, 2).abs().max().item<double>(), 0) << "rows that are all zero";
+  EXPECT_GT(b.grad().abs().max().item<double>(), 0);
+  // Without zeros, nothing is masked: the bits of the usual product.
+  const DenseLinear full(at::randn({6, 4}), at::Tensor());
+  LoraSettings usual = settings_;
+  usual.keep_zeros = false;
+  EXPECT_TRUE(at::equal(LoraLinear(full, settings_, 0).forward(rows_),
+                        LoraLinear(full, usual, 0).forward(rows_)));
 }
 
 TEST_F(Lora, GradientsEqualFiniteDifferencesAndReachOnlyTheThinMatrices) {

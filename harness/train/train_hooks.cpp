@@ -13,6 +13,7 @@ TrainHooks hooks_of(FitContext& context, const std::string& name) {
     context.warn(code, text);
   };
   hooks.checkpoints = context.checkpoints();
+  hooks.checkpoint_seconds = context.checkpoint_seconds();
   hooks.name = name;
   return hooks;
 }

@@ -210,7 +210,10 @@ TEST_F(NotFinite, AGradientNamesTheFirstTensor) {
 TEST(TrainerHooks, OfAFit) {
   RecordingContext context({}, 1, {});
   SmallNet net, again;
+  EXPECT_EQ(hooks_of(context).checkpoint_seconds, 120);
+  context.between_checkpoints = 7;
   const TrainHooks hooks = hooks_of(context, "warm-up");
+  EXPECT_EQ(hooks.checkpoint_seconds, 7);
   context.interrupt_at = 6;
   EXPECT_THROW((void)train(net.task(), short_settings(), hooks), Interrupted);
   EXPECT_TRUE(std::filesystem::exists(context.checkpoints() / "warm-up.safetensors"));

@@ -26,7 +26,7 @@ Json read_manifest(const std::filesystem::path& path) {
                     "folder to have it prepared again");
   }
   if (manifest.value("format", Json()) != Json("stream")) {
-    throw UserError(path.string() + ": holds no token stream; calibration needs a text data set");
+    throw UserError(path.string() + ": holds no token stream; choose a data set of kind text");
   }
   return manifest;
 }

@@ -35,7 +35,7 @@ Json describe_method(const MethodInfo& info) {
           {"needs",
            {{"calibration", info.needs.calibration},
             {"calibration_apart", info.needs.calibration_apart},
-            {"training", info.needs.training},
+            {"training", to_json(info.needs.training)},
             {"calibration_unless", to_json(info.needs.calibration_unless)}}},
           {"stages", std::move(stages)}};
 }

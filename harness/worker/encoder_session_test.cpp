@@ -154,6 +154,16 @@ TEST_F(EncoderSession, ATrainingSaysWhatItsDataLackAndRefusesClassesInAnotherOrd
   EXPECT_EQ(named(run()), "INVALID label_order");
 }
 
+TEST_F(EncoderSession, AnEncoderIsNotTrainedOnText) {
+  request_.op = "fit";
+  request_.method = "finetune";
+  request_.training_text = TrainingTextRequest{folder_ / "text", 0, 8};
+  request_.artefact = folder_ / "a.safetensors";
+  const std::string found = text(run());
+  EXPECT_EQ(found.find("UNMET requirement: causal must be true"), 0U) << found;
+  EXPECT_NE(found.find("give training a data set of kind labelled"), std::string::npos) << found;
+}
+
 TEST_F(EncoderSession, ATrainingThatOverflowsIsNoNumberAndSaysWhere) {
   request_.op = "fit";
   request_.method = "finetune";

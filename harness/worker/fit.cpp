@@ -21,6 +21,7 @@
 #include "harness/worker/planned_model.h"
 #include "harness/worker/session.h"
 #include "harness/worker/training_items.h"
+#include "harness/worker/training_text.h"
 
 namespace assay {
 namespace {
@@ -52,6 +53,7 @@ at::Tensor calibration_tokens(const CalibrationRequest& request, std::uint64_t s
 struct FitData {
   at::Tensor calibration;                  ///< undefined: none is needed
   std::optional<LabelledItems> training;   ///< likewise
+  std::optional<TrainingText> text;        ///< to train on, likewise
   std::map<std::string, Artefact> inputs;  ///< of the stages that this one takes
 };
 
@@ -62,6 +64,7 @@ class WorkerFitContext final : public FitContext {
         reporter_(services.writer, services.stop),
         data_(std::move(data)),
         checkpoints_(request.checkpoints),
+        checkpoint_seconds_(request.checkpoint_s),
         seed_(request.seed),
         model_folder_(request.model_folder),
         scratch_(request.scratch) {}
@@ -75,6 +78,9 @@ class WorkerFitContext final : public FitContext {
   [[nodiscard]] const LabelledItems& training() const override {
     return data_.training ? *data_.training : FitContext::training();
   }
+  [[nodiscard]] const TrainingText& training_text() const override {
+    return data_.text ? *data_.text : FitContext::training_text();
+  }
   [[nodiscard]] const Artefact& input(const std::string& stage) const override {
     const auto found = data_.inputs.find(stage);
     return found == data_.inputs.end() ? FitContext::input(stage) : found->second;
@@ -84,6 +90,7 @@ class WorkerFitContext final : public FitContext {
     ensure_folder(checkpoints_);
     return checkpoints_;
   }
+  [[nodiscard]] double checkpoint_seconds() const override { return checkpoint_seconds_; }
   [[nodiscard]] std::uint64_t seed() const override { return seed_; }
   void progress(std::int64_t done, std::int64_t total, const std::string& what) override {
     reporter_.report(done, total, what);
@@ -102,13 +109,26 @@ class WorkerFitContext final : public FitContext {
   ProgressReporter reporter_;
   FitData data_;
   std::filesystem::path checkpoints_;
+  double checkpoint_seconds_;
   std::uint64_t seed_;
   std::filesystem::path model_folder_;
   ScratchFolder scratch_;
 };
 
-void require_met(const Method& method, const ModelSpec& spec, const Params& params) {
-  std::vector<std::string> problems = unmet_requirements(method.info().requires_, traits(spec));
+/// The form of the training data that came with the request; "" where none did.
+std::string training_form(const WorkerRequest& request) {
+  if (request.training) return kLabelledData;
+  return request.training_text ? kTextData : "";
+}
+
+void require_met(const Method& method, const ModelSpec& spec, const Params& params,
+                 const WorkerRequest& request) {
+  const MethodInfo info = method.info();
+  std::vector<Requirement> requirements = info.requires_;
+  if (const auto* need = find_training(info.needs.training, training_form(request))) {
+    requirements.insert(requirements.end(), need->requires_.begin(), need->requires_.end());
+  }
+  std::vector<std::string> problems = unmet_requirements(requirements, traits(spec));
   for (std::string& problem : method.unmet(spec, params)) problems.push_back(std::move(problem));
   if (problems.empty()) return;
   throw OutcomeFound(
@@ -142,6 +162,20 @@ std::optional<StageInfo> stage_of(const MethodInfo& info, const std::string& nam
       info.name, what, key));
 }
 
+void take_training(const MethodInfo& info, const WorkerRequest& request, const Model& model,
+                   FitData& data) {
+  const std::string form = training_form(request);
+  if (form.empty()) lacks(info, "data to train on", "training");
+  if (find_training(info.needs.training, form) == nullptr) {
+    throw UserError(fmt::format("method '{}' does not train on {} data; give {} data", info.name,
+                                form, training_forms(info.needs.training)));
+  }
+  if (request.training) data.training = training_items(*request.training);
+  if (request.training_text) {
+    data.text = training_text(*request.training_text, model.spec().max_positions);
+  }
+}
+
 FitData data_for(const Method& method, const Params& params, const WorkerRequest& request,
                  const MethodRegistry& methods, const Model& model) {
   const MethodInfo info = method.info();
@@ -151,9 +185,8 @@ FitData data_for(const Method& method, const Params& params, const WorkerRequest
     if (!request.calibration) lacks(info, "calibration data", "calibration");
     data.calibration = calibration_tokens(*request.calibration, request.seed, model);
   }
-  if (info.needs.training && (!stage || stage->training)) {
-    if (!request.training) lacks(info, "labelled items to train on", "training");
-    data.training = training_items(*request.training);
+  if (!info.needs.training.empty() && (!stage || stage->training)) {
+    take_training(info, request, model, data);
   }
   for (const auto& [name, file] : request.inputs) {
     data.inputs[name] = planned_artefact(request, info, file);
@@ -168,9 +201,10 @@ void say_data(const FitContext& context, const MethodInfo& info, const Params& p
     const double tokens = static_cast<double>(context.calibration().numel());
     writer.metric(plain_metric("fit/calibration_tokens", tokens));
   }
-  if (request.training) {
-    const double tokens = static_cast<double>(context.training().tokens.size());
-    writer.metric(plain_metric("fit/training_tokens", tokens));
+  if (!training_form(request).empty()) {
+    const std::size_t tokens =
+        request.training ? context.training().tokens.size() : context.training_text().tokens.size();
+    writer.metric(plain_metric("fit/training_tokens", static_cast<double>(tokens)));
   }
 }
 
@@ -189,11 +223,14 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
                               .seed = request.seed});
   say_warnings(model, services.writer);
   (void)apply_artefacts(model, request, services.methods);
-  require_met(method, model.spec(), params);
+  require_met(method, model.spec(), params, request);
   WorkerFitContext context(request, services,
                            data_for(method, params, request, services.methods, model));
   if (request.calibration) remark_data(request.calibration->data, "calibration", services.writer);
   if (request.training) remark_data(request.training->data, "training", services.writer);
+  if (request.training_text) {
+    remark_data(request.training_text->data, "training", services.writer);
+  }
   const double start = monotonic_seconds();
   const Artefact artefact = request.stage.empty()
                                 ? method.fit(model, context, params)

@@ -1,11 +1,11 @@
 // Fits, and scores of what they made.
 
-#include <fstream>
 #include <utility>
 
-#include "harness/base/hashing.h"
+#include "harness/method/artefact.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session_fixture.h"
+#include "harness/worker/stream_fixture.h"
 
 namespace assay {
 namespace {
@@ -73,6 +73,60 @@ TEST_F(Session, ALinkIsFittedOnWhatTheLinksBeforeItMade) {
   EXPECT_GT(fingerprint_distance(*first.fingerprint, *both.fingerprint), 1e-4);
 }
 
+/// A text with a rule: each token is followed by the one after it.
+std::vector<std::int32_t> ruled_text(int tokens) {
+  std::vector<std::int32_t> text;
+  for (int i = 0; i < tokens; ++i) text.push_back(i % 12);
+  return text;
+}
+
+// A pruner, and behind it the recovery that every pruner may have: zeros stay, the loss falls.
+TEST_F(Session, APrunedDecoderIsTrainedOnText) {
+  write_stream(folder_ / "text", ruled_text(400));
+  request_.op = "fit";
+  request_.method = "magnitude";
+  request_.params = {{"sparsity", 0.5}};
+  request_.artefact = folder_ / "pruned.safetensors";
+  ASSERT_EQ(named(run()), "OK ");
+  request_.applied = {{"magnitude", folder_ / "pruned.safetensors"}};
+  request_.method = "finetune";
+  request_.artefact = folder_ / "trained.safetensors";
+  request_.params = {{"learning_rate", 3e-3}, {"batch", 4}, {"epochs", 4}, {"dev_share", 0.1}};
+  EXPECT_NE(run().outcome->text.find("add training = { dataset"), std::string::npos);
+  request_.training_text = TrainingTextRequest{folder_ / "text", 20, 16};
+  const WorkerReply fitted = run();
+  ASSERT_EQ(named(fitted), "OK ") << fitted.outcome->text;
+  EXPECT_EQ(value_of(fitted, "fit/training_tokens"), 20 * 16);
+  EXPECT_EQ(value_of(fitted, "train/steps"), 4 * 5);  // 18 windows, two are held out
+  EXPECT_EQ(remark_of(fitted, "data_training_not_pinned"), "training data: another file");
+  EXPECT_LT(value_of(fitted, "train/loss"), 0.8 * value_of(fitted, "train/loss/step.1"));
+
+  request_.op = "score";
+  request_.training_text.reset();
+  script(Stage::kScore, [](auto&) {});
+  const WorkerReply pruned = run();
+  request_.applied.push_back({"finetune", folder_ / "trained.safetensors"});
+  const WorkerReply trained = run();
+  ASSERT_EQ(named(trained), "OK ") << trained.outcome->text;
+  EXPECT_EQ(value_of(trained, "model/nonzero"), value_of(pruned, "model/nonzero"));
+  EXPECT_GT(fingerprint_distance(*trained.fingerprint, *pruned.fingerprint), 1e-3);
+}
+
+TEST_F(Session, TrainingDataOfAFormThatTheModelCannotLearnFromAreUnmet) {
+  write_stream(folder_ / "text", ruled_text(64));
+  request_.op = "fit";
+  request_.artefact = folder_ / "a.safetensors";
+  request_.method = "finetune";
+  request_.training = TrainingRequest{.data = folder_ / "labelled"};
+  const WorkerReply labelled = run();
+  EXPECT_EQ(named(labelled), "UNMET requirement");
+  EXPECT_NE(labelled.outcome->text.find("give training a data set of kind text"),
+            std::string::npos);
+  request_.training.reset();
+  request_.training_text = TrainingTextRequest{folder_ / "text", 0, kTinyPositions + 1};
+  EXPECT_NE(run().outcome->text.find("training.tokens is 65"), std::string::npos);
+}
+
 TEST_F(Session, AStageThatNobodyDeclaredIsRefused) {
   request_.op = "fit";
   request_.method = "magnitude";
@@ -84,14 +138,7 @@ TEST_F(Session, AStageThatNobodyDeclaredIsRefused) {
 
 TEST_F(Session, CalibrationMustFitTheModel) {
   const auto write = [&](const std::vector<std::int32_t>& tokens) {
-    const std::string bytes(reinterpret_cast<const char*>(tokens.data()),
-                            tokens.size() * sizeof(std::int32_t));
-    const Json manifest = {{"version", 1},
-                           {"format", "stream"},
-                           {"notes", {{{"code", "data_not_pinned"}, {"text", "another file"}}}},
-                           {"files", {{"tokens.bin", sha256_hex(bytes)}}}};
-    std::ofstream(folder_ / "manifest.json") << manifest.dump();
-    std::ofstream(folder_ / "tokens.bin", std::ios::binary) << bytes;
+    write_stream(folder_, tokens);
   };
   request_.op = "fit";
   request_.method = "wanda";

@@ -1,7 +1,12 @@
 #include "methods/finetune/settings.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
 #include <string>
 
+#include "harness/base/errors.h"
 #include "harness/base/param_makers.h"
 
 namespace assay::finetune {
@@ -16,9 +21,10 @@ bool is_head(const Parameter& parameter) {
   return parameter.id && (parameter.id->slot == Slot::kHead || parameter.id->slot == Slot::kPooler);
 }
 
-ParameterChoice chosen(Trained trained) {
+ParameterChoice chosen(Trained trained, bool decoder) {
   if (trained == Trained::kAll) return {};
   if (trained == Trained::kHead) return is_head;
+  if (decoder) return is_lora;
   return [](const Parameter& parameter) { return is_head(parameter) || is_lora(parameter); };
 }
 
@@ -28,10 +34,11 @@ std::vector<ParamSpec> settings_params() {
   return {
       choice_param(
           "trains", {"all", "head", "lora"},
-          "All parameters, pooler and classifier alone, or LoRA beside every linear layer"),
+          "All parameters, the head alone (pooler and classifier, or a decoder's vocabulary "
+          "head), or LoRA beside every linear layer"),
       real_param("learning_rate", 5e-5, {.min = 0}, "Highest learning rate"),
-      count_param("epochs", 3, 1, "", "Times that every item is seen"),
-      count_param("batch", 32, 1, "", "Items a step"),
+      count_param("epochs", 3, 1, "", "Times that every item or window is seen"),
+      count_param("batch", 32, 1, "", "Items or windows a step"),
       count_param("max_steps", 0, 0, "", "End after so many steps; 0: all epochs"),
       choice_param("schedule", {"linear", "cosine", "constant"},
                    "How the learning rate falls after the warm-up"),
@@ -45,16 +52,17 @@ std::vector<ParamSpec> settings_params() {
       count_param("rank", 8, 1, "", "Rank of the LoRA matrices"),
       real_param("alpha", 16.0, {.min = 0}, "LoRA: the product is scaled by alpha / rank"),
       real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
-                 "Share of the items that is held out; the weights that were best on it are kept"),
+                 "Share of the items, or of the last windows, that is held out; the weights that "
+                 "were best on it are kept"),
       count_param("patience", 0, 0, "",
                   "End after so many epochs without a better held-out loss; 0: never"),
   };
 }
 
-Settings settings_from(const Params& params, std::uint64_t seed) {
+Settings settings_from(const Params& params, std::uint64_t seed, bool decoder) {
   Settings settings;
   settings.trained = trained_from(params.get_text("trains"));
-  TrainSettings& loop = settings.training.loop;
+  TrainSettings& loop = settings.loop;
   loop.learning_rate = params.get_real("learning_rate");
   loop.epochs = params.get_int("epochs");
   loop.batch = params.get_int("batch");
@@ -64,14 +72,35 @@ Settings settings_from(const Params& params, std::uint64_t seed) {
   loop.clip = params.get_real("clip");
   loop.patience = params.get_int("patience");
   loop.seed = seed;
-  ParameterSettings& parameters = settings.training.parameters;
-  parameters.trains = chosen(settings.trained);
+  ParameterSettings& parameters = settings.parameters;
+  parameters.trains = chosen(settings.trained, decoder);
   parameters.weight_decay = params.get_real("weight_decay");
   parameters.dropout = params.get_bool("dropout");
   parameters.keep_zeros = params.get_bool("keep_zeros");
-  settings.lora = {.rank = params.get_int("rank"), .alpha = params.get_real("alpha"), .seed = seed};
+  settings.lora = {.rank = params.get_int("rank"),
+                   .alpha = params.get_real("alpha"),
+                   .seed = seed,
+                   .keep_zeros = parameters.keep_zeros};
   settings.dev_share = params.get_real("dev_share");
   return settings;
+}
+
+std::vector<std::string> unmet_trains(const ModelSpec& spec, const Params& params) {
+  if (params.get_text("trains") != "head" || !spec.causal || !spec.tied_head) return {};
+  return {
+      "trains = head: this model's head is its embedding (tied), and cannot be trained alone; set "
+      "trains = all or lora"};
+}
+
+std::int64_t held_out_count(double dev_share, std::int64_t count, const char* unit) {
+  if (dev_share == 0) return 0;
+  const auto held =
+      static_cast<std::int64_t>(std::max(1.0, std::floor(dev_share * static_cast<double>(count))));
+  if (held < count) return held;
+  throw UserError(
+      fmt::format("dev_share = {} leaves none of the {} {} to train on; lower it, or "
+                  "give more of them",
+                  dev_share, count, unit));
 }
 
 }  // namespace assay::finetune

@@ -2,29 +2,40 @@
 // The parameters of finetune.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "harness/base/params.h"
-#include "harness/train/classifier.h"
 #include "harness/train/lora.h"
+#include "harness/train/train_settings.h"
+#include "harness/train/trained_model.h"
 
 namespace assay::finetune {
 
 /// What is trained.
 enum class Trained {
   kAll,
-  kHead,  ///< pooler and classifier
-  kLora,  ///< thin matrices beside every linear layer, and the head
+  kHead,  ///< pooler and classifier, or a decoder's vocabulary head
+  kLora,  ///< thin matrices beside every linear layer, and a classifier with its pooler
 };
 
 struct Settings {
   Trained trained = Trained::kAll;
-  ClassifierTraining training;
+  TrainSettings loop;
+  ParameterSettings parameters;
   LoraSettings lora;
-  double dev_share = 0;  ///< of the items, held out
+  double dev_share = 0;  ///< of the items or windows, held out
 };
 
 std::vector<ParamSpec> settings_params();
-Settings settings_from(const Params& params, std::uint64_t seed);
+/// `decoder`: whether what is trained is one. Its head is trained alone or with everything, never
+/// beside LoRA matrices: it is no fresh one.
+Settings settings_from(const Params& params, std::uint64_t seed, bool decoder);
+
+/// What `trains` asks for that a model cannot do, and what to do; empty: nothing.
+std::vector<std::string> unmet_trains(const ModelSpec& spec, const Params& params);
+
+/// How many of `count` items or windows are held out. Throws UserError where none would be left.
+std::int64_t held_out_count(double dev_share, std::int64_t count, const char* unit);
 
 }  // namespace assay::finetune

@@ -1,5 +1,6 @@
 // The real worker and the real Python tools on a small trained model.
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -125,6 +126,77 @@ TEST_F(RealWorker, APromptChoosesNeuronsForScoresAndForDecoding) {
   // Without a prompt there is nothing to choose by; the probe holds decoding to the masked pass.
   EXPECT_THAT(result.err, AllOf(HasSubstr("8 cells OK, 1 UNMET, 0 failed"),
                                 HasSubstr("set `prompt` to the tokens of a window")));
+}
+
+constexpr const char* kRecovered = R"([experiment]
+name = "recovered"
+[measure]
+processes_per_arm = 1
+checkpoint_s = 5
+[[model]]
+id = "tiny-opt-relu"
+[[method]]
+id = "dense"
+[[method]]
+id = "wanda"
+sparsity = 0.6
+calibration = { dataset = "tiny-corpus", split = "calibration", samples = 8, tokens = 64 }
+[[method]]
+id = "wanda"
+sparsity = 0.6
+calibration = { dataset = "tiny-corpus", split = "calibration", samples = 8, tokens = 64 }
+then = [{ id = "finetune", learning_rate = 3e-4, epochs = 1, batch = 4, training = { dataset = "tiny-corpus", split = "calibration", samples = 96, tokens = 128 } }]
+[[suite]]
+id = "tiny-corpus-ppl"
+window = 128
+limit = 8
+)";
+
+TEST_F(RealWorker, APrunedModelRecoversOnText) {
+  world_.write("e.toml", kRecovered);
+  const CommandOutput ran = world_.run({"run", "e.toml"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("3 cells OK, 0 UNMET, 0 failed"), HasSubstr("2 artefacts fitted")));
+  SQLite::Database results((world_ / "results.db").string());
+  SQLite::Statement rows(results,
+                         "SELECT value FROM results WHERE metric = 'token_ppl' ORDER BY value");
+  std::vector<double> values;
+  while (rows.executeStep()) values.push_back(rows.getColumn(0).getDouble());
+  ASSERT_EQ(values.size(), 3U);
+  SQLite::Statement recovered(results,
+                              "SELECT value FROM results WHERE metric = 'token_ppl' AND params "
+                              "LIKE '%finetune%'");
+  ASSERT_TRUE(recovered.executeStep());
+  EXPECT_EQ(recovered.getColumn(0).getDouble(), values[1]) << "between dense and pruned";
+  EXPECT_LT(values[1] / values[0], 0.8 * values[2] / values[0]);
+}
+
+TEST_F(RealWorker, TrainingOnWhatASuiteScoresIsRefused) {
+  const auto plan = [&](const std::string& text) {
+    world_.write("e.toml", text);
+    return world_.run({"plan", "e.toml"});
+  };
+  const std::string scored =
+      replaced(kRecovered, R"("calibration", samples = 96)", R"("held", samples = 96)");
+  const CommandOutput named = plan(scored);
+  EXPECT_EQ(named.code, 2);
+  EXPECT_THAT(named.err, HasSubstr("e.toml:18:9: method 'finetune' would train on the text that "
+                                   "suite 'tiny-corpus-ppl' scores"));
+  // The same text under another name.
+  const fs::path share = world_ / "share-with-a-copy";
+  fs::create_directories(share);
+  for (const char* part : {"datasets", "hardware_profiles", "models", "python"}) {
+    fs::copy(source_dir() / part, share / part, fs::copy_options::recursive);
+  }
+  std::string copy = read_text_file(share / "datasets/tiny-corpus.toml");
+  write_file_atomically(share / "datasets/copy.toml",
+                        replaced(copy, "" tiny - corpus "", "" copy ""));
+  world_.set("ASSAY_SHARE", share.string());
+  const CommandOutput copied = plan(replaced(scored, R"(training = { dataset = "tiny-corpus")",
+                                             R"(training = { dataset = "copy")"));
+  EXPECT_EQ(copied.code, 2) << copied.out;
+  EXPECT_THAT(copied.err, HasSubstr("would train on text of suite 'tiny-corpus-ppl': "));
 }
 
 TEST_F(RealWorker, CalibrationTextShorterThanAsked) {
