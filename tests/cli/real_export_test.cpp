@@ -162,7 +162,9 @@ TEST_F(ModelExport, AChainThatMakesNoSenseIsRefused) {
   refused({"--method", "magnitude", "--then", "quantize", "--set", "sparsity=0.5"},
           "unknown key 'sparsity' in method 'quantize'");
   refused({"--method", "magnitude", "--set", "then=quantize"}, "write what follows as --then");
-  refused({"--method", "magnitude", "--then", "finetune"}, "magnitude then finetune: ");
+  refused(
+      {"--method", "magnitude", "--then", "shortgpt", "--set", "layers=99", "--set", "by=random"},
+      "fit shortgpt: layers = 99");
 }
 
 TEST_F(ModelExport, AFolderThatIsThereIsRefusedBeforeAnythingIsDone) {
