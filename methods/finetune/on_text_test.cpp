@@ -64,13 +64,14 @@ TrainingText as_text(const at::Tensor& windows) {
   return text;
 }
 
-/// Zeroes the smaller half of each matrix of the layers.
-void prune(Model& model) {
+/// Zeroes this share of each matrix of the layers, the smallest weights.
+void prune(Model& model, double share = 0.5) {
   for (const Parameter& parameter : model.parameters()) {
     if (!parameter.id || parameter.id->bias || parameter.id->layer < 0) continue;
     if (parameter.tensor.dim() != 2) continue;
     const at::Tensor size = parameter.tensor.abs();
-    at::Tensor(parameter.tensor).mul_(size.gt(size.median()));
+    const auto place = static_cast<std::int64_t>(share * static_cast<double>(size.numel()));
+    at::Tensor(parameter.tensor).mul_(size.gt(std::get<0>(size.flatten().kthvalue(place))));
   }
 }
 
@@ -211,7 +212,7 @@ TEST_F(FinetuneOnText, RecoversWhatPruningCostARealModel) {
   Model model = Model::load(folder, {});
   const at::Tensor held = real_tokens(folder, "tiny-corpus/held.txt", 12, 128);
   const double dense = perplexity(model, held);
-  prune(model);
+  prune(model, 0.75);
   text_ = as_text(real_tokens(folder, "tiny-corpus/calibration.txt", 96, 128).contiguous());
   const double pruned = perplexity(model, held);
   const std::int64_t zeros = zeros_of(model);
