@@ -191,7 +191,7 @@ TEST_F(RealWorker, TrainingOnWhatASuiteScoresIsRefused) {
   }
   std::string copy = read_text_file(share / "datasets/tiny-corpus.toml");
   write_file_atomically(share / "datasets/copy.toml",
-                        replaced(copy, "" tiny - corpus "", "" copy ""));
+                        replaced(copy, "\"tiny-corpus\"", "\"copy\""));
   world_.set("ASSAY_SHARE", share.string());
   const CommandOutput copied = plan(replaced(scored, R"(training = { dataset = "tiny-corpus")",
                                              R"(training = { dataset = "copy")"));
