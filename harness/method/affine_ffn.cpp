@@ -24,8 +24,10 @@ void AffineFfn::replace_linear(Slot slot, std::unique_ptr<Linear>) {
 
 std::unique_ptr<AffineFfn> make_affine_ffn(const at::Tensor& weight, const at::Tensor& bias,
                                            const at::Tensor& like) {
-  return std::make_unique<AffineFfn>(
-      DenseLinear(copy_on_large_pages(weight.to(like.options())), bias.to(like.options())));
+  // A copy of the bias, too: the block must not change with the artefact that it was read from.
+  constexpr bool kBlocking = false, kCopy = true;
+  return std::make_unique<AffineFfn>(DenseLinear(copy_on_large_pages(weight.to(like.options())),
+                                                 bias.to(like.options(), kBlocking, kCopy)));
 }
 
 }  // namespace assay

@@ -73,7 +73,8 @@ TEST_P(Gradients, LossAndEveryParameterEqualTransformers) {
   Model model = Model::load(folder_, {});
   differentiate(model);
   EXPECT_NEAR(loss_, golden_.at("loss").item<double>(), 1e-5);
-  // A bias that the softmax does not see has a gradient of rounding errors alone.
+  // A bias that the softmax does not see has a gradient of rounding errors alone: 1e-8 of the
+  // model's largest, and more or less of it by processor.
   double largest = 0;
   for (const auto& [name, tensor] : golden_) {
     if (tensor.is_floating_point()) largest = std::max(largest, tensor.abs().max().item<double>());
@@ -86,7 +87,7 @@ TEST_P(Gradients, LossAndEveryParameterEqualTransformers) {
     const at::Tensor& expected = golden_.at(binding.tensor);
     const at::Tensor found = stored_form(
         binding, model.spec(), [&](const ParameterId& id) { return model.parameter(id).grad(); });
-    const double scale = std::max(expected.abs().max().item<double>(), 1e-4 * largest);
+    const double scale = std::max(expected.abs().max().item<double>(), 1e-3 * largest);
     const double error = found.sub(expected).abs().max().item<double>() / scale;
     worst = std::max(worst, error);
     EXPECT_LE(error, 1e-4) << binding.tensor;

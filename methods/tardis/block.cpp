@@ -29,7 +29,7 @@ DenseLinear load_fold(const Artefact& artefact, std::int64_t layer, const char* 
   const auto load = [&](const char* part) {
     return artefact_tensor(artefact, tardis_tensor(layer, part)).to(like.options());
   };
-  return {copy_on_large_pages(load(weight)), load(bias)};
+  return {copy_on_large_pages(load(weight)), load(bias).clone()};
 }
 
 const char* name_of(ManyRows how) {
@@ -80,7 +80,7 @@ void store_layer(Artefact& artefact, std::int64_t layer, const PlainFfn& ffn,
 
 NeuronWindows load_windows(const Artefact& artefact, std::int64_t layer, const at::Tensor& like) {
   const auto load = [&](const char* part) {
-    return artefact_tensor(artefact, tardis_tensor(layer, part)).to(like.device());
+    return artefact_tensor(artefact, tardis_tensor(layer, part)).to(like.device()).clone();
   };
   return {load("low"), load("high"), load("slope"), load("intercept")};
 }

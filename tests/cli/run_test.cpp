@@ -164,7 +164,7 @@ TEST(Run, TimesOfAnotherMachineAreTakenAgain) {
   file.exec("UPDATE attempt SET machine = 'elsewhere'");
   EXPECT_THAT(world.run({"plan", "e.toml"}).out,
               AllOf(HasSubstr("timed on another machine"), HasSubstr("2 stored, 2 to run")));
-  EXPECT_THAT(world.run({"report"}).out, HasSubstr("machine elsewhere: Another, 64 cores"));
+  EXPECT_THAT(world.run({"report", "results.db"}).out, HasSubstr("machine elsewhere: Another, 64 cores"));
   const CommandOutput second = world.run({"run", "e.toml"});
   EXPECT_THAT(second.err, HasSubstr("2 of them stored before"));
   EXPECT_THAT(second.out, Not(HasSubstr("elsewhere")));
@@ -177,7 +177,7 @@ TEST(Run, TimesOfTwoMachinesAreRemarkedOn) {
   SQLite::Database file((world / "results.db").string(), SQLite::OPEN_READWRITE);
   file.exec("INSERT INTO machine VALUES ('elsewhere', 'Another, 64 cores')");
   file.exec("UPDATE attempt SET machine = 'elsewhere' WHERE attempt_id = 1");
-  EXPECT_THAT(world.run({"report"}).out,
+  EXPECT_THAT(world.run({"report", "results.db"}).out,
               AllOf(HasSubstr("Times of 1 cell are of machine elsewhere"),
                     HasSubstr("compare only ratios to dense")));
 }
