@@ -164,7 +164,8 @@ TEST(Run, TimesOfAnotherMachineAreTakenAgain) {
   file.exec("UPDATE attempt SET machine = 'elsewhere'");
   EXPECT_THAT(world.run({"plan", "e.toml"}).out,
               AllOf(HasSubstr("timed on another machine"), HasSubstr("2 stored, 2 to run")));
-  EXPECT_THAT(world.run({"report", "results.db"}).out, HasSubstr("machine elsewhere: Another, 64 cores"));
+  EXPECT_THAT(world.run({"report", "results.db"}).out,
+              HasSubstr("machine elsewhere: Another, 64 cores"));
   const CommandOutput second = world.run({"run", "e.toml"});
   EXPECT_THAT(second.err, HasSubstr("2 of them stored before"));
   EXPECT_THAT(second.out, Not(HasSubstr("elsewhere")));
