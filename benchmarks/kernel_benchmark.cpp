@@ -215,6 +215,18 @@ void prefill_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime();
 }
 
+/// MiniLM's products for one text and for two of 32 tokens: qkv, output, up, down.
+void encoder_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"rows", "cols", "batch", "bits"});
+  for (const std::int64_t batch : {16, 32, 64}) {
+    benchmark->Args({1152, 384, batch, 32});
+    benchmark->Args({384, 384, batch, 32});
+    benchmark->Args({1536, 384, batch, 32});
+    benchmark->Args({384, 1536, batch, 32});
+  }
+  benchmark->UseRealTime();
+}
+
 /// The two matrices of an FFN of width 4096 with 16384 neurons.
 void ffn_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"rows", "cols", "batch", "bits"});
@@ -256,8 +268,12 @@ BENCHMARK(select_outside)
     ->UseRealTime();
 BENCHMARK(packed_product)->Apply(ffn_shapes);
 BENCHMARK(read_bandwidth)->UseRealTime();
-BENCHMARK(dense_product)->Apply(dense_ffn_shapes)->Apply(decode_shapes)->Apply(prefill_shapes);
-BENCHMARK(aten_linear)->Apply(decode_shapes)->Apply(prefill_shapes);
+BENCHMARK(dense_product)
+    ->Apply(dense_ffn_shapes)
+    ->Apply(decode_shapes)
+    ->Apply(prefill_shapes)
+    ->Apply(encoder_shapes);
+BENCHMARK(aten_linear)->Apply(decode_shapes)->Apply(prefill_shapes)->Apply(encoder_shapes);
 
 }  // namespace
 

@@ -124,7 +124,7 @@ PackedMatrix on_device(PackedMatrix matrix, at::Device device) {
   // Every decoded token reads the codes once: on a CPU they stand on large pages, as dense weights
   // do.
   matrix.codes = copy_on_large_pages(matrix.codes).to(device);
-  matrix.scales = matrix.scales.to(device);
+  matrix.scales = matrix.scales.to(device).clone();  // not the artefact's own
   matrix.zeros = matrix.zeros.to(device);
   return matrix;
 }

@@ -38,6 +38,7 @@ struct ConformanceReport {
 /// * fitting leaves the model and its folder as they were
 /// * it looks at calibration tokens and at training data where its needs name them, and only there
 /// * apply touches nothing but what the artefact names: parameters, or tensors of whole layers
+/// * the changed model shares no memory with the artefact, as far as it could be trained
 /// * fit -> save -> load -> apply is bit-equal to fit -> apply
 /// * the same seed gives the same artefact; so do one thread and two
 /// * `identity` reproduces the dense scores bit by bit

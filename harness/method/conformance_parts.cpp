@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "harness/base/text.h"
@@ -103,6 +104,20 @@ std::vector<std::string> unmet_training(const MethodInfo& info, const ModelSpec&
   return reasons;
 }
 
+/// Parameters whose numbers are the artefact's own: writing into the model would change it, and
+/// every other model that is made of it.
+std::vector<std::string> shared_with(const Artefact& artefact, const Model& model) {
+  std::set<const void*> owned;
+  for (const auto& [name, tensor] : artefact.tensors) owned.insert(tensor.storage().data());
+  std::vector<std::string> names;
+  for (const Parameter& parameter : model.parameters()) {
+    const bool trains = parameter.tensor.is_floating_point() && parameter.tensor.numel() > 0;
+    if (trains && owned.contains(parameter.tensor.storage().data()))
+      names.push_back(parameter.name);
+  }
+  return names;
+}
+
 /// What a decoder answers on the way of decoding is finite. Nothing is asked of other models.
 bool decodes(const Subject& subject, const Model& model) {
   if (!model.spec().causal || model.output().reads() != Output::Reads::kTokens) return true;
@@ -187,6 +202,9 @@ void check_changed_model(const Subject& subject, const Model& before, const Mode
   const auto touched = touched_without_name(before, after, artefact);
   findings.expect(touched.empty(),
                   "apply changed what the artefact does not name: " + join(touched, ", "));
+  const auto shared = shared_with(artefact, after);
+  findings.expect(shared.empty(),
+                  "the model shares memory with the artefact: " + join(shared, ", "));
   const double difference = subject.probe.batch_difference(after);
   findings.expect(
       difference <= kBatchTolerance,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "harness/model/encoder_golden.h"
@@ -48,6 +49,13 @@ at::Tensor class_loss(const Model& model, const GoldenTensors& golden) {
       .neg();
 }
 
+/// The softmax does not see a bias of the keys, so that its gradient is zero: what either side
+/// finds is less than the last place of the model's `largest` gradient, and differs by processor.
+bool is_rounding_alone(const at::Tensor& gradient, double largest) {
+  return gradient.abs().max().item<double>() <
+         static_cast<double>(std::numeric_limits<float>::epsilon()) * largest;
+}
+
 class Gradients : public testing::TestWithParam<std::string> {
  protected:
   Gradients()
@@ -73,8 +81,6 @@ TEST_P(Gradients, LossAndEveryParameterEqualTransformers) {
   Model model = Model::load(folder_, {});
   differentiate(model);
   EXPECT_NEAR(loss_, golden_.at("loss").item<double>(), 1e-5);
-  // A bias that the softmax does not see has a gradient of rounding errors alone: 1e-8 of the
-  // model's largest, and more or less of it by processor.
   double largest = 0;
   for (const auto& [name, tensor] : golden_) {
     if (tensor.is_floating_point()) largest = std::max(largest, tensor.abs().max().item<double>());
@@ -87,7 +93,12 @@ TEST_P(Gradients, LossAndEveryParameterEqualTransformers) {
     const at::Tensor& expected = golden_.at(binding.tensor);
     const at::Tensor found = stored_form(
         binding, model.spec(), [&](const ParameterId& id) { return model.parameter(id).grad(); });
-    const double scale = std::max(expected.abs().max().item<double>(), 1e-3 * largest);
+    if (is_rounding_alone(expected, largest)) {
+      EXPECT_TRUE(is_rounding_alone(found, largest)) << binding.tensor;
+      left.erase(binding.tensor);
+      continue;
+    }
+    const double scale = std::max(expected.abs().max().item<double>(), 1e-4 * largest);
     const double error = found.sub(expected).abs().max().item<double>() / scale;
     worst = std::max(worst, error);
     EXPECT_LE(error, 1e-4) << binding.tensor;
