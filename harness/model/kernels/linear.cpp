@@ -1,19 +1,16 @@
 #include "harness/model/kernels/linear.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <cpuid.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
 
+#include "harness/model/kernels/few_rows_torch.h"
 #include "harness/model/kernels/gemv_torch.h"
 #include "harness/model/kernels/gradients.h"
-#include "harness/model/kernels/rowwise_cpu.h"
 
 namespace assay {
 namespace {
@@ -62,40 +59,14 @@ bool onednn_is_faster() {
   return kFaster;
 }
 
-/// oneDNN and MKL copy their second matrix into blocks in every call: where the rows are fewer than
-/// those of the weight, they are the ones to be copied.
-bool rows_are_the_smaller(const at::Tensor& rows, const at::Tensor& weight) {
-  constexpr std::int64_t kMostRows = 64;  // beyond, the copy is lost in the product
-  return rows.size(0) <= kMostRows && rows.size(0) < weight.size(0);
-}
-
-/// (W rows^T)^T + bias
-at::Tensor product_by_columns(const at::Tensor& rows, const at::Tensor& weight,
-                              const at::Tensor& bias) {
-  const at::Tensor columns = onednn_product(weight, rows, {});
-  at::Tensor out = at::empty({rows.size(0), weight.size(0)}, rows.options());
-  const at::Tensor shift = bias.defined() ? bias.contiguous() : bias;
-  const TransposeArgs args{
-      .columns = columns.const_data_ptr<float>(),
-      .bias = shift.defined() ? shift.const_data_ptr<float>() : nullptr,
-      .out = out.mutable_data_ptr<float>(),
-      .rows = rows.size(0),
-      .width = weight.size(0),
-  };
-  constexpr std::int64_t kColumns = 64;  // a task's
-  const std::int64_t tasks = (args.width + kColumns - 1) / kColumns;
-  at::parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
-    transpose_add(args, begin * kColumns, std::min(end * kColumns, args.width));
-  });
-  return out;
-}
-
 }  // namespace
 
 at::Tensor dense_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   if (gemv_applies(rows, weight) && !needs_gradient(bias)) return gemv_linear(rows, weight, bias);
+  if (few_rows_apply(rows, weight) && !needs_gradient(bias)) {
+    return few_rows_linear(rows, weight, bias);
+  }
   if (!onednn_applies(rows, weight, bias)) return at::linear(rows, weight, bias);
-  if (rows_are_the_smaller(rows, weight)) return product_by_columns(rows, weight, bias);
   return onednn_is_faster() ? onednn_product(rows, weight, bias) : at::linear(rows, weight, bias);
 }
 

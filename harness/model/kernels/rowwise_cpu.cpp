@@ -55,61 +55,6 @@ void rms_norm(const Element* x, const Element* scale, std::int64_t rows, std::in
   }
 }
 
-/// Four columns by four rows at a time.
-HWY_INLINE void transpose_tile(const float* columns, std::int64_t rows, const float* bias,
-                               float* out, std::int64_t width) {
-#if HWY_TARGET == HWY_SCALAR
-  for (std::int64_t c = 0; c < 4; ++c) {
-    const float shift = bias == nullptr ? 0.0F : bias[c];
-    for (std::int64_t r = 0; r < 4; ++r) out[r * width + c] = columns[c * rows + r] + shift;
-  }
-#else
-  const hn::Full128<float> d;
-  const auto a = hn::LoadU(d, columns), b = hn::LoadU(d, columns + rows);
-  const auto c = hn::LoadU(d, columns + 2 * rows), e = hn::LoadU(d, columns + 3 * rows);
-  const auto low_ab = hn::InterleaveLower(d, a, b), low_ce = hn::InterleaveLower(d, c, e);
-  const auto high_ab = hn::InterleaveUpper(d, a, b), high_ce = hn::InterleaveUpper(d, c, e);
-  const auto shift = bias == nullptr ? hn::Zero(d) : hn::LoadU(d, bias);
-  hn::StoreU(hn::Add(hn::ConcatLowerLower(d, low_ce, low_ab), shift), d, out);
-  hn::StoreU(hn::Add(hn::ConcatUpperUpper(d, low_ce, low_ab), shift), d, out + width);
-  hn::StoreU(hn::Add(hn::ConcatLowerLower(d, high_ce, high_ab), shift), d, out + 2 * width);
-  hn::StoreU(hn::Add(hn::ConcatUpperUpper(d, high_ce, high_ab), shift), d, out + 3 * width);
-#endif
-}
-
-/// Columns [c, c_end) by rows [r, r_end), of which those beyond whole tiles go one by one.
-HWY_INLINE void transpose_patch(const TransposeArgs& args, std::int64_t c, std::int64_t c_end,
-                                std::int64_t r_begin, std::int64_t r_end) {
-  const std::int64_t rows = args.rows, width = args.width;
-  const auto one = [&](std::int64_t column, std::int64_t r) {
-    const float shift = args.bias == nullptr ? 0.0F : args.bias[column];
-    args.out[r * width + column] = args.columns[column * rows + r] + shift;
-  };
-  for (; c + 4 <= c_end; c += 4) {
-    const float* bias = args.bias == nullptr ? nullptr : args.bias + c;
-    std::int64_t r = r_begin;
-    for (; r + 4 <= r_end; r += 4) {
-      transpose_tile(args.columns + c * rows + r, rows, bias, args.out + r * width + c, width);
-    }
-    for (; r < r_end; ++r) {
-      for (std::int64_t i = 0; i < 4; ++i) one(c + i, r);
-    }
-  }
-  for (; c < c_end; ++c) {
-    for (std::int64_t r = r_begin; r < r_end; ++r) one(c, r);
-  }
-}
-
-/// In patches of 16 by 16: rows of a wide matrix fall into the same few sets of a cache.
-void transposed(const TransposeArgs& args, std::int64_t begin, std::int64_t end) {
-  constexpr std::int64_t kPatch = 16;
-  for (std::int64_t c = begin; c < end; c += kPatch) {
-    for (std::int64_t r = 0; r < args.rows; r += kPatch) {
-      transpose_patch(args, c, std::min(c + kPatch, end), r, std::min(r + kPatch, args.rows));
-    }
-  }
-}
-
 HWY_INLINE V silu(V x) {
   const V one = hn::Set(D(), 1.0F);
   return hn::Div(x, hn::Add(one, exponential(hn::Neg(x))));
@@ -297,7 +242,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace assay {
 
-HWY_EXPORT(transposed);
 HWY_EXPORT(rms_norm_f32);
 HWY_EXPORT(rms_norm_bf16);
 HWY_EXPORT(silu_gate_f32);
@@ -341,10 +285,6 @@ void attend_one_query(const OneQueryArgs<float>& args) {
 }
 void attend_one_query(const OneQueryArgs<std::uint16_t>& args) {
   HWY_DYNAMIC_DISPATCH(one_query_bf16)(args);
-}
-
-void transpose_add(const TransposeArgs& args, std::int64_t begin, std::int64_t end) {
-  HWY_DYNAMIC_DISPATCH(transposed)(args, begin, end);
 }
 
 }  // namespace assay

@@ -20,16 +20,6 @@ void silu_gate_rows(const float* both, std::int64_t rows, std::int64_t width, fl
 void silu_gate_rows(const std::uint16_t* both, std::int64_t rows, std::int64_t width,
                     std::uint16_t* out);
 
-/// out [rows, width] = the transpose of columns [width, rows], plus bias [width] (or nothing where
-/// it is null), for the columns [begin, end) of out.
-struct TransposeArgs {
-  const float* columns = nullptr;
-  const float* bias = nullptr;
-  float* out = nullptr;
-  std::int64_t rows = 0, width = 0;
-};
-void transpose_add(const TransposeArgs& args, std::int64_t begin, std::int64_t end);
-
 /// Rotates leading heads in place: elements i and i + half of each head by the row's angle i.
 template <typename Element>
 struct RotateArgs {

@@ -14,7 +14,7 @@
 
 // g++ keeps an array of vectors in registers only where every loop over it is unrolled.
 #undef ASSAY_UNROLL
-#define ASSAY_UNROLL _Pragma("GCC unroll 8")
+#define ASSAY_UNROLL _Pragma("GCC unroll 16")
 
 HWY_BEFORE_NAMESPACE();
 namespace assay::HWY_NAMESPACE {
