@@ -5,11 +5,18 @@
 namespace assay {
 namespace {
 
-at::Tensor attended(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+/// What attention makes of rows, which are the stream or its norm.
+at::Tensor attended(const Layer& layer, const at::Tensor& rows, const at::Tensor& stream,
+                    StepContext& step) {
+  step.stream = stream;
+  step.record(Tap::kAttentionStream, stream);
   return drop_hidden(layer.attention->forward(rows, step), step);
 }
 
-at::Tensor fed_forward(const Layer& layer, const at::Tensor& rows, StepContext& step) {
+at::Tensor fed_forward(const Layer& layer, const at::Tensor& rows, const at::Tensor& stream,
+                       StepContext& step) {
+  step.stream = stream;
+  step.record(Tap::kFfnStream, stream);
   return drop_hidden(layer.ffn->forward(rows, step), step);
 }
 
@@ -35,25 +42,25 @@ StepContext step_of(const StepContext& whole, const at::Tensor& rows) {
 /// The second half of a layer, on rows after attention and its residual.
 at::Tensor finished(const Layer& layer, const at::Tensor& rows, StepContext& step, bool pre_norm) {
   if (!layer.ffn) return rows;
-  if (!pre_norm) return layer.ffn_norm.forward(fed_forward(layer, rows, step).add(rows));
-  return fed_forward(layer, layer.ffn_norm.forward(rows), step).add(rows);
+  if (!pre_norm) return layer.ffn_norm.forward(fed_forward(layer, rows, rows, step).add(rows));
+  return fed_forward(layer, layer.ffn_norm.forward(rows), rows, step).add(rows);
 }
 
 /// The first half. A missing block leaves rows as they are.
 at::Tensor with_attention(const Layer& layer, const at::Tensor& rows, StepContext& step,
                           bool pre_norm) {
   if (!layer.attention) return rows;
-  if (!pre_norm) return layer.attention_norm.forward(attended(layer, rows, step).add(rows));
-  return attended(layer, layer.attention_norm.forward(rows), step).add(rows);
+  if (!pre_norm) return layer.attention_norm.forward(attended(layer, rows, rows, step).add(rows));
+  return attended(layer, layer.attention_norm.forward(rows), rows, step).add(rows);
 }
 
 at::Tensor run_parallel(const Layer& layer, const at::Tensor& rows, StepContext& step) {
   const at::Tensor normed = layer.attention_norm.forward(rows);
   at::Tensor sum = rows;
-  if (layer.attention) sum = attended(layer, normed, step).add(rows);
+  if (layer.attention) sum = attended(layer, normed, rows, step).add(rows);
   if (!layer.ffn) return sum;
   const bool shared = !layer.ffn_norm.weight.defined();
-  return fed_forward(layer, shared ? normed : layer.ffn_norm.forward(rows), step).add(sum);
+  return fed_forward(layer, shared ? normed : layer.ffn_norm.forward(rows), rows, step).add(sum);
 }
 
 }  // namespace

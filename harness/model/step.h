@@ -80,12 +80,14 @@ class RoutingHook {
 
 /// Where a recorder may listen.
 enum class Tap {
-  kQkvInput,       ///< input of q, k and v  [rows, width]
-  kOutInput,       ///< heads' context, input of o  [rows, heads * head_dim]
-  kFfnInput,       ///< input of gate and up  [rows, width]
-  kPreActivation,  ///< what the activation gets: of gate, or of up in a plain FFN  [rows,
-                   ///< ffn_width]
-  kDownInput,      ///< input of down  [rows, ffn_width]
+  kQkvInput,         ///< input of q, k and v  [rows, width]
+  kOutInput,         ///< heads' context, input of o  [rows, heads * head_dim]
+  kFfnInput,         ///< input of gate and up  [rows, width]
+  kPreActivation,    ///< what the activation gets: of gate, or of up in a plain FFN  [rows,
+                     ///< ffn_width]
+  kDownInput,        ///< input of down  [rows, ffn_width]
+  kAttentionStream,  ///< residual stream that attention reads, before a norm  [rows, width]
+  kFfnStream,        ///< the same of the FFN
 };
 
 /// Receives activations from the blocks, in the model's dtype. Must not change them, and keeps
@@ -109,7 +111,10 @@ struct StepContext {
   /// prompt see rows of it only). Undefined: nobody says. A pass over a cache says it by its phase.
   at::Tensor prompt;
   Visibility visibility;
-  LayerVisibility seen;                    ///< of the running layer
+  LayerVisibility seen;  ///< of the running layer
+  /// The residual stream that the running block reads, before a norm that stands in front of it
+  /// [rows, width]. Undefined for a block that is run by itself.
+  at::Tensor stream;
   KvCache* cache = nullptr;                ///< appended to when set
   PassState* state = nullptr;              ///< of this pass, when blocks run in one
   PassState* sequence = nullptr;           ///< of the cache's sequences; null without a cache

@@ -3,8 +3,9 @@
     scripts/peers/builds.py --before OTHER/bin/peer_rounds --after build/release/bin/peer_rounds
       --model FOLDER --stream PREPARED [--only decode] [--pairs 6] [--threads 2] [--out TABLE.md]
 
-PREPARED is a prepared stream of the model's tokenizer (`assay data prepare`). Both programs load,
-then work in turns, A B B A or B A A B, and end; that is one pair. Where a process finds its memory decides a few
+PREPARED is an entry of $ASSAY_HOME/prepared with tokens of the model's tokenizer: any run that scores
+its perplexity leaves one. Both programs load, then work in turns, A B B A or B A A B, and end; that
+is one pair. Where a process finds its memory decides a few
 per cent of its speed for as long as it lives, so rounds of one pair count once: the ratio is the
 geometric mean of after / before over the pairs, with a 95 % interval of t on the logarithm.
 """
