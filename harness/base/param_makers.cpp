@@ -35,6 +35,7 @@ ParamSpec real_param(std::string name, double value, const RealRange& range, std
   spec.min = range.min;
   spec.max = range.max;
   spec.max_open = range.max_open;
+  spec.min_open = range.min_open;
   return spec;
 }
 

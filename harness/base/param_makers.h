@@ -22,6 +22,7 @@ ParamSpec count_param(std::string name, std::int64_t value, double min, std::str
 struct RealRange {
   std::optional<double> min = {}, max = {};
   bool max_open = false;  ///< [0, 1)
+  bool min_open = false;  ///< (0, 1]
 };
 ParamSpec real_param(std::string name, double value, const RealRange& range, std::string help);
 

@@ -41,15 +41,16 @@ ParamType type_from_name(std::string_view name) {
 
 std::string range_text(const ParamSpec& spec) {
   if (spec.min && spec.max) {
-    return fmt::format("[{}, {}{}", *spec.min, *spec.max, spec.max_open ? ')' : ']');
+    return fmt::format("{}{}, {}{}", spec.min_open ? '(' : '[', *spec.min, *spec.max,
+                       spec.max_open ? ')' : ']');
   }
-  if (spec.min) return fmt::format(">= {}", *spec.min);
+  if (spec.min) return fmt::format("{} {}", spec.min_open ? ">" : ">=", *spec.min);
   if (spec.max) return fmt::format("{} {}", spec.max_open ? "<" : "<=", *spec.max);
   return "";
 }
 
 bool in_range(const ParamSpec& spec, double value) {
-  if (spec.min && !(value >= *spec.min)) return false;
+  if (spec.min && !(spec.min_open ? value > *spec.min : value >= *spec.min)) return false;
   if (!spec.max) return true;
   return spec.max_open ? value < *spec.max : value <= *spec.max;
 }
@@ -94,6 +95,7 @@ Json to_json(const ParamSpec& spec) {
                    {"help", spec.help},
                    {"unit", spec.unit},
                    {"max_open", spec.max_open},
+                   {"min_open", spec.min_open},
                    {"choices", spec.choices}};
   if (!spec.former_names.empty()) document["former_names"] = spec.former_names;
   if (!spec.former_values.empty()) document["former_values"] = spec.former_values;
@@ -110,6 +112,7 @@ ParamSpec param_spec_from_json(const Json& document) {
   spec.help = document.at("help").get<std::string>();
   spec.unit = document.at("unit").get<std::string>();
   spec.max_open = document.at("max_open").get<bool>();
+  spec.min_open = document.value("min_open", false);
   spec.choices = document.at("choices").get<std::vector<std::string>>();
   spec.former_names = document.value("former_names", spec.former_names);
   spec.former_values = document.value("former_values", spec.former_values);

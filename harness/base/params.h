@@ -35,6 +35,7 @@ struct ParamSpec {
   std::optional<double> min;
   std::optional<double> max;
   bool max_open = false;  ///< true: max itself is not allowed, as in [0, 1)
+  bool min_open = false;  ///< the same of min
   std::vector<std::string> choices;
   /// What it was called before: refused, with the name that it has now.
   std::vector<std::string> former_names = {};
