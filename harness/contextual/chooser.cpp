@@ -1,0 +1,50 @@
+#include "harness/contextual/chooser.h"
+
+#include <ATen/ops/sort.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "harness/base/cell_errors.h"
+
+namespace assay {
+
+void LayerStreams::put(std::int64_t layer, RoutingSite site, const at::Tensor& stream) {
+  std::erase_if(streams_, [layer](const auto& entry) { return entry.first.first < layer - 1; });
+  streams_[{layer, site}] = stream;
+}
+
+const at::Tensor& LayerStreams::at(std::int64_t layer, RoutingSite site) const {
+  const auto found = streams_.find({layer, site});
+  if (found == streams_.end()) {
+    throw std::logic_error(fmt::format("layer {} has not run in this pass", layer));
+  }
+  return found->second;
+}
+
+LayerStreams& streams_of(const StepContext& step, const void* owner) {
+  if (step.state == nullptr || !step.stream.defined()) {
+    throw DoesNotApply(
+        "what is chosen in one layer is predicted from earlier ones, and a block that is run alone "
+        "has none");
+  }
+  return step.state->of<LayerStreams>(owner);
+}
+
+at::Tensor highest(const at::Tensor& scores, std::int64_t count) {
+  const at::Tensor order = std::get<1>(at::sort(scores, /*stable=*/true, /*dim=*/1,
+                                                /*descending=*/true));
+  at::Tensor mask = at::zeros(scores.sizes(), scores.options().dtype(at::kBool));
+  return mask.scatter_(1, order.narrow(1, 0, count), true);
+}
+
+std::int64_t count_of_density(double density, std::int64_t units) {
+  constexpr double kRounding = 1e-9;  // of 1 - density
+  const double dropped = std::floor((1 - density) * static_cast<double>(units) + kRounding);
+  return std::max<std::int64_t>(1, units - static_cast<std::int64_t>(dropped));
+}
+
+}  // namespace assay

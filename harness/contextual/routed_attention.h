@@ -1,0 +1,72 @@
+#pragma once
+// Attention of which each token runs the heads that a chooser names.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "harness/contextual/chooser.h"
+#include "harness/contextual/routing.h"
+#include "harness/model/input_major_linear.h"
+#include "harness/model/standard_attention.h"
+
+namespace assay {
+
+/// Of the heads: how many a token ran.
+inline constexpr StepFact kHeadShare{"head_share", StepFact::Over::kMean};
+
+/// Told what the heads of a layer give, all of them computed, for predictions from it.
+class ContextReader {
+ public:
+  virtual ~ContextReader() = default;
+  /// context [n, heads * head_dim]
+  virtual void read(const at::Tensor& context, const StepContext& step) const = 0;
+  virtual void visit_tensors(const VisitTensor& visit) = 0;
+  [[nodiscard]] virtual Cost cost() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<ContextReader> share() const = 0;
+};
+
+/// Keys and values are computed for all heads of every token, so that a head that runs later finds
+/// those of all tokens before it; queries, scores and outputs are those of the chosen heads.
+///
+/// Two forms of the same: passes over many rows compute all heads and mask their contexts; a
+/// decoded token, alone in its step, reads the rows of the chosen heads' queries and outputs only.
+class RoutedAttention final : public Attention {
+ public:
+  /// `dense` with dense matrices, of which o is stored input by input from then on where there is a
+  /// chooser. No chooser: every head runs, and the block only says what its stream and context are.
+  RoutedAttention(std::unique_ptr<StandardAttention> dense, std::unique_ptr<Chooser> chooser,
+                  std::unique_ptr<ContextReader> reader, const Routing& routing);
+
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
+  [[nodiscard]] Linear* linear(Slot slot) const override;
+  void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
+  void visit_tensors(const VisitTensor& visit) override;
+  /// Touched bytes and work are those that every token has: the keys' and values', the chooser's.
+  /// What its heads add goes to the StepObserver.
+  [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] DenseForm dense_form() const override;
+  [[nodiscard]] std::unique_ptr<Attention> share() const override;
+  void fuse() override { dense_->fuse(); }
+
+ private:
+  [[nodiscard]] at::Tensor masked(const at::Tensor& rows, StepContext& step) const;
+  [[nodiscard]] at::Tensor gathered(const at::Tensor& row, const at::Tensor& mask,
+                                    StepContext& step) const;
+  /// Queries of the chosen heads (zeros for the others), all keys and values, one row.
+  [[nodiscard]] at::Tensor projected(const at::Tensor& row, const Selection& rows_of_q) const;
+  [[nodiscard]] at::Tensor masks_for(const at::Tensor& rows, const at::Tensor& values,
+                                     const StepContext& step) const;
+  [[nodiscard]] const InputMajorLinear& out() const;
+  [[nodiscard]] std::int64_t heads() const { return dense_->shape().heads; }
+  void tell(const StepContext& step, const at::Tensor& masks) const;
+  [[nodiscard]] Cost of_a_head() const;
+
+  std::unique_ptr<StandardAttention> dense_;
+  std::unique_ptr<Chooser> chooser_;
+  std::unique_ptr<ContextReader> reader_;
+  Routing routing_;
+};
+
+}  // namespace assay

@@ -1,0 +1,53 @@
+#include "harness/contextual/routing.h"
+
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "harness/contextual/chooser.h"
+#include "harness/model/kernels/gradients.h"
+
+namespace assay {
+namespace {
+
+at::Tensor together(BatchRule rule, const at::Tensor& masks) {
+  if (rule == BatchRule::kEach || masks.size(0) == 1) return masks;
+  if (rule == BatchRule::kUnion) return masks.any(0, /*keepdim=*/true).expand_as(masks);
+  const auto most = masks.sum(1).max().item<std::int64_t>();
+  const at::Tensor votes = masks.sum(0, /*keepdim=*/true).to(at::kFloat);
+  return highest(votes, most).expand_as(masks);
+}
+
+}  // namespace
+
+const std::vector<std::string>& batch_rule_names() {
+  static const std::vector<std::string> names{"each", "union", "votes"};
+  return names;
+}
+
+BatchRule batch_rule_from_name(const std::string& name) {
+  const auto& names = batch_rule_names();
+  const auto place = std::find(names.begin(), names.end(), name);
+  if (place == names.end()) throw std::logic_error("no batch rule '" + name + "'");
+  return static_cast<BatchRule>(place - names.begin());
+}
+
+at::Tensor ruled(const Routing& routing, const StepContext& step, const at::Tensor& masks) {
+  const at::Tensor run = step.phase == Phase::kDecode ? together(routing.batch, masks) : masks;
+  if (routing.dense_above >= 1) return run;
+  const at::Tensor share = run.to(at::kFloat).mean(1, /*keepdim=*/true);
+  return run.logical_or(share.gt(routing.dense_above));
+}
+
+Selection selection_of(const at::Tensor& mask) {
+  const at::Tensor edges = at::zeros({mask.size(0)}, mask.options().dtype(at::kFloat));
+  return select_outside(mask.to(at::kFloat).contiguous(), edges, edges);
+}
+
+bool gathers(const StepContext& step, const at::Tensor& rows) {
+  constexpr std::int64_t kMostRows = 8;
+  return step.phase == Phase::kDecode && rows.size(0) <= kMostRows && !needs_gradient(rows);
+}
+
+}  // namespace assay
