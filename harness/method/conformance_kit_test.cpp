@@ -13,6 +13,7 @@
 #include "harness/method/masks.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/tiny_model.h"
+#include "harness/model/wrapped.h"
 
 namespace assay {
 namespace {
@@ -92,6 +93,40 @@ TEST_P(ConformanceKit, FindsAnApplyThatTouchesWhatIsNotNamed) {
   tried_.on_apply_ = [](Model& model) { model.parameter({2, Slot::kDown}).mul_(1.5); };
   EXPECT_THAT(alone().problems, finds("does not name: layer.2.down.weight"));
   EXPECT_THAT(behind().problems, finds("does not name: layer.2.down.weight"));
+}
+
+/// Doubles the rows above an edge, which lies higher for a sequence by itself.
+class EdgeByBatchFfn final : public WrappedFfn {
+ public:
+  EdgeByBatchFfn(std::unique_ptr<Ffn> inner, float shift)
+      : WrappedFfn(std::move(inner)), shift_(shift) {}
+  at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    const bool alone = rows.size(0) <= kTinyPositions;
+    at::Tensor above = rows.narrow(1, 0, 1).gt(alone ? shift_ : 0.0F);
+    if (step.routing != nullptr) above = step.routing->settle(step, RoutingSite::kNeurons, above);
+    return inner().forward(rows, step).mul(above.add(1));
+  }
+  std::unique_ptr<Ffn> wrap(std::unique_ptr<Ffn> inner) const override {
+    return std::make_unique<EdgeByBatchFfn>(std::move(inner), shift_);
+  }
+
+ private:
+  float shift_;
+};
+
+TEST_P(ConformanceKit, FindsDecisionsThatDependOnTheBatch) {
+  for (const bool shifted : {false, true}) {
+    tried_.on_apply_ = [&](Model& model) {
+      for (Layer& layer : model.layers()) {
+        layer.ffn = std::make_unique<EdgeByBatchFfn>(std::move(layer.ffn), shifted ? 0.5F : 0.0F);
+      }
+    };
+    const auto problems = check_conformance(tried_, {{}, {Json::object()}}, model_).problems;
+    // The scores are those of settled decisions.
+    EXPECT_THAT(problems, ::testing::Not(finds("of the largest score")));
+    EXPECT_EQ(problems.size(), shifted ? 1U : 0U);
+    EXPECT_EQ(::testing::Value(problems, finds("decide otherwise")), shifted);
+  }
 }
 
 TEST_P(ConformanceKit, FindsAFitThatChangesTheModel) {

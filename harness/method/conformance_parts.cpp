@@ -205,10 +205,13 @@ void check_changed_model(const Subject& subject, const Model& before, const Mode
   const auto shared = shared_with(artefact, after);
   findings.expect(shared.empty(),
                   "the model shares memory with the artefact: " + join(shared, ", "));
-  const double difference = subject.probe.batch_difference(after);
-  findings.expect(
-      difference <= kBatchTolerance,
-      fmt::format("a sequence alone and in a batch differ by {} of the largest score", difference));
+  const BatchDifference difference = subject.probe.batch_difference(after);
+  findings.expect(difference.scores <= kBatchTolerance,
+                  fmt::format("a sequence alone and in a batch differ by {} of the largest score",
+                              difference.scores));
+  findings.expect(difference.decisions <= kBatchTolerance,
+                  fmt::format("a sequence alone and in a batch decide otherwise in {} of the cases",
+                              difference.decisions));
   findings.expect(decodes(subject, after), "what follows a prompt is not finite");
 }
 

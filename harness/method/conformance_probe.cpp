@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 
 #include "harness/model/packed_sequences.h"
 
@@ -66,6 +69,32 @@ at::Tensor scores_of(const Model& model, const std::vector<at::Tensor>& sequence
                                 : model.logits(model.hidden_packed(packed));
 }
 
+/// Keeps what was decided in a pass over a batch, and gives each sequence its part of it.
+class BatchDecisions final : public RoutingHook {
+ public:
+  /// The next pass runs the rows of the first one from this on.
+  void replay_from(std::int64_t row) { first_ = row; }
+  at::Tensor settle(const StepContext& step, RoutingSite site, const at::Tensor& found) override {
+    at::Tensor& known = known_[{step.layer, site}];
+    if (!first_) {
+      known = found.clone();
+      return found;
+    }
+    const at::Tensor wanted = known.narrow(0, *first_, found.size(0));
+    changed_ += wanted.ne(found).sum().item<std::int64_t>();
+    all_ += found.numel();
+    return wanted;
+  }
+  [[nodiscard]] double changed_share() const {
+    return all_ == 0 ? 0 : static_cast<double>(changed_) / static_cast<double>(all_);
+  }
+
+ private:
+  std::map<std::pair<std::int64_t, RoutingSite>, at::Tensor> known_;
+  std::optional<std::int64_t> first_;
+  std::int64_t changed_ = 0, all_ = 0;
+};
+
 std::vector<std::string> class_names(const ModelSpec& spec) {
   if (!spec.labels.empty()) return spec.labels;
   const std::int64_t classes = spec.classes > 0 ? spec.classes : kClassesWithoutNames;
@@ -88,15 +117,22 @@ at::Tensor ConformanceProbe::scores(const Model& model) const {
   return scores_of(model, sequences_, token_types_);
 }
 
-double ConformanceProbe::batch_difference(const Model& model) const {
-  const at::Tensor together = scores(model);
+BatchDifference ConformanceProbe::batch_difference(const Model& model) const {
+  Model routed = model.clone();
+  BatchDecisions decisions;
+  routed.route_with(&decisions);
+  const at::Tensor together = scores(routed);
   std::vector<at::Tensor> alone;
+  std::int64_t first = 0;
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     std::vector<at::Tensor> types;
     if (!token_types_.empty()) types.push_back(token_types_[i]);
-    alone.push_back(scores_of(model, {sequences_[i]}, types));
+    decisions.replay_from(first);
+    alone.push_back(scores_of(routed, {sequences_[i]}, types));
+    first += sequences_[i].size(0);
   }
-  return at::cat(alone).sub(together).abs().max().div(together.abs().max()).item<double>();
+  return {at::cat(alone).sub(together).abs().max().div(together.abs().max()).item<double>(),
+          decisions.changed_share()};
 }
 
 at::Tensor ConformanceProbe::decoded_scores(const Model& model) const {

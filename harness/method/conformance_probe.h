@@ -11,6 +11,12 @@
 
 namespace assay {
 
+/// How a pass over a batch differs from passes over each sequence.
+struct BatchDifference {
+  double scores = 0;     ///< the largest difference, as a share of the largest score
+  double decisions = 0;  ///< share of all decisions that would have been others
+};
+
 /// Sequences, and the scores that a model gives them. Of a decoder they are equally long, and the
 /// first tokens of each are its prompt; a model that reads whole sequences gets them packed, of
 /// different lengths and with token types where it has such.
@@ -20,9 +26,9 @@ class ConformanceProbe {
   /// Of all sequences in one pass: of each token, or of each sequence where the model's output
   /// scores those -> [rows, outputs].
   [[nodiscard]] at::Tensor scores(const Model& model) const;
-  /// The largest difference between that pass and one pass for each sequence, as a share of the
-  /// largest score.
-  [[nodiscard]] double batch_difference(const Model& model) const;
+  /// That pass against one pass for each sequence. What blocks decide of a row in the one holds in
+  /// the others too, so that scores tell of more than an entry on the edge of a decision.
+  [[nodiscard]] BatchDifference batch_difference(const Model& model) const;
   /// Scores of what follows the prompts, a token a step: of a decoder -> [rows, outputs].
   [[nodiscard]] at::Tensor decoded_scores(const Model& model) const;
 

@@ -93,6 +93,7 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
   PassState state;
   step.state = &state;
   step.observer = observer_;
+  if (observer_ != nullptr) observer_->begin_pass();
   step.routing = routing_;
   if (dropout_) {
     step.hidden_dropout = spec_.hidden_dropout;

@@ -38,6 +38,9 @@ class StandardAttention : public Attention {
   /// q [heads * head_dim, width], k and v [kv_heads * head_dim, width], o [width, heads * head_dim]
   StandardAttention(const AttentionShape& shape, DenseLinear q, DenseLinear k, DenseLinear v,
                     DenseLinear o);
+  /// Without matrices, for blocks with products of their own: rotates, stores and attends. Nothing
+  /// else of it may be called.
+  explicit StandardAttention(const AttentionShape& shape) : shape_(shape) {}
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
 

@@ -59,12 +59,16 @@ inline constexpr StepFact kFlopsPerToken{"flops_per_token", StepFact::Over::kSum
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
+  /// What is told from now on is of another pass. Whoever is never told so takes a layer that is
+  /// not higher than the one before for the start of the next pass: then a layer tells a fact once.
+  virtual void begin_pass() {}
   /// values f32 [rows] on any device.
   virtual void observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) = 0;
 };
 
-/// Where in a layer something is routed.
-enum class RoutingSite { kHeads, kNeurons };
+/// Where in a layer something is routed: which heads or neurons a row takes, or which entries of
+/// what its matrices read.
+enum class RoutingSite { kHeads, kNeurons, kQkvInput, kOutInput, kFfnInput, kDownInput };
 
 /// Sees, and may settle, what blocks decide for each row from its input (which neurons a token
 /// takes, say). A decision is a comparison with an edge: two equally right paths whose rounding

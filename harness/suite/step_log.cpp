@@ -43,9 +43,10 @@ std::vector<double> each_with(std::int64_t fixed, std::vector<double> told) {
 void StepLog::observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) {
   Series& series = series_[fact.name];
   series.over = fact.layers;
-  // Layers come in ascending order, so one that is not higher starts the next pass.
-  if (layer <= series.last_layer) series.begin = series.sums.size();
+  // Layers come in ascending order: unless passes are told, one that is not higher starts the next.
+  if (starts_pass(series, layer)) series.begin = series.sums.size();
   series.last_layer = layer;
+  series.pass = pass_;
   const at::Tensor local = values.to(at::kCPU, at::kDouble).contiguous();
   const auto rows = static_cast<std::size_t>(local.numel());
   if (series.sums.size() < series.begin + rows) {

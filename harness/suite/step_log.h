@@ -14,9 +14,11 @@
 namespace assay {
 
 /// Collects one number a token and fact: a sum or a mean over the layers that told, as the fact
-/// says. Watches one model; holds 16 bytes a token and fact.
+/// says. A layer may tell a fact for several of its parts where begin_pass() is called. Watches one
+/// model; holds 16 bytes a token and fact.
 class StepLog final : public StepObserver {
  public:
+  void begin_pass() override { ++pass_; }
   void observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) override;
 
   /// No block has told anything.
@@ -33,10 +35,16 @@ class StepLog final : public StepObserver {
   struct Series {
     StepFact::Over over = StepFact::Over::kSum;
     std::vector<double> sums;      ///< finished tokens and those of the running pass
-    std::vector<double> divisors;  ///< layers that told, for each of them
+    std::vector<double> divisors;  ///< layers, or parts of them, that told, for each of them
     std::int64_t last_layer = -1;
+    std::int64_t pass = 0;
     std::size_t begin = 0;  ///< where the running pass starts
   };
+  /// Whether what `layer` tells now is the first of its pass.
+  [[nodiscard]] bool starts_pass(const Series& series, std::int64_t layer) const {
+    return pass_ == 0 ? layer <= series.last_layer : series.pass != pass_;
+  }
+  std::int64_t pass_ = 0;                 ///< 0: nobody says where passes begin
   std::map<std::string, Series> series_;  ///< by the fact's name
 };
 

@@ -27,6 +27,19 @@ TEST(StepLog, AddsLayersOfAPassAndKeepsPassesApart) {
   EXPECT_TRUE(log.of(kShare).empty());
 }
 
+TEST(StepLog, PartsOfALayerBelongToOnePassWherePassesAreTold) {
+  StepLog log;
+  for (const float base : {10.0F, 40.0F}) {
+    log.begin_pass();
+    log.observe(0, kTouchedBytes, told({base, base + 1}));
+    log.observe(0, kTouchedBytes, told({5, 6}));
+    log.observe(0, kShare, told({0.5F, 0}));
+    log.observe(0, kShare, told({1, 0}));
+  }
+  EXPECT_EQ(log.of(kTouchedBytes), (std::vector<double>{15, 17, 45, 47}));
+  EXPECT_EQ(log.of(kShare), (std::vector<double>{0.75, 0, 0.75, 0}));
+}
+
 TEST(StepLog, SharesAreMeansOverTheLayersThatTold) {
   StepLog log;
   log.observe(0, kShare, told({0.5F, 0.0F}));

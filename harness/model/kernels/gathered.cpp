@@ -21,8 +21,10 @@ namespace {
 constexpr std::int64_t kSelectPiece = 64 * 1024;
 /// Weight bytes of a piece of work: some microseconds of reading.
 constexpr std::int64_t kPieceBytes = 64 * 1024;
-/// Columns of a piece of a sum of rows: enough that the processor prefetches along each row.
-constexpr std::int64_t kAddColumns = 1024;
+/// Columns of a piece of a sum of rows: enough that the processor prefetches along each row, fewer
+/// where some threads would have nothing to do. Multiples of all vectors, so that a column is
+/// summed by the same instructions in any piece.
+constexpr std::int64_t kAddColumns = 1024, kLeastAddColumns = 256, kColumnUnit = 64;
 
 void require(bool condition, const char* what) {
   if (!condition) throw std::logic_error(std::string("gathered product: ") + what);
@@ -82,12 +84,18 @@ void run_dot(const GatherArgs<Element>& args, const float* x, const at::Tensor& 
   });
 }
 
+std::int64_t columns_of_a_piece(std::int64_t width) {
+  const std::int64_t share = width / at::get_num_threads();
+  const std::int64_t whole = (share + kColumnUnit - 1) / kColumnUnit * kColumnUnit;
+  return std::clamp(whole, kLeastAddColumns, kAddColumns);
+}
+
 template <typename Element>
 void run_add(const GatherArgs<Element>& args, const at::Tensor& coefficients, at::Tensor& y) {
   const auto* factors = coefficients.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
   const auto bytes = args.count * args.width * static_cast<std::int64_t>(sizeof(Element));
-  const std::int64_t piece = bytes <= kPieceBytes ? args.width : kAddColumns;
+  const std::int64_t piece = bytes <= kPieceBytes ? args.width : columns_of_a_piece(args.width);
   for_each_piece(args.width, piece, [&](std::int64_t begin, std::int64_t end) {
     gather_add(args, factors, begin, end, to);
   });

@@ -54,6 +54,7 @@ void run_blocks(const Model& model, const std::vector<at::Tensor>& inputs, std::
   step.batch = batch;
   step.tokens = 1;
   step.observer = observer;
+  if (observer != nullptr) observer->begin_pass();
   for (std::int64_t layer = 0; layer < model.layer_count(); ++layer) {
     const auto index = static_cast<std::size_t>(layer);
     step.layer = layer;

@@ -64,7 +64,10 @@ class TimedBlock {
   [[nodiscard]] StepLog facts() {
     StepLog log;
     step_.observer = &log;
-    for (std::int64_t first = 0; first < rows_.size(0); first += batch_) (void)run(first / batch_);
+    for (std::int64_t first = 0; first < rows_.size(0); first += batch_) {
+      log.begin_pass();
+      (void)run(first / batch_);
+    }
     step_.observer = nullptr;
     return log;
   }
