@@ -20,6 +20,7 @@ Json to_json(const TrainSettings& s) {
           {"seed", s.seed},
           {"evaluate_every", s.evaluate_every},
           {"patience", s.patience},
+          {"stop_below", s.stop_below ? Json(*s.stop_below) : Json()},
           {"curve_every", s.curve_every}};
 }
 

@@ -2,6 +2,7 @@
 // How a training goes: its length, its rates, its order.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "harness/base/json.h"
@@ -23,6 +24,8 @@ struct TrainSettings {
   std::uint64_t seed = 0;           ///< of the order of the items and of dropout
   std::int64_t evaluate_every = 0;  ///< judge the held-out part after so many steps; 0: each epoch
   std::int64_t patience = 0;        ///< end after so many judgements without a better; 0: never
+  /// End once a held-out value is below this; none: never.
+  std::optional<double> stop_below = {};
   std::int64_t curve_every = 1;     ///< steps between entries of the loss curve
 };
 Json to_json(const TrainSettings& settings);

@@ -109,8 +109,13 @@ class Training {
   TrainResult run();
 
  private:
-  [[nodiscard]] bool over() const { return state_.step >= steps_ || out_of_patience(); }
+  [[nodiscard]] bool over() const {
+    return state_.step >= steps_ || out_of_patience() || good_enough();
+  }
   [[nodiscard]] bool out_of_patience() const;
+  [[nodiscard]] bool good_enough() const {
+    return settings_.stop_below && state_.best && state_.best->value < *settings_.stop_below;
+  }
   [[nodiscard]] bool judged_after_this_step() const;
   [[nodiscard]] std::span<const std::int64_t> batch_items();
   void resume();

@@ -40,7 +40,7 @@ struct TrainTask {
 
 struct TrainResult {
   std::int64_t steps = 0;      ///< done
-  bool stopped_early = false;  ///< patience ended
+  bool stopped_early = false;  ///< patience ended, or a held-out value was low enough
   bool resumed = false;        ///< went on from a checkpoint
   double seconds = 0;          ///< of training and judging, in all processes that had a part in it
   std::vector<CurvePoint> curve;

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 #include <span>
 
@@ -119,7 +120,8 @@ TEST(Trainer, LeavesTheGlobalGeneratorAsItWas) {
 class HeldOut : public testing::Test {
  protected:
   /// Judges after each of 20 steps; gives these values, then keeps the last.
-  TrainResult run(const std::vector<double>& values, std::int64_t patience) {
+  TrainResult run(const std::vector<double>& values, std::int64_t patience,
+                  std::optional<double> stop_below = {}) {
     TrainTask task = net_.task();
     task.held_out = [this, &values] {
       const std::size_t i = std::min(judged_.size(), values.size() - 1);
@@ -129,6 +131,7 @@ class HeldOut : public testing::Test {
     TrainSettings settings = short_settings();
     settings.evaluate_every = 1;
     settings.patience = patience;
+    settings.stop_below = stop_below;
     return train(task, settings);
   }
   SmallNet net_;
@@ -150,6 +153,14 @@ TEST_F(HeldOut, WithoutPatienceAllStepsAreMade) {
   EXPECT_EQ(result.steps, 20);
   EXPECT_EQ(result.best->step, 2);
   EXPECT_TRUE(at::equal(net_.tensors.front().tensor.detach(), judged_[1]));
+}
+
+TEST_F(HeldOut, AValueThatIsLowEnoughEndsIt) {
+  const TrainResult result = run({5, 4, 3, 2, 1}, 0, 3);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.steps, 4);  // 3 is not below 3
+  EXPECT_EQ(result.best->value, 2);
+  EXPECT_TRUE(at::equal(net_.tensors.front().tensor.detach(), judged_[3]));
 }
 
 TEST_F(HeldOut, AValueThatIsNoNumberEndsTheTraining) {
