@@ -211,7 +211,7 @@ at::Tensor scored(const Criterion& criterion, Formula formula, const LayerEviden
         fmt::format("criterion '{}' has no scores of {} a sequence", criterion.name, what));
   }
   if (units == 0) return at::empty({0}, at::kDouble);
-  const at::Tensor scores = formula(evidence).to(at::kCPU);
+  at::Tensor scores = formula(evidence).to(at::kCPU);
   if (scores.isfinite().all().item<bool>()) return scores;
   throw NonFiniteValue(
       "criterion", fmt::format("criterion '{}' gives a score that is not finite to one of the {} "

@@ -164,6 +164,7 @@ std::vector<Wanted> first_derivatives(std::vector<LayerEvidence>& layers,
 
 void differentiate(const at::Tensor& scalar, const std::vector<Wanted>& wanted, bool again) {
   std::vector<at::Tensor> variables;
+  variables.reserve(wanted.size());
   for (const Wanted& one : wanted) variables.push_back(one.variable);
   const std::vector<at::Tensor> gradients =
       torch::autograd::grad({scalar}, variables, {}, again, again, /*allow_unused=*/true);

@@ -184,6 +184,7 @@ class EpenasScores final : public RowScores {
  private:
   static double log_correlation(const std::vector<at::Tensor>& rows, std::int64_t head) {
     std::vector<at::Tensor> own;
+    own.reserve(rows.size());
     for (const at::Tensor& row : rows) own.push_back(row[head].to(at::kDouble).unsqueeze(0));
     return correlations(at::cat(own)).abs().add(kSmall).log().sum().item<double>();
   }
