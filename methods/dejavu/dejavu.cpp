@@ -1,0 +1,212 @@
+// DejaVu (arXiv 2310.17157): for each layer a predictor of its heads and one of its neurons, that
+// read the residual stream ahead of it.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "harness/base/param_makers.h"
+#include "harness/contextual/predictor_artefact.h"
+#include "harness/contextual/predictor_training.h"
+#include "harness/contextual/routed_model.h"
+#include "harness/method/method.h"
+#include "methods/dejavu/predicted.h"
+#include "methods/dejavu/settings.h"
+#include "methods/dejavu/traces.h"
+
+namespace assay {
+namespace dejavu {
+namespace {
+
+constexpr const char* kTraces = "traces";
+constexpr const char* kPredictors = "predictors";
+
+std::vector<std::string> names_of(std::initializer_list<const char*> names) {
+  return {names.begin(), names.end()};
+}
+
+/// Of what stays of a place; all of it needs no predictor.
+bool some_stay(const Params& params, RoutingSite site) {
+  if (params.get_text("select") == "threshold") return true;
+  return params.get_real(site == RoutingSite::kHeads ? "head_density" : "ffn_density") < 1;
+}
+
+std::uint64_t seed_of(std::uint64_t seed, std::int64_t layer, RoutingSite site) {
+  return seed * 1'000'003U + static_cast<std::uint64_t>(layer) * 2 +
+         (site == RoutingSite::kHeads ? 0 : 1);
+}
+
+/// Second stage: one training a layer and site.
+class Trainings {
+ public:
+  Trainings(const Model& model, FitContext& context, const Params& params)
+      : model_(model), context_(context), params_(params), traces_(context.input(kTraces)) {}
+
+  Artefact run() {
+    for (std::int64_t layer = 1; layer < model_.layer_count(); ++layer) {
+      const LayerShape shape = model_.spec().layer(layer);
+      if (shape.has_attention) train(layer, RoutingSite::kHeads, shape.heads);
+      if (shape.has_ffn) train(layer, RoutingSite::kNeurons, shape.ffn_width);
+    }
+    return std::move(artefact_);
+  }
+
+ private:
+  [[nodiscard]] BinaryLabels labels(std::int64_t layer, RoutingSite site,
+                                    std::int64_t units) const {
+    if (site == RoutingSite::kNeurons) {
+      return BinaryLabels::packed(traces_.tensors.at(neuron_labels_name(layer)), units);
+    }
+    const std::int64_t count =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(params_.get_real("head_label_density") *
+                                                            static_cast<double>(units)));
+    return BinaryLabels::plain(largest_labels(traces_.tensors.at(head_norms_name(layer)), count));
+  }
+
+  void train(std::int64_t layer, RoutingSite site, std::int64_t units) {
+    const std::int64_t width = model_.spec().width;
+    const std::uint64_t seed = seed_of(context_.seed(), layer, site);
+    Predictor predictor =
+        fresh_predictor(dejavu_form(width, rank_of(params_, site, width), units), seed);
+    const std::string name = predictor_name(layer, site);
+    const StreamPlace from = predicted_from(params_.get_text("lookahead"), site, layer);
+    const DejaVuFit fit =
+        train_dejavu(predictor, traces_.tensors.at(stream_name(from)), labels(layer, site, units),
+                     training_settings(params_, site, seed), hooks_of(context_, name));
+    store_predictor(artefact_, name, predictor);
+    report(name, fit);
+  }
+
+  void report(const std::string& name, const DejaVuFit& fit) {
+    const PredictionHits& hits = fit.held_out;
+    if (hits.rows == 0) return;
+    context_.metric("predictor/recall/" + name, hits.recall());
+    context_.metric("predictor/precision/" + name, hits.precision());
+    context_.metric("predictor/predicted/" + name, hits.predicted_a_row());
+    context_.metric("predictor/positives/" + name,
+                    static_cast<double>(hits.positives) / static_cast<double>(hits.rows));
+  }
+
+  const Model& model_;
+  FitContext& context_;
+  const Params& params_;
+  const Artefact& traces_;
+  Artefact artefact_;
+};
+
+/// Last stage: the predictors as they run, and what runs by them.
+Artefact settle(const Model& model, FitContext& context, const Params& params) {
+  const Artefact& trained = context.input(kPredictors);
+  Artefact artefact;
+  artefact.plan["routing"] = params.json();
+  for (std::int64_t layer = 1; layer < model.layer_count(); ++layer) {
+    for (const RoutingSite site : {RoutingSite::kHeads, RoutingSite::kNeurons}) {
+      const std::string name = predictor_name(layer, site);
+      if (!some_stay(params, site) || !trained.plan.at("predictors").contains(name)) continue;
+      store_predictor(artefact, name,
+                      stored_as(load_predictor(trained, name, at::kCPU),
+                                {.bits = params.get_int("predictor_bits")}));
+    }
+  }
+  return artefact;
+}
+
+class DejaVu final : public Method {
+ public:
+  [[nodiscard]] MethodInfo info() const override {
+    MethodInfo info;
+    info.name = "dejavu";
+    info.summary = "Predicts for each token and layer which heads and neurons to run";
+    info.citation =
+        "Liu et al., Deja Vu: Contextual Sparsity for Efficient LLMs at Inference Time, ICML 2023, "
+        "arXiv 2310.17157";
+    info.params = param_specs();
+    info.requires_ = routing_requirements();
+    info.needs.calibration = true;
+    info.stages = {
+        {.name = kTraces,
+         .params = names_of({"lookahead", "ffn_labels", "ffn_label_density"}),
+         .inputs = {},
+         .calibration = true},
+        {.name = kPredictors,
+         .params = names_of({"lookahead", "head_label_density", "ffn_rank", "head_rank", "epochs",
+                             "batch", "ffn_learning_rate", "head_learning_rate", "patience",
+                             "select_by", "held_out"}),
+         .inputs = {kTraces}},
+        {.name = "choice",
+         .params = names_of({"head_density", "ffn_density", "mask_source", "batch_rule",
+                             "dense_above", "select", "threshold", "predictor_bits", "lookahead"}),
+         .inputs = {kPredictors}},
+    };
+    return info;
+  }
+
+  [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
+                                               const Params& params) const override {
+    std::vector<std::string> problems;
+    if (params.get_text("ffn_labels") == "fired" && spec.activation != ActivationKind::kRelu) {
+      problems.emplace_back(
+          "ffn_labels = 'fired' names the neurons that a ReLU lets through, and this model's "
+          "activation lets all through; set ffn_labels = 'largest'");
+    }
+    for (const char* rank : {"ffn_rank", "head_rank"}) {
+      if (params.get_int(rank) <= spec.width) continue;
+      problems.push_back(fmt::format("{} = {} is larger than the model's width, {}", rank,
+                                     params.get_int(rank), spec.width));
+    }
+    return problems;
+  }
+
+  [[nodiscard]] Artefact fit_stage(const std::string& stage, const Model& model,
+                                   FitContext& context, const Params& params) const override {
+    if (stage == kTraces) return trace(model, context, params);
+    return stage == kPredictors ? Trainings(model, context, params).run()
+                                : settle(model, context, params);
+  }
+
+  void apply(Model& model, const Artefact& artefact) const override {
+    Json plan = artefact.plan.at("routing");
+    plan["dense_first_layer"] = true;
+    const RoutingSettings settings = routing_settings(plan);
+    route_model(model, settings.routing, [&](std::int64_t layer) {
+      const LayerShape shape = model.spec().layer(layer);
+      RoutedParts parts;
+      parts.watched = true;
+      const auto chooser = [&](RoutingSite site, std::int64_t units, double density) {
+        return predicted(model, artefact, layer, site, count_of_density(density, units),
+                         settings.routing);
+      };
+      parts.heads = chooser(RoutingSite::kHeads, shape.heads, settings.head_density);
+      parts.neurons = chooser(RoutingSite::kNeurons, shape.ffn_width, settings.ffn_density);
+      return parts;
+    });
+  }
+
+ private:
+  static std::unique_ptr<Chooser> predicted(const Model& model, const Artefact& artefact,
+                                            std::int64_t layer, RoutingSite site,
+                                            std::int64_t count, const Routing& routing) {
+    const std::string name = predictor_name(layer, site);
+    const Json predictors = artefact.plan.value("predictors", Json::object());
+    if (!predictors.contains(name)) return nullptr;
+    const Json& plan = artefact.plan.at("routing");
+    Selected selected{.count = count, .edge = {}};
+    if (plan.at("select") == "threshold") selected.edge = logit(plan.at("threshold").get<double>());
+    return std::make_unique<Predicted>(
+        load_predictor(artefact, name, model.device()).share(),
+        predicted_from(plan.at("lookahead").get<std::string>(), site, layer), selected,
+        routing.owner);
+  }
+
+  static double logit(double probability) {
+    return std::log(probability) - std::log1p(-probability);
+  }
+};
+
+}  // namespace
+}  // namespace dejavu
+
+void register_dejavu(MethodRegistry& registry) { registry.add(std::make_unique<dejavu::DejaVu>()); }
+
+}  // namespace assay

@@ -1,0 +1,188 @@
+#include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "harness/base/cell_errors.h"
+#include "harness/contextual/predictor_labels.h"
+#include "harness/contextual/routed_fixture.h"
+#include "methods/dejavu/traces.h"
+
+namespace assay {
+void register_dejavu(MethodRegistry& registry);
+
+namespace dejavu {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kLength = 12, kWidth = 32, kHeads = 4, kNeurons = 64;
+
+const Method& method() { return sole_method(register_dejavu); }
+
+Params params_of(const Json& given) { return {method().info().params, given}; }
+
+class DejaVuTest : public ::testing::TestWithParam<TinyFamily> {
+ protected:
+  DejaVuTest() {
+    at::manual_seed(3);
+    write_tiny_model(place_.scratch() / "model", GetParam(), 8);
+    model_.emplace(Model::load(place_.scratch() / "model", LoadOptions{}));
+    text_ = at::randint(0, kTinyVocab, {2, kLength}, at::kLong);
+    calibration_ = at::randint(0, kTinyVocab, {20, 16}, at::kLong);
+  }
+  Artefact fitted(const Json& given, std::uint64_t seed = 0) {
+    RecordingContext context(calibration_, seed, {});
+    Artefact artefact = method().fit(*model_, context, params_of(given));
+    metrics_ = context.metrics;
+    return artefact;
+  }
+  Model applied(const Json& given) {
+    Model changed = model_->clone();
+    method().apply(changed, fitted(given));
+    return changed;
+  }
+
+  const at::NoGradGuard as_in_the_worker_;
+  RecordingContext place_{{}, 0, {}};
+  std::optional<Model> model_;
+  at::Tensor text_, calibration_;
+  std::map<std::string, double> metrics_;
+};
+
+const Json kShort = {{"ffn_labels", "largest"}, {"head_density", 0.5}, {"epochs", 3}};
+
+Json with(Json given, const Json& more) {
+  given.update(more);
+  return given;
+}
+
+TEST_P(DejaVuTest, WhatIsDecodedIsWhatWasScored) {
+  for (const char* lookahead :
+       {"latency_code", "training_code", "accuracy_code", "paper_equations", "paper_figure"}) {
+    const Model model = applied(with(kShort, {{"lookahead", lookahead}}));
+    EXPECT_LT(apart(decoded(model, text_, 4), scored(model, text_)), 1e-5) << lookahead;
+    EXPECT_GT(apart(scored(model, text_), scored(*model_, text_)), 1e-3) << "changes nothing";
+  }
+  const Model model = applied(with(kShort, {{"select", "threshold"}, {"threshold", 0.45}}));
+  EXPECT_LT(apart(decoded(model, text_, 4), scored(model, text_)), 1e-5);
+}
+
+TEST_P(DejaVuTest, EverythingIsTheDenseModelBitForBit) {
+  const Model model = applied(with(kShort, {{"head_density", 1.0}, {"ffn_density", 1.0}}));
+  EXPECT_TRUE(scored(model, text_).equal(scored(*model_, text_)));
+}
+
+TEST_P(DejaVuTest, AChangedLaterTokenChangesNoEarlierLogit) {
+  at::Tensor other = text_.clone();
+  other.select(1, kLength - 1).add_(1).remainder_(kTinyVocab);
+  const Model model = applied(kShort);
+  const auto early = [&](const at::Tensor& text) {
+    return scored(model, text).view({2, kLength, -1}).narrow(1, 0, kLength - 1).contiguous();
+  };
+  EXPECT_TRUE(early(text_).equal(early(other)));
+}
+
+TEST_P(DejaVuTest, EqualSeedsGiveEqualBits) {
+  const Artefact once = fitted(kShort, 5), again = fitted(kShort, 5), other = fitted(kShort, 6);
+  ASSERT_FALSE(once.tensors.empty());
+  bool differs = false;
+  for (const auto& [name, tensor] : once.tensors) {
+    EXPECT_TRUE(tensor.equal(again.tensors.at(name))) << name;
+    differs = differs || !tensor.equal(other.tensors.at(name));
+  }
+  EXPECT_TRUE(differs) << "the seed decides nothing";
+}
+
+TEST_P(DejaVuTest, SaysHowGoodItsPredictorsAre) {
+  (void)fitted(with(kShort, {{"epochs", 1}}));
+  for (const char* name : {"layer.1.heads", "layer.2.neurons"}) {
+    const double recall = metrics_.at(std::string("predictor/recall/") + name);
+    EXPECT_GE(recall, 0) << name;
+    EXPECT_LE(recall, 1) << name;
+  }
+  EXPECT_FALSE(metrics_.contains("predictor/recall/layer.0.heads")) << "it runs whole";
+}
+
+/// What one pass shows, by layer and tap.
+class Everything final : public ActivationRecorder {
+ public:
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+    seen[{layer, tap}] = rows.clone();
+  }
+  std::map<std::pair<std::int64_t, Tap>, at::Tensor> seen;
+};
+
+TEST_P(DejaVuTest, TracesAreWhatAPassShows) {
+  const at::Tensor one = calibration_.narrow(0, 0, 1);
+  Everything pass;
+  (void)model_->hidden(one, &pass);
+  RecordingContext context(one, 0, {});
+  const Artefact traces =
+      trace(*model_, context, params_of({{"ffn_labels", "largest"}, {"ffn_label_density", 0.25}}));
+  // Only what the look-ahead asks for: both from the layer before.
+  EXPECT_FALSE(traces.tensors.contains("layer.2.ffn_stream"));
+  EXPECT_TRUE(traces.tensors.at("layer.1.ffn_stream")
+                  .equal(pass.seen.at({1, Tap::kFfnStream}).to(at::kBFloat16)));
+  EXPECT_TRUE(traces.tensors.at("layer.0.attention_stream")
+                  .equal(pass.seen.at({0, Tap::kAttentionStream}).to(at::kBFloat16)));
+  const at::Tensor norms =
+      pass.seen.at({2, Tap::kOutInput}).view({-1, kHeads, kWidth / kHeads}).square().sum(2).sqrt();
+  EXPECT_LT(apart(traces.tensors.at("layer.2.head_norms"), norms), 1e-5);
+  const at::Tensor values = pass.seen.at({2, Tap::kDownInput}).abs();
+  const at::Tensor bits = traces.tensors.at("layer.2.neuron_labels");
+  const auto* packed = bits.const_data_ptr<std::uint8_t>();
+  for (std::int64_t r = 0; r < values.size(0); ++r) {
+    const at::Tensor edge = std::get<0>(values[r].sort(0, /*descending=*/true))[kNeurons / 4 - 1];
+    for (std::int64_t j = 0; j < kNeurons; ++j) {
+      const bool label = (packed[r * kNeurons / 8 + j / 8] >> (j % 8) & 1) != 0;
+      const bool large =
+          values[r][j].item<float>() >= edge.item<float>() && values[r][j].item<float>() > 0;
+      EXPECT_EQ(label, large) << r << ", " << j;
+    }
+  }
+}
+
+TEST_P(DejaVuTest, AStreamThatIsNotFiniteIsNamed) {
+  model_->layers()[0].dense(Slot::kDown).weight().fill_(std::numeric_limits<float>::infinity());
+  RecordingContext context(calibration_, 0, {});
+  try {
+    (void)trace(*model_, context, params_of(kShort));
+    FAIL() << "traced infinity";
+  } catch (const NonFiniteValue& error) {
+    EXPECT_THAT(error.what(), HasSubstr("layer 1"));
+  }
+}
+
+TEST_P(DejaVuTest, RefusesRanksAboveTheWidthAndLabelsThatSayNothing) {
+  const auto unmet = [&](const Json& given) {
+    return method().unmet(model_->spec(), params_of(given));
+  };
+  EXPECT_TRUE(unmet({{"ffn_labels", "largest"}, {"ffn_rank", 32}}).empty());
+  EXPECT_EQ(unmet({{"ffn_labels", "largest"}, {"ffn_rank", 33}}).size(), 1u);
+  const bool relu = GetParam() == TinyFamily::kOpt;
+  EXPECT_EQ(unmet({{"ffn_labels", "fired"}}).empty(), relu);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, DejaVuTest,
+                         ::testing::Values(TinyFamily::kLlama, TinyFamily::kOpt));
+
+TEST(Lookahead, NamesTheStreamsOfPaperAndCode) {
+  const auto place = [](const char* lookahead, RoutingSite site) {
+    return predicted_from(lookahead, site, 5);
+  };
+  constexpr RoutingSite kAttention = RoutingSite::kHeads, kFfn = RoutingSite::kNeurons;
+  EXPECT_EQ(place("latency_code", kFfn), (StreamPlace{4, kFfn}));
+  EXPECT_EQ(place("latency_code", kAttention), (StreamPlace{4, kAttention}));
+  EXPECT_EQ(place("training_code", kFfn), (StreamPlace{5, kFfn}));
+  EXPECT_EQ(place("accuracy_code", kFfn), (StreamPlace{5, kAttention}));
+  EXPECT_EQ(place("paper_equations", kFfn), (StreamPlace{4, kAttention}));
+  EXPECT_EQ(place("paper_figure", kAttention), (StreamPlace{4, kFfn}));
+}
+
+}  // namespace
+}  // namespace dejavu
+}  // namespace assay

@@ -1,0 +1,15 @@
+#include "methods/dejavu/predicted.h"
+
+namespace assay::dejavu {
+
+at::Tensor Predicted::choose(const ChoiceInput& /*input*/, const StepContext& step) const {
+  const at::Tensor& stream = streams_of(step, owner_.get()).at(from_.layer, from_.site);
+  const at::Tensor logits = predictor_->forward(stream);
+  return selected_.edge ? logits.ge(*selected_.edge) : highest(logits, selected_.count);
+}
+
+std::unique_ptr<Chooser> Predicted::share() const {
+  return std::make_unique<Predicted>(predictor_->share(), from_, selected_, owner_);
+}
+
+}  // namespace assay::dejavu

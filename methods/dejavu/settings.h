@@ -1,0 +1,44 @@
+#pragma once
+// DejaVu's parameters, and from where in a model a layer is predicted.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/base/params.h"
+#include "harness/contextual/predictor_training.h"
+#include "harness/model/step.h"
+
+namespace assay::dejavu {
+
+/// A residual stream, before its norm.
+struct StreamPlace {
+  std::int64_t layer = 0;
+  RoutingSite site = RoutingSite::kHeads;  ///< the block that reads it
+  auto operator<=>(const StreamPlace&) const = default;
+};
+
+/// The stream that the predictor of a layer's heads or neurons reads. Paper and released code have
+/// five ways between them:
+///
+///                      neurons of layer l        heads of layer l
+///   latency_code       FFN's stream, l - 1       attention's stream, l - 1
+///   training_code      FFN's, l                  attention's, l - 1
+///   accuracy_code      attention's, l            attention's, l - 1
+///   paper_equations    attention's, l - 1        attention's, l - 1
+///   paper_figure       attention's, l            FFN's, l - 1
+StreamPlace predicted_from(const std::string& lookahead, RoutingSite site, std::int64_t layer);
+
+std::vector<ParamSpec> param_specs();
+
+/// Of a predictor: as asked for, or the published rank where that fits the width.
+std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t width);
+
+DejaVuTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed);
+
+/// "heads", "neurons"
+const char* site_name(RoutingSite site);
+/// "layer.3.heads"
+std::string predictor_name(std::int64_t layer, RoutingSite site);
+
+}  // namespace assay::dejavu

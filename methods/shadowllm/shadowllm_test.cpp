@@ -1,0 +1,182 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/rand.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "harness/base/cell_errors.h"
+#include "harness/contextual/routed_attention.h"
+#include "harness/contextual/routed_ffn.h"
+#include "harness/contextual/routed_fixture.h"
+#include "methods/shadowllm/shadow_choice.h"
+#include "methods/shadowllm/traces.h"
+
+namespace assay {
+void register_shadowllm(MethodRegistry& registry);
+
+namespace shadowllm {
+namespace {
+
+constexpr std::int64_t kLength = 12;
+
+const Method& method() { return sole_method(register_shadowllm); }
+
+TEST(MasksOf, RowsAreChosenAsTheSharedChoiceDoes) {
+  const std::vector<std::int64_t> units{8, 8, 5, 8};
+  const at::Tensor scores = at::rand({6, 29});
+  for (const ChoiceStyle style : {ChoiceStyle::kGlobal, ChoiceStyle::kPerLayer,
+                                  ChoiceStyle::kHybrid, ChoiceStyle::kHybridCompat}) {
+    for (const double density : {0.9, 0.5, 0.3}) {
+      const AllLayers all{units, density, style, 0.25, 1};
+      const at::Tensor masks = masks_of(all, scores);
+      for (std::int64_t r = 0; r < scores.size(0); ++r) {
+        const Choice one =
+            choose(scores[r].split_with_sizes(units, 0), {.style = style,
+                                                          .drop = 1 - density,
+                                                          .floor = 0.25,
+                                                          .compat_floor = 1,
+                                                          .dense_first_layer = false});
+        EXPECT_TRUE(masks[r].equal(at::cat(one.kept))) << static_cast<int>(style) << ", " << r;
+      }
+    }
+  }
+}
+
+class ShadowTest : public ::testing::TestWithParam<TinyFamily> {
+ protected:
+  ShadowTest() {
+    at::manual_seed(3);
+    write_tiny_model(place_.scratch() / "model", GetParam(), 8);
+    model_.emplace(Model::load(place_.scratch() / "model", LoadOptions{}));
+    text_ = at::randint(0, kTinyVocab, {2, kLength}, at::kLong);
+    calibration_ = at::randint(0, kTinyVocab, {30, 16}, at::kLong);
+  }
+  Artefact fitted(const Json& given, std::uint64_t seed = 0) {
+    RecordingContext context(calibration_, seed, {});
+    return method().fit(*model_, context, {method().info().params, given});
+  }
+  Model applied(const Json& given) {
+    Model changed = model_->clone();
+    method().apply(changed, fitted(given));
+    return changed;
+  }
+
+  const at::NoGradGuard as_in_the_worker_;
+  RecordingContext place_{{}, 0, {}};
+  std::optional<Model> model_;
+  at::Tensor text_, calibration_;
+};
+
+const Json kShort = {{"head_density", 0.5}, {"head_epochs", 3}, {"ffn_epochs", 3}};
+
+Json with(Json given, const Json& more) {
+  given.update(more);
+  return given;
+}
+
+TEST_P(ShadowTest, WhatIsDecodedIsWhatWasScored) {
+  for (const Json& more : std::vector<Json>{{{"prune_style", "global"}},
+                                            {{"prune_style", "local"}},
+                                            {{"prune_style", "hybrid"}},
+                                            {{"ffn_mask", false}},
+                                            {{"predictor_bits", 8}}}) {
+    const Model model = applied(with(kShort, more));
+    EXPECT_LT(apart(decoded(model, text_, 4), scored(model, text_)), 1e-5) << more.dump();
+    EXPECT_GT(apart(scored(model, text_), scored(*model_, text_)), 1e-3) << "changes nothing";
+  }
+}
+
+TEST_P(ShadowTest, EverythingIsTheDenseModelBitForBit) {
+  const Model model = applied(with(kShort, {{"head_density", 1.0}, {"ffn_density", 1.0}}));
+  EXPECT_TRUE(scored(model, text_).equal(scored(*model_, text_)));
+}
+
+TEST_P(ShadowTest, ReleasedEvaluationSeesWhatComesLater) {
+  at::Tensor other = text_.clone();
+  other.select(1, kLength - 1).add_(1).remainder_(kTinyVocab);
+  bool seen = false;
+  for (const char* source : {"per_token", "window_last"}) {
+    const Model model = applied(with(kShort, {{"mask_source", source}}));
+    const auto early = [&](const at::Tensor& text) {
+      return scored(model, text).view({2, kLength, -1}).narrow(1, 0, kLength - 1).contiguous();
+    };
+    const bool same = early(text_).equal(early(other));
+    if (std::string(source) == "per_token")
+      EXPECT_TRUE(same);
+    else
+      seen = !same;
+  }
+  EXPECT_TRUE(seen) << "'window_last' looks no further than 'per_token'";
+}
+
+TEST_P(ShadowTest, EqualSeedsGiveEqualBits) {
+  const Artefact once = fitted(kShort, 5), again = fitted(kShort, 5), other = fitted(kShort, 6);
+  ASSERT_FALSE(once.tensors.empty());
+  bool differs = false;
+  for (const auto& [name, tensor] : once.tensors) {
+    EXPECT_TRUE(tensor.equal(again.tensors.at(name))) << name;
+    differs = differs || !tensor.equal(other.tensors.at(name));
+  }
+  EXPECT_TRUE(differs) << "the seed decides nothing";
+}
+
+/// Shares of heads and neurons over all layers that choose.
+class Shares final : public StepObserver {
+ public:
+  void observe(std::int64_t, const StepFact& fact, const at::Tensor& values) override {
+    sums[fact.name] += values.sum().item<double>();
+    rows[fact.name] += values.numel();
+  }
+  [[nodiscard]] double mean(const std::string& name) const {
+    return sums.at(name) / static_cast<double>(rows.at(name));
+  }
+  std::map<std::string, double> sums;
+  std::map<std::string, std::int64_t> rows;
+};
+
+TEST_P(ShadowTest, TheSharesThatAreToldAreThoseThatRan) {
+  Model local = applied(with(kShort, {{"prune_style", "local"}, {"ffn_density", 0.25}}));
+  Shares shares;
+  local.watch(&shares);
+  (void)scored(local, text_);
+  local.watch(nullptr);
+  EXPECT_NEAR(shares.mean("head_share"), 0.5, 1e-6);
+  EXPECT_NEAR(shares.mean("neuron_share"), 0.25, 1e-6);
+}
+
+TEST_P(ShadowTest, ARankAboveTheWidthIsRefused) {
+  const auto unmet = [&](std::int64_t rank) {
+    return method().unmet(model_->spec(), {method().info().params, {{"head_rank", rank}}});
+  };
+  EXPECT_TRUE(unmet(32).empty());
+  EXPECT_EQ(unmet(33).size(), 1u);
+}
+
+TEST_P(ShadowTest, TracesHoldTheFirstLayersContextOfTheLastToken) {
+  RecordingContext context(calibration_.narrow(0, 0, 3), 0, {});
+  const Artefact traces =
+      trace(*model_, context, {method().info().params, {{"criterion", "l2_norm"}}});
+  class FirstContext final : public ActivationRecorder {
+   public:
+    void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+      if (layer == 0 && tap == Tap::kOutInput) seen = rows.clone();
+    }
+    at::Tensor seen;
+  };
+  for (std::int64_t i = 0; i < 3; ++i) {
+    FirstContext recorder;
+    (void)model_->hidden(calibration_.narrow(0, i, 1), &recorder);
+    EXPECT_LT(apart(traces.tensors.at("inputs")[i], recorder.seen.select(0, -1)), 1e-6);
+    const at::Tensor norms = recorder.seen.view({16, 4, 8}).square().sum(2).sum(0).sqrt();
+    EXPECT_LT(apart(traces.tensors.at("heads")[i].narrow(0, 0, 4), norms), 1e-5);
+  }
+  EXPECT_EQ(traces.tensors.at("neurons").size(1), 3 * 64);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ShadowTest,
+                         ::testing::Values(TinyFamily::kLlama, TinyFamily::kOpt));
+
+}  // namespace
+}  // namespace shadowllm
+}  // namespace assay
