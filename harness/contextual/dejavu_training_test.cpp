@@ -205,6 +205,18 @@ TEST_F(DejaVu, WithNothingHeldOutTheLastWeightsAreKept) {
   EXPECT_EQ(found.training.curve.back().learning_rate, 0.02);
 }
 
+TEST_F(DejaVu, WeightsDecay) {
+  Predictor decayed = fresh(), kept = fresh();
+  settings_.weight_decay = 0;
+  (void)fit(kept);
+  settings_.weight_decay = 1;  // 80 steps at a rate of 0.02
+  (void)fit(decayed);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_LT(tensors_of(decayed)[i].norm().item<double>(),
+              0.8 * tensors_of(kept)[i].norm().item<double>());
+  }
+}
+
 TEST_F(DejaVu, RowsThatAreNotFiniteAreNamed) {
   inputs_[7][2].fill_(std::numeric_limits<double>::infinity());
   inputs_[590][0].fill_(std::nan(""));

@@ -80,7 +80,27 @@ TEST_F(Shadow, TheRateFallsAlongACosine) {
   }
 }
 
+TEST_F(Shadow, WeightsAndBiasesDecay) {
+  Predictor decayed = fresh(), kept = fresh();
+  settings_.epochs = 10;
+  settings_.weight_decay = 0;
+  (void)fit(kept);
+  settings_.weight_decay = 20;  // 50 steps at a rate of 0.001 that falls
+  (void)fit(decayed);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_LT(tensors_of(decayed)[i].norm().item<double>(),
+              0.9 * tensors_of(kept)[i].norm().item<double>());
+  }
+}
+
 TEST_F(Shadow, TheSettingsAreThoseOfTheRelease) {
+  EXPECT_EQ(shadow_head_training().weight_decay, 0.01);
+  EXPECT_EQ(shadow_head_training().learning_rate, 1e-3);
+  EXPECT_EQ(dejavu_neuron_training().weight_decay, 0.01);
+  EXPECT_EQ(dejavu_neuron_training().batch, 1024);
+  EXPECT_EQ(dejavu_neuron_training().epochs, 20);
+  EXPECT_EQ(dejavu_neuron_training().patience, 5);
+  EXPECT_EQ(dejavu_neuron_training().enough_recall, 0.99);
   EXPECT_EQ(shadow_head_training().epochs, 100);
   EXPECT_EQ(shadow_head_training().batch, 32);
   EXPECT_EQ(shadow_head_training().held_out_share, 0.2);
