@@ -1,11 +1,13 @@
 #include "harness/contextual/chooser.h"
 
-#include <ATen/ops/sort.h>
+#include <ATen/ops/topk.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "harness/base/cell_errors.h"
@@ -35,10 +37,13 @@ LayerStreams& streams_of(const StepContext& step, const void* owner) {
 }
 
 at::Tensor highest(const at::Tensor& scores, std::int64_t count) {
-  const at::Tensor order = std::get<1>(at::sort(scores, /*stable=*/true, /*dim=*/1,
-                                                /*descending=*/true));
-  at::Tensor mask = at::zeros(scores.sizes(), scores.options().dtype(at::kBool));
-  return mask.scatter_(1, order.narrow(1, 0, count), true);
+  if (count == 0) return at::zeros(scores.sizes(), scores.options().dtype(at::kBool));
+  const at::Tensor known =
+      at::where(scores.isnan(), std::numeric_limits<double>::infinity(), scores);
+  const at::Tensor edge = std::get<0>(at::topk(known, count, 1)).narrow(1, count - 1, 1);
+  const at::Tensor above = known.gt(edge), on_edge = known.eq(edge);
+  const at::Tensor room = above.sum(1, /*keepdim=*/true).neg().add(count);
+  return above.logical_or(on_edge.logical_and(on_edge.cumsum(1).le(room)));
 }
 
 std::int64_t count_of_density(double density, std::int64_t units) {

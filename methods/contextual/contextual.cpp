@@ -6,7 +6,10 @@
 
 #include "harness/base/param_makers.h"
 #include "harness/compress/low_rank.h"
+#include "harness/contextual/criteria.h"
+#include "harness/contextual/evidence.h"
 #include "harness/contextual/routed_model.h"
+#include "harness/contextual/static_scores.h"
 #include "harness/method/masks.h"
 #include "harness/method/method.h"
 #include "methods/contextual/controls.h"
@@ -16,13 +19,27 @@ namespace assay {
 namespace contextual {
 namespace {
 
+/// Those that score neurons as well as heads, the published one first.
+std::vector<std::string> criterion_names() {
+  std::vector<std::string> names{"plainact"};
+  for (const Criterion& criterion : criteria()) {
+    const bool whole = criterion.of_heads && criterion.of_neurons;
+    if (whole && names.front() != criterion.name) names.emplace_back(criterion.name);
+  }
+  return names;
+}
+
 std::vector<ParamSpec> param_specs() {
   std::vector<ParamSpec> specs = routing_params();
   specs.insert(
       specs.begin(),
-      choice_param("by", {"oracle", "random", "svd", "sign"},
-                   "What is run: what gives most in this very token (nothing is saved), "
-                   "any for each token anew, or by the first matrices' low rank or signs"));
+      choice_param("by", {"oracle", "random", "static", "svd", "sign"},
+                   "What is run: what gives most in this very token (nothing is saved), any for "
+                   "each token anew, what a criterion says of the calibration text, or by the "
+                   "first matrices' low rank or signs"));
+  specs.push_back(choice_param("criterion", criterion_names(),
+                               "Of by = 'static': what a head or neuron is worth, summed over the "
+                               "calibration sequences"));
   specs.push_back(
       count_param("rank", 64, 1, "columns", "Of by = 'svd': rank of each matrix's estimate"));
   return specs;
@@ -83,6 +100,52 @@ ThinMatrix thin_matrix(const Artefact& artefact, const StandardFfn& ffn, std::in
   return {part("left"), part("right"), dense->bias()};
 }
 
+std::string mask_name(std::int64_t layer, const char* units) {
+  return fmt::format("layer.{}.{}", layer, units);
+}
+
+/// bool [units]: as many as `count`.
+at::Tensor best_of(const at::Tensor& scores, std::int64_t count) {
+  return highest(scores.to(at::kFloat).unsqueeze(0), count).squeeze(0);
+}
+
+/// Of all calibration sequences.
+std::unique_ptr<StaticScores> summed_scores(const Model& model, FitContext& context,
+                                            const Criterion& criterion) {
+  const EvidenceSource source(model);
+  std::unique_ptr<StaticScores> sums = static_scores(criterion);
+  const at::Tensor& tokens = context.calibration();
+  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
+    sums->add(source.collect(tokens[i], text_positions(tokens.size(1)), criterion.evidence));
+    context.progress(i + 1, tokens.size(0), "calibration sequences");
+  }
+  return sums;
+}
+
+/// Masks of the layers that leave something out, for every text the same.
+void keep_masks(const Model& model, FitContext& context, const Params& params, Artefact& artefact) {
+  const auto sums = summed_scores(model, context, criterion_of(params.get_text("criterion")));
+  const LayerScores heads = sums->heads(), neurons = sums->neurons();
+  const RoutingSettings settings = routing_settings(params);
+  for (std::int64_t i = 0; i < model.layer_count(); ++i) {
+    const Counts counts = counts_of(model.spec(), settings, i);
+    const auto layer = static_cast<std::size_t>(i);
+    if (counts.some_heads) {
+      artefact.tensors[mask_name(i, "heads")] = best_of(heads[layer], counts.heads);
+    }
+    if (counts.some_neurons) {
+      artefact.tensors[mask_name(i, "neurons")] = best_of(neurons[layer], counts.neurons);
+    }
+  }
+}
+
+/// A copy: whoever writes into the model must not write into the artefact.
+std::unique_ptr<Chooser> fixed(const Artefact& artefact, const std::string& name,
+                               at::Device device) {
+  return std::make_unique<Fixed>(
+      artefact.tensors.at(name).to(device, at::kBool, /*non_blocking=*/false, /*copy=*/true));
+}
+
 class Contextual final : public Method {
  public:
   [[nodiscard]] MethodInfo info() const override {
@@ -94,6 +157,10 @@ class Contextual final : public Method {
         "arXiv 2310.17157";
     info.params = param_specs();
     info.requires_ = routing_requirements();
+    info.needs.calibration = true;
+    for (const char* by : {"oracle", "random", "svd", "sign"}) {
+      info.needs.calibration_unless.push_back({{{"by", by}}});
+    }
     return info;
   }
 
@@ -133,6 +200,7 @@ class Contextual final : public Method {
         keep_thin(ffn, i, std::min(params.get_int("rank"), most), artefact);
       }
     }
+    if (params.get_text("by") == "static") keep_masks(model, context, params, artefact);
     return artefact;
   }
 
@@ -146,11 +214,15 @@ class Contextual final : public Method {
       RoutedParts parts;
       if (counts.some_heads) {
         require_dense_attention(model, layer);
-        parts.heads = heads(by, counts.heads, shape, seed);
+        parts.heads = by == "static" ? fixed(artefact, mask_name(layer, "heads"), model.device())
+                                     : heads(by, counts.heads, shape, seed);
       }
       if (counts.some_neurons) {
         require_dense_ffn(model, layer);
-        parts.neurons = neurons(by, counts.neurons, artefact, ffn_of(model, layer), layer, seed);
+        parts.neurons =
+            by == "static"
+                ? fixed(artefact, mask_name(layer, "neurons"), model.device())
+                : neurons(by, counts.neurons, artefact, ffn_of(model, layer), layer, seed);
       }
       return parts;
     });

@@ -111,6 +111,31 @@ TEST_P(ContextualTest, LotsAreThoseOfSeedPositionAndLayer) {
   EXPECT_FALSE(once.equal(scored(applied({{"by", "random"}}, 4), text_)));
 }
 
+TEST_P(ContextualTest, AStaticChoiceIsTheBestOfTheSummedCriterion) {
+  const at::Tensor texts = at::randint(0, kTinyVocab, {4, 10}, at::kLong);
+  const Params params(method().info().params, {{"by", "static"},
+                                               {"criterion", "l2_norm_post"},
+                                               {"ffn_density", 0.25},
+                                               {"head_density", 0.5}});
+  RecordingContext context(texts, 0, {});
+  const Artefact artefact = method().fit(*model_, context, params);
+  at::Tensor sums;  // over sequences, of the norm over tokens of what down gets
+  for (std::int64_t i = 0; i < texts.size(0); ++i) {
+    DownInputs pass;
+    (void)model_->hidden(texts.narrow(0, i, 1), &pass);
+    const at::Tensor norms = pass.seen[1].square().sum(0).sqrt();
+    sums = sums.defined() ? sums.add(norms) : norms;
+  }
+  EXPECT_TRUE(artefact.tensors.at("layer.1.neurons").equal(highest(sums.unsqueeze(0), 16)[0]));
+  Model changed = model_->clone();
+  method().apply(changed, artefact);
+  DownInputs kept;
+  (void)changed.hidden(text_, &kept);
+  const at::Tensor used = kept.seen[1].abs().sum(0).gt(0);
+  EXPECT_FALSE(
+      used.logical_and(artefact.tensors.at("layer.1.neurons").logical_not()).any().item<bool>());
+}
+
 TEST_P(ContextualTest, RulesThatKnowNeuronsOnlyRefuseHeads) {
   const auto problems = [&](const Json& given) {
     return method().unmet(model_->spec(), {method().info().params, given});

@@ -35,4 +35,8 @@ at::Tensor Lottery::scores(const ChoiceInput& /*input*/, const StepContext& step
   return mixed(lots.add(rows.unsqueeze(1)).bitwise_and(0xffffffff)).to(at::kFloat);
 }
 
+at::Tensor Fixed::choose(const ChoiceInput& /*input*/, const StepContext& step) const {
+  return mask_.unsqueeze(0).expand({step.batch * step.tokens, mask_.size(0)});
+}
+
 }  // namespace assay::contextual

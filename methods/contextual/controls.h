@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "harness/contextual/top_chooser.h"
 
@@ -40,6 +41,21 @@ class Lottery final : public TopChooser {
   std::int64_t units_;
   std::uint64_t seed_;
   RoutingSite site_;
+};
+
+/// The same for every token.
+class Fixed final : public Chooser {
+ public:
+  /// bool [units]
+  explicit Fixed(at::Tensor mask) : mask_(std::move(mask)) {}
+  [[nodiscard]] at::Tensor choose(const ChoiceInput& input, const StepContext& step) const override;
+  void visit_tensors(const VisitTensor& visit) override { visit("mask", mask_); }
+  [[nodiscard]] std::unique_ptr<Chooser> share() const override {
+    return std::make_unique<Fixed>(*this);
+  }
+
+ private:
+  at::Tensor mask_;
 };
 
 }  // namespace assay::contextual

@@ -21,10 +21,19 @@ std::vector<std::string> traced_criteria() {
   return names;
 }
 
+/// a: a head's context, z: a pre-activation, as criteria.h has them.
+std::string criterion_help() {
+  std::string help = "What a head or neuron is worth to a sequence, which the predictors learn";
+  for (const std::string& name : traced_criteria()) {
+    help += "; " + name + ": " + criterion_of(name).definition;
+    if (help.back() == '.') help.pop_back();
+  }
+  return help;
+}
+
 std::vector<ParamSpec> learning_params() {
   return {
-      choice_param("criterion", traced_criteria(),
-                   "What a head or neuron is worth to a sequence, which the predictors learn"),
+      choice_param("criterion", traced_criteria(), criterion_help()),
       choice_param("normalisation", {"layer", "all"},
                    "Scores that are learnt are relative to their own layer's, or to all layers'"),
       count_param("ffn_rank", 0, 0, "columns",

@@ -85,7 +85,7 @@ NeuronWindows load_windows(const Artefact& artefact, std::int64_t layer, const a
   return {load("low"), load("high"), load("slope"), load("intercept")};
 }
 
-Predictor load_predictor(const Artefact& artefact, std::int64_t layer, const PlainFfn& ffn) {
+NeuronPredictor load_predictor(const Artefact& artefact, std::int64_t layer, const PlainFfn& ffn) {
   return {artefact, tardis_tensor(layer, "predictor"),
           predictor_kind(artefact.plan.at("predictor").get<std::string>()), ffn};
 }
@@ -99,7 +99,7 @@ std::unique_ptr<TardisFfn> make_tardis_ffn(const Artefact& artefact, std::int64_
   if (policy.needs_full_fold()) {
     full = load_fold(artefact, index, "full_fold", "full_fold_bias", ffn.up);
   }
-  Predictor predictor = load_predictor(artefact, index, ffn);
+  NeuronPredictor predictor = load_predictor(artefact, index, ffn);
   DenseLinear folded = load_fold(artefact, index, "fold", "fold_bias", ffn.up);
   NeuronWindows windows = load_windows(artefact, index, ffn.up);
   return std::make_unique<TardisFfn>(TardisParts{std::move(ffn), std::move(folded), std::move(full),

@@ -27,7 +27,7 @@ void store_layer(Artefact& artefact, std::int64_t layer, const PlainFfn& ffn,
 
 /// f32 [neurons] each, on the device of `like`.
 NeuronWindows load_windows(const Artefact& artefact, std::int64_t layer, const at::Tensor& like);
-Predictor load_predictor(const Artefact& artefact, std::int64_t layer, const PlainFfn& ffn);
+NeuronPredictor load_predictor(const Artefact& artefact, std::int64_t layer, const PlainFfn& ffn);
 
 /// The block for this layer of a model; takes over the layer's own first matrix.
 std::unique_ptr<TardisFfn> make_tardis_ffn(const Artefact& artefact, std::int64_t index,

@@ -48,7 +48,8 @@ inline TardisFfn oracle_block(const PlainFfn& ffn, const NeuronWindows& windows,
   std::optional<DenseLinear> full;
   if (policy.needs_full_fold()) full = linear(folded);
   return TardisFfn(TardisParts{ffn, linear(folded), std::move(full),
-                               Predictor({}, "", PredictorKind::kOracle, ffn), windows, policy});
+                               NeuronPredictor({}, "", PredictorKind::kOracle, ffn), windows,
+                               policy});
 }
 
 }  // namespace assay

@@ -67,7 +67,7 @@ class TardisFit {
     store_predictor(artefact_, tardis_tensor(visit.index(), "predictor"), settings_.predictor,
                     weight_for_fit(visit.layer().dense(Slot::kUp)), range.hessian(),
                     warn_of_retry(context_, path));
-    const Predictor predictor = load_predictor(artefact_, visit.index(), ffn);
+    const NeuronPredictor predictor = load_predictor(artefact_, visit.index(), ffn);
     ResponsePass pass(
         ffn, [&](const at::Tensor& rows) { return predictor(rows); }, range.scale(settings_.bins),
         fitted_, held_);

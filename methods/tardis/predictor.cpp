@@ -87,8 +87,8 @@ void store_predictor(Artefact& artefact, const std::string& name, const Predicto
   store_packed(artefact.plan, artefact.tensors, name, pack(quantised(options, up, hessian, retry)));
 }
 
-Predictor::Predictor(const Artefact& artefact, const std::string& name, PredictorKind kind,
-                     const PlainFfn& ffn)
+NeuronPredictor::NeuronPredictor(const Artefact& artefact, const std::string& name,
+                                 PredictorKind kind, const PlainFfn& ffn)
     : dtype_(ffn.up.scalar_type()) {
   const auto as_weight = [&](const char* factor) {
     return copy_on_large_pages(artefact_tensor(artefact, name + factor).to(ffn.up.options()));
@@ -113,7 +113,7 @@ Predictor::Predictor(const Artefact& artefact, const std::string& name, Predicto
   }
 }
 
-at::Tensor Predictor::operator()(const at::Tensor& rows) const {
+at::Tensor NeuronPredictor::operator()(const at::Tensor& rows) const {
   // Many rows at once go through another product, whose rounding moves neurons over the edges of
   // their windows: what is chosen for a token must not depend on how many come together.
   if (rows.device().is_cpu() && rows.size(0) > kGemvMaxBatch) {
@@ -124,14 +124,14 @@ at::Tensor Predictor::operator()(const at::Tensor& rows) const {
   return predict(rows);
 }
 
-at::Tensor Predictor::predict(const at::Tensor& rows) const {
+at::Tensor NeuronPredictor::predict(const at::Tensor& rows) const {
   const at::Tensor x = rows.to(dtype_);
   if (!first_) return dense_product(x, up_, up_bias_).to(at::kFloat);
   const at::Tensor z = first_->forward(x);
   return (second_ ? second_->forward(z) : z).to(at::kFloat);
 }
 
-Cost Predictor::cost() const {
+Cost NeuronPredictor::cost() const {
   Cost cost;
   if (first_) {
     cost += first_->cost();
@@ -143,13 +143,13 @@ Cost Predictor::cost() const {
   return cost;
 }
 
-void Predictor::visit_tensors(const VisitTensor& visit) {
+void NeuronPredictor::visit_tensors(const VisitTensor& visit) {
   if (first_) first_->visit_tensors(visit_part(visit, "predictor.first."));
   if (second_) second_->visit_tensors(visit_part(visit, "predictor.second."));
 }
 
-Predictor Predictor::share() const {
-  Predictor twin;
+NeuronPredictor NeuronPredictor::share() const {
+  NeuronPredictor twin;
   twin.dtype_ = dtype_;
   twin.up_ = up_;
   twin.up_bias_ = up_bias_;
@@ -158,7 +158,7 @@ Predictor Predictor::share() const {
   return twin;
 }
 
-void Predictor::read_from(const PlainFfn& ffn) {
+void NeuronPredictor::read_from(const PlainFfn& ffn) {
   if (first_) return;
   up_ = ffn.up;
   up_bias_ = ffn.up_bias;

@@ -45,11 +45,11 @@ void store_predictor(Artefact& artefact, const std::string& name, const Predicto
                      const at::Tensor& up, const at::Tensor& hessian, const DampingRetry& retry);
 
 /// Estimates z. Owns its tensors, except the oracle, which shares the block's own.
-class Predictor {
+class NeuronPredictor {
  public:
   /// Reads what store_predictor() stored; low-rank factors are cast to the type of ffn.up.
-  Predictor(const Artefact& artefact, const std::string& name, PredictorKind kind,
-            const PlainFfn& ffn);
+  NeuronPredictor(const Artefact& artefact, const std::string& name, PredictorKind kind,
+                  const PlainFfn& ffn);
   /// rows [n, width] in the model's dtype -> f32 [n, neurons]. On a CPU a packed prediction of a
   /// row has the same bits whatever rows come with it.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& rows) const;
@@ -58,13 +58,13 @@ class Predictor {
   /// The oracle's tensors are the block's own, and visited there.
   void visit_tensors(const VisitTensor& visit);
   /// Computes with the same tensors.
-  [[nodiscard]] Predictor share() const;
+  [[nodiscard]] NeuronPredictor share() const;
   /// The oracle reads these from now on.
   void read_from(const PlainFfn& ffn);
 
  private:
   [[nodiscard]] at::Tensor predict(const at::Tensor& rows) const;
-  Predictor() = default;
+  NeuronPredictor() = default;
   at::Tensor up_, up_bias_;                 ///< of the oracle
   std::unique_ptr<Linear> first_, second_;  ///< second only for low rank
   at::ScalarType dtype_ = at::kFloat;       ///< of the rows that `first` takes

@@ -44,7 +44,7 @@ struct TardisParts {
   PlainFfn original;
   DenseLinear fold;                      ///< [width, width]
   std::optional<DenseLinear> full_fold;  ///< only where a policy needs it
-  Predictor predictor;
+  NeuronPredictor predictor;
   NeuronWindows windows;
   TardisPolicy policy;
 };

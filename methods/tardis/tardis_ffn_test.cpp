@@ -235,7 +235,7 @@ TEST(PackedPredictor, SaysTheSameOfATokenAloneAndAmongMany) {
   options.group = 32;
   Artefact artefact;
   store_predictor(artefact, "p", options, ffn.up, at::mm(x.t(), x), [](double, double) {});
-  const Predictor predictor(artefact, "p", options.kind, ffn);
+  const NeuronPredictor predictor(artefact, "p", options.kind, ffn);
   const at::Tensor together = predictor(x);
   for (std::int64_t row = 0; row < x.size(0); ++row) {
     EXPECT_TRUE(together.narrow(0, row, 1).equal(predictor(x.narrow(0, row, 1)))) << row;

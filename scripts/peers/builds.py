@@ -1,7 +1,7 @@
 """Holds the dense paths of one build against those of another, in turns.
 
     scripts/peers/builds.py --before OTHER/bin/peer_rounds --after build/release/bin/peer_rounds
-      --model FOLDER --stream PREPARED [--only decode] [--pairs 6] [--threads 2] [--out TABLE.md]
+      --model FOLDER [--stream PREPARED] [--only decode] [--pairs 6] [--threads 2] [--out TABLE.md]
 
 PREPARED is an entry of $ASSAY_HOME/prepared with tokens of the model's tokenizer: any run that scores
 its perplexity leaves one. Both programs load, then work in turns, A B B A or B A A B, and end; that
@@ -35,6 +35,12 @@ def workloads() -> list[tuple[str, str, dict, str]]:
          {"window": WINDOW, "limit": WINDOWS}, ""),
         (f"decode, batch 1, {PROMPT} + {NEW} tokens", "decode", decode, "decode/tokens_per_s"),
         ("prefill, 512 tokens", "prefill", prefill, "prefill/tokens_per_s"),
+        *(
+            (f"one text of {length} tokens", "classify_throughput",
+             {"batch": 1, "length": length, "warmup_calls": 5, "measured_calls": 50},
+             "classify/items_per_s")
+            for length in (16, 32, 48, 64, 96)
+        ),
     ]
 
 
@@ -80,15 +86,17 @@ def summary(pairs: list[tuple[float, float]]) -> str:
 def main() -> None:
     """All workloads in both types."""
     parser = argparse.ArgumentParser(formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    for name in ("--before", "--after", "--model", "--stream"):
+    for name in ("--before", "--after", "--model"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--only", nargs="+", default=["token_ppl", "decode", "prefill"])
+    parser.add_argument("--stream", type=Path, help="of perplexity passes")
+    parser.add_argument("--only", nargs="+", default=["token_ppl", "decode", "prefill"],
+                        help="classify_throughput: texts through an encoder with a classifier")
     parser.add_argument("--pairs", type=int, default=6, help="at least 2")
     parser.add_argument("--dtypes", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    lines = ["| workload | dtype | before, tokens/s | after, tokens/s | after / before, 95 % |",
+    lines = ["| workload | dtype | before, tokens or texts/s | after | after / before, 95 % |",
              "| --- | --- | --- | --- | --- |"]
     for dtype in options.dtypes:
         for title, suite, params, metric in workloads():
