@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 
 #include "harness/base/cell_errors.h"
 
@@ -22,7 +21,9 @@ void LayerStreams::put(std::int64_t layer, RoutingSite site, const at::Tensor& s
 const at::Tensor& LayerStreams::at(std::int64_t layer, RoutingSite site) const {
   const auto found = streams_.find({layer, site});
   if (found == streams_.end()) {
-    throw std::logic_error(fmt::format("layer {} has not run in this pass", layer));
+    throw DoesNotApply(fmt::format(
+        "what is chosen is predicted from layer {}, which has not run: a layer is run alone here",
+        layer));
   }
   return found->second;
 }

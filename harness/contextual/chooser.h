@@ -42,7 +42,7 @@ class LayerStreams {
  public:
   /// Forgets those of layers before the one before.
   void put(std::int64_t layer, RoutingSite site, const at::Tensor& stream);
-  /// Throws std::logic_error for a block that has not run.
+  /// Throws DoesNotApply for a block that has not run.
   [[nodiscard]] const at::Tensor& at(std::int64_t layer, RoutingSite site) const;
 
  private:

@@ -8,10 +8,17 @@
 namespace assay {
 
 InputMajorLinear::InputMajorLinear(const DenseLinear& dense)
-    : weight_(copy_on_large_pages(dense.weight().t())), bias_(dense.bias()) {}
+    : weight_(dense.weight()), bias_(dense.bias()) {
+  turn();
+}
+
+void InputMajorLinear::turn() {
+  if (weight_.requires_grad() || weight_.t().is_contiguous()) return;
+  weight_ = copy_on_large_pages(weight_.t()).t();
+}
 
 at::Tensor InputMajorLinear::forward(const at::Tensor& rows) const {
-  const at::Tensor y = at::mm(rows, weight_);
+  const at::Tensor y = at::mm(rows, weight_.t());
   return bias_.defined() ? y.add(bias_) : y;
 }
 
@@ -19,12 +26,13 @@ at::Tensor InputMajorLinear::forward_selected(const at::Tensor& coefficients,
                                               const Selection& selection) const {
   at::Tensor y = bias_.defined() ? bias_.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true)
                                  : at::zeros({out_features()}, weight_.options().dtype(at::kFloat));
-  gathered_accumulate(coefficients, weight_, selection, y);
+  gathered_accumulate(coefficients, weight_.t().contiguous(), selection, y);
   return y;
 }
 
 void InputMajorLinear::visit_tensors(const VisitTensor& visit) {
   visit("weight", weight_);
+  turn();
   visit_if_defined(visit, "bias", bias_);
 }
 
@@ -37,7 +45,7 @@ Cost InputMajorLinear::cost() const {
 
 DenseForm InputMajorLinear::dense_form() const {
   DenseForm form;
-  form.tensors["weight"] = weight_.t().contiguous();
+  form.tensors["weight"] = weight_.contiguous();
   if (bias_.defined()) form.tensors["bias"] = bias_;
   return form;
 }

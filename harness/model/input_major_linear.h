@@ -11,29 +11,31 @@
 
 namespace assay {
 
-/// y = x W + b with W [in, out]: what one input adds is a contiguous row, so that the rows of
-/// inputs that are zero need not be read.
+/// y = x W^T + b. W is [out, in] to everybody else, and lies in memory as its transpose: what one
+/// input adds is a contiguous row, so that the rows of inputs that are zero need not be read.
 class InputMajorLinear final : public Linear {
  public:
-  /// Turns a dense block's weight; the copy lies on large pages.
+  /// Turns a dense block's weight; the copy lies on large pages. One that lies so is taken over.
   explicit InputMajorLinear(const DenseLinear& dense);
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   /// One row of which only the selected inputs count: coefficients f32 [in], the first
   /// `selection.count` of them are those of the selected inputs -> f32 [out]; fp32 sums.
   [[nodiscard]] at::Tensor forward_selected(const at::Tensor& coefficients,
                                             const Selection& selection) const;
-  [[nodiscard]] std::int64_t in_features() const override { return weight_.size(0); }
-  [[nodiscard]] std::int64_t out_features() const override { return weight_.size(1); }
+  [[nodiscard]] std::int64_t in_features() const override { return weight_.size(1); }
+  [[nodiscard]] std::int64_t out_features() const override { return weight_.size(0); }
   [[nodiscard]] const at::Tensor& weight() const { return weight_; }
   [[nodiscard]] const at::Tensor& bias() const { return bias_; }
-  /// "weight" ([in, out]) and "bias".
+  /// "weight" ([out, in]) and "bias". A weight that a visitor put in its place is turned, unless it
+  /// is to be trained.
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
   [[nodiscard]] DenseForm dense_form() const override;
   [[nodiscard]] std::unique_ptr<Linear> share() const override;
 
  private:
-  at::Tensor weight_;  ///< [in, out]
+  void turn();
+  at::Tensor weight_;  ///< [out, in], a view of [in, out]
   at::Tensor bias_;    ///< [out] or undefined
 };
 

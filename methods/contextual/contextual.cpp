@@ -46,7 +46,7 @@ std::vector<ParamSpec> param_specs() {
 }
 
 std::string thin_name(std::int64_t layer, const char* matrix, const char* part) {
-  return fmt::format("layer.{}.{}.{}", layer, matrix, part);
+  return fmt::format("layer.{}.estimate.{}.{}", layer, matrix, part);
 }
 
 const StandardFfn& ffn_of(const Model& model, std::int64_t layer) {
@@ -99,6 +99,8 @@ ThinMatrix thin_matrix(const Artefact& artefact, const StandardFfn& ffn, std::in
   };
   return {part("left"), part("right"), dense->bias()};
 }
+
+std::string signs_name(std::int64_t layer) { return fmt::format("layer.{}.signs", layer); }
 
 std::string mask_name(std::int64_t layer, const char* units) {
   return fmt::format("layer.{}.{}", layer, units);
@@ -193,6 +195,11 @@ class Contextual final : public Method {
       if (!counts.some_neurons) continue;
       require_dense_ffn(model, i);
       context.progress(i, model.layer_count(), "layers");
+      if (params.get_text("by") == "sign") {
+        const StandardFfn& ffn = ffn_of(model, i);
+        const auto& first = dynamic_cast<const DenseLinear&>(*ffn.linear(first_slots(ffn).front()));
+        store_packed(artefact.plan, artefact.tensors, signs_name(i), signs_of(first.weight()));
+      }
       if (params.get_text("by") == "svd") {
         const StandardFfn& ffn = ffn_of(model, i);
         const std::int64_t most =
@@ -246,7 +253,8 @@ class Contextual final : public Method {
     }
     const auto& first = dynamic_cast<const DenseLinear&>(*ffn.linear(first_slots(ffn).front()));
     if (by == "sign") {
-      PackedMatrix signs = on_device(signs_of(first.weight()), first.weight().device());
+      PackedMatrix signs = on_device(
+          load_packed(artefact.plan, artefact.tensors, signs_name(layer)), first.weight().device());
       return std::make_unique<SignEstimate>(count, PackedLinear(std::move(signs), {}));
     }
     return std::make_unique<Lottery>(count, first.out_features(), seed, RoutingSite::kNeurons);

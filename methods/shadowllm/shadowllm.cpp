@@ -27,6 +27,11 @@ std::vector<std::string> names_of(std::initializer_list<const char*> names) {
   return {names.begin(), names.end()};
 }
 
+/// In an artefact: the first layer reads for all.
+std::string predictor_name(RoutingSite site) {
+  return std::string("layer.0.reader.") + site_name(site);
+}
+
 /// Of each layer.
 std::vector<std::int64_t> units_of(const ModelSpec& spec, RoutingSite site) {
   std::vector<std::int64_t> units;
@@ -68,7 +73,7 @@ Artefact train_predictors(const Model& model, FitContext& context, const Params&
         seed);
     const ShadowFit fit = train_shadow(
         predictor, inputs, targets, training_settings(params, site, seed), hooks_of(context, name));
-    store_predictor(artefact, name, predictor);
+    store_predictor(artefact, predictor_name(site), predictor);
     context.metric("predictor/correlation/" + name, fit.held_out.mean);
     context.metric("predictor/held_out_loss/" + name, fit.held_out_loss);
     context.metric("predictor/left_out/" + name, static_cast<double>(fit.left_out));
@@ -85,7 +90,7 @@ Artefact settle(FitContext& context, const Params& params) {
     const bool heads = site == RoutingSite::kHeads;
     const bool some = params.get_real(heads ? "head_density" : "ffn_density") < 1;
     if (!some || (!heads && !params.get_bool("ffn_mask"))) continue;
-    const std::string name = site_name(site);
+    const std::string name = predictor_name(site);
     store_predictor(artefact, name,
                     stored_as(load_predictor(trained, name, at::kCPU),
                               {.bits = params.get_int("predictor_bits")}));
@@ -105,8 +110,8 @@ AllLayers all_layers(const Model& model, const Json& plan, RoutingSite site) {
 std::optional<SitePrediction> prediction(const Model& model, const Artefact& artefact,
                                          RoutingSite site) {
   const Json predictors = artefact.plan.value("predictors", Json::object());
-  if (!predictors.contains(site_name(site))) return std::nullopt;
-  return SitePrediction{load_predictor(artefact, site_name(site), model.device()).share(),
+  if (!predictors.contains(predictor_name(site))) return std::nullopt;
+  return SitePrediction{load_predictor(artefact, predictor_name(site), model.device()).share(),
                         all_layers(model, artefact.plan.at("routing"), site)};
 }
 

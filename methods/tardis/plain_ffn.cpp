@@ -30,8 +30,9 @@ at::Tensor PlainFfn::project(const at::Tensor& hidden) const {
 PlainFfn plain_ffn(const Layer& layer, ActivationKind activation) {
   const DenseLinear& up = layer.dense(Slot::kUp);
   const DenseLinear& down = layer.dense(Slot::kDown);
-  return {activation, up.weight(), up.bias(), copy_on_large_pages(down.weight().t().contiguous()),
-          down.bias()};
+  // A method before may have left a weight that is a view of its transpose.
+  return {activation, up.weight().contiguous(), up.bias(),
+          copy_on_large_pages(down.weight().t().contiguous()), down.bias()};
 }
 
 at::Tensor bias_or_zeros(const at::Tensor& bias, std::int64_t size, const at::Tensor& like) {

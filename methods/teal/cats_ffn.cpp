@@ -25,7 +25,7 @@ at::Tensor CatsFfn::forward(const at::Tensor& rows, StepContext& step) const {
   at::Tensor gate = gate_->forward(rows);
   step.record(Tap::kPreActivation, gate);
   gate = activate(std::move(gate), activation_);
-  const bool differentiated = needs_gradient(up_->weight(), up_->bias()) || down_.needs_gradient();
+  const bool differentiated = needs_gradient(up_->weight(), up_->bias()) || down_.is_trained();
   if (threshold_.gathers(gate, step) && !differentiated) return gathered(rows, gate, step);
   const at::Tensor used = threshold_.used(gate, step);
   if (step.observer != nullptr) {

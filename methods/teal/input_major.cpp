@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "harness/base/cell_errors.h"
-#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/kernels/linear.h"
 
@@ -121,14 +120,15 @@ void InputMajor::lay_out() {
   });
 }
 
-bool InputMajor::needs_gradient() const {
+bool InputMajor::is_trained() const {
   return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
-    return assay::needs_gradient(part.linear->weight(), part.linear->bias());
+    const at::Tensor& bias = part.linear->bias();
+    return part.linear->weight().requires_grad() || (bias.defined() && bias.requires_grad());
   });
 }
 
 at::Tensor InputMajor::product(const at::Tensor& rows) const {
-  if (!needs_gradient()) return dense_product(rows, weight_.t(), bias_);
+  if (!is_trained()) return dense_product(rows, weight_.t(), bias_);
   std::vector<at::Tensor> products;
   for (const Part& part : parts_) products.push_back(part.linear->forward(rows));
   return at::cat(products, 1);
@@ -172,7 +172,9 @@ void InputMajor::visit_tensors(const VisitTensor& visit) {
   for (Part& part : parts_) {
     part.linear->visit_tensors(visit_part(visit, std::string(slot_name(part.slot)) + "."));
   }
-  lay_out();  // the visitor may have put others in their place
+  // The visitor may have put others in their place. Those that train stay each by itself: a copy of
+  // them would be none of what is trained.
+  if (!is_trained()) lay_out();
 }
 
 Cost InputMajor::cost() const {

@@ -43,8 +43,8 @@ class InputMajor {
   /// Of the weights that one input takes part in, over all parts.
   [[nodiscard]] std::int64_t bytes_of_an_input() const;
   [[nodiscard]] std::int64_t flops_of_an_input() const { return 2 * outputs(); }
-  /// A gradient of a parameter is asked for in this pass.
-  [[nodiscard]] bool needs_gradient() const;
+  /// Some of the matrices are being trained: then each stands by itself, and nothing is gathered.
+  [[nodiscard]] bool is_trained() const;
 
   /// Null when no part has this slot.
   [[nodiscard]] Linear* linear(Slot slot) const;

@@ -15,7 +15,7 @@ bool dense_is_cheaper(const std::vector<Selection>& selections, std::int64_t inp
 }
 
 at::Tensor SparseInput::forward(const at::Tensor& rows, const StepContext& step) const {
-  if (threshold_.gathers(rows, step) && !matrices_.needs_gradient()) return gathered(rows, step);
+  if (threshold_.gathers(rows, step) && !matrices_.is_trained()) return gathered(rows, step);
   if (threshold_.idle(rows, step)) return matrices_.product(rows);
   const at::Tensor used = threshold_.used(rows, step);
   if (step.observer != nullptr) {
