@@ -49,13 +49,13 @@ TEST(Params, AnEndOfARangeMayBeLeftOut) {
   ParamSpec density = specs()[0];
   density.min_open = true;
   density.max_open = false;
-  EXPECT_EQ(allowed_values(density), "(0, 1]");
+  EXPECT_EQ(allowed_values(density), "a number in (0, 1]");
   EXPECT_TRUE(value_problem(density, Json(0.0)));
   EXPECT_FALSE(value_problem(density, Json(1e-9)));
   EXPECT_FALSE(value_problem(density, Json(1.0)));
   EXPECT_TRUE(value_problem(density, Json(1.1)));
   density.max.reset();
-  EXPECT_EQ(allowed_values(density), "> 0");
+  EXPECT_EQ(allowed_values(density), "a number > 0");
   EXPECT_EQ(to_json(param_spec_from_json(to_json(density))), to_json(density));
 }
 

@@ -39,7 +39,7 @@ TEST(Recorder, SeesTheInputOfEveryLinear) {
   const at::Tensor tokens = read_golden("opt").tokens;
   Keeper keeper;
   (void)model.hidden(tokens, &keeper);
-  EXPECT_EQ(keeper.seen.size(), 10U);  // 2 layers, 5 taps
+  EXPECT_EQ(keeper.seen.size(), 14U);  // 2 layers, 7 taps
   // By hand: the input of fc1 out of the input of q, k, v's neighbours of the same layer.
   const Layer& layer = model.layers()[0];
   const at::Tensor rows = model.embed(tokens);
@@ -53,6 +53,8 @@ TEST(Recorder, SeesTheInputOfEveryLinear) {
   const at::Tensor ffn_input =
       at::layer_norm(attended, {40}, layer.ffn_norm.weight, layer.ffn_norm.bias, 1e-5);
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kFfnInput}), ffn_input), 1e-6);
+  EXPECT_TRUE(keeper.seen.at({0, Tap::kAttentionStream}).equal(rows));
+  EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kFfnStream}), attended), 1e-6);
   EXPECT_LE(relative_error(keeper.seen.at({0, Tap::kPreActivation}), apply(Slot::kUp, ffn_input)),
             1e-6);
   const at::Tensor middle = at::relu(apply(Slot::kUp, ffn_input));
