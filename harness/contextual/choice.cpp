@@ -1,9 +1,7 @@
 #include "harness/contextual/choice.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,8 +61,8 @@ Units sorted_units(const LayerScores& scores) {
   return all;
 }
 
-std::size_t dropped_of(double part, std::size_t units) {
-  return static_cast<std::size_t>(std::floor(part * static_cast<double>(units) + kRounding));
+std::size_t dropped(const ChoiceSettings& settings, std::size_t units) {
+  return static_cast<std::size_t>(dropped_of(settings.drop, static_cast<std::int64_t>(units)));
 }
 
 /// Which units stay; all at first.
@@ -98,13 +96,13 @@ std::span<const Unit> last(const Units& units, std::size_t count) {
 void drop_per_layer(const LayerScores& scores, const ChoiceSettings& settings, Kept& kept) {
   for (std::size_t i = 0; i < scores.size(); ++i) {
     const Units units = sorted_layer(scores, i);
-    kept.set(first(units, dropped_of(settings.drop, units.size())), false);
+    kept.set(first(units, dropped(settings, units.size())), false);
   }
 }
 
 void drop_global(const LayerScores& scores, const ChoiceSettings& settings, Kept& kept) {
   const Units units = sorted_units(scores);
-  kept.set(first(units, dropped_of(settings.drop, units.size())), false);
+  kept.set(first(units, dropped(settings, units.size())), false);
 }
 
 void drop_hybrid(const LayerScores& scores, const ChoiceSettings& settings, Kept& kept) {
@@ -117,20 +115,20 @@ void drop_hybrid(const LayerScores& scores, const ChoiceSettings& settings, Kept
     append(free, first(units, units.size() - static_cast<std::size_t>(held)));
   }
   std::sort(free.begin(), free.end(), goes_first);
-  kept.set(first(free, dropped_of(settings.drop, all)), false);
+  kept.set(first(free, dropped(settings, all)), false);
 }
 
 void drop_hybrid_as_released(const LayerScores& scores, const ChoiceSettings& settings,
                              Kept& kept) {
   const Units units = sorted_units(scores);
-  const std::size_t dropped = dropped_of(settings.drop, units.size());
+  const std::size_t gone = dropped(settings, units.size());
   const auto floor = static_cast<std::size_t>(settings.compat_floor);
-  kept.set(first(units, dropped), false);
+  kept.set(first(units, gone), false);
   std::vector<std::size_t> starved;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (scores[i].numel() > 0 && kept.count(i) < settings.compat_floor) starved.push_back(i);
   }
-  kept.set(first(units, dropped + floor * starved.size()), false);
+  kept.set(first(units, gone + floor * starved.size()), false);
   for (const std::size_t layer : starved) {
     kept.set(last(sorted_layer(scores, layer), floor), true);
   }
@@ -151,28 +149,10 @@ double density_of(const std::vector<at::Tensor>& masks) {
   return all == 0 ? 1 : static_cast<double>(kept) / static_cast<double>(all);
 }
 
-/// (s - low) / (high - low), or zeros where these are equal.
-at::Tensor scaled(const at::Tensor& scores, double low, double high) {
-  return low < high ? scores.sub(low).div(high - low) : at::zeros_like(scores);
-}
-
 }  // namespace
 
-NormalisedScores normalise(const LayerScores& scores, Normalisation over) {
-  require_finite(scores);
-  NormalisedScores result;
-  const at::Tensor all = scores.empty() ? at::Tensor() : at::cat(scores);
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const at::Tensor& range = over == Normalisation::kAllLayers ? all : scores[i];
-    if (scores[i].numel() == 0) {
-      result.scores.push_back(scores[i]);
-      continue;
-    }
-    const double low = range.min().item<double>(), high = range.max().item<double>();
-    result.scores.push_back(scaled(scores[i], low, high));
-    if (low == high) result.constant.push_back(static_cast<std::int64_t>(i));
-  }
-  return result;
+std::int64_t dropped_of(double part, std::int64_t units) {
+  return static_cast<std::int64_t>(std::floor(part * static_cast<double>(units) + kRounding));
 }
 
 Choice choose(const LayerScores& scores, const ChoiceSettings& settings) {

@@ -1,6 +1,5 @@
 #pragma once
-// Which heads or neurons stay, by their scores: normalisation and the styles of ShadowLLM
-// (arXiv 2406.16635).
+// Which heads or neurons stay, by their scores: the styles of ShadowLLM (arXiv 2406.16635).
 
 #include <ATen/core/Tensor.h>
 
@@ -11,21 +10,9 @@
 
 namespace assay {
 
-/// Over what scores are brought to [0, 1]: (s - min) / (max - min).
-enum class Normalisation {
-  kAllLayers,  ///< "b1e"
-  kPerLayer,   ///< "b1eL": every layer has a 0 and a 1; a choice over all layers ranks these
-};
-
-struct NormalisedScores {
-  LayerScores scores;
-  /// Layers whose scores were all the same over what is normalised, so that they say nothing (and a
-  /// predictor cannot learn them); they are 0 here. Layers without units are none of them.
-  std::vector<std::int64_t> constant;
-};
-
-/// Throws NonFiniteValue that names the layer for scores that are not finite.
-NormalisedScores normalise(const LayerScores& scores, Normalisation over);
+/// Whole units that a part of them is, floor(part units): what every choice here drops. A count
+/// that is whole on paper (0.3 of 10) does not fall below itself by rounding.
+std::int64_t dropped_of(double part, std::int64_t units);
 
 enum class ChoiceStyle {
   kPerLayer,      ///< "local": the lowest of each layer are dropped
@@ -65,7 +52,8 @@ struct Choice {
 /// were dropped for it. As that pays for units that the layer kept anyway, and may starve other
 /// layers, neither the number of kept units nor the floor holds.
 ///
-/// Throws std::logic_error for settings out of their range, NonFiniteValue as normalise() does.
+/// Throws std::logic_error for settings out of their range, NonFiniteValue that names the layer for
+/// scores that are not finite.
 Choice choose(const LayerScores& scores, const ChoiceSettings& settings);
 
 }  // namespace assay

@@ -1,5 +1,6 @@
 #include "harness/contextual/choice.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/rand.h>
@@ -10,6 +11,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/contextual_fixture.h"
+#include "harness/contextual/scaling.h"
 
 namespace assay {
 namespace {
@@ -41,7 +43,7 @@ double kept_score(const Choice& choice, const LayerScores& scores) {
 
 /// "b1eL/hybrid/70"
 struct ReleasedMask {
-  Normalisation over;
+  bool by_layer;
   ChoiceSettings settings;
 };
 
@@ -49,7 +51,7 @@ ReleasedMask released_mask(const std::string& key) {
   const std::size_t second = key.rfind('/'), first = key.find('/');
   const std::string style = key.substr(first + 1, second - first - 1);
   ReleasedMask mask;
-  mask.over = key.starts_with("b1eL") ? Normalisation::kPerLayer : Normalisation::kAllLayers;
+  mask.by_layer = key.starts_with("b1eL");
   mask.settings.style = style == "perlayer" ? ChoiceStyle::kPerLayer
                         : style == "global" ? ChoiceStyle::kGlobal
                                             : ChoiceStyle::kHybridCompat;
@@ -90,6 +92,14 @@ void expect_released_neurons(const std::string& key, const Json& expected, const
   }
 }
 
+LayerScores scaled(const LayerScores& scores, bool by_layer) {
+  std::vector<std::int64_t> units;
+  for (const at::Tensor& layer : scores) units.push_back(layer.numel());
+  const at::Tensor all = at::cat(scores).unsqueeze(0);
+  const at::Tensor found = by_layer ? scaled_by_layer(all, units) : scaled_over_layers(all);
+  return found.squeeze(0).to(at::kDouble).split_with_sizes(units);
+}
+
 TEST(Choice, MasksOfTheReleasedCode) {
   const LayerScores heads =
       layers_of(contextual_reference("head_criteria").at("official").at("plainact").at(0));
@@ -99,10 +109,10 @@ TEST(Choice, MasksOfTheReleasedCode) {
   ASSERT_EQ(masks.size(), 24U);
   for (const auto& [key, expected] : masks.items()) {
     ReleasedMask mask = released_mask(key);
-    const LayerScores by_head = normalise(heads, mask.over).scores;
+    const LayerScores by_head = scaled(heads, mask.by_layer);
     expect_released_heads(key, expected, choose(by_head, mask.settings), by_head);
     mask.settings.compat_floor = kReleasedNeuronFloor;
-    const LayerScores by_neuron = normalise(neurons, mask.over).scores;
+    const LayerScores by_neuron = scaled(neurons, mask.by_layer);
     expect_released_neurons(key, expected, choose(by_neuron, mask.settings), by_neuron);
   }
 }
@@ -321,28 +331,6 @@ TEST(Choice, RefusesWhatCannotBeMeant) {
   } catch (const NonFiniteValue& error) {
     EXPECT_THAT(error.what(), HasSubstr("layer 1"));
   }
-  EXPECT_THROW((void)normalise(bad, Normalisation::kPerLayer), NonFiniteValue);
-}
-
-TEST(Normalise, PerLayerOrOverAll) {
-  const LayerScores scores = by_hand({{1, 3}, {5, 2, 4}});
-  const NormalisedScores each = normalise(scores, Normalisation::kPerLayer);
-  EXPECT_TRUE(at::equal(each.scores[0], at::tensor({0.0, 1.0}, at::kDouble)));
-  EXPECT_TRUE(at::equal(each.scores[1], at::tensor({1.0, 0.0, 2.0 / 3}, at::kDouble)));
-  const NormalisedScores all = normalise(scores, Normalisation::kAllLayers);
-  EXPECT_TRUE(at::equal(all.scores[0], at::tensor({0.0, 0.5}, at::kDouble)));
-  EXPECT_TRUE(at::equal(all.scores[1], at::tensor({1.0, 0.25, 0.75}, at::kDouble)));
-  EXPECT_TRUE(each.constant.empty() && all.constant.empty());
-}
-
-TEST(Normalise, ReportsConstantTargets) {
-  const LayerScores scores = by_hand({{1, 2}, {7, 7}, {}, {4}});
-  const NormalisedScores each = normalise(scores, Normalisation::kPerLayer);
-  EXPECT_THAT(each.constant, ElementsAre(1, 3));
-  EXPECT_TRUE(at::equal(each.scores[1], at::tensor({0.0, 0.0}, at::kDouble)));
-  EXPECT_THAT(normalise(scores, Normalisation::kAllLayers).constant, ElementsAre());
-  EXPECT_THAT(normalise(by_hand({{2, 2}, {2}}), Normalisation::kAllLayers).constant,
-              ElementsAre(0, 1));
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/choice.h"
 
 namespace assay {
 
@@ -48,9 +48,7 @@ at::Tensor highest(const at::Tensor& scores, std::int64_t count) {
 }
 
 std::int64_t count_of_density(double density, std::int64_t units) {
-  constexpr double kRounding = 1e-9;  // of 1 - density
-  const double dropped = std::floor((1 - density) * static_cast<double>(units) + kRounding);
-  return std::max<std::int64_t>(1, units - static_cast<std::int64_t>(dropped));
+  return std::max<std::int64_t>(1, units - dropped_of(1 - density, units));
 }
 
 }  // namespace assay

@@ -37,11 +37,11 @@ class RoutedBlocks : public ::testing::TestWithParam<std::tuple<TinyFamily, at::
     return at::randint(0, kTinyVocab, {batch, kLength}, at::kLong);
   }
   /// In the layers behind the first.
-  [[nodiscard]] Model routed(const Routing& routing, bool heads = true, bool neurons = true) const {
+  [[nodiscard]] Model routed(Routing routing, bool heads = true, bool neurons = true) const {
     Model changed = model_->clone();
+    routing.keeps_streams = true;
     route_model(changed, routing, [&](std::int64_t layer) {
       RoutedParts parts;
-      parts.watched = true;
       if (layer > 0 && heads) parts.heads = std::make_unique<ByPosition>(heads_);
       if (layer > 0 && neurons) parts.neurons = std::make_unique<ByPosition>(neurons_);
       return parts;

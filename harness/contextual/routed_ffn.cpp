@@ -39,7 +39,7 @@ const InputMajorLinear& RoutedFfn::down() const {
 std::int64_t RoutedFfn::neurons() const { return dense_->linear(Slot::kUp)->out_features(); }
 
 at::Tensor RoutedFfn::forward(const at::Tensor& rows, StepContext& step) const {
-  if (step.state != nullptr && step.stream.defined()) {
+  if (routing_.keeps_streams && step.state != nullptr && step.stream.defined()) {
     streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kNeurons, step.stream);
   }
   if (!chooser_) return dense_->forward(rows, step);

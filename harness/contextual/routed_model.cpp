@@ -27,7 +27,7 @@ const Layer& layer_of(const Model& model, std::int64_t layer) {
 
 void wrap_attention(Model& model, std::int64_t index, const Routing& routing, RoutedParts& parts) {
   Layer& layer = model.layers()[static_cast<std::size_t>(index)];
-  if (!layer.attention || (!parts.heads && !parts.reader && !parts.watched)) return;
+  if (!layer.attention || (!parts.heads && !parts.reader && !routing.keeps_streams)) return;
   require_dense_attention(model, index);
   std::unique_ptr<StandardAttention> dense(
       static_cast<StandardAttention*>(layer.attention.release()));
@@ -37,7 +37,7 @@ void wrap_attention(Model& model, std::int64_t index, const Routing& routing, Ro
 
 void wrap_ffn(Model& model, std::int64_t index, const Routing& routing, RoutedParts& parts) {
   Layer& layer = model.layers()[static_cast<std::size_t>(index)];
-  if (!layer.ffn || (!parts.neurons && !parts.watched)) return;
+  if (!layer.ffn || (!parts.neurons && !routing.keeps_streams)) return;
   require_dense_ffn(model, index);
   std::unique_ptr<StandardFfn> dense(static_cast<StandardFfn*>(layer.ffn.release()));
   layer.ffn = std::make_unique<RoutedFfn>(std::move(dense), std::move(parts.neurons), routing);
@@ -51,8 +51,6 @@ std::vector<ParamSpec> routing_params() {
       real_param("head_density", 1, density,
                  "Part of a layer's heads that a token runs; keys and values are computed for all"),
       real_param("ffn_density", 0.5, density, "Part of a layer's neurons that a token runs"),
-      flag_param("dense_first_layer", true,
-                 "Run all heads and neurons of the first layer; what follows is of the others"),
       choice_param("mask_source", mask_source_names(),
                    "Token whose choice a token runs: its own, the last of its prompt, or the last "
                    "of the whole text, which sees future tokens and cannot decode"),
@@ -64,8 +62,6 @@ std::vector<ParamSpec> routing_params() {
   };
 }
 
-RoutingSettings routing_settings(const Params& params) { return routing_settings(params.json()); }
-
 Json routing_plan(const Params& params) {
   Json plan;
   for (const ParamSpec& spec : routing_params()) plan[spec.name] = params.json().at(spec.name);
@@ -76,7 +72,6 @@ RoutingSettings routing_settings(const Json& plan) {
   RoutingSettings settings;
   settings.head_density = plan.at("head_density").get<double>();
   settings.ffn_density = plan.at("ffn_density").get<double>();
-  settings.dense_first_layer = plan.at("dense_first_layer").get<bool>();
   settings.routing.source = mask_source_from_name(plan.at("mask_source").get<std::string>());
   settings.routing.batch = batch_rule_from_name(plan.at("batch_rule").get<std::string>());
   settings.routing.dense_above = plan.at("dense_above").get<double>();

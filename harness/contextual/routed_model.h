@@ -19,13 +19,11 @@ namespace assay {
 struct RoutingSettings {
   double head_density = 1;
   double ffn_density = 1;
-  bool dense_first_layer = true;
   Routing routing;
 };
-/// `head_density`, `ffn_density`, `dense_first_layer`, `mask_source`, `batch_rule`, `dense_above`.
+/// `head_density`, `ffn_density`, `mask_source`, `batch_rule`, `dense_above`.
 std::vector<ParamSpec> routing_params();
-RoutingSettings routing_settings(const Params& params);
-/// The same as an artefact's plan keeps them, under "routing".
+/// Their values, as an artefact's plan keeps them.
 Json routing_plan(const Params& params);
 RoutingSettings routing_settings(const Json& plan);
 
@@ -36,7 +34,6 @@ std::vector<Requirement> routing_requirements();
 struct RoutedParts {
   std::unique_ptr<Chooser> heads, neurons;
   std::unique_ptr<ContextReader> reader;
-  bool watched = false;  ///< later layers look at this one's streams
 };
 
 /// Throws DoesNotApply where a block that gets a chooser is not the model's own with dense
@@ -44,7 +41,8 @@ struct RoutedParts {
 void require_dense_attention(const Model& model, std::int64_t layer);
 void require_dense_ffn(const Model& model, std::int64_t layer);
 
-/// Replaces the blocks that get a part. `parts` is asked for every layer.
+/// Replaces the blocks that get a part, and all of them where streams are kept. `parts` is asked
+/// for every layer.
 void route_model(Model& model, const Routing& routing,
                  const std::function<RoutedParts(std::int64_t layer)>& parts);
 

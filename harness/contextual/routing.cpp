@@ -33,6 +33,12 @@ BatchRule batch_rule_from_name(const std::string& name) {
   return static_cast<BatchRule>(place - names.begin());
 }
 
+const char* site_name(RoutingSite site) {
+  if (site == RoutingSite::kHeads) return "heads";
+  if (site == RoutingSite::kNeurons) return "neurons";
+  throw std::logic_error("no heads or neurons are chosen at this site");
+}
+
 at::Tensor ruled(const Routing& routing, const StepContext& step, const at::Tensor& masks) {
   const at::Tensor run = step.phase == Phase::kDecode ? together(routing.batch, masks) : masks;
   if (routing.dense_above >= 1) return run;

@@ -29,9 +29,14 @@ struct Routing {
   /// A token that would run a larger part of the units than this runs all of them; where a batch
   /// runs the same units, the batch.
   double dense_above = 1;
+  /// Blocks say what streams they read, for choosers of later ones; every block is routed then.
+  bool keeps_streams = false;
   /// Under which the blocks of one artefact find each other in the state of a pass; never written.
   std::shared_ptr<const char> owner = std::make_shared<const char>();
 };
+
+/// "heads", "neurons"
+const char* site_name(RoutingSite site);
 
 /// masks bool [n, units] of what each row chose -> what runs, by the rule for decoded tokens and
 /// the fallback to all units.

@@ -1,7 +1,9 @@
 #include "harness/contextual/scaling.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 
+#include <numeric>
 #include <stdexcept>
 
 namespace assay {
@@ -25,11 +27,15 @@ at::Tensor scaled_rows(const at::Tensor& rows) {
 
 at::Tensor scaled_over_layers(const at::Tensor& values) { return min_max(values); }
 
-at::Tensor scaled_by_layer(const at::Tensor& values, std::int64_t layers) {
-  if (layers < 1 || values.size(1) % layers != 0) {
-    throw std::logic_error("scores of layers that have not all the same number of them");
+at::Tensor scaled_by_layer(const at::Tensor& values, const std::vector<std::int64_t>& units) {
+  if (std::reduce(units.begin(), units.end()) != values.size(1)) {
+    throw std::logic_error("these are not the scores of layers of such widths");
   }
-  return min_max(values.reshape({values.size(0), layers, -1})).view(values.sizes());
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& layer : values.split_with_sizes(units, 1)) {
+    if (layer.size(1) > 0) parts.push_back(min_max(layer));
+  }
+  return at::cat(parts, 1);
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace assay {
 
@@ -19,7 +20,8 @@ at::Tensor scaled_over_layers(const at::Tensor& values);
 
 /// The same, each layer of a sample by itself ("b1eL", of the paper's results): every layer then
 /// has a 0 and a 1, and a ranking over all layers is one of values relative to their layer. A
-/// constant layer becomes NaN. Throws std::logic_error when the columns do not divide by `layers`.
-at::Tensor scaled_by_layer(const at::Tensor& values, std::int64_t layers);
+/// constant layer becomes NaN. `units` of each layer, of which some may have none; throws
+/// std::logic_error unless they are the columns of values.
+at::Tensor scaled_by_layer(const at::Tensor& values, const std::vector<std::int64_t>& units);
 
 }  // namespace assay

@@ -29,19 +29,24 @@ TEST(Scaling, AConstantInputBecomesZero) {
 TEST(Scaling, OverLayersAndByLayerDiffer) {
   const at::Tensor scores = rows_of({0, 5, 8, 10}, 4);  // two layers of two
   EXPECT_TRUE(at::equal(scaled_over_layers(scores), rows_of({0, 0.5, 0.8F, 1}, 4)));
-  EXPECT_TRUE(at::equal(scaled_by_layer(scores, 2), rows_of({0, 1, 0, 1}, 4)));
-  EXPECT_TRUE(at::equal(scaled_by_layer(scores, 1), scaled_over_layers(scores)));
+  EXPECT_TRUE(at::equal(scaled_by_layer(scores, {2, 2}), rows_of({0, 1, 0, 1}, 4)));
+  EXPECT_TRUE(at::equal(scaled_by_layer(scores, {4}), scaled_over_layers(scores)));
+}
+
+TEST(Scaling, LayersMayDifferInWidthAndHaveNone) {
+  const at::Tensor scores = rows_of({1, 3, 5, 2, 4}, 5);
+  EXPECT_TRUE(at::equal(scaled_by_layer(scores, {2, 0, 3}), rows_of({0, 1, 1, 0, 2.0F / 3}, 5)));
 }
 
 TEST(Scaling, AConstantTargetIsNoNumber) {
   const at::Tensor scores = rows_of({0, 5, 8, 8}, 4);
   EXPECT_FALSE(scaled_over_layers(scores).isnan().any().item<bool>());
-  const at::Tensor by_layer = scaled_by_layer(scores, 2);
+  const at::Tensor by_layer = scaled_by_layer(scores, {2, 2});
   EXPECT_TRUE(at::equal(by_layer.isnan(), rows_of({0, 0, 1, 1}, 4).to(at::kBool)));
 }
 
 TEST(Scaling, LayersOfDifferentSizesAreAMistake) {
-  EXPECT_THROW(scaled_by_layer(rows_of({0, 1, 2}, 3), 2), std::logic_error);
+  EXPECT_THROW(scaled_by_layer(rows_of({0, 1, 2}, 3), {2, 2}), std::logic_error);
 }
 
 }  // namespace

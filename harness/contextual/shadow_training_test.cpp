@@ -43,7 +43,7 @@ class Shadow : public Remarked {
     inputs_ = at::randn({samples, kIn});
     // Around 0 for each output, so that none is large for every input.
     scores_ = scaled_rows(inputs_).sub(0.5).matmul(at::randn({kIn, kOut}));
-    targets_ = scaled_by_layer(scores_, 3);
+    targets_ = scaled_by_layer(scores_, {kOut / 3, kOut / 3, kOut / 3});
   }
 
   at::Tensor inputs_, scores_, targets_;
@@ -135,7 +135,7 @@ TEST_F(Shadow, InterruptedItEndsWithTheBitsOfAnUndisturbedRun) {
 
 TEST_F(Shadow, ConstantTargetsAreLeftOutAndRemarkedOn) {
   scores_.narrow(0, 10, 3).narrow(1, 8, 8).fill_(2);  // the second layer of three samples
-  targets_ = scaled_by_layer(scores_, 3);
+  targets_ = scaled_by_layer(scores_, {kOut / 3, kOut / 3, kOut / 3});
   Predictor predictor = fresh(), without = fresh();
   const ShadowFit found = fit(predictor);
   EXPECT_EQ(found.left_out, 3);

@@ -20,15 +20,6 @@ constexpr const char* kDense = "dense";
 /// Stands for the key of data that are not asked for, since the suite does not apply.
 constexpr const char* kNotNeeded = "not needed";
 
-/// What a suite asks of traits other than those that may change.
-std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
-                                        const std::vector<std::string>& changed) {
-  std::vector<Requirement> settled = kind.requirements;
-  std::erase_if(settled,
-                [&](const Requirement& one) { return std::ranges::count(changed, one.trait) > 0; });
-  return settled;
-}
-
 class Planner {
  public:
   Planner(const Experiment& experiment, const Catalogue& catalogue, Resolver& resolver)

@@ -78,6 +78,14 @@ std::vector<std::string> traits_changed_by(const MethodChoice& choice, const Met
   return changed;
 }
 
+std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
+                                        const std::vector<std::string>& changed) {
+  std::vector<Requirement> settled = kind.requirements;
+  std::erase_if(settled,
+                [&](const Requirement& one) { return std::ranges::count(changed, one.trait) > 0; });
+  return settled;
+}
+
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
                          const ResolvedModel& model, std::vector<std::string>& problems) {
   const std::int64_t positions = positions_of(model);

@@ -25,6 +25,10 @@ std::int64_t training_tokens(const TrainingChoice& choice, const ResolvedModel& 
 std::vector<std::string> unmet_by_model(const MethodChoice& choice, const MethodEntry& method,
                                         const ResolvedModel& model);
 
+/// What a suite asks of traits other than those that may change.
+std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
+                                        const std::vector<std::string>& changed);
+
 /// Traits that are others once this setting is applied.
 std::vector<std::string> traits_changed_by(const MethodChoice& choice, const MethodEntry& method);
 

@@ -2,92 +2,60 @@
 // that a choice of this size could be, the worst, and what the weights alone tell.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/base/param_makers.h"
-#include "harness/compress/low_rank.h"
-#include "harness/contextual/criteria.h"
-#include "harness/contextual/evidence.h"
 #include "harness/contextual/routed_model.h"
-#include "harness/contextual/static_scores.h"
-#include "harness/method/masks.h"
 #include "harness/method/method.h"
 #include "methods/contextual/controls.h"
 #include "methods/contextual/estimates.h"
+#include "methods/contextual/scores.h"
 
 namespace assay {
 namespace contextual {
 namespace {
 
-/// Those that score neurons as well as heads, the published one first.
-std::vector<std::string> criterion_names() {
-  std::vector<std::string> names{"plainact"};
-  for (const Criterion& criterion : criteria()) {
-    const bool whole = criterion.of_heads && criterion.of_neurons;
-    if (whole && names.front() != criterion.name) names.emplace_back(criterion.name);
-  }
-  return names;
-}
+constexpr const char* kScores = "scores";
 
-std::vector<ParamSpec> param_specs() {
-  std::vector<ParamSpec> specs = routing_params();
-  specs.insert(
-      specs.begin(),
+std::vector<ParamSpec> own_params() {
+  return {
       choice_param("by", {"oracle", "random", "static", "svd", "sign"},
                    "What is run: what gives most in this very token (nothing is saved), any for "
                    "each token anew, what a criterion says of the calibration text, or by the "
-                   "first matrices' low rank or signs"));
-  specs.push_back(choice_param("criterion", criterion_names(),
-                               "Of by = 'static': what a head or neuron is worth, summed over the "
-                               "calibration sequences"));
-  specs.push_back(
-      count_param("rank", 64, 1, "columns", "Of by = 'svd': rank of each matrix's estimate"));
-  return specs;
+                   "first matrices' low rank or signs"),
+      flag_param("dense_first_layer", true,
+                 "Run all heads and neurons of the first layer, as predictors need it"),
+      choice_param("criterion", criterion_names(),
+                   "Of by = 'static': what a head or neuron is worth, summed over the calibration "
+                   "sequences"),
+      count_param("rank", 64, 1, "columns", "Of by = 'svd': rank of each matrix's estimate"),
+  };
 }
 
-std::string thin_name(std::int64_t layer, const char* matrix, const char* part) {
-  return fmt::format("layer.{}.estimate.{}.{}", layer, matrix, part);
-}
-
-const StandardFfn& ffn_of(const Model& model, std::int64_t layer) {
-  return dynamic_cast<const StandardFfn&>(*model.layers()[static_cast<std::size_t>(layer)].ffn);
-}
-
-/// The matrices in front of the activation.
-std::vector<Slot> first_slots(const StandardFfn& ffn) {
-  if (ffn.linear(Slot::kGate) != nullptr) return {Slot::kGate, Slot::kUp};
-  return {Slot::kUp};
-}
-
-/// What a setting makes of the units of a place; all of them need no chooser.
+/// What a setting leaves of the units of a layer; 0: all run, and need no chooser.
 struct Counts {
-  std::int64_t heads = 0, neurons = 0;  ///< that stay
-  bool some_heads = false, some_neurons = false;
+  std::int64_t heads = 0, neurons = 0;
 };
 
-Counts counts_of(const ModelSpec& spec, const RoutingSettings& settings, std::int64_t layer) {
+Counts counts_of(const ModelSpec& spec, const Json& plan, std::int64_t layer) {
+  if (layer == 0 && plan.at("dense_first_layer").get<bool>()) return {};
+  const RoutingSettings settings = routing_settings(plan.at("routing"));
   const LayerShape shape = spec.layer(layer);
-  Counts counts;
-  if (layer == 0 && settings.dense_first_layer) return counts;
-  if (shape.has_attention) {
-    counts.heads = count_of_density(settings.head_density, shape.heads);
-    counts.some_heads = counts.heads < shape.heads;
-  }
-  if (shape.has_ffn) {
-    counts.neurons = count_of_density(settings.ffn_density, shape.ffn_width);
-    counts.some_neurons = counts.neurons < shape.ffn_width;
-  }
-  return counts;
+  const auto some = [](bool there, double density, std::int64_t units) -> std::int64_t {
+    const std::int64_t count = there ? count_of_density(density, units) : units;
+    return count < units ? count : 0;
+  };
+  return {some(shape.has_attention, settings.head_density, shape.heads),
+          some(shape.has_ffn, settings.ffn_density, shape.ffn_width)};
 }
 
-void keep_thin(const StandardFfn& ffn, std::int64_t layer, std::int64_t rank, Artefact& artefact) {
-  for (const Slot slot : first_slots(ffn)) {
-    const auto& dense = dynamic_cast<const DenseLinear&>(*ffn.linear(slot));
-    const LowRank thin = svd_plain(weight_for_fit(dense), rank);
-    artefact.tensors[thin_name(layer, slot_name(slot), "left")] = thin.left;
-    artefact.tensors[thin_name(layer, slot_name(slot), "right")] = thin.right;
-  }
-}
+/// Of a fit: its rule, and what the rule looks up.
+struct Rule {
+  std::string by;
+  std::uint64_t seed = 0;
+  const Artefact& artefact;
+};
 
 ThinMatrix thin_matrix(const Artefact& artefact, const StandardFfn& ffn, std::int64_t layer,
                        Slot slot) {
@@ -100,52 +68,52 @@ ThinMatrix thin_matrix(const Artefact& artefact, const StandardFfn& ffn, std::in
   return {part("left"), part("right"), dense->bias()};
 }
 
-std::string signs_name(std::int64_t layer) { return fmt::format("layer.{}.signs", layer); }
-
-std::string mask_name(std::int64_t layer, const char* units) {
-  return fmt::format("layer.{}.{}", layer, units);
+std::unique_ptr<Chooser> fixed(const Rule& rule, std::int64_t layer, const char* units,
+                               std::int64_t count, at::Device device) {
+  const at::Tensor scores = rule.artefact.tensors.at(scores_name(layer, units));
+  return std::make_unique<Fixed>(highest(scores.unsqueeze(0), count).squeeze(0).to(device));
 }
 
-/// bool [units]: as many as `count`.
-at::Tensor best_of(const at::Tensor& scores, std::int64_t count) {
-  return highest(scores.to(at::kFloat).unsqueeze(0), count).squeeze(0);
+std::unique_ptr<Chooser> heads_by(const Rule& rule, const Model& model, std::int64_t layer,
+                                  std::int64_t count) {
+  const LayerShape shape = model.spec().layer(layer);
+  if (rule.by == "static") return fixed(rule, layer, "heads", count, model.device());
+  if (rule.by == "oracle") return std::make_unique<Oracle>(count, shape.head_dim);
+  return std::make_unique<Lottery>(count, shape.heads, rule.seed, RoutingSite::kHeads);
 }
 
-/// Of all calibration sequences.
-std::unique_ptr<StaticScores> summed_scores(const Model& model, FitContext& context,
-                                            const Criterion& criterion) {
-  const EvidenceSource source(model);
-  std::unique_ptr<StaticScores> sums = static_scores(criterion);
-  const at::Tensor& tokens = context.calibration();
-  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
-    sums->add(source.collect(tokens[i], text_positions(tokens.size(1)), criterion.evidence));
-    context.progress(i + 1, tokens.size(0), "calibration sequences");
+std::unique_ptr<Chooser> neurons_by(const Rule& rule, const Model& model, std::int64_t layer,
+                                    std::int64_t count) {
+  const StandardFfn& ffn = ffn_of(model, layer);
+  if (rule.by == "static") return fixed(rule, layer, "neurons", count, model.device());
+  if (rule.by == "oracle") return std::make_unique<Oracle>(count, 1);
+  if (rule.by == "svd") {
+    return std::make_unique<SvdEstimate>(count, ffn.activation(),
+                                         thin_matrix(rule.artefact, ffn, layer, Slot::kGate),
+                                         thin_matrix(rule.artefact, ffn, layer, Slot::kUp));
   }
-  return sums;
+  if (rule.by == "sign") {
+    PackedMatrix signs = on_device(
+        load_packed(rule.artefact.plan, rule.artefact.tensors, signs_name(layer)), model.device());
+    return std::make_unique<SignEstimate>(count, PackedLinear(std::move(signs), {}));
+  }
+  return std::make_unique<Lottery>(count, model.spec().layer(layer).ffn_width, rule.seed,
+                                   RoutingSite::kNeurons);
 }
 
-/// Masks of the layers that leave something out, for every text the same.
-void keep_masks(const Model& model, FitContext& context, const Params& params, Artefact& artefact) {
-  const auto sums = summed_scores(model, context, criterion_of(params.get_text("criterion")));
-  const LayerScores heads = sums->heads(), neurons = sums->neurons();
-  const RoutingSettings settings = routing_settings(params);
+/// Second stage: the scores, and how much stays.
+Artefact choose_size(const Model& model, FitContext& context, const Params& params) {
+  Artefact artefact = context.input(kScores);
+  artefact.plan["routing"] = routing_plan(params);
+  artefact.plan["dense_first_layer"] = params.get_bool("dense_first_layer");
+  artefact.plan["by"] = params.get_text("by");
+  artefact.plan["seed"] = context.seed();
   for (std::int64_t i = 0; i < model.layer_count(); ++i) {
-    const Counts counts = counts_of(model.spec(), settings, i);
-    const auto layer = static_cast<std::size_t>(i);
-    if (counts.some_heads) {
-      artefact.tensors[mask_name(i, "heads")] = best_of(heads[layer], counts.heads);
-    }
-    if (counts.some_neurons) {
-      artefact.tensors[mask_name(i, "neurons")] = best_of(neurons[layer], counts.neurons);
-    }
+    const Counts counts = counts_of(model.spec(), artefact.plan, i);
+    if (counts.heads > 0) require_dense_attention(model, i);
+    if (counts.neurons > 0) require_dense_ffn(model, i);
   }
-}
-
-/// A copy: whoever writes into the model must not write into the artefact.
-std::unique_ptr<Chooser> fixed(const Artefact& artefact, const std::string& name,
-                               at::Device device) {
-  return std::make_unique<Fixed>(
-      artefact.tensors.at(name).to(device, at::kBool, /*non_blocking=*/false, /*copy=*/true));
+  return artefact;
 }
 
 class Contextual final : public Method {
@@ -157,7 +125,16 @@ class Contextual final : public Method {
     info.citation =
         "Liu et al., Deja Vu: Contextual Sparsity for Efficient LLMs at Inference Time, ICML 2023, "
         "arXiv 2310.17157";
-    info.params = param_specs();
+    info.params = own_params();
+    std::vector<std::string> of_choice{"by", "dense_first_layer"};
+    for (const ParamSpec& spec : routing_params()) {
+      info.params.push_back(spec);
+      of_choice.push_back(spec.name);
+    }
+    info.stages = {
+        {.name = kScores, .params = {"by", "criterion", "rank"}, .inputs = {}, .calibration = true},
+        {.name = "choice", .params = of_choice, .inputs = {kScores}},
+    };
     info.requires_ = routing_requirements();
     info.needs.calibration = true;
     for (const char* by : {"oracle", "random", "svd", "sign"}) {
@@ -175,89 +152,36 @@ class Contextual final : public Method {
           fmt::format("by = '{}' knows neurons only; set head_density = 1, or another rule", by));
     }
     const std::int64_t rank = params.get_int("rank");
-    if (by == "svd" && rank > spec.width) {
-      problems.push_back(
-          fmt::format("rank = {} is larger than the model's width, {}", rank, spec.width));
+    for (std::int64_t i = 0; by == "svd" && i < spec.layers; ++i) {
+      const LayerShape shape = spec.layer(i);
+      const std::int64_t most = shape.has_ffn ? std::min(spec.width, shape.ffn_width) : rank;
+      if (rank <= most) continue;
+      problems.push_back(fmt::format("rank = {} is larger than the matrices of layer {} allow, {}",
+                                     rank, i, most));
+      break;
     }
     return problems;
   }
 
-  [[nodiscard]] Artefact fit(const Model& model, FitContext& context,
-                             const Params& params) const override {
-    const RoutingSettings settings = routing_settings(params);
-    Artefact artefact;
-    artefact.plan["routing"] = routing_plan(params);
-    artefact.plan["by"] = params.get_text("by");
-    artefact.plan["seed"] = context.seed();
-    for (std::int64_t i = 0; i < model.layer_count(); ++i) {
-      const Counts counts = counts_of(model.spec(), settings, i);
-      if (counts.some_heads) require_dense_attention(model, i);
-      if (!counts.some_neurons) continue;
-      require_dense_ffn(model, i);
-      context.progress(i, model.layer_count(), "layers");
-      if (params.get_text("by") == "sign") {
-        const StandardFfn& ffn = ffn_of(model, i);
-        const auto& first = dynamic_cast<const DenseLinear&>(*ffn.linear(first_slots(ffn).front()));
-        store_packed(artefact.plan, artefact.tensors, signs_name(i), signs_of(first.weight()));
-      }
-      if (params.get_text("by") == "svd") {
-        const StandardFfn& ffn = ffn_of(model, i);
-        const std::int64_t most =
-            std::min(model.spec().width, ffn.linear(Slot::kUp)->out_features());
-        keep_thin(ffn, i, std::min(params.get_int("rank"), most), artefact);
-      }
-    }
-    if (params.get_text("by") == "static") keep_masks(model, context, params, artefact);
-    return artefact;
+  [[nodiscard]] Artefact fit_stage(const std::string& stage, const Model& model,
+                                   FitContext& context, const Params& params) const override {
+    return stage == kScores ? score(model, context, params) : choose_size(model, context, params);
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    const RoutingSettings settings = routing_settings(artefact.plan.at("routing"));
-    const auto by = artefact.plan.at("by").get<std::string>();
-    const auto seed = artefact.plan.at("seed").get<std::uint64_t>();
-    route_model(model, settings.routing, [&](std::int64_t layer) {
-      const Counts counts = counts_of(model.spec(), settings, layer);
-      const LayerShape shape = model.spec().layer(layer);
+    const Rule rule{artefact.plan.at("by").get<std::string>(),
+                    artefact.plan.at("seed").get<std::uint64_t>(), artefact};
+    const Routing routing = routing_settings(artefact.plan.at("routing")).routing;
+    route_model(model, routing, [&](std::int64_t layer) {
+      const Counts counts = counts_of(model.spec(), artefact.plan, layer);
       RoutedParts parts;
-      if (counts.some_heads) {
-        require_dense_attention(model, layer);
-        parts.heads = by == "static" ? fixed(artefact, mask_name(layer, "heads"), model.device())
-                                     : heads(by, counts.heads, shape, seed);
-      }
-      if (counts.some_neurons) {
+      if (counts.heads > 0) parts.heads = heads_by(rule, model, layer, counts.heads);
+      if (counts.neurons > 0) {
         require_dense_ffn(model, layer);
-        parts.neurons =
-            by == "static"
-                ? fixed(artefact, mask_name(layer, "neurons"), model.device())
-                : neurons(by, counts.neurons, artefact, ffn_of(model, layer), layer, seed);
+        parts.neurons = neurons_by(rule, model, layer, counts.neurons);
       }
       return parts;
     });
-  }
-
- private:
-  static std::unique_ptr<Chooser> heads(const std::string& by, std::int64_t count,
-                                        const LayerShape& shape, std::uint64_t seed) {
-    if (by == "oracle") return std::make_unique<Oracle>(count, shape.head_dim);
-    return std::make_unique<Lottery>(count, shape.heads, seed, RoutingSite::kHeads);
-  }
-
-  static std::unique_ptr<Chooser> neurons(const std::string& by, std::int64_t count,
-                                          const Artefact& artefact, const StandardFfn& ffn,
-                                          std::int64_t layer, std::uint64_t seed) {
-    if (by == "oracle") return std::make_unique<Oracle>(count, 1);
-    if (by == "svd") {
-      return std::make_unique<SvdEstimate>(count, ffn.activation(),
-                                           thin_matrix(artefact, ffn, layer, Slot::kGate),
-                                           thin_matrix(artefact, ffn, layer, Slot::kUp));
-    }
-    const auto& first = dynamic_cast<const DenseLinear&>(*ffn.linear(first_slots(ffn).front()));
-    if (by == "sign") {
-      PackedMatrix signs = on_device(
-          load_packed(artefact.plan, artefact.tensors, signs_name(layer)), first.weight().device());
-      return std::make_unique<SignEstimate>(count, PackedLinear(std::move(signs), {}));
-    }
-    return std::make_unique<Lottery>(count, first.out_features(), seed, RoutingSite::kNeurons);
   }
 };
 

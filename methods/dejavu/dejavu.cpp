@@ -6,8 +6,8 @@
 #include <limits>
 #include <utility>
 
-#include "harness/base/param_makers.h"
 #include "harness/contextual/predictor_artefact.h"
+#include "harness/contextual/predictor_params.h"
 #include "harness/contextual/predictor_training.h"
 #include "harness/contextual/routed_model.h"
 #include "harness/method/method.h"
@@ -21,10 +21,6 @@ namespace {
 
 constexpr const char* kTraces = "traces";
 constexpr const char* kPredictors = "predictors";
-
-std::vector<std::string> names_of(std::initializer_list<const char*> names) {
-  return {names.begin(), names.end()};
-}
 
 /// Of what stays of a place; all of it needs no predictor.
 bool some_stay(const Params& params, RoutingSite site) {
@@ -64,11 +60,14 @@ class Trainings {
     return BinaryLabels::plain(largest_labels(traces_.tensors.at(head_norms_name(layer)), count));
   }
 
+  [[nodiscard]] std::int64_t rank(RoutingSite site, std::int64_t width) const {
+    return rank_of(params_, site, site == RoutingSite::kHeads ? kHeadRank : kNeuronRank, width);
+  }
+
   void train(std::int64_t layer, RoutingSite site, std::int64_t units) {
     const std::int64_t width = model_.spec().width;
     const std::uint64_t seed = seed_of(context_.seed(), layer, site);
-    Predictor predictor =
-        fresh_predictor(dejavu_form(width, rank_of(params_, site, width), units), seed);
+    Predictor predictor = fresh_predictor(dejavu_form(width, rank(site, width), units), seed);
     const std::string name = predictor_name(layer, site);
     const StreamPlace from = predicted_from(params_.get_text("lookahead"), site, layer);
     const DejaVuFit fit =
@@ -99,7 +98,10 @@ class Trainings {
 Artefact settle(const Model& model, FitContext& context, const Params& params) {
   const Artefact& trained = context.input(kPredictors);
   Artefact artefact;
-  artefact.plan["routing"] = params.json();
+  artefact.plan["routing"] = routing_plan(params);
+  for (const char* name : {"select", "threshold", "lookahead"}) {
+    artefact.plan[name] = params.json().at(name);
+  }
   for (std::int64_t layer = 1; layer < model.layer_count(); ++layer) {
     for (const RoutingSite site : {RoutingSite::kHeads, RoutingSite::kNeurons}) {
       const std::string name = predictor_name(layer, site);
@@ -126,17 +128,16 @@ class DejaVu final : public Method {
     info.needs.calibration = true;
     info.stages = {
         {.name = kTraces,
-         .params = names_of({"lookahead", "ffn_labels", "ffn_label_density"}),
+         .params = {"lookahead", "ffn_labels", "ffn_label_density"},
          .inputs = {},
          .calibration = true},
         {.name = kPredictors,
-         .params = names_of({"lookahead", "head_label_density", "ffn_rank", "head_rank", "epochs",
-                             "batch", "ffn_learning_rate", "head_learning_rate", "patience",
-                             "select_by", "held_out"}),
+         .params = {"lookahead", "head_label_density", "ffn_rank", "head_rank", "epochs", "batch",
+                    "ffn_learning_rate", "head_learning_rate", "patience", "select_by", "held_out"},
          .inputs = {kTraces}},
         {.name = "choice",
-         .params = names_of({"head_density", "ffn_density", "mask_source", "batch_rule",
-                             "dense_above", "select", "threshold", "predictor_bits", "lookahead"}),
+         .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
+                    "select", "threshold", "predictor_bits", "lookahead"},
          .inputs = {kPredictors}},
     };
     return info;
@@ -150,11 +151,8 @@ class DejaVu final : public Method {
           "ffn_labels = 'fired' names the neurons that a ReLU lets through, and this model's "
           "activation lets all through; set ffn_labels = 'largest'");
     }
-    for (const char* rank : {"ffn_rank", "head_rank"}) {
-      if (params.get_int(rank) <= spec.width) continue;
-      problems.push_back(fmt::format("{} = {} is larger than the model's width, {}", rank,
-                                     params.get_int(rank), spec.width));
-    }
+    const auto more = predictor_problems(params, spec.width);
+    problems.insert(problems.end(), more.begin(), more.end());
     return problems;
   }
 
@@ -166,13 +164,11 @@ class DejaVu final : public Method {
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    Json plan = artefact.plan.at("routing");
-    plan["dense_first_layer"] = true;
-    const RoutingSettings settings = routing_settings(plan);
+    RoutingSettings settings = routing_settings(artefact.plan.at("routing"));
+    settings.routing.keeps_streams = true;
     route_model(model, settings.routing, [&](std::int64_t layer) {
       const LayerShape shape = model.spec().layer(layer);
       RoutedParts parts;
-      parts.watched = true;
       const auto chooser = [&](RoutingSite site, std::int64_t units, double density) {
         return predicted(model, artefact, layer, site, count_of_density(density, units),
                          settings.routing);
@@ -190,7 +186,7 @@ class DejaVu final : public Method {
     const std::string name = predictor_name(layer, site);
     const Json predictors = artefact.plan.value("predictors", Json::object());
     if (!predictors.contains(name)) return nullptr;
-    const Json& plan = artefact.plan.at("routing");
+    const Json& plan = artefact.plan;
     Selected selected{.count = count, .edge = {}};
     if (plan.at("select") == "threshold") selected.edge = logit(plan.at("threshold").get<double>());
     return std::make_unique<Predicted>(

@@ -163,6 +163,7 @@ TEST_P(DejaVuTest, RefusesRanksAboveTheWidthAndLabelsThatSayNothing) {
   };
   EXPECT_TRUE(unmet({{"ffn_labels", "largest"}, {"ffn_rank", 32}}).empty());
   EXPECT_EQ(unmet({{"ffn_labels", "largest"}, {"ffn_rank", 33}}).size(), 1u);
+  EXPECT_EQ(unmet({{"ffn_labels", "largest"}, {"predictor_bits", 5}}).size(), 1u);
   const bool relu = GetParam() == TinyFamily::kOpt;
   EXPECT_EQ(unmet({{"ffn_labels", "fired"}}).empty(), relu);
 }

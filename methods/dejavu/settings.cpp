@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <utility>
 
 #include "harness/base/param_makers.h"
+#include "harness/contextual/predictor_params.h"
 #include "harness/contextual/routed_model.h"
 
 namespace assay::dejavu {
@@ -54,13 +54,6 @@ std::vector<ParamSpec> trace_params() {
 
 std::vector<ParamSpec> training_params() {
   return {
-      count_param(
-          "ffn_rank", 0, 0, "columns",
-          "Rank of a layer's predictor of neurons; 0: 1000 as published, or the width where "
-          "that is less"),
-      count_param("head_rank", 0, 0, "columns",
-                  "Rank of a layer's predictor of heads; 0: 512 as in the released code for times, "
-                  "or the width where that is less"),
       count_param("epochs", 20, 1, "epochs", "Passes over the traced tokens, at most"),
       count_param("batch", 1024, 1, "tokens", "Tokens of a training step"),
       real_param("ffn_learning_rate", 1e-3, {.min = 0, .min_open = true},
@@ -78,20 +71,12 @@ std::vector<ParamSpec> training_params() {
 }
 
 std::vector<ParamSpec> choice_params() {
-  ParamSpec bits;
-  bits.name = "predictor_bits";
-  bits.type = ParamType::kInt;
-  bits.default_value = 16;
-  bits.min = 4;
-  bits.max = 32;
-  bits.unit = "bits";
-  bits.help = "Bits of a predictor's weight when it runs: 32, 16, 8 or 4";
   return {
       choice_param("select", {"top", "threshold"},
                    "Units that run: as many as the densities say, or all whose predicted "
                    "probability reaches the threshold"),
       real_param("threshold", 0.5, {.min = 0, .max = 1}, "Of select = 'threshold'"),
-      bits,
+      predictor_bits_param(),
   };
 }
 
@@ -105,18 +90,11 @@ StreamPlace predicted_from(const std::string& lookahead, RoutingSite site, std::
 
 std::vector<ParamSpec> param_specs() {
   std::vector<ParamSpec> all = routing_params();
-  // Without a layer before, the first one has nothing to be predicted from.
-  std::erase_if(all, [](const ParamSpec& spec) { return spec.name == "dense_first_layer"; });
-  for (auto part : {choice_params(), trace_params(), training_params()}) {
+  const auto ranks = rank_params(kNeuronRank, kHeadRank);
+  for (const auto& part : {choice_params(), trace_params(), ranks, training_params()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
-}
-
-std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t width) {
-  const bool heads = site == RoutingSite::kHeads;
-  const std::int64_t asked = params.get_int(heads ? "head_rank" : "ffn_rank");
-  return asked > 0 ? asked : std::min<std::int64_t>(heads ? 512 : 1000, width);
 }
 
 DejaVuTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed) {
@@ -131,10 +109,6 @@ DejaVuTraining training_settings(const Params& params, RoutingSite site, std::ui
   settings.split = params.get_text("held_out") == "last" ? SplitBy::kPosition : SplitBy::kRandom;
   settings.seed = seed;
   return settings;
-}
-
-const char* site_name(RoutingSite site) {
-  return site == RoutingSite::kHeads ? "heads" : "neurons";
 }
 
 std::string predictor_name(std::int64_t layer, RoutingSite site) {

@@ -29,15 +29,13 @@ struct StreamPlace {
 ///   paper_figure       attention's, l            FFN's, l - 1
 StreamPlace predicted_from(const std::string& lookahead, RoutingSite site, std::int64_t layer);
 
-std::vector<ParamSpec> param_specs();
+/// As published: 1000, and in the released code for times 512.
+inline constexpr std::int64_t kNeuronRank = 1000, kHeadRank = 512;
 
-/// Of a predictor: as asked for, or the published rank where that fits the width.
-std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t width);
+std::vector<ParamSpec> param_specs();
 
 DejaVuTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed);
 
-/// "heads", "neurons"
-const char* site_name(RoutingSite site);
 /// "layer.3.heads"
 std::string predictor_name(std::int64_t layer, RoutingSite site);
 

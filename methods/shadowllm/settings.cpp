@@ -1,11 +1,11 @@
 #include "methods/shadowllm/settings.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "harness/base/param_makers.h"
 #include "harness/contextual/criteria.h"
+#include "harness/contextual/predictor_params.h"
 #include "harness/contextual/routed_model.h"
 
 namespace assay::shadowllm {
@@ -36,10 +36,6 @@ std::vector<ParamSpec> learning_params() {
       choice_param("criterion", traced_criteria(), criterion_help()),
       choice_param("normalisation", {"layer", "all"},
                    "Scores that are learnt are relative to their own layer's, or to all layers'"),
-      count_param("ffn_rank", 0, 0, "columns",
-                  "Rank of the predictor of neurons; 0: 2048 as published, or the width where that "
-                  "is less"),
-      count_param("head_rank", 0, 0, "columns", "The same of the predictor of heads"),
       count_param("head_epochs", 100, 1, "epochs", "Passes over the samples, predictor of heads"),
       count_param("ffn_epochs", 20, 1, "epochs", "Passes over the samples, predictor of neurons"),
       real_param("learning_rate", 1e-3, {.min = 0, .min_open = true},
@@ -48,14 +44,6 @@ std::vector<ParamSpec> learning_params() {
 }
 
 std::vector<ParamSpec> choice_params() {
-  ParamSpec bits;
-  bits.name = "predictor_bits";
-  bits.type = ParamType::kInt;
-  bits.default_value = 16;
-  bits.min = 4;
-  bits.max = 32;
-  bits.unit = "bits";
-  bits.help = "Bits of a predictor's weight when it runs: 32, 16, 8 or 4";
   return {
       choice_param("prune_style", {"global", "local", "hybrid", "hybrid_compat"},
                    "The lowest of all layers go, of each layer, of all layers down to a floor, or "
@@ -65,7 +53,7 @@ std::vector<ParamSpec> choice_params() {
       flag_param("ffn_mask", true,
                  "Leave out neurons; false is what the released evaluation does, which masks heads "
                  "alone"),
-      bits,
+      predictor_bits_param(),
   };
 }
 
@@ -73,22 +61,11 @@ std::vector<ParamSpec> choice_params() {
 
 std::vector<ParamSpec> param_specs() {
   std::vector<ParamSpec> all = routing_params();
-  // The predictors read the first layer.
-  std::erase_if(all, [](const ParamSpec& spec) { return spec.name == "dense_first_layer"; });
-  for (auto part : {choice_params(), learning_params()}) {
+  const auto ranks = rank_params(kRank, kRank);
+  for (const auto& part : {choice_params(), ranks, learning_params()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
-}
-
-const char* site_name(RoutingSite site) {
-  return site == RoutingSite::kHeads ? "heads" : "neurons";
-}
-
-std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t width) {
-  constexpr std::int64_t kPublished = 2048;
-  const std::int64_t asked = params.get_int(site == RoutingSite::kHeads ? "head_rank" : "ffn_rank");
-  return asked > 0 ? asked : std::min(kPublished, width);
 }
 
 ShadowTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed) {

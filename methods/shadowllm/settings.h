@@ -13,11 +13,8 @@ namespace assay::shadowllm {
 
 std::vector<ParamSpec> param_specs();
 
-/// "heads", "neurons": also the names of the two predictors.
-const char* site_name(RoutingSite site);
-
-/// As asked for, or the published 2048 where that fits the width.
-std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t width);
+/// Of both predictors, as published.
+inline constexpr std::int64_t kRank = 2048;
 
 ShadowTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed);
 

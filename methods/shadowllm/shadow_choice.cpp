@@ -36,8 +36,8 @@ std::optional<SitePrediction> shared(const std::optional<SitePrediction>& site) 
   return SitePrediction{site->predictor->share(), site->all};
 }
 
-at::Tensor predicted(const std::optional<SitePrediction>& site, const at::Tensor& context) {
-  return site ? masks_of(site->all, site->predictor->forward(context)) : at::Tensor();
+const SitePrediction* address(const std::optional<SitePrediction>& site) {
+  return site ? &*site : nullptr;
 }
 
 }  // namespace
@@ -53,12 +53,31 @@ at::Tensor masks_of(const AllLayers& all, const at::Tensor& scores) {
   }
 }
 
+void ShadowMasks::begin(const SitePrediction* heads, const SitePrediction* neurons,
+                        const at::Tensor& context) {
+  heads_ = {heads, {}};
+  neurons_ = {neurons, {}};
+  context_ = context;
+}
+
+const at::Tensor& ShadowMasks::of(RoutingSite site) {
+  Site& wanted = site == RoutingSite::kHeads ? heads_ : neurons_;
+  if (wanted.prediction == nullptr) {
+    throw DoesNotApply(
+        "what a layer runs is predicted in the first one, and a layer that is run alone has none");
+  }
+  if (!wanted.masks.defined()) {
+    wanted.masks =
+        masks_of(wanted.prediction->all, wanted.prediction->predictor->forward(context_));
+  }
+  return wanted.masks;
+}
+
 void ShadowReader::read(const at::Tensor& context, const StepContext& step) const {
   if (step.state == nullptr) {
     throw DoesNotApply("later layers run what the first one predicts, and it is run alone here");
   }
-  step.state->of<ShadowMasks>(owner_.get()) = {predicted(heads_, context),
-                                               predicted(neurons_, context)};
+  step.state->of<ShadowMasks>(owner_.get()).begin(address(heads_), address(neurons_), context);
 }
 
 void ShadowReader::visit_tensors(const VisitTensor& visit) {
@@ -78,14 +97,10 @@ std::unique_ptr<ContextReader> ShadowReader::share() const {
 }
 
 at::Tensor ShadowChooser::choose(const ChoiceInput& /*input*/, const StepContext& step) const {
-  const ShadowMasks* masks =
-      step.state == nullptr ? nullptr : step.state->find<ShadowMasks>(owner_.get());
-  if (masks == nullptr) {
-    throw DoesNotApply(
-        "what a layer runs is predicted in the first one, and a block that is run alone has none");
+  if (step.state == nullptr) {
+    throw DoesNotApply("what a layer runs is predicted in the first one, and it is run alone here");
   }
-  const at::Tensor& of_site = site_ == RoutingSite::kHeads ? masks->heads : masks->neurons;
-  return of_site.narrow(1, first_, units_);
+  return step.state->of<ShadowMasks>(owner_.get()).of(site_).narrow(1, first_, units_);
 }
 
 }  // namespace assay::shadowllm

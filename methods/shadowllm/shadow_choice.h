@@ -32,9 +32,21 @@ struct SitePrediction {
   AllLayers all;
 };
 
-/// The masks of a pass, which the first layer finds and the others read.
-struct ShadowMasks {
-  at::Tensor heads, neurons;  ///< bool [n, units of all layers]; undefined: all run
+/// What the first layer gives in a pass, and the masks of all layers once one of them asked.
+class ShadowMasks {
+ public:
+  /// The predictions must outlive the pass; null: all units of the site run.
+  void begin(const SitePrediction* heads, const SitePrediction* neurons, const at::Tensor& context);
+  /// bool [n, units of all layers]. Throws DoesNotApply where the first layer has not run.
+  [[nodiscard]] const at::Tensor& of(RoutingSite site);
+
+ private:
+  struct Site {
+    const SitePrediction* prediction = nullptr;
+    at::Tensor masks;  ///< undefined until they are asked for
+  };
+  Site heads_, neurons_;
+  at::Tensor context_;
 };
 
 class ShadowReader final : public ContextReader {

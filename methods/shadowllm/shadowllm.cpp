@@ -1,12 +1,12 @@
 // ShadowLLM (arXiv 2406.16635): one predictor for all heads and one for all neurons, which read
 // what the first layer's heads give and have learnt what a criterion with gradients says.
-#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
 #include <numeric>
 #include <utility>
 
 #include "harness/contextual/predictor_artefact.h"
+#include "harness/contextual/predictor_params.h"
 #include "harness/contextual/predictor_training.h"
 #include "harness/contextual/routed_model.h"
 #include "harness/contextual/scaling.h"
@@ -22,10 +22,6 @@ namespace {
 constexpr const char* kTraces = "traces";
 constexpr const char* kPredictors = "predictors";
 constexpr RoutingSite kSites[] = {RoutingSite::kHeads, RoutingSite::kNeurons};
-
-std::vector<std::string> names_of(std::initializer_list<const char*> names) {
-  return {names.begin(), names.end()};
-}
 
 /// In an artefact: the first layer reads for all.
 std::string predictor_name(RoutingSite site) {
@@ -48,29 +44,21 @@ std::int64_t first_of(const std::vector<std::int64_t>& units, std::int64_t layer
   return std::accumulate(units.begin(), units.begin() + layer, std::int64_t{0});
 }
 
-/// Layers differ in width where a method before took units out: each is scaled by itself.
-at::Tensor scaled_targets(const at::Tensor& scores, const std::vector<std::int64_t>& units,
-                          bool by_layer) {
-  if (!by_layer) return scaled_over_layers(scores);
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& layer : scores.split_with_sizes(units, 1)) {
-    if (layer.size(1) > 0) parts.push_back(scaled_by_layer(layer, 1));
-  }
-  return at::cat(parts, 1);
-}
-
 Artefact train_predictors(const Model& model, FitContext& context, const Params& params) {
   const Artefact& traces = context.input(kTraces);
   const at::Tensor inputs = scaled_rows(traces.tensors.at("inputs"));
   Artefact artefact;
   for (const RoutingSite site : kSites) {
     const std::string name = site_name(site);
-    const at::Tensor targets = scaled_targets(traces.tensors.at(name), units_of(model.spec(), site),
-                                              params.get_text("normalisation") == "layer");
+    const at::Tensor& scores = traces.tensors.at(name);
+    const at::Tensor targets = params.get_text("normalisation") == "layer"
+                                   ? scaled_by_layer(scores, units_of(model.spec(), site))
+                                   : scaled_over_layers(scores);
     const std::uint64_t seed = context.seed() * 2 + (site == RoutingSite::kHeads ? 0 : 1);
-    Predictor predictor = fresh_predictor(
-        shadowllm_form(inputs.size(1), rank_of(params, site, inputs.size(1)), targets.size(1)),
-        seed);
+    Predictor predictor =
+        fresh_predictor(shadowllm_form(inputs.size(1), rank_of(params, site, kRank, inputs.size(1)),
+                                       targets.size(1)),
+                        seed);
     const ShadowFit fit = train_shadow(
         predictor, inputs, targets, training_settings(params, site, seed), hooks_of(context, name));
     store_predictor(artefact, predictor_name(site), predictor);
@@ -85,7 +73,8 @@ Artefact train_predictors(const Model& model, FitContext& context, const Params&
 Artefact settle(FitContext& context, const Params& params) {
   const Artefact& trained = context.input(kPredictors);
   Artefact artefact;
-  artefact.plan["routing"] = params.json();
+  artefact.plan["routing"] = routing_plan(params);
+  for (const char* name : {"prune_style", "floor"}) artefact.plan[name] = params.json().at(name);
   for (const RoutingSite site : kSites) {
     const bool heads = site == RoutingSite::kHeads;
     const bool some = params.get_real(heads ? "head_density" : "ffn_density") < 1;
@@ -100,8 +89,9 @@ Artefact settle(FitContext& context, const Params& params) {
 
 AllLayers all_layers(const Model& model, const Json& plan, RoutingSite site) {
   const bool heads = site == RoutingSite::kHeads;
+  const RoutingSettings settings = routing_settings(plan.at("routing"));
   return {.units = units_of(model.spec(), site),
-          .density = plan.at(heads ? "head_density" : "ffn_density").get<double>(),
+          .density = heads ? settings.head_density : settings.ffn_density,
           .style = style_of(plan),
           .floor = plan.at("floor").get<double>(),
           .compat_floor = heads ? kReleasedHeadFloor : kReleasedNeuronFloor};
@@ -112,7 +102,7 @@ std::optional<SitePrediction> prediction(const Model& model, const Artefact& art
   const Json predictors = artefact.plan.value("predictors", Json::object());
   if (!predictors.contains(predictor_name(site))) return std::nullopt;
   return SitePrediction{load_predictor(artefact, predictor_name(site), model.device()).share(),
-                        all_layers(model, artefact.plan.at("routing"), site)};
+                        all_layers(model, artefact.plan, site)};
 }
 
 class ShadowLlm final : public Method {
@@ -130,12 +120,12 @@ class ShadowLlm final : public Method {
     info.stages = {
         {.name = kTraces, .params = {"criterion"}, .inputs = {}, .calibration = true},
         {.name = kPredictors,
-         .params = names_of({"normalisation", "ffn_rank", "head_rank", "head_epochs", "ffn_epochs",
-                             "learning_rate"}),
+         .params = {"normalisation", "ffn_rank", "head_rank", "head_epochs", "ffn_epochs",
+                    "learning_rate"},
          .inputs = {kTraces}},
         {.name = "choice",
-         .params = names_of({"head_density", "ffn_density", "mask_source", "batch_rule",
-                             "dense_above", "prune_style", "floor", "ffn_mask", "predictor_bits"}),
+         .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
+                    "prune_style", "floor", "ffn_mask", "predictor_bits"},
          .inputs = {kPredictors}},
     };
     return info;
@@ -150,13 +140,8 @@ class ShadowLlm final : public Method {
           "the predictors read what the first layer's heads give, and that layer has none");
     }
     const std::int64_t width = first.heads * first.head_dim;
-    for (const char* rank : {"ffn_rank", "head_rank"}) {
-      if (params.get_int(rank) <= width) continue;
-      problems.push_back(
-          fmt::format("{} = {} is larger than the width of the first layer's heads, "
-                      "{}",
-                      rank, params.get_int(rank), width));
-    }
+    const auto more = predictor_problems(params, width);
+    problems.insert(problems.end(), more.begin(), more.end());
     return problems;
   }
 
@@ -168,9 +153,7 @@ class ShadowLlm final : public Method {
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    Json plan = artefact.plan.at("routing");
-    plan["dense_first_layer"] = true;
-    const Routing routing = routing_settings(plan).routing;
+    const Routing routing = routing_settings(artefact.plan.at("routing")).routing;
     std::optional<SitePrediction> heads = prediction(model, artefact, RoutingSite::kHeads);
     std::optional<SitePrediction> neurons = prediction(model, artefact, RoutingSite::kNeurons);
     if (!heads && !neurons) return;

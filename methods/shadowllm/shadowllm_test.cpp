@@ -145,6 +145,13 @@ TEST_P(ShadowTest, TheSharesThatAreToldAreThoseThatRan) {
   EXPECT_NEAR(shares.mean("neuron_share"), 0.25, 1e-6);
 }
 
+TEST_P(ShadowTest, APromptsChoiceStaysWhileItIsContinued) {
+  const Model model = applied(with(kShort, {{"mask_source", "prompt_last"}}));
+  constexpr std::int64_t kPrompt = 4;
+  const at::Tensor expected = model.logits(model.hidden(text_, nullptr, kPrompt));
+  EXPECT_LT(apart(decoded(model, text_, kPrompt), expected), 1e-5);
+}
+
 TEST_P(ShadowTest, ARankAboveTheWidthIsRefused) {
   const auto unmet = [&](std::int64_t rank) {
     return method().unmet(model_->spec(), {method().info().params, {{"head_rank", rank}}});
