@@ -1,11 +1,14 @@
 #include "harness/contextual/routed_attention.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/choice_quality.h"
 #include "harness/model/kernels/gathered.h"
 #include "harness/model/kv_cache.h"
 
@@ -30,7 +33,7 @@ RoutedAttention::RoutedAttention(std::unique_ptr<StandardAttention> dense,
       chooser_(std::move(chooser)),
       reader_(std::move(reader)),
       routing_(routing) {
-  if (!chooser_) return;
+  if (!chooser_ || routing_.runs_all) return;
   if (const auto* out = dense_slot(*dense_, Slot::kO)) {
     dense_->replace_linear(Slot::kO, std::make_unique<InputMajorLinear>(*out));
   }
@@ -45,8 +48,8 @@ at::Tensor RoutedAttention::forward(const at::Tensor& rows, StepContext& step) c
     streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kHeads, step.stream);
   }
   step.record(Tap::kQkvInput, rows);
-  const bool alone = chooser_ && !chooser_->needs_values() && !reader_ && rows.size(0) == 1;
-  if (!alone || !gathers(step, rows)) return masked(rows, step);
+  const bool alone = chooser_ && !chooser_->needs_values() && rows.size(0) == 1;
+  if (routing_.runs_all || !alone || !gathers(step, rows)) return masked(rows, step);
   const at::Tensor masks = masks_for(rows, {}, step);
   tell(step, masks);
   return gathered(rows, masks.select(0, 0), step);
@@ -63,17 +66,22 @@ at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& 
 at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) const {
   const at::Tensor qkv = dense_->rotate(dense_->project(rows), step);
   const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
-  if (reader_) reader_->read(context, step);
   at::Tensor left = context;
   if (chooser_) {
     const at::Tensor masks = masks_for(rows, context, step);
-    tell(step, masks);
-    left = context.unflatten(1, {heads(), dense_->shape().head_dim})
-               .mul(masks.unsqueeze(2))
-               .flatten(1);
+    left = routing_.runs_all ? context : kept(context, masks);
+    tell(step, routing_.runs_all ? at::ones_like(masks) : masks);
+    tell_quality(step, context, masks);
   }
+  if (reader_) reader_->read(left, step);
   step.record(Tap::kOutInput, left);
   return dense_->combine(left);
+}
+
+at::Tensor RoutedAttention::kept(const at::Tensor& context, const at::Tensor& masks) const {
+  return context.unflatten(1, {heads(), dense_->shape().head_dim})
+      .mul(masks.unsqueeze(2))
+      .flatten(1);
 }
 
 at::Tensor RoutedAttention::projected(const at::Tensor& row, const Selection& rows_of_q) const {
@@ -93,6 +101,7 @@ at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& ma
   const Selection chosen = selection_of(mask.repeat_interleave(dense_->shape().head_dim));
   const at::Tensor qkv = dense_->rotate(projected(row, chosen), step);
   const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
+  if (reader_) reader_->read(kept(context, mask.unsqueeze(0)), step);
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor coefficients = at::zeros({context.size(1)}, row.options().dtype(at::kFloat));
   coefficients.narrow(0, 0, places.size(0)).copy_(context.select(0, 0).index_select(0, places));
@@ -110,12 +119,22 @@ void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks) con
                          counts.mul(static_cast<double>(one.flops_per_token)));
 }
 
+void RoutedAttention::tell_quality(const StepContext& step, const at::Tensor& context,
+                                   const at::Tensor& masks) const {
+  if (step.observer == nullptr || routing_.runs_all) return;
+  const at::Tensor by_head = context.unflatten(1, {heads(), dense_->shape().head_dim});
+  const at::Tensor sizes = at::linalg_vector_norm(by_head.to(at::kFloat), 2, at::IntArrayRef{2});
+  const at::Tensor largest = largest_as_many(sizes, masks);
+  step.observer->observe(step.layer, kHeadRecall, choice_quality(largest, masks).recall);
+}
+
 /// Its rows of q and of o.
 Cost RoutedAttention::of_a_head() const {
   Cost one = dense_->linear(Slot::kQ)->cost();
-  one += tensor_cost(out().weight());
+  const at::Tensor o = routing_.runs_all ? dense_slot(*dense_, Slot::kO)->weight() : out().weight();
+  one += tensor_cost(o);
   one.touched_bytes /= heads();
-  one.flops_per_token = (one.flops_per_token + 2 * out().weight().numel()) / heads();
+  one.flops_per_token = (one.flops_per_token + 2 * o.numel()) / heads();
   return one;
 }
 

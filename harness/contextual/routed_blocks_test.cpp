@@ -175,6 +175,51 @@ TEST_P(RoutedBlocks, SayWhatEachTokenRead) {
   EXPECT_EQ(part.resident_bytes, dense.resident_bytes);
 }
 
+TEST_P(RoutedBlocks, ThatRunAllChooseAndComputeTheDenseModelBitForBit) {
+  Routing routing;
+  routing.runs_all = true;
+  Model model = routed(routing);
+  const at::Tensor text = tokens(1);
+  Sums told;
+  model.watch(&told);
+  EXPECT_TRUE(scored(model, text).equal(scored(*model_, text)));
+  model.watch(nullptr);
+  EXPECT_TRUE(decoded(model, text, kPrompt).equal(decoded(*model_, text, kPrompt)));
+  EXPECT_NEAR(told.sums["neuron_share"], 2.0 * kLength, 1e-4) << "of two layers' rows";
+  EXPECT_NEAR(told.sums["head_share"], 2.0 * kLength, 1e-4);
+  EXPECT_EQ(
+      model.cost().touched_bytes + static_cast<std::int64_t>(told.sums["touched_bytes"]) / kLength,
+      model_->cost().touched_bytes);
+}
+
+TEST_P(RoutedBlocks, SayHowManyOfThoseThatMatteredTheyRan) {
+  Model model = routed({});
+  Sums told;
+  const at::Tensor text = tokens(1);
+  model.watch(&told);
+  (void)scored(model, text);
+  model.watch(nullptr);
+  // Down's input is what is left of the neurons: a second look at the same pass, by a recorder.
+  class Left final : public ActivationRecorder {
+   public:
+    void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+      if (tap == Tap::kDownInput && layer > 0) hits += rows.ne(0).sum(1).to(at::kDouble);
+    }
+    at::Tensor hits = at::zeros({kLength}, at::kDouble);
+  } left;
+  (void)model.hidden(text, &left);
+  const bool relu = std::get<0>(GetParam()) == TinyFamily::kOpt;
+  const at::Tensor chosen = neurons_.sum(1).to(at::kDouble);
+  if (relu) {  // chosen neurons that the ReLU let through are hits
+    EXPECT_NEAR(told.sums["neuron_precision"], left.hits.div(chosen).sum().item<double>(), 1e-3);
+    EXPECT_GT(told.sums["neuron_recall"], 0);
+  } else {  // as many as were chosen: the two are one number
+    EXPECT_NEAR(told.sums["neuron_precision"], told.sums["neuron_recall"], 1e-4);
+  }
+  EXPECT_GT(told.sums["head_recall"], 0);
+  EXPECT_LT(told.sums["head_recall"], 2.0 * kLength);
+}
+
 TEST_P(RoutedBlocks, AChangedLaterTokenChangesNoEarlierLogitUnlessTheWindowChooses) {
   const at::Tensor text = tokens(1);
   at::Tensor other = text.clone();

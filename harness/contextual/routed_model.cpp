@@ -59,6 +59,9 @@ std::vector<ParamSpec> routing_params() {
                    "one of them chose, or what most of them chose"),
       real_param("dense_above", 1, density,
                  "Run all units where a token would run a larger part of them than this"),
+      choice_param("execute", {"chosen", "all"},
+                   "Run what was chosen, or choose and run everything all the same: what choosing "
+                   "alone costs by the clock"),
   };
 }
 
@@ -75,6 +78,7 @@ RoutingSettings routing_settings(const Json& plan) {
   settings.routing.source = mask_source_from_name(plan.at("mask_source").get<std::string>());
   settings.routing.batch = batch_rule_from_name(plan.at("batch_rule").get<std::string>());
   settings.routing.dense_above = plan.at("dense_above").get<double>();
+  settings.routing.runs_all = plan.at("execute") == "all";
   return settings;
 }
 

@@ -29,6 +29,8 @@ struct Routing {
   /// A token that would run a larger part of the units than this runs all of them; where a batch
   /// runs the same units, the batch.
   double dense_above = 1;
+  /// Choices are made, and all units run all the same: what choosing costs by the clock.
+  bool runs_all = false;
   /// Blocks say what streams they read, for choosers of later ones; every block is routed then.
   bool keeps_streams = false;
   /// Under which the blocks of one artefact find each other in the state of a pass; never written.

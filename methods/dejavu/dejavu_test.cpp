@@ -1,4 +1,5 @@
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -99,12 +100,12 @@ TEST_P(DejaVuTest, EqualSeedsGiveEqualBits) {
 
 TEST_P(DejaVuTest, SaysHowGoodItsPredictorsAre) {
   (void)fitted(with(kShort, {{"epochs", 1}}));
-  for (const char* name : {"layer.1.heads", "layer.2.neurons"}) {
-    const double recall = metrics_.at(std::string("predictor/recall/") + name);
+  for (const char* name : {"layer.1/head", "layer.2/neuron"}) {
+    const double recall = metrics_.at(fmt::format("predictor/{}_recall", name));
     EXPECT_GE(recall, 0) << name;
     EXPECT_LE(recall, 1) << name;
   }
-  EXPECT_FALSE(metrics_.contains("predictor/recall/layer.0.heads")) << "it runs whole";
+  EXPECT_FALSE(metrics_.contains("predictor/layer.0/head_recall")) << "it runs whole";
 }
 
 /// What one pass shows, by layer and tap.

@@ -6,7 +6,7 @@
 namespace assay::shadowllm {
 
 /// Tensors of an artefact, S sequences in their order:
-///   "inputs"          f32 [S, heads * head_dim]: the first layer's context at the last token
+///   "contexts"        f32 [S, heads * head_dim of all layers]: contexts at the last token
 ///   "heads"           f32 [S, all layers' heads]: scores of the criterion, layer by layer
 ///   "neurons"         f32 [S, all layers' neurons]
 /// The loss is that of all tokens behind the first. Throws DoesNotApply where a method replaced a
