@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "harness/contextual/chooser.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 namespace {

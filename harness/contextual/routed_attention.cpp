@@ -10,6 +10,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/choice_quality.h"
 #include "harness/model/kernels/gathered.h"
+#include "harness/model/kernels/highest.h"
 #include "harness/model/kv_cache.h"
 
 namespace assay {

@@ -1,12 +1,10 @@
 // Blocks that run a part of their heads and neurons: against zeroed columns of the dense model, and
 // their two forms against each other.
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/sort.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -281,29 +279,6 @@ TEST(BatchRules, TheFallbackIsOfTheRowThatRunsTooMany) {
   routing.dense_above = 0.5;
   const at::Tensor masks = mask({1, 1, 0, 0, 1, 1, 1, 0}, 2);
   EXPECT_TRUE(ruled(routing, {}, masks).equal(mask({1, 1, 0, 0, 1, 1, 1, 1}, 2)));
-}
-
-TEST(Highest, TakesEqualScoresInTheirOrder) {
-  const at::Tensor scores =
-      at::tensor({1.0F, 3.0F, 3.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.0F}).view({2, 4});
-  EXPECT_TRUE(highest(scores, 2).equal(mask({0, 1, 1, 0, 1, 1, 0, 0}, 2)));
-  EXPECT_TRUE(highest(scores, 1).equal(mask({0, 1, 0, 0, 1, 0, 0, 0}, 2)));
-}
-
-TEST(Highest, IsASortOfEachRow) {
-  for (const std::int64_t count : {0, 1, 7, 20}) {
-    const at::Tensor scores = at::randint(0, 9, {50, 20}, at::kLong).to(at::kFloat);  // many equal
-    const at::Tensor order = std::get<1>(at::sort(scores, /*stable=*/true, 1, /*descending=*/true));
-    at::Tensor expected = at::zeros({50, 20}, at::kBool);
-    expected.scatter_(1, order.narrow(1, 0, count), true);
-    EXPECT_TRUE(highest(scores, count).equal(expected)) << count;
-  }
-}
-
-TEST(Highest, TakesWhatIsNotANumberForTheLargest) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const at::Tensor scores = at::tensor({1.0F, nan, 3.0F, nan}).view({1, 4});
-  EXPECT_TRUE(highest(scores, 2).equal(mask({0, 1, 0, 1}, 1)));
 }
 
 TEST(CountOfDensity, DropsWholeUnitsAndNeverAll) {

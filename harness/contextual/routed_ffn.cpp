@@ -9,6 +9,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/choice_quality.h"
 #include "harness/model/kernels/gathered.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 namespace {

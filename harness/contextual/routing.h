@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "harness/contextual/mask_source.h"
-#include "harness/model/kernels/gathered.h"
 
 namespace assay {
 
@@ -43,9 +42,6 @@ const char* site_name(RoutingSite site);
 /// masks bool [n, units] of what each row chose -> what runs, by the rule for decoded tokens and
 /// the fallback to all units.
 at::Tensor ruled(const Routing& routing, const StepContext& step, const at::Tensor& masks);
-
-/// The units of a row of a mask, bool [units] -> for the gathered kernels.
-Selection selection_of(const at::Tensor& mask);
 
 /// Whether a step gathers: tokens being decoded without a gradient, few enough that gathering one
 /// after the other is not slower than one dense product.

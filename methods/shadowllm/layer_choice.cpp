@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/cell_errors.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay::shadowllm {
 namespace {
