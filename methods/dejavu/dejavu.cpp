@@ -129,10 +129,7 @@ class DejaVu final : public Method {
     info.requires_ = routing_requirements();
     info.needs.calibration = true;
     info.stages = {
-        {.name = kTraces,
-         .params = {"lookahead", "ffn_labels", "ffn_label_density"},
-         .inputs = {},
-         .calibration = true},
+        {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,
          .params = {"lookahead", "head_label_density", "ffn_rank", "head_rank", "epochs", "batch",
                     "ffn_learning_rate", "head_learning_rate", "patience", "select_by", "held_out"},

@@ -166,7 +166,7 @@ class ShadowLlm final : public Method {
     info.requires_ = routing_requirements();
     info.needs.calibration = true;
     info.stages = {
-        {.name = kTraces, .params = {"criterion"}, .inputs = {}, .calibration = true},
+        {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,
          .params = {"predictor", "normalisation", "ffn_rank", "head_rank", "head_epochs",
                     "ffn_epochs", "learning_rate"},

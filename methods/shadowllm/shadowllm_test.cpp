@@ -1,11 +1,16 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/rand.h>
+#include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/criteria.h"
+#include "harness/contextual/evidence.h"
 #include "harness/contextual/predictor_artefact.h"
 #include "harness/contextual/routed_attention.h"
 #include "harness/contextual/routed_ffn.h"
@@ -238,6 +243,58 @@ TEST_P(ShadowTest, TracesHoldTheFirstLayersContextOfTheLastToken) {
   }
   EXPECT_EQ(traces.tensors.at("neurons").size(1), 3 * 64);
   EXPECT_EQ(traces.tensors.at("contexts").size(1), 3 * 32);
+}
+
+TEST_P(ShadowTest, TracesOfSequencesStandOneBelowTheOther) {
+  const at::Tensor texts = calibration_.narrow(0, 0, 3);
+  RecordingContext context(texts, 0, {});
+  const Artefact traces =
+      trace(*model_, context, {method().info().params, {{"criterion", "fisher"}}});
+  const Criterion& criterion = criterion_of("fisher");
+  const EvidenceSource source(*model_);
+  std::map<std::string, std::vector<at::Tensor>> expected;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const SequenceEvidence evidence =
+        source.collect(texts[i], text_positions(16), criterion.evidence);
+    std::vector<at::Tensor> heads, neurons;
+    for (const LayerEvidence& layer : evidence.layers) {
+      heads.push_back(head_scores(criterion, layer));
+      neurons.push_back(neuron_scores(criterion, layer));
+    }
+    std::vector<at::Tensor> contexts;
+    for (const LayerEvidence& layer : evidence.layers) contexts.push_back(layer.context[15]);
+    expected["contexts"].push_back(at::cat(contexts));
+    expected["heads"].push_back(at::cat(heads));
+    expected["neurons"].push_back(at::cat(neurons));
+  }
+  ASSERT_EQ(traces.tensors.size(), 3U);
+  for (const auto& [name, parts] : expected) {
+    EXPECT_EQ(traces.tensors.at(name).scalar_type(), at::kFloat) << name;
+    EXPECT_TRUE(traces.tensors.at(name).equal(at::stack(parts).to(at::kFloat))) << name;
+  }
+}
+
+TEST_P(ShadowTest, AnInterruptedTraceGoesOnWithTheSameBits) {
+  RecordingContext whole(calibration_, 0, {}), parts(calibration_, 0, {});
+  const Params params(method().info().params, kShort);
+  const Artefact expected = trace(*model_, whole, params);
+  for (const std::int64_t stop : {0, 12, 15}) {  // of what each try has still to do
+    parts.steps.clear();
+    parts.interrupt_at = stop;
+    EXPECT_THROW((void)trace(*model_, parts, params), Interrupted);
+  }
+  parts.steps.clear();
+  parts.interrupt_at = -1;
+  const Artefact found = trace(*model_, parts, params);
+  EXPECT_TRUE(parts.steps.empty()) << "1 + 13 + 16 of 30 sequences were there";
+  ASSERT_EQ(found.tensors.size(), 3U);
+  for (const auto& [name, tensor] : expected.tensors) {
+    EXPECT_TRUE(found.tensors.at(name).equal(tensor)) << name;
+  }
+  (void)trace(*model_, parts, {method().info().params, {{"criterion", "fisher"}}});
+  EXPECT_EQ(parts.steps.size(), 30U) << "another criterion";
+  ASSERT_EQ(parts.warnings.size(), 1U);
+  EXPECT_EQ(parts.warnings[0].first, "trace_begun_anew");
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ShadowTest,
