@@ -94,13 +94,15 @@ TEST_P(RoutedBlocks, WithoutAChooserAreTheDenseModelBitForBit) {
   EXPECT_TRUE(decoded(watched, text, kPrompt).equal(decoded(*model_, text, kPrompt)));
 }
 
-TEST_P(RoutedBlocks, ManySequencesRunTheUnionOfWhatTheyChoose) {
-  Routing routing;
-  routing.batch = BatchRule::kUnion;
-  // Equal positions choose alike, so that the union is what each has.
-  const Model model = routed(routing);
+TEST_P(RoutedBlocks, ManySequencesThatChooseAlikeRunThatByEveryRule) {
   const at::Tensor text = tokens(3);
-  EXPECT_LT(apart(decoded(model, text, kPrompt), scored(model, text)), tolerance());
+  for (const BatchRule rule : {BatchRule::kUnion, BatchRule::kVotes}) {
+    Routing routing;
+    routing.batch = rule;
+    // Equal positions choose alike, so that the union, or most votes, is what each has.
+    const Model model = routed(routing);
+    EXPECT_LT(apart(decoded(model, text, kPrompt), scored(model, text)), tolerance());
+  }
 }
 
 TEST_P(RoutedBlocks, AboveADensityEverythingRuns) {
