@@ -21,6 +21,16 @@ at::Tensor chosen_rows(const Selection& selection) {
   return selection.indices.narrow(0, 0, selection.count.item<std::int32_t>());
 }
 
+/// What the chosen outputs of a layer are for one row; zeros for the others -> [1, out]
+at::Tensor product_of(const DenseLinear& linear, const at::Tensor& row, const Selection& chosen) {
+  const at::Tensor found = gathered_product(row.squeeze(0), linear.weight(), linear.bias(), chosen);
+  const at::Tensor places = chosen_rows(chosen);
+  at::Tensor all = at::zeros({linear.out_features()}, row.options());
+  all.index_copy_(0, places.to(at::kLong),
+                  found.narrow(0, 0, places.size(0)).to(row.scalar_type()));
+  return all.unsqueeze(0);
+}
+
 }  // namespace
 
 RoutedAttention::RoutedAttention(std::unique_ptr<StandardAttention> dense,
@@ -62,12 +72,17 @@ at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& 
 
 at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) const {
   const at::Tensor qkv = dense_->rotate(dense_->project(rows), step);
-  const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
-  if (reader_) reader_->read(context, step);
-  at::Tensor left = context;
+  const AttentionHeads cached = dense_->store(qkv, step);
+  // Whoever looks at what all heads give is shown it over all keys.
+  const bool whole = reader_ || !chooser_ || chooser_->needs_values();
+  const at::Tensor all = whole ? dense_->attend(qkv, cached, step) : at::Tensor();
+  if (reader_) reader_->read(all, step);
+  at::Tensor left = all;
   if (chooser_) {
-    const at::Tensor masks = masks_for(rows, context, step);
+    const at::Tensor masks = masks_for(rows, all, step);
     tell(step, masks);
+    const bool same = whole && routing_.missing != MissingKeys::kAbsent;
+    const at::Tensor context = same ? all : attended(qkv, cached, masks, step);
     left = context.unflatten(1, {heads(), dense_->shape().head_dim})
                .mul(masks.unsqueeze(2))
                .flatten(1);
@@ -76,23 +91,35 @@ at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) co
   return dense_->combine(left);
 }
 
-at::Tensor RoutedAttention::projected(const at::Tensor& row, const Selection& rows_of_q) const {
-  const DenseLinear& q = *dense_slot(*dense_, Slot::kQ);
-  const at::Tensor found = gathered_product(row.squeeze(0), q.weight(), q.bias(), rows_of_q);
-  const at::Tensor chosen = chosen_rows(rows_of_q);
-  at::Tensor query = at::zeros({q.out_features()}, row.options());
-  query.index_copy_(0, chosen.to(at::kLong),
-                    found.narrow(0, 0, chosen.size(0)).to(row.scalar_type()));
-  return at::cat({query.unsqueeze(0), dense_->linear(Slot::kK)->forward(row),
-                  dense_->linear(Slot::kV)->forward(row)},
-                 1);
+at::Tensor RoutedAttention::attended(const at::Tensor& qkv, const AttentionHeads& cached,
+                                     const at::Tensor& masks, const StepContext& step) const {
+  if (routing_.missing != MissingKeys::kAbsent) return dense_->attend(qkv, cached, step);
+  const AttentionShape& shape = dense_->shape();
+  const at::Tensor there = keys_there(this, step, key_heads_of(shape, masks), cached.keys.size(2));
+  if (there.all().item<bool>()) return dense_->attend(qkv, cached, step);
+  return attend_there(shape, cached, there, step);
+}
+
+at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask) const {
+  const AttentionShape& shape = dense_->shape();
+  const auto chosen = [&](Slot slot, const at::Tensor& heads) {
+    return product_of(*dense_slot(*dense_, slot), row,
+                      selection_of(heads.repeat_interleave(shape.head_dim)));
+  };
+  const at::Tensor query = chosen(Slot::kQ, mask);
+  const at::Tensor keyed = key_heads_of(shape, mask.unsqueeze(0)).squeeze(0);
+  if (routing_.missing == MissingKeys::kDense || keyed.all().item<bool>()) {
+    return at::cat(
+        {query, dense_->linear(Slot::kK)->forward(row), dense_->linear(Slot::kV)->forward(row)}, 1);
+  }
+  return at::cat({query, chosen(Slot::kK, keyed), chosen(Slot::kV, keyed)}, 1);
 }
 
 at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& mask,
                                      StepContext& step) const {
+  const at::Tensor qkv = dense_->rotate(projected(row, mask), step);
+  const at::Tensor context = attended(qkv, dense_->store(qkv, step), mask.unsqueeze(0), step);
   const Selection chosen = selection_of(mask.repeat_interleave(dense_->shape().head_dim));
-  const at::Tensor qkv = dense_->rotate(projected(row, chosen), step);
-  const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor coefficients = at::zeros({context.size(1)}, row.options().dtype(at::kFloat));
   coefficients.narrow(0, 0, places.size(0)).copy_(context.select(0, 0).index_select(0, places));
@@ -102,12 +129,18 @@ at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& ma
 void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks) const {
   if (step.observer == nullptr) return;
   const at::Tensor counts = masks.sum(1).to(at::kFloat);
-  const Cost one = of_a_head();
   step.observer->observe(step.layer, kHeadShare, counts.div(static_cast<double>(heads())));
-  step.observer->observe(step.layer, kTouchedBytes,
-                         counts.mul(static_cast<double>(one.touched_bytes)));
-  step.observer->observe(step.layer, kFlopsPerToken,
-                         counts.mul(static_cast<double>(one.flops_per_token)));
+  const Cost one = of_a_head();
+  at::Tensor bytes = counts.mul(static_cast<double>(one.touched_bytes));
+  at::Tensor work = counts.mul(static_cast<double>(one.flops_per_token));
+  if (routing_.missing != MissingKeys::kDense) {
+    const at::Tensor keyed = key_heads_of(dense_->shape(), masks).sum(1).to(at::kFloat);
+    const Cost key = of_a_key_head();
+    bytes.add_(keyed, static_cast<double>(key.touched_bytes));
+    work.add_(keyed, static_cast<double>(key.flops_per_token));
+  }
+  step.observer->observe(step.layer, kTouchedBytes, bytes);
+  step.observer->observe(step.layer, kFlopsPerToken, work);
 }
 
 /// Its rows of q and of o.
@@ -119,6 +152,14 @@ Cost RoutedAttention::of_a_head() const {
   return one;
 }
 
+Cost RoutedAttention::of_a_key_head() const {
+  Cost one = dense_->linear(Slot::kK)->cost();
+  one += dense_->linear(Slot::kV)->cost();
+  one.touched_bytes /= dense_->shape().kv_heads;
+  one.flops_per_token /= dense_->shape().kv_heads;
+  return one;
+}
+
 Cost RoutedAttention::cost() const {
   Cost cost = dense_->cost();
   if (reader_) cost += reader_->cost();
@@ -126,6 +167,11 @@ Cost RoutedAttention::cost() const {
   const Cost one = of_a_head();
   cost.touched_bytes -= one.touched_bytes * heads();
   cost.flops_per_token -= one.flops_per_token * heads();
+  if (routing_.missing != MissingKeys::kDense) {
+    const Cost key = of_a_key_head();
+    cost.touched_bytes -= key.touched_bytes * dense_->shape().kv_heads;
+    cost.flops_per_token -= key.flops_per_token * dense_->shape().kv_heads;
+  }
   cost += chooser_->cost();
   return cost;
 }

@@ -137,7 +137,7 @@ class DejaVu final : public Method {
          .inputs = {kTraces}},
         {.name = "choice",
          .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
-                    "select", "threshold", "predictor_bits", "lookahead"},
+                    "kv_missing", "select", "threshold", "predictor_bits", "lookahead"},
          .inputs = {kPredictors}},
     };
     return info;

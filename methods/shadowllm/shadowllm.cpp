@@ -125,7 +125,7 @@ class ShadowLlm final : public Method {
          .inputs = {kTraces}},
         {.name = "choice",
          .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
-                    "prune_style", "floor", "ffn_mask", "predictor_bits"},
+                    "kv_missing", "prune_style", "floor", "ffn_mask", "predictor_bits"},
          .inputs = {kPredictors}},
     };
     return info;
