@@ -87,7 +87,7 @@ at::Tensor attend_segments(const AttentionShape& shape, const AttentionHeads& he
 }  // namespace
 
 const std::vector<std::string>& missing_keys_names() {
-  static const std::vector<std::string> names{"dense", "absent"};
+  static const std::vector<std::string> names{"dense", "recompute", "absent"};
   return names;
 }
 

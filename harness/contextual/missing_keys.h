@@ -14,10 +14,11 @@ namespace assay {
 /// What later tokens find where a token did not choose a head. Grouped queries share their keys:
 /// those are computed if one of the group is chosen.
 enum class MissingKeys {
-  kDense,   ///< its key and value: all are computed
-  kAbsent,  ///< nothing: the head never sees this token
+  kDense,      ///< its key and value: all are computed
+  kRecompute,  ///< the same, computed when the head is chosen by another (see LateKeys)
+  kAbsent,     ///< nothing: the head never sees this token
 };
-/// "dense", "absent", in the enumeration's order.
+/// "dense", "recompute", "absent", in the enumeration's order.
 const std::vector<std::string>& missing_keys_names();
 MissingKeys missing_keys_from_name(const std::string& name);
 

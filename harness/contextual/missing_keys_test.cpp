@@ -275,6 +275,7 @@ TEST(KeyHeads, AreThoseOfWhichOneOfTheGroupRuns) {
 
 TEST(MissingKeysNames, AreInTheEnumerationsOrder) {
   EXPECT_EQ(missing_keys_from_name("dense"), MissingKeys::kDense);
+  EXPECT_EQ(missing_keys_from_name("recompute"), MissingKeys::kRecompute);
   EXPECT_EQ(missing_keys_from_name("absent"), MissingKeys::kAbsent);
   EXPECT_THROW((void)missing_keys_from_name("none"), std::logic_error);
 }

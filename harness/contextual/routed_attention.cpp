@@ -1,11 +1,13 @@
 #include "harness/contextual/routed_attention.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/late_keys.h"
 #include "harness/model/kernels/gathered.h"
 #include "harness/model/kv_cache.h"
 
@@ -58,8 +60,9 @@ at::Tensor RoutedAttention::forward(const at::Tensor& rows, StepContext& step) c
   const bool alone = chooser_ && !chooser_->needs_values() && !reader_ && rows.size(0) == 1;
   if (!alone || !gathers(step, rows)) return masked(rows, step);
   const at::Tensor masks = masks_for(rows, {}, step);
-  tell(step, masks);
-  return gathered(rows, masks.select(0, 0), step);
+  const at::Tensor due = keys_due(step, masks, rows);
+  tell(step, masks, due);
+  return gathered(rows, masks, due, step);
 }
 
 at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& values,
@@ -70,9 +73,23 @@ at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& 
   return step.routing == nullptr ? masks : step.routing->settle(step, RoutingSite::kHeads, masks);
 }
 
+at::Tensor RoutedAttention::keys_due(const StepContext& step, const at::Tensor& masks,
+                                     const at::Tensor& row) const {
+  if (routing_.missing == MissingKeys::kDense) return {};
+  const at::Tensor keyed = key_heads_of(dense_->shape(), masks);
+  if (routing_.missing == MissingKeys::kAbsent) return keyed.to(at::kLong);
+  if (step.phase == Phase::kPrefill) return at::ones_like(keyed, at::kLong);
+  if (step.cache != nullptr) return step.sequence->of<LateKeys>(this).note(step, keyed, row);
+  if (step.phase == Phase::kDecode) return keyed.to(at::kLong);
+  return step.observer == nullptr ? at::Tensor() : rows_due_if_decoded(step, keyed);
+}
+
 at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) const {
   const at::Tensor qkv = dense_->rotate(dense_->project(rows), step);
   const AttentionHeads cached = dense_->store(qkv, step);
+  if (routing_.missing == MissingKeys::kRecompute && step.cache != nullptr) {
+    step.sequence->of<LateKeys>(this).finish(*dense_, step);
+  }
   // Whoever looks at what all heads give is shown it over all keys.
   const bool whole = reader_ || !chooser_ || chooser_->needs_values();
   const at::Tensor all = whole ? dense_->attend(qkv, cached, step) : at::Tensor();
@@ -80,7 +97,7 @@ at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) co
   at::Tensor left = all;
   if (chooser_) {
     const at::Tensor masks = masks_for(rows, all, step);
-    tell(step, masks);
+    tell(step, masks, keys_due(step, masks, at::Tensor()));
     const bool same = whole && routing_.missing != MissingKeys::kAbsent;
     const at::Tensor context = same ? all : attended(qkv, cached, masks, step);
     left = context.unflatten(1, {heads(), dense_->shape().head_dim})
@@ -100,25 +117,35 @@ at::Tensor RoutedAttention::attended(const at::Tensor& qkv, const AttentionHeads
   return attend_there(shape, cached, there, step);
 }
 
-at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask) const {
-  const AttentionShape& shape = dense_->shape();
+at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask,
+                                      const at::Tensor& keyed) const {
   const auto chosen = [&](Slot slot, const at::Tensor& heads) {
     return product_of(*dense_slot(*dense_, slot), row,
-                      selection_of(heads.repeat_interleave(shape.head_dim)));
+                      selection_of(heads.repeat_interleave(dense_->shape().head_dim)));
   };
   const at::Tensor query = chosen(Slot::kQ, mask);
-  const at::Tensor keyed = key_heads_of(shape, mask.unsqueeze(0)).squeeze(0);
-  if (routing_.missing == MissingKeys::kDense || keyed.all().item<bool>()) {
+  if (!keyed.defined() || keyed.all().item<bool>()) {
     return at::cat(
         {query, dense_->linear(Slot::kK)->forward(row), dense_->linear(Slot::kV)->forward(row)}, 1);
   }
   return at::cat({query, chosen(Slot::kK, keyed), chosen(Slot::kV, keyed)}, 1);
 }
 
-at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& mask,
-                                     StepContext& step) const {
-  const at::Tensor qkv = dense_->rotate(projected(row, mask), step);
-  const at::Tensor context = attended(qkv, dense_->store(qkv, step), mask.unsqueeze(0), step);
+at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& masks,
+                                     const at::Tensor& due, StepContext& step) const {
+  const at::Tensor mask = masks.select(0, 0);
+  at::Tensor at_once, late;
+  if (due.defined()) {
+    // One row alone is the token's own, unless it is only computed because no more may wait.
+    at_once = key_heads_of(dense_->shape(), masks).logical_and(due.eq(1)).select(0, 0);
+    late = due.select(0, 0).mul(at_once.logical_not());
+  }
+  const at::Tensor qkv = dense_->rotate(projected(row, mask, at_once), step);
+  const AttentionHeads cached = dense_->store(qkv, step);
+  if (routing_.missing == MissingKeys::kRecompute && step.cache != nullptr) {
+    step.sequence->of<LateKeys>(this).compute(*dense_, step, late.cpu());
+  }
+  const at::Tensor context = attended(qkv, cached, masks, step);
   const Selection chosen = selection_of(mask.repeat_interleave(dense_->shape().head_dim));
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor coefficients = at::zeros({context.size(1)}, row.options().dtype(at::kFloat));
@@ -126,18 +153,18 @@ at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& ma
   return out().forward_selected(coefficients, chosen).unsqueeze(0).to(row.scalar_type());
 }
 
-void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks) const {
+void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks,
+                           const at::Tensor& due) const {
   if (step.observer == nullptr) return;
   const at::Tensor counts = masks.sum(1).to(at::kFloat);
   step.observer->observe(step.layer, kHeadShare, counts.div(static_cast<double>(heads())));
   const Cost one = of_a_head();
   at::Tensor bytes = counts.mul(static_cast<double>(one.touched_bytes));
   at::Tensor work = counts.mul(static_cast<double>(one.flops_per_token));
-  if (routing_.missing != MissingKeys::kDense) {
-    const at::Tensor keyed = key_heads_of(dense_->shape(), masks).sum(1).to(at::kFloat);
+  if (due.defined()) {
     const Cost key = of_a_key_head();
-    bytes.add_(keyed, static_cast<double>(key.touched_bytes));
-    work.add_(keyed, static_cast<double>(key.flops_per_token));
+    bytes.add_(due.gt(0).sum(1), static_cast<double>(key.touched_bytes));
+    work.add_(due.sum(1), static_cast<double>(key.flops_per_token));
   }
   step.observer->observe(step.layer, kTouchedBytes, bytes);
   step.observer->observe(step.layer, kFlopsPerToken, work);

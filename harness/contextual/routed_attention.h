@@ -52,11 +52,17 @@ class RoutedAttention final : public Attention {
 
  private:
   [[nodiscard]] at::Tensor masked(const at::Tensor& rows, StepContext& step) const;
-  [[nodiscard]] at::Tensor gathered(const at::Tensor& row, const at::Tensor& mask,
-                                    StepContext& step) const;
-  /// Queries of the chosen heads, keys and values of those or of all; zeros for the others. One
-  /// row.
-  [[nodiscard]] at::Tensor projected(const at::Tensor& row, const at::Tensor& mask) const;
+  /// One row, masks [1, heads] and due [1, kv_heads] or undefined.
+  [[nodiscard]] at::Tensor gathered(const at::Tensor& row, const at::Tensor& masks,
+                                    const at::Tensor& due, StepContext& step) const;
+  /// int64 [rows, kv_heads]: how many rows of k and v each row computes of a head, where that is
+  /// not always its own (kDense: undefined). Notes a decoded step; `row`: see LateKeys.
+  [[nodiscard]] at::Tensor keys_due(const StepContext& step, const at::Tensor& masks,
+                                    const at::Tensor& row) const;
+  /// Queries of the heads in `mask`, keys and values of those in `keyed` (undefined: of all); zeros
+  /// for the others. One row.
+  [[nodiscard]] at::Tensor projected(const at::Tensor& row, const at::Tensor& mask,
+                                     const at::Tensor& keyed) const;
   /// Contexts of the heads in `masks` (others' are no good), over the keys that there are.
   [[nodiscard]] at::Tensor attended(const at::Tensor& qkv, const AttentionHeads& cached,
                                     const at::Tensor& masks, const StepContext& step) const;
@@ -64,7 +70,8 @@ class RoutedAttention final : public Attention {
                                      const StepContext& step) const;
   [[nodiscard]] const InputMajorLinear& out() const;
   [[nodiscard]] std::int64_t heads() const { return dense_->shape().heads; }
-  void tell(const StepContext& step, const at::Tensor& masks) const;
+  /// due: of keys_due()
+  void tell(const StepContext& step, const at::Tensor& masks, const at::Tensor& due) const;
   [[nodiscard]] Cost of_a_head() const;
   /// Its rows of k and v.
   [[nodiscard]] Cost of_a_key_head() const;

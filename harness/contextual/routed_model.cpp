@@ -60,7 +60,7 @@ std::vector<ParamSpec> routing_params() {
                  "Run all units where a token would run a larger part of them than this"),
       choice_param("kv_missing", missing_keys_names(),
                    "What later tokens find of a head that a token left out: its key and value, as "
-                   "all are computed, or nothing"),
+                   "all are computed; the same, computed when it is chosen again; or nothing"),
   };
 }
 
