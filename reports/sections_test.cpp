@@ -304,6 +304,22 @@ TEST(Predictors, AreOnlyForMethodsThatDecideByToken) {
   EXPECT_EQ(rows[1][0].text, "tardis 50%");
 }
 
+TEST(Predictors, HaveAPlotOfEachLayer) {
+  ExperimentResults results;
+  results.name = "layers";
+  results.rows.push_back(decode_row("dense", 1, 100, 100));
+  for (const char* tag : {"step/neuron_share", "step/layer.1/neuron_recall",
+                          "step/layer.2/neuron_recall", "step/layer.1/neuron_share"}) {
+    results.rows.push_back(decode_row("dejavu", 1, 0.5, 1));
+    results.rows.back().metric = tag;
+  }
+  const Document document = document_of(results);
+  const Section* section = find(document, "predictors");
+  ASSERT_NE(section, nullptr);
+  ASSERT_EQ(section->plots.size(), 2U);
+  EXPECT_EQ(section->plots[1].series.at(0).points.size(), 2U);
+}
+
 TEST(Layers, AreFoundInTags) {
   EXPECT_EQ(layer_of("layer.3.q"), (std::pair<int, std::string>{3, "q"}));
   EXPECT_EQ(layer_of("layer.12"), (std::pair<int, std::string>{12, ""}));

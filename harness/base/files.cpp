@@ -10,46 +10,25 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
-#include <utility>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
+#include "harness/base/descriptor.h"
 #include "harness/base/write_failure.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  /// Returns 0 or the error: some file systems say only now that the disk is full.
-  int close() { return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno; }
-
- private:
-  int fd_;
-};
-
 constexpr int kFresh = O_WRONLY | O_CREAT | O_TRUNC;
 
-/// Returns 0 or the error. Pipes and some devices have nothing to sync.
+/// Returns 0 or the error.
 int write_and_sync(const fs::path& path, std::string_view content, int flags) {
   Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
   if (file.get() < 0) return errno;
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != ENOTSUP) return errno;
-  return file.close();
+  int error = write_all(file.get(), content);
+  if (error == 0) error = sync_to_disk(file.get());
+  return error == 0 ? file.close() : error;
 }
 
 fs::path temporary_sibling(const fs::path& path) {

@@ -1,12 +1,8 @@
 #include "harness/contextual/chooser.h"
 
-#include <ATen/ops/topk.h>
-#include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/choice.h"
@@ -35,16 +31,6 @@ LayerStreams& streams_of(const StepContext& step, const void* owner) {
         "has none");
   }
   return step.state->of<LayerStreams>(owner);
-}
-
-at::Tensor highest(const at::Tensor& scores, std::int64_t count) {
-  if (count == 0) return at::zeros(scores.sizes(), scores.options().dtype(at::kBool));
-  const at::Tensor known =
-      at::where(scores.isnan(), std::numeric_limits<double>::infinity(), scores);
-  const at::Tensor edge = std::get<0>(at::topk(known, count, 1)).narrow(1, count - 1, 1);
-  const at::Tensor above = known.gt(edge), on_edge = known.eq(edge);
-  const at::Tensor room = above.sum(1, /*keepdim=*/true).neg().add(count);
-  return above.logical_or(on_edge.logical_and(on_edge.cumsum(1).le(room)));
 }
 
 std::int64_t count_of_density(double density, std::int64_t units) {

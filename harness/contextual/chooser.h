@@ -52,10 +52,6 @@ class LayerStreams {
 /// Those of this pass. Throws DoesNotApply for a block that is run alone.
 LayerStreams& streams_of(const StepContext& step, const void* owner);
 
-/// scores f32 [n, units] -> bool [n, units]: the `count` largest of each row; equal ones by their
-/// place, the first. NaN is larger than every number: a wrong predictor must not look right.
-at::Tensor highest(const at::Tensor& scores, std::int64_t count);
-
 /// How many of `units` a density keeps: units - floor((1 - density) units), at least one.
 std::int64_t count_of_density(double density, std::int64_t units);
 

@@ -68,7 +68,9 @@ at::Tensor last_rows(const StepContext& step) {
   }
   at::Tensor last = at::arange(rows_of(step), options);
   for (const Segment& segment : *step.visibility.segments) {
-    if (segment.mask.defined()) sees_the_future("answers that share a prompt have several");
+    if (segment.mask.defined())
+      sees_the_future(
+          "answers that share a prompt have several (share_prompts = false runs each by itself)");
     last.narrow(0, segment.offset, segment.length).fill_(segment.offset + segment.length - 1);
   }
   return last;

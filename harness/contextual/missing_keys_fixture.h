@@ -19,6 +19,7 @@
 #include "harness/contextual/routed_fixture.h"
 #include "harness/model/alibi.h"
 #include "harness/model/golden_cases.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 

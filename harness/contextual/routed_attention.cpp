@@ -1,14 +1,17 @@
 #include "harness/contextual/routed_attention.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/choice_quality.h"
 #include "harness/contextual/late_keys.h"
 #include "harness/model/kernels/gathered.h"
+#include "harness/model/kernels/highest.h"
 #include "harness/model/kv_cache.h"
 
 namespace assay {
@@ -42,7 +45,8 @@ RoutedAttention::RoutedAttention(std::unique_ptr<StandardAttention> dense,
       chooser_(std::move(chooser)),
       reader_(std::move(reader)),
       routing_(routing) {
-  if (!chooser_) return;
+  if (routing_.runs_all) routing_.missing = MissingKeys::kDense;
+  if (!chooser_ || routing_.runs_all) return;
   if (const auto* out = dense_slot(*dense_, Slot::kO)) {
     dense_->replace_linear(Slot::kO, std::make_unique<InputMajorLinear>(*out));
   }
@@ -57,8 +61,8 @@ at::Tensor RoutedAttention::forward(const at::Tensor& rows, StepContext& step) c
     streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kHeads, step.stream);
   }
   step.record(Tap::kQkvInput, rows);
-  const bool alone = chooser_ && !chooser_->needs_values() && !reader_ && rows.size(0) == 1;
-  if (!alone || !gathers(step, rows)) return masked(rows, step);
+  const bool alone = chooser_ && !chooser_->needs_values() && rows.size(0) == 1;
+  if (routing_.runs_all || !alone || !gathers(step, rows)) return masked(rows, step);
   const at::Tensor masks = masks_for(rows, {}, step);
   const at::Tensor due = keys_due(step, masks, rows);
   tell(step, masks, due);
@@ -91,19 +95,19 @@ at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) co
     step.sequence->of<LateKeys>(this).finish(*dense_, step);
   }
   // Whoever looks at what all heads give is shown it over all keys.
-  const bool whole = reader_ || !chooser_ || chooser_->needs_values();
-  const at::Tensor all = whole ? dense_->attend(qkv, cached, step) : at::Tensor();
-  if (reader_) reader_->read(all, step);
-  at::Tensor left = all;
+  const bool absent = chooser_ && routing_.missing == MissingKeys::kAbsent;
+  const bool whole = !absent || chooser_->needs_values() || step.observer != nullptr;
+  const at::Tensor context = whole ? dense_->attend(qkv, cached, step) : at::Tensor();
+  at::Tensor left = context;
   if (chooser_) {
-    const at::Tensor masks = masks_for(rows, all, step);
-    tell(step, masks, keys_due(step, masks, at::Tensor()));
-    const bool same = whole && routing_.missing != MissingKeys::kAbsent;
-    const at::Tensor context = same ? all : attended(qkv, cached, masks, step);
-    left = context.unflatten(1, {heads(), dense_->shape().head_dim})
-               .mul(masks.unsqueeze(2))
-               .flatten(1);
+    const at::Tensor masks = masks_for(rows, context, step);
+    if (absent) left = attended(qkv, cached, masks, step);
+    if (!routing_.runs_all) left = kept(left, masks);
+    const at::Tensor run = routing_.runs_all ? at::ones_like(masks) : masks;
+    tell(step, run, keys_due(step, run, at::Tensor()));
+    tell_quality(step, context, masks);
   }
+  if (reader_) reader_->read(left, step);
   step.record(Tap::kOutInput, left);
   return dense_->combine(left);
 }
@@ -115,6 +119,12 @@ at::Tensor RoutedAttention::attended(const at::Tensor& qkv, const AttentionHeads
   const at::Tensor there = keys_there(this, step, key_heads_of(shape, masks), cached.keys.size(2));
   if (there.all().item<bool>()) return dense_->attend(qkv, cached, step);
   return attend_there(shape, cached, there, step);
+}
+
+at::Tensor RoutedAttention::kept(const at::Tensor& context, const at::Tensor& masks) const {
+  return context.unflatten(1, {heads(), dense_->shape().head_dim})
+      .mul(masks.unsqueeze(2))
+      .flatten(1);
 }
 
 at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask,
@@ -146,6 +156,7 @@ at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& ma
     step.sequence->of<LateKeys>(this).compute(*dense_, step, late.cpu());
   }
   const at::Tensor context = attended(qkv, cached, masks, step);
+  if (reader_) reader_->read(kept(context, masks), step);
   const Selection chosen = selection_of(mask.repeat_interleave(dense_->shape().head_dim));
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor coefficients = at::zeros({context.size(1)}, row.options().dtype(at::kFloat));
@@ -170,12 +181,22 @@ void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks,
   step.observer->observe(step.layer, kFlopsPerToken, work);
 }
 
+void RoutedAttention::tell_quality(const StepContext& step, const at::Tensor& context,
+                                   const at::Tensor& masks) const {
+  if (step.observer == nullptr || routing_.runs_all) return;
+  const at::Tensor by_head = context.unflatten(1, {heads(), dense_->shape().head_dim});
+  const at::Tensor sizes = at::linalg_vector_norm(by_head.to(at::kFloat), 2, at::IntArrayRef{2});
+  const at::Tensor largest = largest_as_many(sizes, masks);
+  step.observer->observe(step.layer, kHeadRecall, choice_quality(largest, masks).recall);
+}
+
 /// Its rows of q and of o.
 Cost RoutedAttention::of_a_head() const {
   Cost one = dense_->linear(Slot::kQ)->cost();
-  one += tensor_cost(out().weight());
+  const at::Tensor o = routing_.runs_all ? dense_slot(*dense_, Slot::kO)->weight() : out().weight();
+  one += tensor_cost(o);
   one.touched_bytes /= heads();
-  one.flops_per_token = (one.flops_per_token + 2 * out().weight().numel()) / heads();
+  one.flops_per_token = (one.flops_per_token + 2 * o.numel()) / heads();
   return one;
 }
 

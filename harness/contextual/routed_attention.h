@@ -16,11 +16,11 @@ namespace assay {
 /// Of the heads: how many a token ran.
 inline constexpr StepFact kHeadShare{"head_share", StepFact::Over::kMean};
 
-/// Told what the heads of a layer give, all of them computed, for predictions from it.
+/// Told what the heads of a layer gave, for predictions from it.
 class ContextReader {
  public:
   virtual ~ContextReader() = default;
-  /// context [n, heads * head_dim]
+  /// context [n, heads * head_dim]; heads that a row did not run are zeros
   virtual void read(const at::Tensor& context, const StepContext& step) const = 0;
   virtual void visit_tensors(const VisitTensor& visit) = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
@@ -68,10 +68,15 @@ class RoutedAttention final : public Attention {
                                     const at::Tensor& masks, const StepContext& step) const;
   [[nodiscard]] at::Tensor masks_for(const at::Tensor& rows, const at::Tensor& values,
                                      const StepContext& step) const;
-  [[nodiscard]] const InputMajorLinear& out() const;
+  /// context [n, heads * head_dim], zero where masks bool [n, heads] have no head
+  [[nodiscard]] at::Tensor kept(const at::Tensor& context, const at::Tensor& masks) const;
+  [[nodiscard]] const InputMajorLinear& out() const;  ///< unless routing_.runs_all
   [[nodiscard]] std::int64_t heads() const { return dense_->shape().heads; }
   /// due: of keys_due()
   void tell(const StepContext& step, const at::Tensor& masks, const at::Tensor& due) const;
+  /// context [n, heads * head_dim]: what all heads gave, over all keys.
+  void tell_quality(const StepContext& step, const at::Tensor& context,
+                    const at::Tensor& masks) const;
   [[nodiscard]] Cost of_a_head() const;
   /// Its rows of k and v.
   [[nodiscard]] Cost of_a_key_head() const;

@@ -1,12 +1,10 @@
 // Blocks that run a part of their heads and neurons: against zeroed columns of the dense model, and
 // their two forms against each other.
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/sort.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -175,6 +173,51 @@ TEST_P(RoutedBlocks, SayWhatEachTokenRead) {
   EXPECT_EQ(part.resident_bytes, dense.resident_bytes);
 }
 
+TEST_P(RoutedBlocks, ThatRunAllChooseAndComputeTheDenseModelBitForBit) {
+  Routing routing;
+  routing.runs_all = true;
+  Model model = routed(routing);
+  const at::Tensor text = tokens(1);
+  Sums told;
+  model.watch(&told);
+  EXPECT_TRUE(scored(model, text).equal(scored(*model_, text)));
+  model.watch(nullptr);
+  EXPECT_TRUE(decoded(model, text, kPrompt).equal(decoded(*model_, text, kPrompt)));
+  EXPECT_NEAR(told.sums["neuron_share"], 2.0 * kLength, 1e-4) << "of two layers' rows";
+  EXPECT_NEAR(told.sums["head_share"], 2.0 * kLength, 1e-4);
+  EXPECT_EQ(
+      model.cost().touched_bytes + static_cast<std::int64_t>(told.sums["touched_bytes"]) / kLength,
+      model_->cost().touched_bytes);
+}
+
+TEST_P(RoutedBlocks, SayHowManyOfThoseThatMatteredTheyRan) {
+  Model model = routed({});
+  Sums told;
+  const at::Tensor text = tokens(1);
+  model.watch(&told);
+  (void)scored(model, text);
+  model.watch(nullptr);
+  // Down's input is what is left of the neurons: a second look at the same pass, by a recorder.
+  class Left final : public ActivationRecorder {
+   public:
+    void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+      if (tap == Tap::kDownInput && layer > 0) hits += rows.ne(0).sum(1).to(at::kDouble);
+    }
+    at::Tensor hits = at::zeros({kLength}, at::kDouble);
+  } left;
+  (void)model.hidden(text, &left);
+  const bool relu = std::get<0>(GetParam()) == TinyFamily::kOpt;
+  const at::Tensor chosen = neurons_.sum(1).to(at::kDouble);
+  if (relu) {  // chosen neurons that the ReLU let through are hits
+    EXPECT_NEAR(told.sums["neuron_precision"], left.hits.div(chosen).sum().item<double>(), 1e-3);
+    EXPECT_GT(told.sums["neuron_recall"], 0);
+  } else {  // as many as were chosen: the two are one number
+    EXPECT_NEAR(told.sums["neuron_precision"], told.sums["neuron_recall"], 1e-4);
+  }
+  EXPECT_GT(told.sums["head_recall"], 0);
+  EXPECT_LT(told.sums["head_recall"], 2.0 * kLength);
+}
+
 TEST_P(RoutedBlocks, AChangedLaterTokenChangesNoEarlierLogitUnlessTheWindowChooses) {
   const at::Tensor text = tokens(1);
   at::Tensor other = text.clone();
@@ -236,29 +279,6 @@ TEST(BatchRules, TheFallbackIsOfTheRowThatRunsTooMany) {
   routing.dense_above = 0.5;
   const at::Tensor masks = mask({1, 1, 0, 0, 1, 1, 1, 0}, 2);
   EXPECT_TRUE(ruled(routing, {}, masks).equal(mask({1, 1, 0, 0, 1, 1, 1, 1}, 2)));
-}
-
-TEST(Highest, TakesEqualScoresInTheirOrder) {
-  const at::Tensor scores =
-      at::tensor({1.0F, 3.0F, 3.0F, 2.0F, 0.0F, 0.0F, 0.0F, 0.0F}).view({2, 4});
-  EXPECT_TRUE(highest(scores, 2).equal(mask({0, 1, 1, 0, 1, 1, 0, 0}, 2)));
-  EXPECT_TRUE(highest(scores, 1).equal(mask({0, 1, 0, 0, 1, 0, 0, 0}, 2)));
-}
-
-TEST(Highest, IsASortOfEachRow) {
-  for (const std::int64_t count : {0, 1, 7, 20}) {
-    const at::Tensor scores = at::randint(0, 9, {50, 20}, at::kLong).to(at::kFloat);  // many equal
-    const at::Tensor order = std::get<1>(at::sort(scores, /*stable=*/true, 1, /*descending=*/true));
-    at::Tensor expected = at::zeros({50, 20}, at::kBool);
-    expected.scatter_(1, order.narrow(1, 0, count), true);
-    EXPECT_TRUE(highest(scores, count).equal(expected)) << count;
-  }
-}
-
-TEST(Highest, TakesWhatIsNotANumberForTheLargest) {
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const at::Tensor scores = at::tensor({1.0F, nan, 3.0F, nan}).view({1, 4});
-  EXPECT_TRUE(highest(scores, 2).equal(mask({0, 1, 0, 1}, 1)));
 }
 
 TEST(CountOfDensity, DropsWholeUnitsAndNeverAll) {

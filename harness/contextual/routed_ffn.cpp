@@ -1,13 +1,15 @@
 #include "harness/contextual/routed_ffn.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
+#include <ATen/ops/ones_like.h>
 
 #include <utility>
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/choice_quality.h"
 #include "harness/model/kernels/gathered.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 namespace {
@@ -26,7 +28,7 @@ at::Tensor product_of(const DenseLinear& linear, const at::Tensor& x, const Sele
 RoutedFfn::RoutedFfn(std::unique_ptr<StandardFfn> dense, std::unique_ptr<Chooser> chooser,
                      const Routing& routing)
     : dense_(std::move(dense)), chooser_(std::move(chooser)), routing_(routing) {
-  if (!chooser_) return;
+  if (!chooser_ || routing_.runs_all) return;
   if (const auto* down = dense_slot(*dense_, Slot::kDown)) {
     dense_->replace_linear(Slot::kDown, std::make_unique<InputMajorLinear>(*down));
   }
@@ -43,6 +45,7 @@ at::Tensor RoutedFfn::forward(const at::Tensor& rows, StepContext& step) const {
     streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kNeurons, step.stream);
   }
   if (!chooser_) return dense_->forward(rows, step);
+  if (routing_.runs_all) return whole(rows, step);
   step.record(Tap::kFfnInput, rows);
   if (!gathers(step, rows) || chooser_->needs_values()) return masked(rows, step);
   const at::Tensor masks = masks_for(rows, {}, step);
@@ -58,10 +61,19 @@ at::Tensor RoutedFfn::masks_for(const at::Tensor& rows, const at::Tensor& values
   return step.routing == nullptr ? masks : step.routing->settle(step, RoutingSite::kNeurons, masks);
 }
 
+at::Tensor RoutedFfn::whole(const at::Tensor& rows, StepContext& step) const {
+  at::Tensor values;
+  if (chooser_->needs_values()) values = dense_->middle(rows, step);
+  const at::Tensor masks = masks_for(rows, values, step);
+  tell(step, at::ones_like(masks));
+  return dense_->forward(rows, step);
+}
+
 at::Tensor RoutedFfn::masked(const at::Tensor& rows, StepContext& step) const {
   const at::Tensor values = dense_->middle(rows, step);
   const at::Tensor masks = masks_for(rows, values, step);
   tell(step, masks);
+  tell_quality(step, values, masks);
   const at::Tensor left = values.mul(masks);
   step.record(Tap::kDownInput, left);
   return down().forward(left);
@@ -96,11 +108,23 @@ void RoutedFfn::tell(const StepContext& step, const at::Tensor& masks) const {
                          counts.mul(static_cast<double>(one.flops_per_token)));
 }
 
+void RoutedFfn::tell_quality(const StepContext& step, const at::Tensor& values,
+                             const at::Tensor& masks) const {
+  if (step.observer == nullptr) return;
+  const bool relu = dense_->activation() == ActivationKind::kRelu;
+  const at::Tensor mattered = relu ? values.ne(0) : largest_as_many(values.abs(), masks);
+  const ChoiceQuality quality = choice_quality(mattered, masks);
+  step.observer->observe(step.layer, kNeuronRecall, quality.recall);
+  step.observer->observe(step.layer, kNeuronPrecision, quality.precision);
+}
+
 /// Everything but down's bias is a neuron's.
 Cost RoutedFfn::of_a_neuron() const {
   Cost one = dense_->cost();
-  const Cost shared = tensor_cost(down().bias());
-  const std::int64_t additions = down().bias().defined() ? down().bias().numel() : 0;
+  const at::Tensor bias =
+      routing_.runs_all ? dense_slot(*dense_, Slot::kDown)->bias() : down().bias();
+  const Cost shared = tensor_cost(bias);
+  const std::int64_t additions = bias.defined() ? bias.numel() : 0;
   one.touched_bytes = (one.touched_bytes - shared.touched_bytes) / neurons();
   one.flops_per_token = (one.flops_per_token - additions) / neurons();
   return one;

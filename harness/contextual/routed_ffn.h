@@ -20,8 +20,8 @@ inline constexpr StepFact kNeuronShare{"neuron_share", StepFact::Over::kMean};
 /// decoded token a sequence reads the rows of the chosen neurons and no others.
 class RoutedFfn final : public Ffn {
  public:
-  /// `dense` with dense matrices, of which down is stored input by input from then on. No chooser:
-  /// every neuron runs, and the block only says what its stream is.
+  /// `dense` with dense matrices, of which down is stored input by input from then on where neurons
+  /// are left out. No chooser: every neuron runs, and the block only says what its stream is.
   RoutedFfn(std::unique_ptr<StandardFfn> dense, std::unique_ptr<Chooser> chooser,
             const Routing& routing);
 
@@ -37,14 +37,19 @@ class RoutedFfn final : public Ffn {
   void fuse() override { dense_->fuse(); }
 
  private:
+  /// Makes the choice, and runs all neurons.
+  [[nodiscard]] at::Tensor whole(const at::Tensor& rows, StepContext& step) const;
   [[nodiscard]] at::Tensor masked(const at::Tensor& rows, StepContext& step) const;
   [[nodiscard]] at::Tensor gathered(const at::Tensor& rows, const at::Tensor& masks) const;
   [[nodiscard]] at::Tensor gathered_row(const at::Tensor& row, const at::Tensor& mask) const;
   [[nodiscard]] at::Tensor masks_for(const at::Tensor& rows, const at::Tensor& values,
                                      const StepContext& step) const;
-  [[nodiscard]] const InputMajorLinear& down() const;
+  [[nodiscard]] const InputMajorLinear& down() const;  ///< unless routing_.runs_all
   [[nodiscard]] std::int64_t neurons() const;
   void tell(const StepContext& step, const at::Tensor& masks) const;
+  /// values [n, neurons]: what down would get of all of them.
+  void tell_quality(const StepContext& step, const at::Tensor& values,
+                    const at::Tensor& masks) const;
   /// What one neuron adds to a token: bytes read, and work.
   [[nodiscard]] Cost of_a_neuron() const;
 

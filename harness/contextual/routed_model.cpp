@@ -61,6 +61,9 @@ std::vector<ParamSpec> routing_params() {
       choice_param("kv_missing", missing_keys_names(),
                    "What later tokens find of a head that a token left out: its key and value, as "
                    "all are computed; the same, computed when it is chosen again; or nothing"),
+      choice_param("execute", {"chosen", "all"},
+                   "Run what was chosen, or choose and run everything all the same: what choosing "
+                   "alone costs by the clock"),
   };
 }
 
@@ -78,6 +81,7 @@ RoutingSettings routing_settings(const Json& plan) {
   settings.routing.batch = batch_rule_from_name(plan.at("batch_rule").get<std::string>());
   settings.routing.missing = missing_keys_from_name(plan.at("kv_missing").get<std::string>());
   settings.routing.dense_above = plan.at("dense_above").get<double>();
+  settings.routing.runs_all = plan.at("execute") == "all";
   return settings;
 }
 

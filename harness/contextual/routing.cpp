@@ -1,12 +1,10 @@
 #include "harness/contextual/routing.h"
 
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 #include <stdexcept>
 
-#include "harness/contextual/chooser.h"
 #include "harness/model/kernels/gradients.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 namespace {
@@ -44,11 +42,6 @@ at::Tensor ruled(const Routing& routing, const StepContext& step, const at::Tens
   if (routing.dense_above >= 1) return run;
   const at::Tensor share = run.to(at::kFloat).mean(1, /*keepdim=*/true);
   return run.logical_or(share.gt(routing.dense_above));
-}
-
-Selection selection_of(const at::Tensor& mask) {
-  const at::Tensor edges = at::zeros({mask.size(0)}, mask.options().dtype(at::kFloat));
-  return select_outside(mask.to(at::kFloat).contiguous(), edges, edges);
 }
 
 bool gathers(const StepContext& step, const at::Tensor& rows) {

@@ -9,7 +9,6 @@
 
 #include "harness/contextual/mask_source.h"
 #include "harness/contextual/missing_keys.h"
-#include "harness/model/kernels/gathered.h"
 
 namespace assay {
 
@@ -31,6 +30,8 @@ struct Routing {
   /// A token that would run a larger part of the units than this runs all of them; where a batch
   /// runs the same units, the batch.
   double dense_above = 1;
+  /// Choices are made, and all units run all the same: what choosing costs by the clock.
+  bool runs_all = false;
   /// Blocks say what streams they read, for choosers of later ones; every block is routed then.
   bool keeps_streams = false;
   /// Under which the blocks of one artefact find each other in the state of a pass; never written.
@@ -43,9 +44,6 @@ const char* site_name(RoutingSite site);
 /// masks bool [n, units] of what each row chose -> what runs, by the rule for decoded tokens and
 /// the fallback to all units.
 at::Tensor ruled(const Routing& routing, const StepContext& step, const at::Tensor& masks);
-
-/// The units of a row of a mask, bool [units] -> for the gathered kernels.
-Selection selection_of(const at::Tensor& mask);
 
 /// Whether a step gathers: tokens being decoded without a gradient, few enough that gathering one
 /// after the other is not slower than one dense product.

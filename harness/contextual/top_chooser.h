@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "harness/contextual/chooser.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay {
 

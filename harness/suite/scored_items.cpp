@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/base/param_makers.h"
 #include "harness/suite/token_tree.h"
 
 namespace assay {
@@ -34,8 +35,16 @@ void remark_items(SuiteContext& context, const std::vector<PreparedItem>& items)
 
 }  // namespace
 
+std::vector<ParamSpec> item_params() {
+  return {limit_param(),
+          flag_param("share_prompts", true,
+                     "Answers to a question run its prompt once; false: each by itself, which a "
+                     "method needs that chooses from the end of a text for all of it")};
+}
+
 ScoredItems score_prepared_items(SuiteContext& context, const Params& params,
-                                 const TreeScorerOptions& options) {
+                                 TreeScorerOptions options) {
+  options.share_beginnings = params.get_bool("share_prompts");
   ScoredItems scored;
   scored.prepared = read_prepared_items(context.data(), context.model().vocabulary());
   limit_items(scored.prepared, params.get_int("limit"));

@@ -11,10 +11,13 @@ struct ScoredItems {
   std::vector<std::vector<RequestScore>> scores;  ///< one a request, item by item
 };
 
-/// Reads the context's data, scores the items that `limit` (limit_param) leaves, and remarks how
-/// many of them have a context that was cut (`items_cut_context`) or ends inside a token
+/// `limit`, and `share_prompts`: answers to a question run its prompt once.
+std::vector<ParamSpec> item_params();
+
+/// Reads the context's data, scores the items that the parameters (item_params) leave, and remarks
+/// how many of them have a context that was cut (`items_cut_context`) or ends inside a token
 /// (`items_spanning_token`).
 ScoredItems score_prepared_items(SuiteContext& context, const Params& params,
-                                 const TreeScorerOptions& options);
+                                 TreeScorerOptions options);
 
 }  // namespace assay

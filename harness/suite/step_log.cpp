@@ -58,6 +58,9 @@ void StepLog::observe(std::int64_t layer, const StepFact& fact, const at::Tensor
     series.sums[series.begin + i] += value[i];
     series.divisors[series.begin + i] += 1.0;
   }
+  Told& told = series.layers[layer];
+  told.sum = std::accumulate(value, value + rows, told.sum);
+  told.rows += rows;
 }
 
 std::vector<std::string> StepLog::facts() const {
@@ -77,6 +80,16 @@ std::vector<double> StepLog::of(const std::string& fact) const {
   return means;
 }
 
+std::map<std::int64_t, double> StepLog::by_layer(const std::string& fact) const {
+  std::map<std::int64_t, double> means;
+  const auto found = series_.find(fact);
+  if (found == series_.end() || found->second.over == StepFact::Over::kSum) return means;
+  for (const auto& [layer, told] : found->second.layers) {
+    means[layer] = told.sum / static_cast<double>(told.rows);
+  }
+  return means;
+}
+
 std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed) {
   const std::vector<double> bytes = each_with(fixed.touched_bytes, log.of(kTouchedBytes));
   const std::vector<double> work = each_with(fixed.flops_per_token, log.of(kFlopsPerToken));
@@ -89,6 +102,10 @@ std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed) {
     if (fact == kTouchedBytes.name || fact == kFlopsPerToken.name) continue;
     const std::vector<double> told = log.of(fact);
     metrics.push_back(step_metric("step/" + fact, mean(told), told.size()));
+    for (const auto& [layer, value] : log.by_layer(fact)) {
+      metrics.push_back(
+          step_metric("step/layer." + std::to_string(layer) + "/" + fact, value, told.size()));
+    }
   }
   return metrics;
 }

@@ -30,12 +30,20 @@ class StepLog final : public StepObserver {
   [[nodiscard]] std::vector<double> of(const StepFact& fact) const {
     return of(std::string(fact.name));
   }
+  /// Mean over the tokens seen so far, for each layer that told; empty for a fact that layers add
+  /// up to.
+  [[nodiscard]] std::map<std::int64_t, double> by_layer(const std::string& fact) const;
 
  private:
+  struct Told {
+    double sum = 0;
+    std::size_t rows = 0;
+  };
   struct Series {
     StepFact::Over over = StepFact::Over::kSum;
     std::vector<double> sums;      ///< finished tokens and those of the running pass
     std::vector<double> divisors;  ///< layers, or parts of them, that told, for each of them
+    std::map<std::int64_t, Told> layers;
     std::int64_t last_layer = -1;
     std::int64_t pass = 0;
     std::size_t begin = 0;  ///< where the running pass starts
@@ -49,7 +57,8 @@ class StepLog final : public StepObserver {
 };
 
 /// Values of the metrics "step/...": what `fixed` says of any token plus what the log saw: bytes,
-/// mean and 95th percentile over tokens; work, mean; every other fact that a block told, mean.
+/// mean and 95th percentile over tokens; work, mean; every other fact that a block told, mean, and
+/// as "step/layer.<index>/<fact>" that of each layer where layers do not add up.
 std::vector<MetricValue> step_metrics(const StepLog& log, const Cost& fixed);
 
 }  // namespace assay

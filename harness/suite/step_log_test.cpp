@@ -65,13 +65,27 @@ TEST(StepMetrics, MeanAndPercentileOverTokens) {
   log.observe(0, kShare, told({0.25F, 0.75F}));
   log.observe(0, kFlopsPerToken, told({10, 30}));
   const std::vector<MetricValue> metrics = step_metrics(log, fixed(1000, 5));
-  ASSERT_EQ(metrics.size(), 4U);
+  ASSERT_EQ(metrics.size(), 5U);
   EXPECT_DOUBLE_EQ(*metrics[0].value, 1050);
   EXPECT_DOUBLE_EQ(*metrics[1].value, 1095);
   EXPECT_DOUBLE_EQ(*metrics[2].value, 25);
   EXPECT_DOUBLE_EQ(*metrics[3].value, 0.5);
   EXPECT_EQ(metrics[3].tag, "step/share");
   EXPECT_EQ(metrics[3].n, 2);
+  EXPECT_EQ(metrics[4].tag, "step/layer.0/share");
+}
+
+TEST(StepLog, MeansOfEachLayerWhereLayersDoNotAddUp) {
+  StepLog log;
+  for (const float base : {0.0F, 0.5F}) {
+    log.begin_pass();
+    log.observe(1, kShare, told({base, base + 0.25F}));
+    log.observe(4, kShare, told({1, 1}));
+    log.observe(4, kTouchedBytes, told({1, 1}));
+  }
+  EXPECT_EQ(log.by_layer("share"), (std::map<std::int64_t, double>{{1, 0.375}, {4, 1}}));
+  EXPECT_TRUE(log.by_layer("touched_bytes").empty());
+  EXPECT_TRUE(log.by_layer("unheard of").empty());
 }
 
 TEST(StepMetrics, APercentileOfFewTokensIsAbsent) {

@@ -58,11 +58,13 @@ class TreeBuilder {
   void add(const std::vector<PreparedItem>& items, std::size_t index) {
     const PreparedItem& item = items[index];
     if (!fits_last(item)) trees_.emplace_back();
-    Tree& tree = trees_.back();
     for (std::size_t r = 0; r < item.requests.size(); ++r) {
       require_fits(item, r);
+      if (r > 0 && !options_.share_beginnings) trees_.emplace_back();
+      Tree& tree = trees_.back();
       tree.requests.push_back({index, r, tree.tokens.add(item.requests[r], max_positions_)});
     }
+    Tree& tree = trees_.back();
     if (tree.items++ == 0) {
       first_size_ = tree.tokens.size();
       first_ = &item.requests.front();
@@ -89,7 +91,7 @@ class TreeBuilder {
   }
 
   [[nodiscard]] bool fits_last(const PreparedItem& item) const {
-    if (trees_.empty()) return false;
+    if (trees_.empty() || !options_.share_beginnings) return false;
     const ScoredRequest& request = item.requests.front();
     if (!is_whole(request) || !is_whole(*first_)) return false;
     if (common_beginning(*first_, request) < kWorthSharing) return false;

@@ -18,6 +18,9 @@ struct RequestScore {
 
 struct TreeScorerOptions {
   bool want_greedy = false;
+  /// False: each candidate is a text of its own, for models in which a prompt depends on what
+  /// follows it.
+  bool share_beginnings = true;
   std::int64_t pack_tokens = 2048;  ///< tokens run together; one tree may be larger
   /// New tokens that items with a common beginning may add to one tree: attention costs the square
   /// of a tree's size.

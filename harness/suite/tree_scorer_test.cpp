@@ -137,6 +137,13 @@ TEST_P(ScoresOf, DoNotDependOnThePacking) {
   expect_naive(model, make_items(20, {}), options);
 }
 
+TEST_P(ScoresOf, DoNotDependOnSharing) {
+  const Model model = small_model(GetParam(), 11);
+  TreeScorerOptions options;
+  options.share_beginnings = false;
+  expect_naive(model, make_items(20, {}), options);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, ScoresOf, testing::Bool());
 
 Model long_model() {

@@ -4,9 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/dropout.h>
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,6 +16,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/train/train_fixture.h"
+#include "tests/support/small_files.h"
 
 namespace assay {
 namespace {
@@ -25,26 +24,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-/// As a full disk: files do not get longer than a few bytes.
-class SmallFiles {
- public:
-  SmallFiles() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit small{512, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~SmallFiles() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  SmallFiles(const SmallFiles&) = delete;
-  SmallFiles& operator=(const SmallFiles&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 // A training with all that a checkpoint has to hold: dropout, a held-out part, moments, a curve.
 class Interruptions : public testing::Test {

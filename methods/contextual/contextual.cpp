@@ -8,6 +8,7 @@
 #include "harness/base/param_makers.h"
 #include "harness/contextual/routed_model.h"
 #include "harness/method/method.h"
+#include "harness/model/kernels/highest.h"
 #include "methods/contextual/controls.h"
 #include "methods/contextual/estimates.h"
 #include "methods/contextual/scores.h"

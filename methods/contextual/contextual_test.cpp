@@ -14,6 +14,7 @@
 #include "harness/compress/low_rank.h"
 #include "harness/contextual/routed_ffn.h"
 #include "harness/contextual/routed_fixture.h"
+#include "harness/model/kernels/highest.h"
 #include "methods/contextual/controls.h"
 #include "methods/contextual/estimates.h"
 

@@ -74,16 +74,18 @@ class Trainings {
         train_dejavu(predictor, traces_.tensors.at(stream_name(from)), labels(layer, site, units),
                      training_settings(params_, site, seed), hooks_of(context_, name));
     store_predictor(artefact_, name, predictor);
-    report(name, fit);
+    report(fmt::format("predictor/layer.{}/{}_", layer,
+                       site == RoutingSite::kHeads ? "head" : "neuron"),
+           fit);
   }
 
-  void report(const std::string& name, const DejaVuFit& fit) {
+  void report(const std::string& tag, const DejaVuFit& fit) {
     const PredictionHits& hits = fit.held_out;
     if (hits.rows == 0) return;
-    context_.metric("predictor/recall/" + name, hits.recall());
-    context_.metric("predictor/precision/" + name, hits.precision());
-    context_.metric("predictor/predicted/" + name, hits.predicted_a_row());
-    context_.metric("predictor/positives/" + name,
+    context_.metric(tag + "recall", hits.recall());
+    context_.metric(tag + "precision", hits.precision());
+    context_.metric(tag + "predicted", hits.predicted_a_row());
+    context_.metric(tag + "positives",
                     static_cast<double>(hits.positives) / static_cast<double>(hits.rows));
   }
 
@@ -127,17 +129,14 @@ class DejaVu final : public Method {
     info.requires_ = routing_requirements();
     info.needs.calibration = true;
     info.stages = {
-        {.name = kTraces,
-         .params = {"lookahead", "ffn_labels", "ffn_label_density"},
-         .inputs = {},
-         .calibration = true},
+        {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,
          .params = {"lookahead", "head_label_density", "ffn_rank", "head_rank", "epochs", "batch",
                     "ffn_learning_rate", "head_learning_rate", "patience", "select_by", "held_out"},
          .inputs = {kTraces}},
         {.name = "choice",
          .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
-                    "kv_missing", "select", "threshold", "predictor_bits", "lookahead"},
+                    "kv_missing", "execute", "select", "threshold", "predictor_bits", "lookahead"},
          .inputs = {kPredictors}},
     };
     return info;

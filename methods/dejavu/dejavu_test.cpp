@@ -1,12 +1,17 @@
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/chooser.h"
 #include "harness/contextual/predictor_labels.h"
 #include "harness/contextual/routed_fixture.h"
 #include "methods/dejavu/traces.h"
@@ -99,12 +104,12 @@ TEST_P(DejaVuTest, EqualSeedsGiveEqualBits) {
 
 TEST_P(DejaVuTest, SaysHowGoodItsPredictorsAre) {
   (void)fitted(with(kShort, {{"epochs", 1}}));
-  for (const char* name : {"layer.1.heads", "layer.2.neurons"}) {
-    const double recall = metrics_.at(std::string("predictor/recall/") + name);
+  for (const char* name : {"layer.1/head", "layer.2/neuron"}) {
+    const double recall = metrics_.at(fmt::format("predictor/{}_recall", name));
     EXPECT_GE(recall, 0) << name;
     EXPECT_LE(recall, 1) << name;
   }
-  EXPECT_FALSE(metrics_.contains("predictor/recall/layer.0.heads")) << "it runs whole";
+  EXPECT_FALSE(metrics_.contains("predictor/layer.0/head_recall")) << "it runs whole";
 }
 
 /// What one pass shows, by layer and tap.
@@ -144,6 +149,62 @@ TEST_P(DejaVuTest, TracesAreWhatAPassShows) {
       EXPECT_EQ(label, large) << r << ", " << j;
     }
   }
+}
+
+TEST_P(DejaVuTest, TracesOfSequencesStandOneBehindTheOther) {
+  const at::Tensor texts = calibration_.narrow(0, 0, 3);
+  RecordingContext context(texts, 0, {});
+  const Artefact traces = trace(*model_, context, params_of({{"ffn_labels", "largest"}}));
+  std::map<std::string, std::vector<at::Tensor>> expected;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    Everything pass;
+    (void)model_->hidden(texts.narrow(0, i, 1), &pass);
+    for (std::int64_t layer = 0; layer < 3; ++layer) {
+      const auto keep = [&](const std::string& name, const at::Tensor& rows) {
+        expected[name].push_back(rows);
+      };
+      const auto seen = [&](Tap tap) { return pass.seen.at({layer, tap}); };
+      if (layer < 2) {
+        keep(stream_name({layer, RoutingSite::kHeads}),
+             seen(Tap::kAttentionStream).to(at::kBFloat16));
+        keep(stream_name({layer, RoutingSite::kNeurons}), seen(Tap::kFfnStream).to(at::kBFloat16));
+      }
+      if (layer == 0) continue;
+      keep(head_norms_name(layer), head_norms(seen(Tap::kOutInput), kHeads));
+      keep(neuron_labels_name(layer), pack_labels(largest_labels(seen(Tap::kDownInput).abs(),
+                                                                 count_of_density(0.1, kNeurons))));
+    }
+  }
+  ASSERT_EQ(traces.tensors.size(), expected.size());
+  for (const auto& [name, parts] : expected) {
+    const at::Tensor &found = traces.tensors.at(name), whole = at::cat(parts);
+    EXPECT_EQ(found.scalar_type(), whole.scalar_type()) << name;
+    EXPECT_TRUE(found.equal(whole)) << name;
+  }
+}
+
+TEST_P(DejaVuTest, AnInterruptedTraceGoesOnWithTheSameBits) {
+  RecordingContext whole(calibration_, 0, {}), parts(calibration_, 0, {});
+  const Artefact expected = trace(*model_, whole, params_of(kShort));
+  for (const std::int64_t stop : {0, 7, 9}) {  // of what each try has still to do
+    parts.steps.clear();
+    parts.interrupt_at = stop;
+    EXPECT_THROW((void)trace(*model_, parts, params_of(kShort)), Interrupted);
+  }
+  parts.steps.clear();
+  parts.interrupt_at = -1;
+  const Artefact found = trace(*model_, parts, params_of(kShort));
+  ASSERT_EQ(parts.steps.size(), 1U) << "1 + 8 + 10 of 20 sequences were there";
+  EXPECT_EQ(parts.steps[0], std::pair(std::int64_t{20}, std::int64_t{20}));
+  ASSERT_EQ(found.tensors.size(), expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    EXPECT_TRUE(found.tensors.at(name).equal(tensor)) << name;
+  }
+  parts.steps.clear();
+  (void)trace(*model_, parts, params_of(with(kShort, {{"lookahead", "training_code"}})));
+  EXPECT_EQ(parts.steps.size(), 20U) << "other streams";
+  ASSERT_EQ(parts.warnings.size(), 1U);
+  EXPECT_EQ(parts.warnings[0].first, "trace_begun_anew");
 }
 
 TEST_P(DejaVuTest, AStreamThatIsNotFiniteIsNamed) {

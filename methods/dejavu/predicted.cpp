@@ -1,5 +1,7 @@
 #include "methods/dejavu/predicted.h"
 
+#include "harness/model/kernels/highest.h"
+
 namespace assay::dejavu {
 
 at::Tensor Predicted::choose(const ChoiceInput& /*input*/, const StepContext& step) const {

@@ -1,26 +1,24 @@
 #include "methods/dejavu/traces.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
-#include <map>
 #include <set>
-#include <utility>
-#include <vector>
 
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/chooser.h"
 #include "harness/contextual/predictor_labels.h"
 #include "harness/contextual/routed_model.h"
+#include "harness/contextual/tracing.h"
 
 namespace assay::dejavu {
 namespace {
 
-/// Keeps what a pass shows, a part a sequence.
+/// Adds to a trace what the pass of a sequence shows.
 class Recorder final : public ActivationRecorder {
  public:
-  Recorder(const Model& model, const Params& params) : model_(model), params_(params) {
+  Recorder(const Model& model, const Params& params, TraceFile& trace)
+      : model_(model), params_(params), trace_(trace) {
     for (std::int64_t l = 1; l < model.layer_count(); ++l) {
       for (const RoutingSite site : {RoutingSite::kHeads, RoutingSite::kNeurons}) {
         streams_.insert(predicted_from(params.get_text("lookahead"), site, l));
@@ -35,29 +33,19 @@ class Recorder final : public ActivationRecorder {
       case Tap::kFfnStream:
         return keep_stream({layer, RoutingSite::kNeurons}, rows);
       case Tap::kOutInput:
-        if (layer > 0) keep(head_norms_name(layer), head_norms(rows, heads(layer)));
+        if (layer > 0) trace_.append(head_norms_name(layer), head_norms(rows, heads(layer)));
         return;
       case Tap::kDownInput:
-        if (layer > 0) keep(neuron_labels_name(layer), pack_labels(labels(rows)));
+        if (layer > 0) trace_.append(neuron_labels_name(layer), pack_labels(labels(rows)));
         return;
       default:
         return;
     }
   }
 
-  Artefact artefact() {
-    Artefact all;
-    for (auto& [name, parts] : parts_) all.tensors[name] = at::cat(parts);
-    return all;
-  }
-
  private:
   [[nodiscard]] std::int64_t heads(std::int64_t layer) const {
     return model_.spec().layer(layer).heads;
-  }
-
-  void keep(const std::string& name, const at::Tensor& rows) {
-    parts_[name].push_back(rows.to(at::kCPU).clone());
   }
 
   void keep_stream(const StreamPlace& place, const at::Tensor& rows) {
@@ -67,7 +55,7 @@ class Recorder final : public ActivationRecorder {
                            fmt::format("layer {}: the stream of {} holds NaN or infinity",
                                        place.layer, site_name(place.site)));
     }
-    keep(stream_name(place), rows.to(at::kBFloat16));
+    trace_.append(stream_name(place), rows.to(at::kBFloat16));
   }
 
   /// bool [n, neurons]
@@ -80,11 +68,15 @@ class Recorder final : public ActivationRecorder {
 
   const Model& model_;
   const Params& params_;
+  TraceFile& trace_;
   std::set<StreamPlace> streams_;
-  std::map<std::string, std::vector<at::Tensor>> parts_;
 };
 
 }  // namespace
+
+std::vector<std::string> traced_params() {
+  return {"lookahead", "ffn_labels", "ffn_label_density"};
+}
 
 std::string stream_name(const StreamPlace& place) {
   const bool attention = place.site == RoutingSite::kHeads;
@@ -104,13 +96,12 @@ Artefact trace(const Model& model, FitContext& context, const Params& params) {
     require_dense_attention(model, i);
     require_dense_ffn(model, i);
   }
-  Recorder recorder(model, params);
-  const at::Tensor tokens = context.calibration().to(model.device());
-  for (std::int64_t i = 0; i < tokens.size(0); ++i) {
-    (void)model.hidden(tokens.narrow(0, i, 1), &recorder);
-    context.progress(i + 1, tokens.size(0), "traced sequences");
-  }
-  return recorder.artefact();
+  const Json settings = traced_settings("dejavu", params, traced_params());
+  return trace_calibration(model, context, settings,
+                           [&](const at::Tensor& tokens, TraceFile& trace) {
+                             Recorder recorder(model, params, trace);
+                             (void)model.hidden(tokens.unsqueeze(0).to(model.device()), &recorder);
+                           });
 }
 
 }  // namespace assay::dejavu

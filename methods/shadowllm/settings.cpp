@@ -1,5 +1,8 @@
 #include "methods/shadowllm/settings.h"
 
+#include <fmt/format.h>
+
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -7,6 +10,7 @@
 #include "harness/contextual/criteria.h"
 #include "harness/contextual/predictor_params.h"
 #include "harness/contextual/routed_model.h"
+#include "harness/contextual/routing.h"
 
 namespace assay::shadowllm {
 namespace {
@@ -34,6 +38,10 @@ std::string criterion_help() {
 std::vector<ParamSpec> learning_params() {
   return {
       choice_param("criterion", traced_criteria(), criterion_help()),
+      choice_param("predictor", {"single", "per_layer", "per_layer_own"},
+                   "One for all layers, from what the first one's heads give; or one a layer, as "
+                   "in DejaVu, from the layer before, or from the layer itself as the released "
+                   "baseline has it, whose heads are all computed for it"),
       choice_param("normalisation", {"layer", "all"},
                    "Scores that are learnt are relative to their own layer's, or to all layers'"),
       count_param("head_epochs", 100, 1, "epochs", "Passes over the samples, predictor of heads"),
@@ -53,8 +61,16 @@ std::vector<ParamSpec> choice_params() {
       flag_param("ffn_mask", true,
                  "Leave out neurons; false is what the released evaluation does, which masks heads "
                  "alone"),
+      choice_param("input_scaling", {"always", "training"},
+                   "What predictors read is scaled to [0, 1] wherever they run, or in training "
+                   "only, as the released per-layer baseline has it with masks of all layers"),
       predictor_bits_param(),
   };
+}
+
+PredictorKind kind_of(const std::string& name) {
+  if (name == "single") return PredictorKind::kSingle;
+  return name == "per_layer" ? PredictorKind::kPerLayer : PredictorKind::kPerLayerOwn;
 }
 
 }  // namespace
@@ -66,6 +82,49 @@ std::vector<ParamSpec> param_specs() {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
+}
+
+PredictorKind predictor_kind(const Params& params) { return kind_of(params.get_text("predictor")); }
+
+PredictorKind predictor_kind(const Json& plan) {
+  return kind_of(plan.at("predictor").get<std::string>());
+}
+
+std::int64_t layer_read(PredictorKind kind, std::int64_t layer) {
+  if (kind == PredictorKind::kSingle) return 0;
+  return kind == PredictorKind::kPerLayer ? layer - 1 : layer;
+}
+
+std::string predictor_name(PredictorKind kind, RoutingSite site, std::int64_t layer) {
+  if (kind == PredictorKind::kSingle) return std::string("layer.0.reader.") + site_name(site);
+  return fmt::format("layer.{}.{}", layer, site_name(site));
+}
+
+std::vector<std::int64_t> units_of(const ModelSpec& spec, RoutingSite site) {
+  std::vector<std::int64_t> units;
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const LayerShape shape = spec.layer(i);
+    if (site == RoutingSite::kHeads) units.push_back(shape.has_attention ? shape.heads : 0);
+    if (site == RoutingSite::kNeurons) units.push_back(shape.has_ffn ? shape.ffn_width : 0);
+  }
+  return units;
+}
+
+std::vector<std::int64_t> context_widths(const ModelSpec& spec) {
+  std::vector<std::int64_t> widths = units_of(spec, RoutingSite::kHeads);
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    widths[i] *= spec.layer(static_cast<std::int64_t>(i)).head_dim;
+  }
+  return widths;
+}
+
+std::int64_t first_of(const std::vector<std::int64_t>& sizes, std::int64_t layer) {
+  return std::accumulate(sizes.begin(), sizes.begin() + layer, std::int64_t{0});
+}
+
+std::uint64_t seed_of(std::uint64_t seed, std::int64_t layer, RoutingSite site) {
+  return seed * 1'000'003U + static_cast<std::uint64_t>(layer) * 2 +
+         (site == RoutingSite::kHeads ? 0 : 1);
 }
 
 ShadowTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed) {

@@ -4,6 +4,7 @@
 #include <ATen/ops/stack.h>
 
 #include "harness/base/cell_errors.h"
+#include "harness/model/kernels/highest.h"
 
 namespace assay::shadowllm {
 namespace {

@@ -2,18 +2,18 @@
 // what the first layer's heads give and have learnt what a criterion with gradients says.
 #include <fmt/format.h>
 
-#include <numeric>
+#include <algorithm>
 #include <utility>
 
 #include "harness/contextual/predictor_artefact.h"
 #include "harness/contextual/predictor_params.h"
-#include "harness/contextual/predictor_training.h"
 #include "harness/contextual/routed_model.h"
-#include "harness/contextual/scaling.h"
 #include "harness/method/method.h"
+#include "methods/shadowllm/layer_choice.h"
 #include "methods/shadowllm/settings.h"
 #include "methods/shadowllm/shadow_choice.h"
 #include "methods/shadowllm/traces.h"
+#include "methods/shadowllm/training.h"
 
 namespace assay {
 namespace shadowllm {
@@ -23,66 +23,40 @@ constexpr const char* kTraces = "traces";
 constexpr const char* kPredictors = "predictors";
 constexpr RoutingSite kSites[] = {RoutingSite::kHeads, RoutingSite::kNeurons};
 
-/// In an artefact: the first layer reads for all.
-std::string predictor_name(RoutingSite site) {
-  return std::string("layer.0.reader.") + site_name(site);
+/// Whether a setting leaves out any units.
+bool some_go(const Params& params, RoutingSite site) {
+  const bool heads = site == RoutingSite::kHeads;
+  if (!heads && !params.get_bool("ffn_mask")) return false;
+  return params.get_real(heads ? "head_density" : "ffn_density") < 1;
 }
 
-/// Of each layer.
-std::vector<std::int64_t> units_of(const ModelSpec& spec, RoutingSite site) {
-  std::vector<std::int64_t> units;
-  for (std::int64_t i = 0; i < spec.layers; ++i) {
-    const LayerShape shape = spec.layer(i);
-    if (site == RoutingSite::kHeads) units.push_back(shape.has_attention ? shape.heads : 0);
-    if (site == RoutingSite::kNeurons) units.push_back(shape.has_ffn ? shape.ffn_width : 0);
+/// Keeps a trained predictor as it runs, if there is one for this.
+void settle_predictor(Artefact& artefact, const Artefact& trained, const std::string& name,
+                      const Params& params) {
+  if (!trained.plan.at("predictors").contains(name)) return;
+  store_predictor(artefact, name,
+                  stored_as(load_predictor(trained, name, at::kCPU),
+                            {.bits = params.get_int("predictor_bits")}));
+  if (params.get_text("input_scaling") == "training") {
+    artefact.plan["predictors"][name]["scaled_inputs"] = false;
   }
-  return units;
-}
-
-/// Places of one layer's first unit among all.
-std::int64_t first_of(const std::vector<std::int64_t>& units, std::int64_t layer) {
-  return std::accumulate(units.begin(), units.begin() + layer, std::int64_t{0});
-}
-
-Artefact train_predictors(const Model& model, FitContext& context, const Params& params) {
-  const Artefact& traces = context.input(kTraces);
-  const at::Tensor inputs = scaled_rows(traces.tensors.at("inputs"));
-  Artefact artefact;
-  for (const RoutingSite site : kSites) {
-    const std::string name = site_name(site);
-    const at::Tensor& scores = traces.tensors.at(name);
-    const at::Tensor targets = params.get_text("normalisation") == "layer"
-                                   ? scaled_by_layer(scores, units_of(model.spec(), site))
-                                   : scaled_over_layers(scores);
-    const std::uint64_t seed = context.seed() * 2 + (site == RoutingSite::kHeads ? 0 : 1);
-    Predictor predictor =
-        fresh_predictor(shadowllm_form(inputs.size(1), rank_of(params, site, kRank, inputs.size(1)),
-                                       targets.size(1)),
-                        seed);
-    const ShadowFit fit = train_shadow(
-        predictor, inputs, targets, training_settings(params, site, seed), hooks_of(context, name));
-    store_predictor(artefact, predictor_name(site), predictor);
-    context.metric("predictor/correlation/" + name, fit.held_out.mean);
-    context.metric("predictor/held_out_loss/" + name, fit.held_out_loss);
-    context.metric("predictor/left_out/" + name, static_cast<double>(fit.left_out));
-  }
-  return artefact;
 }
 
 /// The predictors as they run, and what runs by them.
-Artefact settle(FitContext& context, const Params& params) {
+Artefact settle(const Model& model, FitContext& context, const Params& params) {
   const Artefact& trained = context.input(kPredictors);
+  const PredictorKind kind = predictor_kind(params);
   Artefact artefact;
   artefact.plan["routing"] = routing_plan(params);
-  for (const char* name : {"prune_style", "floor"}) artefact.plan[name] = params.json().at(name);
+  for (const char* name : {"predictor", "prune_style", "floor"}) {
+    artefact.plan[name] = params.json().at(name);
+  }
   for (const RoutingSite site : kSites) {
-    const bool heads = site == RoutingSite::kHeads;
-    const bool some = params.get_real(heads ? "head_density" : "ffn_density") < 1;
-    if (!some || (!heads && !params.get_bool("ffn_mask"))) continue;
-    const std::string name = predictor_name(site);
-    store_predictor(artefact, name,
-                    stored_as(load_predictor(trained, name, at::kCPU),
-                              {.bits = params.get_int("predictor_bits")}));
+    if (!some_go(params, site)) continue;
+    const std::int64_t last = kind == PredictorKind::kSingle ? 1 : model.layer_count();
+    for (std::int64_t layer = kind == PredictorKind::kSingle ? 0 : 1; layer < last; ++layer) {
+      settle_predictor(artefact, trained, predictor_name(kind, site, layer), params);
+    }
   }
   return artefact;
 }
@@ -97,12 +71,86 @@ AllLayers all_layers(const Model& model, const Json& plan, RoutingSite site) {
           .compat_floor = heads ? kReleasedHeadFloor : kReleasedNeuronFloor};
 }
 
+/// Null where the artefact has none.
+std::unique_ptr<Predictor> predictor_of(const Model& model, const Artefact& artefact,
+                                        const std::string& name) {
+  const Json predictors = artefact.plan.value("predictors", Json::object());
+  if (!predictors.contains(name)) return nullptr;
+  return load_predictor(artefact, name, model.device()).share();
+}
+
 std::optional<SitePrediction> prediction(const Model& model, const Artefact& artefact,
                                          RoutingSite site) {
-  const Json predictors = artefact.plan.value("predictors", Json::object());
-  if (!predictors.contains(predictor_name(site))) return std::nullopt;
-  return SitePrediction{load_predictor(artefact, predictor_name(site), model.device()).share(),
-                        all_layers(model, artefact.plan, site)};
+  std::unique_ptr<Predictor> predictor =
+      predictor_of(model, artefact, predictor_name(PredictorKind::kSingle, site, 0));
+  if (!predictor) return std::nullopt;
+  return SitePrediction{std::move(predictor), all_layers(model, artefact.plan, site)};
+}
+
+/// One predictor for all layers.
+void apply_single(Model& model, const Artefact& artefact, const Routing& routing) {
+  std::optional<SitePrediction> heads = prediction(model, artefact, RoutingSite::kHeads);
+  std::optional<SitePrediction> neurons = prediction(model, artefact, RoutingSite::kNeurons);
+  if (!heads && !neurons) return;
+  const bool some_heads = heads.has_value(), some_neurons = neurons.has_value();
+  const auto part = [&](RoutingSite site, std::int64_t layer) -> std::unique_ptr<Chooser> {
+    const std::vector<std::int64_t> units = units_of(model.spec(), site);
+    return std::make_unique<ShadowChooser>(site, first_of(units, layer),
+                                           units[static_cast<std::size_t>(layer)], routing.owner);
+  };
+  route_model(model, routing, [&](std::int64_t layer) {
+    RoutedParts parts;
+    if (layer == 0) {
+      parts.reader =
+          std::make_unique<ShadowReader>(std::move(heads), std::move(neurons), routing.owner);
+      return parts;
+    }
+    if (some_heads) parts.heads = part(RoutingSite::kHeads, layer);
+    if (some_neurons) parts.neurons = part(RoutingSite::kNeurons, layer);
+    return parts;
+  });
+}
+
+/// One predictor a layer.
+void apply_each(Model& model, const Artefact& artefact, const RoutingSettings& settings) {
+  const PredictorKind kind = predictor_kind(artefact.plan);
+  const auto chooser = [&](RoutingSite site, std::int64_t layer,
+                           std::int64_t count) -> std::unique_ptr<Chooser> {
+    auto predictor = predictor_of(model, artefact, predictor_name(kind, site, layer));
+    if (!predictor) return nullptr;
+    const bool own = kind == PredictorKind::kPerLayerOwn && site == RoutingSite::kHeads;
+    return std::make_unique<LayerChooser>(std::move(predictor), count,
+                                          own ? LooksAt::kOwnContext : LooksAt::kContextOf,
+                                          layer_read(kind, layer), settings.routing.owner);
+  };
+  route_model(model, settings.routing, [&](std::int64_t layer) {
+    const LayerShape shape = model.spec().layer(layer);
+    RoutedParts parts;
+    parts.reader = std::make_unique<LayerReader>(settings.routing.owner);
+    parts.heads =
+        chooser(RoutingSite::kHeads, layer, count_of_density(settings.head_density, shape.heads));
+    parts.neurons = chooser(RoutingSite::kNeurons, layer,
+                            count_of_density(settings.ffn_density, shape.ffn_width));
+    return parts;
+  });
+}
+
+/// What a predictor reads, one problem a kind of layer that lacks it.
+std::vector<std::string> context_problems(const ModelSpec& spec, const Params& params) {
+  const PredictorKind kind = predictor_kind(params);
+  const std::vector<std::int64_t> widths = context_widths(spec);
+  const std::int64_t last = kind == PredictorKind::kSingle ? 1 : spec.layers;
+  std::int64_t narrowest = widths.front();
+  for (std::int64_t layer = std::min<std::int64_t>(1, last - 1); layer < last; ++layer) {
+    const std::int64_t read = layer_read(kind, layer);
+    const std::int64_t width = widths[static_cast<std::size_t>(read)];
+    if (width == 0) {
+      return {
+          fmt::format("predictors read what the heads of layer {} give, and it has none", read)};
+    }
+    narrowest = std::min(narrowest, width);
+  }
+  return predictor_problems(params, narrowest);
 }
 
 class ShadowLlm final : public Method {
@@ -118,14 +166,15 @@ class ShadowLlm final : public Method {
     info.requires_ = routing_requirements();
     info.needs.calibration = true;
     info.stages = {
-        {.name = kTraces, .params = {"criterion"}, .inputs = {}, .calibration = true},
+        {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,
-         .params = {"normalisation", "ffn_rank", "head_rank", "head_epochs", "ffn_epochs",
-                    "learning_rate"},
+         .params = {"predictor", "normalisation", "ffn_rank", "head_rank", "head_epochs",
+                    "ffn_epochs", "learning_rate"},
          .inputs = {kTraces}},
         {.name = "choice",
-         .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
-                    "kv_missing", "prune_style", "floor", "ffn_mask", "predictor_bits"},
+         .params = {"predictor", "head_density", "ffn_density", "mask_source", "batch_rule",
+                    "dense_above", "kv_missing", "execute", "prune_style", "floor", "ffn_mask",
+                    "input_scaling", "predictor_bits"},
          .inputs = {kPredictors}},
     };
     return info;
@@ -133,15 +182,14 @@ class ShadowLlm final : public Method {
 
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
-    std::vector<std::string> problems;
-    const LayerShape first = spec.layer(0);
-    if (!first.has_attention) {
-      problems.emplace_back(
-          "the predictors read what the first layer's heads give, and that layer has none");
+    std::vector<std::string> problems = context_problems(spec, params);
+    const std::string style = params.get_text("prune_style");
+    if (predictor_kind(params) != PredictorKind::kSingle && style != "local") {
+      problems.push_back(
+          fmt::format("predictor = '{}' knows one layer at a time, and prune_style = '{}' compares "
+                      "all of them; set prune_style = 'local'",
+                      params.get_text("predictor"), style));
     }
-    const std::int64_t width = first.heads * first.head_dim;
-    const auto more = predictor_problems(params, width);
-    problems.insert(problems.end(), more.begin(), more.end());
     return problems;
   }
 
@@ -149,31 +197,16 @@ class ShadowLlm final : public Method {
                                    FitContext& context, const Params& params) const override {
     if (stage == kTraces) return trace(model, context, params);
     return stage == kPredictors ? train_predictors(model, context, params)
-                                : settle(context, params);
+                                : settle(model, context, params);
   }
 
   void apply(Model& model, const Artefact& artefact) const override {
-    const Routing routing = routing_settings(artefact.plan.at("routing")).routing;
-    std::optional<SitePrediction> heads = prediction(model, artefact, RoutingSite::kHeads);
-    std::optional<SitePrediction> neurons = prediction(model, artefact, RoutingSite::kNeurons);
-    if (!heads && !neurons) return;
-    const bool some_heads = heads.has_value(), some_neurons = neurons.has_value();
-    const auto part = [&](RoutingSite site, std::int64_t layer) -> std::unique_ptr<Chooser> {
-      const std::vector<std::int64_t> units = units_of(model.spec(), site);
-      return std::make_unique<ShadowChooser>(site, first_of(units, layer),
-                                             units[static_cast<std::size_t>(layer)], routing.owner);
-    };
-    route_model(model, routing, [&](std::int64_t layer) {
-      RoutedParts parts;
-      if (layer == 0) {
-        parts.reader =
-            std::make_unique<ShadowReader>(std::move(heads), std::move(neurons), routing.owner);
-        return parts;
-      }
-      if (some_heads) parts.heads = part(RoutingSite::kHeads, layer);
-      if (some_neurons) parts.neurons = part(RoutingSite::kNeurons, layer);
-      return parts;
-    });
+    const RoutingSettings settings = routing_settings(artefact.plan.at("routing"));
+    if (predictor_kind(artefact.plan) == PredictorKind::kSingle) {
+      apply_single(model, artefact, settings.routing);
+    } else {
+      apply_each(model, artefact, settings);
+    }
   }
 };
 

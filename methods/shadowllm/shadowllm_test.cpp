@@ -1,11 +1,17 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/rand.h>
+#include <ATen/ops/stack.h>
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/criteria.h"
+#include "harness/contextual/evidence.h"
+#include "harness/contextual/predictor_artefact.h"
 #include "harness/contextual/routed_attention.h"
 #include "harness/contextual/routed_ffn.h"
 #include "harness/contextual/routed_fixture.h"
@@ -80,6 +86,7 @@ TEST_P(ShadowTest, WhatIsDecodedIsWhatWasScored) {
                                             {{"prune_style", "local"}},
                                             {{"prune_style", "hybrid"}},
                                             {{"ffn_mask", false}},
+                                            {{"predictor", "per_layer"}, {"prune_style", "local"}},
                                             {{"predictor_bits", 8}}}) {
     const Model model = applied(with(kShort, more));
     EXPECT_LT(apart(decoded(model, text_, 4), scored(model, text_)), 1e-5) << more.dump();
@@ -152,6 +159,61 @@ TEST_P(ShadowTest, APromptsChoiceStaysWhileItIsContinued) {
   EXPECT_LT(apart(decoded(model, text_, kPrompt), expected), 1e-5);
 }
 
+const Json kPerLayer = with(kShort, {{"predictor", "per_layer"}, {"prune_style", "local"}});
+
+TEST_P(ShadowTest, PredictorsOfALayerReadTheLayerBefore) {
+  const Artefact artefact = fitted(kPerLayer);
+  EXPECT_FALSE(artefact.plan.at("predictors").contains("layer.0.heads"));
+  // The choice of layer 2 in a text of one token, from what layer 1's heads gave, by hand.
+  const at::Tensor one = text_.narrow(0, 0, 1).narrow(1, 0, 1).contiguous();
+  Model model = model_->clone();
+  method().apply(model, fitted(with(kPerLayer, {{"ffn_density", 1.0}, {"head_density", 1e-9}})));
+  class Contexts final : public ActivationRecorder {
+   public:
+    void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+      if (tap == Tap::kOutInput) seen[layer] = rows.clone();
+    }
+    std::map<std::int64_t, at::Tensor> seen;
+  } contexts;
+  (void)model.hidden(one, &contexts);
+  const Predictor predictor = load_predictor(artefact, "layer.2.heads", at::kCPU);
+  const auto best = predictor.forward(contexts.seen.at(1)).argmax().item<std::int64_t>();
+  const at::Tensor ran = contexts.seen.at(2).view({4, 8}).abs().sum(1).ne(0);
+  EXPECT_EQ(ran.sum().item<std::int64_t>(), 1);
+  EXPECT_TRUE(ran[best].item<bool>());
+}
+
+TEST_P(ShadowTest, PredictorsOfALayerCompareNoOthers) {
+  const auto unmet = [&](const Json& given) {
+    return method().unmet(model_->spec(), {method().info().params, given});
+  };
+  EXPECT_TRUE(unmet(kPerLayer).empty());
+  EXPECT_EQ(unmet({{"predictor", "per_layer"}}).size(), 1u);
+  EXPECT_EQ(unmet({{"predictor", "per_layer_own"}, {"prune_style", "hybrid"}}).size(), 1u);
+}
+
+TEST_P(ShadowTest, AllKindsOfPredictorsLearnFromTheSameTraces) {
+  for (const StageInfo& stage : method().info().stages) {
+    if (stage.name != "traces") continue;
+    EXPECT_EQ(stage.params, std::vector<std::string>{"criterion"});
+  }
+  const Model own = applied(with(kPerLayer, {{"predictor", "per_layer_own"}}));
+  EXPECT_GT(apart(scored(own, text_), scored(*model_, text_)), 1e-3) << "changes nothing";
+  EXPECT_LT(apart(decoded(own, text_, 4), scored(own, text_)), 1e-5);
+}
+
+TEST_P(ShadowTest, InputsThatAreScaledInTrainingOnlyChangeTheChoice) {
+  const Json single = with(kShort, {{"predictor_bits", 32}});
+  const Artefact always = fitted(single),
+                 training = fitted(with(single, {{"input_scaling", "training"}}));
+  const std::string name = "layer.0.reader.heads";
+  EXPECT_TRUE(
+      always.tensors.at(name + ".first.weight").equal(training.tensors.at(name + ".first.weight")));
+  const at::Tensor rows = at::rand({3, 32}).mul(5);
+  const at::Tensor raw = load_predictor(training, name, at::kCPU).forward(rows);
+  EXPECT_GT(apart(raw, load_predictor(always, name, at::kCPU).forward(rows)), 1e-2);
+}
+
 TEST_P(ShadowTest, ARankAboveTheWidthIsRefused) {
   const auto unmet = [&](std::int64_t rank) {
     return method().unmet(model_->spec(), {method().info().params, {{"head_rank", rank}}});
@@ -174,11 +236,65 @@ TEST_P(ShadowTest, TracesHoldTheFirstLayersContextOfTheLastToken) {
   for (std::int64_t i = 0; i < 3; ++i) {
     FirstContext recorder;
     (void)model_->hidden(calibration_.narrow(0, i, 1), &recorder);
-    EXPECT_LT(apart(traces.tensors.at("inputs")[i], recorder.seen.select(0, -1)), 1e-6);
+    const at::Tensor first = traces.tensors.at("contexts")[i].narrow(0, 0, 32);
+    EXPECT_LT(apart(first, recorder.seen.select(0, -1)), 1e-6);
     const at::Tensor norms = recorder.seen.view({16, 4, 8}).square().sum(2).sum(0).sqrt();
     EXPECT_LT(apart(traces.tensors.at("heads")[i].narrow(0, 0, 4), norms), 1e-5);
   }
   EXPECT_EQ(traces.tensors.at("neurons").size(1), 3 * 64);
+  EXPECT_EQ(traces.tensors.at("contexts").size(1), 3 * 32);
+}
+
+TEST_P(ShadowTest, TracesOfSequencesStandOneBelowTheOther) {
+  const at::Tensor texts = calibration_.narrow(0, 0, 3);
+  RecordingContext context(texts, 0, {});
+  const Artefact traces =
+      trace(*model_, context, {method().info().params, {{"criterion", "fisher"}}});
+  const Criterion& criterion = criterion_of("fisher");
+  const EvidenceSource source(*model_);
+  std::map<std::string, std::vector<at::Tensor>> expected;
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const SequenceEvidence evidence =
+        source.collect(texts[i], text_positions(16), criterion.evidence);
+    std::vector<at::Tensor> heads, neurons;
+    for (const LayerEvidence& layer : evidence.layers) {
+      heads.push_back(head_scores(criterion, layer));
+      neurons.push_back(neuron_scores(criterion, layer));
+    }
+    std::vector<at::Tensor> contexts;
+    for (const LayerEvidence& layer : evidence.layers) contexts.push_back(layer.context[15]);
+    expected["contexts"].push_back(at::cat(contexts));
+    expected["heads"].push_back(at::cat(heads));
+    expected["neurons"].push_back(at::cat(neurons));
+  }
+  ASSERT_EQ(traces.tensors.size(), 3U);
+  for (const auto& [name, parts] : expected) {
+    EXPECT_EQ(traces.tensors.at(name).scalar_type(), at::kFloat) << name;
+    EXPECT_TRUE(traces.tensors.at(name).equal(at::stack(parts).to(at::kFloat))) << name;
+  }
+}
+
+TEST_P(ShadowTest, AnInterruptedTraceGoesOnWithTheSameBits) {
+  RecordingContext whole(calibration_, 0, {}), parts(calibration_, 0, {});
+  const Params params(method().info().params, kShort);
+  const Artefact expected = trace(*model_, whole, params);
+  for (const std::int64_t stop : {0, 12, 15}) {  // of what each try has still to do
+    parts.steps.clear();
+    parts.interrupt_at = stop;
+    EXPECT_THROW((void)trace(*model_, parts, params), Interrupted);
+  }
+  parts.steps.clear();
+  parts.interrupt_at = -1;
+  const Artefact found = trace(*model_, parts, params);
+  EXPECT_TRUE(parts.steps.empty()) << "1 + 13 + 16 of 30 sequences were there";
+  ASSERT_EQ(found.tensors.size(), 3U);
+  for (const auto& [name, tensor] : expected.tensors) {
+    EXPECT_TRUE(found.tensors.at(name).equal(tensor)) << name;
+  }
+  (void)trace(*model_, parts, {method().info().params, {{"criterion", "fisher"}}});
+  EXPECT_EQ(parts.steps.size(), 30U) << "another criterion";
+  ASSERT_EQ(parts.warnings.size(), 1U);
+  EXPECT_EQ(parts.warnings[0].first, "trace_begun_anew");
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ShadowTest,

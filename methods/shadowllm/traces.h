@@ -1,16 +1,24 @@
 #pragma once
 // What heads and neurons were worth to each calibration sequence, and what a predictor sees of it.
 
+#include <string>
+#include <vector>
+
 #include "harness/method/method.h"
 
 namespace assay::shadowllm {
 
 /// Tensors of an artefact, S sequences in their order:
-///   "inputs"          f32 [S, heads * head_dim]: the first layer's context at the last token
+///   "contexts"        f32 [S, heads * head_dim of all layers]: contexts at the last token
 ///   "heads"           f32 [S, all layers' heads]: scores of the criterion, layer by layer
 ///   "neurons"         f32 [S, all layers' neurons]
-/// The loss is that of all tokens behind the first. Throws DoesNotApply where a method replaced a
-/// block that is looked at, NonFiniteValue that names criterion and layer.
+/// They are mapped files of the fit's folder, in which a killed trace goes on
+/// (trace_calibration()). The loss is that of all tokens behind the first. Throws DoesNotApply
+/// where a method replaced a block that is looked at, NonFiniteValue that names criterion and
+/// layer.
 Artefact trace(const Model& model, FitContext& context, const Params& params);
+
+/// Those that decide what is traced.
+std::vector<std::string> traced_params();
 
 }  // namespace assay::shadowllm

@@ -13,14 +13,33 @@ constexpr const char* kMeans[][2] = {
     {"step/touched_bytes", "read for a token, mean"},
     {"step/touched_bytes_p95", "read for a token, 95th percentile"},
     {"step/fallback_share", "fell back, scored"},
+    {"step/neuron_share", "neurons that ran"},
+    {"step/neuron_recall", "recall of neurons"},
+    {"step/neuron_precision", "precision of neurons"},
+    {"step/head_share", "heads that ran"},
+    {"step/head_recall", "recall of heads"},
+    {"step/input_share", "inputs that were read"},
     {"fallback/planned", "fall back, planned"},
     {"fallback/realised", "fell back, calibration"},
 };
 
-constexpr const char* kLayered[][2] = {
-    {"/recall", "recall of the predictor"},
-    {"/precision", "precision of the predictor"},
-    {"/realised", "share of neurons that fell back"},
+/// Of each layer: what a tag starts and ends with.
+struct Layered {
+  const char* family;
+  const char* ending;
+  const char* title;
+};
+constexpr Layered kLayered[] = {
+    {"predictor/", "/recall", "recall of the predictor"},
+    {"predictor/", "/precision", "precision of the predictor"},
+    {"predictor/", "/neuron_recall", "recall of neurons, held-out calibration tokens"},
+    {"predictor/", "/head_recall", "recall of heads, held-out calibration tokens"},
+    {"fallback/", "/realised", "share of neurons that fell back"},
+    {"step/", "/neuron_share", "share of neurons that ran"},
+    {"step/", "/neuron_recall", "recall of neurons, scored"},
+    {"step/", "/neuron_precision", "precision of neurons, scored"},
+    {"step/", "/head_share", "share of heads that ran"},
+    {"step/", "/head_recall", "recall of heads, scored"},
 };
 
 /// Every method reads bytes; only these choose them by the token.
@@ -28,7 +47,7 @@ bool decides_by_token(const Arm& arm) {
   return std::any_of(arm.cells.begin(), arm.cells.end(), [](const ReportCell* cell) {
     return std::any_of(cell->metrics.begin(), cell->metrics.end(), [](const ResultRow* row) {
       return row->metric.starts_with("predictor/") || row->metric.starts_with("fallback/") ||
-             row->metric == "step/fallback_share";
+             (row->metric.starts_with("step/") && row->metric.ends_with("_share"));
     });
   });
 }
@@ -57,12 +76,14 @@ Table means_table(const Bench& bench, Notes& notes) {
   return table;
 }
 
-PlotSeries layer_series(const Arm& arm, const std::string& ending) {
+PlotSeries layer_series(const Arm& arm, const Layered& layered) {
   PlotSeries series{arm.label, {}};
   for (const ReportCell* cell : arm.cells) {
     for (const ResultRow* row : cell->metrics) {
       const int layer = layer_of(row->metric).first;
-      if (layer < 0 || !row->metric.ends_with(ending) || !row->value) continue;
+      const bool meant =
+          row->metric.starts_with(layered.family) && row->metric.ends_with(layered.ending);
+      if (layer < 0 || !meant || !row->value) continue;
       series.points.push_back(
           {fmt::format("{}, layer {}", arm.label, layer), static_cast<double>(layer), row->value});
     }
@@ -81,14 +102,14 @@ Section predictor_section(const SectionInput& input) {
     if (std::none_of(bench.arms.begin(), bench.arms.end(), decides_by_token)) continue;
     Table table = means_table(bench, input.notes);
     if (!table.rows.empty()) section.tables.push_back(std::move(table));
-    for (const auto& [ending, title] : kLayered) {
+    for (const Layered& layered : kLayered) {
       Plot plot;
       plot.kind = Plot::Kind::kLine;
-      plot.title = fmt::format("{} by layer: {}", title, bench.title);
+      plot.title = fmt::format("{} by layer: {}", layered.title, bench.title);
       plot.x = {"layer", "", false, 0};
-      plot.y = {title, "", false, 0};
+      plot.y = {layered.title, "", false, 0};
       for (const Arm& arm : bench.arms) {
-        PlotSeries series = layer_series(arm, ending);
+        PlotSeries series = layer_series(arm, layered);
         if (!series.points.empty()) plot.series.push_back(std::move(series));
       }
       if (!plot.series.empty()) section.plots.push_back(std::move(plot));

@@ -21,7 +21,7 @@ class LastWord final : public SuiteKind {
     info.summary = "Accuracy and perplexity of the last word of a passage";
     info.data_format = "items";
     info.requires_ = needs_next_token();
-    info.params = {limit_param()};
+    info.params = item_params();
     info.metrics = {
         {"acc", "", 1, convention + "every token of the word is the most likely one",
          "Share of last words that greedy decoding finds", Basis::kShare, "correct"},

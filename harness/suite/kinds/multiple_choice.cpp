@@ -55,7 +55,7 @@ class MultipleChoice final : public SuiteKind {
     info.summary = "Accuracy in choosing among given answers by their log-likelihood";
     info.data_format = "items";
     info.requires_ = needs_next_token();
-    info.params = {limit_param()};
+    info.params = item_params();
     info.metrics = {
         accuracy("acc", sum, "Share of questions answered right", "correct"),
         accuracy("acc_norm", sum + " divided by the answer's characters",
