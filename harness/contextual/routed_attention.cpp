@@ -9,6 +9,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/choice_quality.h"
+#include "harness/contextual/late_keys.h"
 #include "harness/model/kernels/gathered.h"
 #include "harness/model/kernels/highest.h"
 #include "harness/model/kv_cache.h"
@@ -25,6 +26,16 @@ at::Tensor chosen_rows(const Selection& selection) {
   return selection.indices.narrow(0, 0, selection.count.item<std::int32_t>());
 }
 
+/// What the chosen outputs of a layer are for one row; zeros for the others -> [1, out]
+at::Tensor product_of(const DenseLinear& linear, const at::Tensor& row, const Selection& chosen) {
+  const at::Tensor found = gathered_product(row.squeeze(0), linear.weight(), linear.bias(), chosen);
+  const at::Tensor places = chosen_rows(chosen);
+  at::Tensor all = at::zeros({linear.out_features()}, row.options());
+  all.index_copy_(0, places.to(at::kLong),
+                  found.narrow(0, 0, places.size(0)).to(row.scalar_type()));
+  return all.unsqueeze(0);
+}
+
 }  // namespace
 
 RoutedAttention::RoutedAttention(std::unique_ptr<StandardAttention> dense,
@@ -34,6 +45,7 @@ RoutedAttention::RoutedAttention(std::unique_ptr<StandardAttention> dense,
       chooser_(std::move(chooser)),
       reader_(std::move(reader)),
       routing_(routing) {
+  if (routing_.runs_all) routing_.missing = MissingKeys::kDense;
   if (!chooser_ || routing_.runs_all) return;
   if (const auto* out = dense_slot(*dense_, Slot::kO)) {
     dense_->replace_linear(Slot::kO, std::make_unique<InputMajorLinear>(*out));
@@ -52,8 +64,9 @@ at::Tensor RoutedAttention::forward(const at::Tensor& rows, StepContext& step) c
   const bool alone = chooser_ && !chooser_->needs_values() && rows.size(0) == 1;
   if (routing_.runs_all || !alone || !gathers(step, rows)) return masked(rows, step);
   const at::Tensor masks = masks_for(rows, {}, step);
-  tell(step, masks);
-  return gathered(rows, masks.select(0, 0), step);
+  const at::Tensor due = keys_due(step, masks, rows);
+  tell(step, masks, due);
+  return gathered(rows, masks, due, step);
 }
 
 at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& values,
@@ -64,19 +77,48 @@ at::Tensor RoutedAttention::masks_for(const at::Tensor& rows, const at::Tensor& 
   return step.routing == nullptr ? masks : step.routing->settle(step, RoutingSite::kHeads, masks);
 }
 
+at::Tensor RoutedAttention::keys_due(const StepContext& step, const at::Tensor& masks,
+                                     const at::Tensor& row) const {
+  if (routing_.missing == MissingKeys::kDense) return {};
+  const at::Tensor keyed = key_heads_of(dense_->shape(), masks);
+  if (routing_.missing == MissingKeys::kAbsent) return keyed.to(at::kLong);
+  if (step.phase == Phase::kPrefill) return at::ones_like(keyed, at::kLong);
+  if (step.cache != nullptr) return step.sequence->of<LateKeys>(this).note(step, keyed, row);
+  if (step.phase == Phase::kDecode) return keyed.to(at::kLong);
+  return step.observer == nullptr ? at::Tensor() : rows_due_if_decoded(step, keyed);
+}
+
 at::Tensor RoutedAttention::masked(const at::Tensor& rows, StepContext& step) const {
   const at::Tensor qkv = dense_->rotate(dense_->project(rows), step);
-  const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
+  const AttentionHeads cached = dense_->store(qkv, step);
+  if (routing_.missing == MissingKeys::kRecompute && step.cache != nullptr) {
+    step.sequence->of<LateKeys>(this).finish(*dense_, step);
+  }
+  // Whoever looks at what all heads give is shown it over all keys.
+  const bool absent = chooser_ && routing_.missing == MissingKeys::kAbsent;
+  const bool whole = !absent || chooser_->needs_values() || step.observer != nullptr;
+  const at::Tensor context = whole ? dense_->attend(qkv, cached, step) : at::Tensor();
   at::Tensor left = context;
   if (chooser_) {
     const at::Tensor masks = masks_for(rows, context, step);
-    left = routing_.runs_all ? context : kept(context, masks);
-    tell(step, routing_.runs_all ? at::ones_like(masks) : masks);
+    if (absent) left = attended(qkv, cached, masks, step);
+    if (!routing_.runs_all) left = kept(left, masks);
+    const at::Tensor run = routing_.runs_all ? at::ones_like(masks) : masks;
+    tell(step, run, keys_due(step, run, at::Tensor()));
     tell_quality(step, context, masks);
   }
   if (reader_) reader_->read(left, step);
   step.record(Tap::kOutInput, left);
   return dense_->combine(left);
+}
+
+at::Tensor RoutedAttention::attended(const at::Tensor& qkv, const AttentionHeads& cached,
+                                     const at::Tensor& masks, const StepContext& step) const {
+  if (routing_.missing != MissingKeys::kAbsent) return dense_->attend(qkv, cached, step);
+  const AttentionShape& shape = dense_->shape();
+  const at::Tensor there = keys_there(this, step, key_heads_of(shape, masks), cached.keys.size(2));
+  if (there.all().item<bool>()) return dense_->attend(qkv, cached, step);
+  return attend_there(shape, cached, there, step);
 }
 
 at::Tensor RoutedAttention::kept(const at::Tensor& context, const at::Tensor& masks) const {
@@ -85,39 +127,58 @@ at::Tensor RoutedAttention::kept(const at::Tensor& context, const at::Tensor& ma
       .flatten(1);
 }
 
-at::Tensor RoutedAttention::projected(const at::Tensor& row, const Selection& rows_of_q) const {
-  const DenseLinear& q = *dense_slot(*dense_, Slot::kQ);
-  const at::Tensor found = gathered_product(row.squeeze(0), q.weight(), q.bias(), rows_of_q);
-  const at::Tensor chosen = chosen_rows(rows_of_q);
-  at::Tensor query = at::zeros({q.out_features()}, row.options());
-  query.index_copy_(0, chosen.to(at::kLong),
-                    found.narrow(0, 0, chosen.size(0)).to(row.scalar_type()));
-  return at::cat({query.unsqueeze(0), dense_->linear(Slot::kK)->forward(row),
-                  dense_->linear(Slot::kV)->forward(row)},
-                 1);
+at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask,
+                                      const at::Tensor& keyed) const {
+  const auto chosen = [&](Slot slot, const at::Tensor& heads) {
+    return product_of(*dense_slot(*dense_, slot), row,
+                      selection_of(heads.repeat_interleave(dense_->shape().head_dim)));
+  };
+  const at::Tensor query = chosen(Slot::kQ, mask);
+  if (!keyed.defined() || keyed.all().item<bool>()) {
+    return at::cat(
+        {query, dense_->linear(Slot::kK)->forward(row), dense_->linear(Slot::kV)->forward(row)}, 1);
+  }
+  return at::cat({query, chosen(Slot::kK, keyed), chosen(Slot::kV, keyed)}, 1);
 }
 
-at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& mask,
-                                     StepContext& step) const {
+at::Tensor RoutedAttention::gathered(const at::Tensor& row, const at::Tensor& masks,
+                                     const at::Tensor& due, StepContext& step) const {
+  const at::Tensor mask = masks.select(0, 0);
+  at::Tensor at_once, late;
+  if (due.defined()) {
+    // One row alone is the token's own, unless it is only computed because no more may wait.
+    at_once = key_heads_of(dense_->shape(), masks).logical_and(due.eq(1)).select(0, 0);
+    late = due.select(0, 0).mul(at_once.logical_not());
+  }
+  const at::Tensor qkv = dense_->rotate(projected(row, mask, at_once), step);
+  const AttentionHeads cached = dense_->store(qkv, step);
+  if (routing_.missing == MissingKeys::kRecompute && step.cache != nullptr) {
+    step.sequence->of<LateKeys>(this).compute(*dense_, step, late.cpu());
+  }
+  const at::Tensor context = attended(qkv, cached, masks, step);
+  if (reader_) reader_->read(kept(context, masks), step);
   const Selection chosen = selection_of(mask.repeat_interleave(dense_->shape().head_dim));
-  const at::Tensor qkv = dense_->rotate(projected(row, chosen), step);
-  const at::Tensor context = dense_->attend(qkv, dense_->store(qkv, step), step);
-  if (reader_) reader_->read(kept(context, mask.unsqueeze(0)), step);
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor coefficients = at::zeros({context.size(1)}, row.options().dtype(at::kFloat));
   coefficients.narrow(0, 0, places.size(0)).copy_(context.select(0, 0).index_select(0, places));
   return out().forward_selected(coefficients, chosen).unsqueeze(0).to(row.scalar_type());
 }
 
-void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks) const {
+void RoutedAttention::tell(const StepContext& step, const at::Tensor& masks,
+                           const at::Tensor& due) const {
   if (step.observer == nullptr) return;
   const at::Tensor counts = masks.sum(1).to(at::kFloat);
-  const Cost one = of_a_head();
   step.observer->observe(step.layer, kHeadShare, counts.div(static_cast<double>(heads())));
-  step.observer->observe(step.layer, kTouchedBytes,
-                         counts.mul(static_cast<double>(one.touched_bytes)));
-  step.observer->observe(step.layer, kFlopsPerToken,
-                         counts.mul(static_cast<double>(one.flops_per_token)));
+  const Cost one = of_a_head();
+  at::Tensor bytes = counts.mul(static_cast<double>(one.touched_bytes));
+  at::Tensor work = counts.mul(static_cast<double>(one.flops_per_token));
+  if (due.defined()) {
+    const Cost key = of_a_key_head();
+    bytes.add_(due.gt(0).sum(1), static_cast<double>(key.touched_bytes));
+    work.add_(due.sum(1), static_cast<double>(key.flops_per_token));
+  }
+  step.observer->observe(step.layer, kTouchedBytes, bytes);
+  step.observer->observe(step.layer, kFlopsPerToken, work);
 }
 
 void RoutedAttention::tell_quality(const StepContext& step, const at::Tensor& context,
@@ -139,6 +200,14 @@ Cost RoutedAttention::of_a_head() const {
   return one;
 }
 
+Cost RoutedAttention::of_a_key_head() const {
+  Cost one = dense_->linear(Slot::kK)->cost();
+  one += dense_->linear(Slot::kV)->cost();
+  one.touched_bytes /= dense_->shape().kv_heads;
+  one.flops_per_token /= dense_->shape().kv_heads;
+  return one;
+}
+
 Cost RoutedAttention::cost() const {
   Cost cost = dense_->cost();
   if (reader_) cost += reader_->cost();
@@ -146,6 +215,11 @@ Cost RoutedAttention::cost() const {
   const Cost one = of_a_head();
   cost.touched_bytes -= one.touched_bytes * heads();
   cost.flops_per_token -= one.flops_per_token * heads();
+  if (routing_.missing != MissingKeys::kDense) {
+    const Cost key = of_a_key_head();
+    cost.touched_bytes -= key.touched_bytes * dense_->shape().kv_heads;
+    cost.flops_per_token -= key.flops_per_token * dense_->shape().kv_heads;
+  }
   cost += chooser_->cost();
   return cost;
 }

@@ -48,8 +48,7 @@ void wrap_ffn(Model& model, std::int64_t index, const Routing& routing, RoutedPa
 std::vector<ParamSpec> routing_params() {
   const RealRange density{.min = 0, .max = 1, .min_open = true};
   return {
-      real_param("head_density", 1, density,
-                 "Part of a layer's heads that a token runs; keys and values are computed for all"),
+      real_param("head_density", 1, density, "Part of a layer's heads that a token runs"),
       real_param("ffn_density", 0.5, density, "Part of a layer's neurons that a token runs"),
       choice_param("mask_source", mask_source_names(),
                    "Token whose choice a token runs: its own, the last of its prompt, or the last "
@@ -59,6 +58,9 @@ std::vector<ParamSpec> routing_params() {
                    "one of them chose, or what most of them chose"),
       real_param("dense_above", 1, density,
                  "Run all units where a token would run a larger part of them than this"),
+      choice_param("kv_missing", missing_keys_names(),
+                   "What later tokens find of a head that a token left out: its key and value, as "
+                   "all are computed; the same, computed when it is chosen again; or nothing"),
       choice_param("execute", {"chosen", "all"},
                    "Run what was chosen, or choose and run everything all the same: what choosing "
                    "alone costs by the clock"),
@@ -77,6 +79,7 @@ RoutingSettings routing_settings(const Json& plan) {
   settings.ffn_density = plan.at("ffn_density").get<double>();
   settings.routing.source = mask_source_from_name(plan.at("mask_source").get<std::string>());
   settings.routing.batch = batch_rule_from_name(plan.at("batch_rule").get<std::string>());
+  settings.routing.missing = missing_keys_from_name(plan.at("kv_missing").get<std::string>());
   settings.routing.dense_above = plan.at("dense_above").get<double>();
   settings.routing.runs_all = plan.at("execute") == "all";
   return settings;

@@ -21,7 +21,7 @@ struct RoutingSettings {
   double ffn_density = 1;
   Routing routing;
 };
-/// `head_density`, `ffn_density`, `mask_source`, `batch_rule`, `dense_above`.
+/// `head_density`, `ffn_density`, `mask_source`, `batch_rule`, `dense_above`, `kv_missing`.
 std::vector<ParamSpec> routing_params();
 /// Their values, as an artefact's plan keeps them.
 Json routing_plan(const Params& params);

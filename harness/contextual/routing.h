@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/contextual/mask_source.h"
+#include "harness/contextual/missing_keys.h"
 
 namespace assay {
 
@@ -25,6 +26,7 @@ BatchRule batch_rule_from_name(const std::string& name);
 struct Routing {
   MaskSource source = MaskSource::kPerToken;
   BatchRule batch = BatchRule::kEach;
+  MissingKeys missing = MissingKeys::kDense;
   /// A token that would run a larger part of the units than this runs all of them; where a batch
   /// runs the same units, the batch.
   double dense_above = 1;

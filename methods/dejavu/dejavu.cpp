@@ -136,7 +136,7 @@ class DejaVu final : public Method {
          .inputs = {kTraces}},
         {.name = "choice",
          .params = {"head_density", "ffn_density", "mask_source", "batch_rule", "dense_above",
-                    "execute", "select", "threshold", "predictor_bits", "lookahead"},
+                    "kv_missing", "execute", "select", "threshold", "predictor_bits", "lookahead"},
          .inputs = {kPredictors}},
     };
     return info;

@@ -173,8 +173,8 @@ class ShadowLlm final : public Method {
          .inputs = {kTraces}},
         {.name = "choice",
          .params = {"predictor", "head_density", "ffn_density", "mask_source", "batch_rule",
-                    "dense_above", "execute", "prune_style", "floor", "ffn_mask", "input_scaling",
-                    "predictor_bits"},
+                    "dense_above", "kv_missing", "execute", "prune_style", "floor", "ffn_mask",
+                    "input_scaling", "predictor_bits"},
          .inputs = {kPredictors}},
     };
     return info;
