@@ -137,11 +137,48 @@ TEST_P(ScoresOf, DoNotDependOnThePacking) {
   expect_naive(model, make_items(20, {}), options);
 }
 
+/// Counts the texts of the passes that it is run in, and those that branch.
+struct Texts {
+  std::int64_t all = 0, branching = 0;
+};
+class Counting final : public Ffn {
+ public:
+  Counting(std::unique_ptr<Ffn> inner, Texts& texts) : inner_(std::move(inner)), texts_(texts) {}
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
+    for (const Segment& segment : *step.visibility.segments) {
+      ++texts_.all;
+      texts_.branching += segment.mask.defined() ? 1 : 0;
+    }
+    return inner_->forward(rows, step);
+  }
+  [[nodiscard]] Linear* linear(Slot slot) const override { return inner_->linear(slot); }
+  void replace_linear(Slot, std::unique_ptr<Linear>) override {}
+  [[nodiscard]] std::unique_ptr<Ffn> share() const override {
+    return std::make_unique<Counting>(inner_->share(), texts_);
+  }
+  void visit_tensors(const VisitTensor& visit) override { inner_->visit_tensors(visit); }
+  [[nodiscard]] Cost cost() const override { return inner_->cost(); }
+
+ private:
+  std::unique_ptr<Ffn> inner_;
+  Texts& texts_;
+};
+
 TEST_P(ScoresOf, DoNotDependOnSharing) {
-  const Model model = small_model(GetParam(), 11);
+  const Model plain = small_model(GetParam(), 11);
+  Model counted = small_model(GetParam(), 11);
+  Texts texts;
+  std::unique_ptr<Ffn>& ffn = counted.layers().front().ffn;
+  ffn = std::make_unique<Counting>(std::move(ffn), texts);
   TreeScorerOptions options;
-  options.share_beginnings = false;
-  expect_naive(model, make_items(20, {}), options);
+  for (const bool share : {true, false}) {
+    texts = {};
+    options.share_beginnings = share;
+    expect_naive(plain, make_items(20, {}), options);
+    (void)score_items(counted, make_items(20, {}), options, [](std::int64_t) {});
+    EXPECT_EQ(texts.all, share ? 20 : 80);
+    EXPECT_EQ(texts.branching > 0, share);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ScoresOf, testing::Bool());

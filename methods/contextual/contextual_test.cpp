@@ -63,6 +63,14 @@ TEST_P(ContextualTest, EverythingIsTheDenseModelBitForBit) {
   EXPECT_TRUE(scored(model, text_).equal(scored(*model_, text_)));
 }
 
+TEST_P(ContextualTest, ChoosingAloneChangesNothing) {
+  const Json chosen = {{"by", "random"}, {"ffn_density", 0.25}, {"head_density", 0.5}};
+  Json all = chosen;
+  all["execute"] = "all";
+  EXPECT_TRUE(scored(applied(all), text_).equal(scored(*model_, text_)));
+  EXPECT_FALSE(scored(applied(chosen), text_).equal(scored(*model_, text_)));
+}
+
 /// bool [n]: the `count` of largest magnitude, found one by one.
 std::vector<bool> naive_largest(const at::Tensor& row, std::int64_t count) {
   const float* values = row.const_data_ptr<float>();
