@@ -11,6 +11,7 @@
 
 #include "harness/model/kernels/linear.h"
 #include "harness/model/kv_cache.h"
+#include "harness/model/prompted_rows.h"
 #include "harness/model/rotation.h"
 
 namespace assay {
@@ -47,15 +48,6 @@ at::Tensor waiting_rows(const Segment& sequence, at::Device device) {
     path = padded(std::get<0>(seen.topk(last, 1)).flip(1), kMostWaiting);
   }
   return at::where(back.le(depth.remainder(kMostWaiting).unsqueeze(1)), path, -1);
-}
-
-std::vector<Segment> sequences_of(const StepContext& step) {
-  if (step.visibility.segments != nullptr) return *step.visibility.segments;
-  std::vector<Segment> sequences;
-  for (std::int64_t i = 0; i < step.batch; ++i) {
-    sequences.push_back({i * step.tokens, step.tokens, {}});
-  }
-  return sequences;
 }
 
 }  // namespace

@@ -3,10 +3,8 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>
 
-#include <algorithm>
-#include <stdexcept>
-
 #include "harness/base/cell_errors.h"
+#include "harness/contextual/named_choice.h"
 #include "harness/model/prompted_rows.h"
 
 namespace assay {
@@ -84,10 +82,7 @@ const std::vector<std::string>& mask_source_names() {
 }
 
 MaskSource mask_source_from_name(const std::string& name) {
-  const auto& names = mask_source_names();
-  const auto place = std::find(names.begin(), names.end(), name);
-  if (place == names.end()) throw std::logic_error("no mask source '" + name + "'");
-  return static_cast<MaskSource>(place - names.begin());
+  return named_choice<MaskSource>(mask_source_names(), name);
 }
 
 at::Tensor masks_by_source(MaskSource source, const void* block, const StepContext& step,

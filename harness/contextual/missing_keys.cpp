@@ -7,10 +7,9 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/where.h>
 
-#include <algorithm>
 #include <limits>
-#include <stdexcept>
 
+#include "harness/contextual/named_choice.h"
 #include "harness/model/kv_cache.h"
 
 namespace assay {
@@ -92,10 +91,7 @@ const std::vector<std::string>& missing_keys_names() {
 }
 
 MissingKeys missing_keys_from_name(const std::string& name) {
-  const auto& names = missing_keys_names();
-  const auto place = std::find(names.begin(), names.end(), name);
-  if (place == names.end()) throw std::logic_error("no way '" + name + "' for missing keys");
-  return static_cast<MissingKeys>(place - names.begin());
+  return named_choice<MissingKeys>(missing_keys_names(), name);
 }
 
 at::Tensor key_heads_of(const AttentionShape& shape, const at::Tensor& masks) {

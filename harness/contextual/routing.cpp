@@ -1,8 +1,8 @@
 #include "harness/contextual/routing.h"
 
-#include <algorithm>
 #include <stdexcept>
 
+#include "harness/contextual/named_choice.h"
 #include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/highest.h"
 
@@ -25,10 +25,7 @@ const std::vector<std::string>& batch_rule_names() {
 }
 
 BatchRule batch_rule_from_name(const std::string& name) {
-  const auto& names = batch_rule_names();
-  const auto place = std::find(names.begin(), names.end(), name);
-  if (place == names.end()) throw std::logic_error("no batch rule '" + name + "'");
-  return static_cast<BatchRule>(place - names.begin());
+  return named_choice<BatchRule>(batch_rule_names(), name);
 }
 
 const char* site_name(RoutingSite site) {

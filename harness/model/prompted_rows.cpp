@@ -19,16 +19,6 @@ struct Found {
   std::vector<PromptedRows> prompts;
 };
 
-/// The sequences of a pass, each in rows that lie side by side.
-std::vector<Segment> sequences_of(const StepContext& step) {
-  if (step.visibility.segments != nullptr) return *step.visibility.segments;
-  std::vector<Segment> sequences;
-  for (std::int64_t i = 0; i < step.batch; ++i) {
-    sequences.push_back({i * step.tokens, step.tokens, {}});
-  }
-  return sequences;
-}
-
 /// Collects the rows of one sequence by the prompt that they see.
 class Sequence {
  public:
@@ -87,6 +77,15 @@ std::vector<PromptedRows> find(const StepContext& step) {
 }
 
 }  // namespace
+
+std::vector<Segment> sequences_of(const StepContext& step) {
+  if (step.visibility.segments != nullptr) return *step.visibility.segments;
+  std::vector<Segment> sequences;
+  for (std::int64_t i = 0; i < step.batch; ++i) {
+    sequences.push_back({i * step.tokens, step.tokens, {}});
+  }
+  return sequences;
+}
 
 const std::vector<PromptedRows>& prompted_rows(const StepContext& step) {
   require_prompts(step);  // a block that is run alone, as a fit may do, has neither

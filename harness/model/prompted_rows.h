@@ -9,6 +9,9 @@
 
 namespace assay {
 
+/// The sequences of a pass that scores, each in rows that lie side by side.
+std::vector<Segment> sequences_of(const StepContext& step);
+
 /// int64 row numbers on the step's device, ascending.
 struct PromptedRows {
   at::Tensor prompt;     ///< at least one
