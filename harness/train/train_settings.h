@@ -26,7 +26,7 @@ struct TrainSettings {
   std::int64_t patience = 0;        ///< end after so many judgements without a better; 0: never
   /// End once a held-out value is below this; none: never.
   std::optional<double> stop_below = {};
-  std::int64_t curve_every = 1;     ///< steps between entries of the loss curve
+  std::int64_t curve_every = 1;  ///< steps between entries of the loss curve
 };
 Json to_json(const TrainSettings& settings);
 

@@ -60,8 +60,9 @@ struct StoredTraining {
   int threads = 1;
 };
 
-/// Nothing when there is no such file. Removes what a killed process left half written. Throws FileError for one that is damaged (also when another
-/// program has written it), and UserError naming what differs for one of another training.
+/// Nothing when there is no such file. Removes what a killed process left half written. Throws
+/// FileError for one that is damaged (also when another program has written it), and UserError
+/// naming what differs for one of another training.
 std::optional<StoredTraining> load_training_state(const std::filesystem::path& path,
                                                   const TrainingConfiguration& configuration);
 
