@@ -1,6 +1,6 @@
 #pragma once
-// How good a choice of units was, beside what all units gave in the very token. Known wherever all
-// of them are computed, so it is told of what a suite scores, not of what is decoded.
+// How good a choice of units was, beside what all units gave in the very token. Told wherever all
+// of them are computed: of what a suite scores, of prompts, and not of tokens that leave units out.
 
 #include <ATen/core/Tensor.h>
 

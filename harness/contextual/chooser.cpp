@@ -9,17 +9,17 @@
 
 namespace assay {
 
-void LayerStreams::put(std::int64_t layer, RoutingSite site, const at::Tensor& stream) {
-  std::erase_if(streams_, [layer](const auto& entry) { return entry.first.first < layer - 1; });
-  streams_[{layer, site}] = stream;
+void LayerStreams::put(const StreamPlace& place, const at::Tensor& stream) {
+  std::erase_if(streams_, [&](const auto& entry) { return entry.first.layer < place.layer - 1; });
+  streams_[place] = stream;
 }
 
-const at::Tensor& LayerStreams::at(std::int64_t layer, RoutingSite site) const {
-  const auto found = streams_.find({layer, site});
+const at::Tensor& LayerStreams::at(const StreamPlace& place) const {
+  const auto found = streams_.find(place);
   if (found == streams_.end()) {
     throw DoesNotApply(fmt::format(
         "what is chosen is predicted from layer {}, which has not run: a layer is run alone here",
-        layer));
+        place.layer));
   }
   return found->second;
 }

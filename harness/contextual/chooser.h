@@ -3,10 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <utility>
 
 #include "harness/model/block.h"
 #include "harness/model/step.h"
@@ -36,17 +36,25 @@ class Chooser {
   [[nodiscard]] virtual std::unique_ptr<Chooser> share() const = 0;
 };
 
-/// The residual streams of the layers that a pass has run so far, for choosers that look ahead.
-/// Blocks of one artefact write it under the artefact's owner in the state of the pass.
+/// What a block of a layer showed to choosers of later ones.
+struct StreamPlace {
+  std::int64_t layer = 0;
+  RoutingSite site = RoutingSite::kHeads;  ///< the block: attention, or the FFN
+  auto operator<=>(const StreamPlace&) const = default;
+};
+
+/// What the layers showed that a pass has run so far, for choosers that look ahead: the residual
+/// streams that their blocks read, before a norm, or what a method puts in their place. Blocks of
+/// one artefact write it under the artefact's owner in the state of the pass.
 class LayerStreams {
  public:
   /// Forgets those of layers before the one before.
-  void put(std::int64_t layer, RoutingSite site, const at::Tensor& stream);
+  void put(const StreamPlace& place, const at::Tensor& stream);
   /// Throws DoesNotApply for a block that has not run.
-  [[nodiscard]] const at::Tensor& at(std::int64_t layer, RoutingSite site) const;
+  [[nodiscard]] const at::Tensor& at(const StreamPlace& place) const;
 
  private:
-  std::map<std::pair<std::int64_t, RoutingSite>, at::Tensor> streams_;
+  std::map<StreamPlace, at::Tensor> streams_;
 };
 
 /// Those of this pass. Throws DoesNotApply for a block that is run alone.

@@ -150,6 +150,17 @@ void store_predictor(Artefact& artefact, const std::string& name, const Predicto
   store_layer(artefact, name + ".second", predictor.second());
 }
 
+bool has_predictor(const Artefact& artefact, const std::string& name) {
+  const auto all = artefact.plan.find("predictors");
+  return all != artefact.plan.end() && all->contains(name);
+}
+
+void settle_predictor(Artefact& artefact, const Artefact& trained, const std::string& name,
+                      std::int64_t bits) {
+  store_predictor(artefact, name,
+                  stored_as(load_predictor(trained, name, at::kCPU), {.bits = bits}));
+}
+
 Predictor load_predictor(const Artefact& artefact, const std::string& name, at::Device device) {
   const PlannedPredictor planned(artefact.plan, name);
   const PredictorForm form = planned.form();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/base/param_makers.h"
+#include "harness/contextual/routing.h"
 
 namespace assay {
 namespace {
@@ -29,6 +30,15 @@ std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t publis
                      std::int64_t width) {
   const std::int64_t asked = params.get_int(kRanks[site == RoutingSite::kHeads ? 1 : 0]);
   return asked > 0 ? asked : std::min(published, width);
+}
+
+std::string layer_predictor_name(std::int64_t layer, RoutingSite site) {
+  return fmt::format("layer.{}.{}", layer, site_name(site));
+}
+
+std::uint64_t layer_predictor_seed(std::uint64_t seed, std::int64_t layer, RoutingSite site) {
+  return seed * 1'000'003U + static_cast<std::uint64_t>(layer) * 2 +
+         (site == RoutingSite::kHeads ? 0 : 1);
 }
 
 ParamSpec predictor_bits_param() {

@@ -16,6 +16,11 @@ std::vector<ParamSpec> rank_params(std::int64_t published_neurons, std::int64_t 
 std::int64_t rank_of(const Params& params, RoutingSite site, std::int64_t published,
                      std::int64_t width);
 
+/// Of a layer's own predictor in an artefact: "layer.3.heads".
+std::string layer_predictor_name(std::int64_t layer, RoutingSite site);
+/// Of its training, from the fit's seed.
+std::uint64_t layer_predictor_seed(std::uint64_t seed, std::int64_t layer, RoutingSite site);
+
 /// `predictor_bits`: what a predictor is stored in when it runs.
 ParamSpec predictor_bits_param();
 

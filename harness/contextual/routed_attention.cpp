@@ -58,7 +58,7 @@ const InputMajorLinear& RoutedAttention::out() const {
 
 at::Tensor RoutedAttention::forward(const at::Tensor& rows, StepContext& step) const {
   if (routing_.keeps_streams && step.state != nullptr && step.stream.defined()) {
-    streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kHeads, step.stream);
+    streams_of(step, routing_.owner.get()).put({step.layer, RoutingSite::kHeads}, step.stream);
   }
   step.record(Tap::kQkvInput, rows);
   const bool alone = chooser_ && !chooser_->needs_values() && rows.size(0) == 1;

@@ -42,7 +42,7 @@ std::int64_t RoutedFfn::neurons() const { return dense_->linear(Slot::kUp)->out_
 
 at::Tensor RoutedFfn::forward(const at::Tensor& rows, StepContext& step) const {
   if (routing_.keeps_streams && step.state != nullptr && step.stream.defined()) {
-    streams_of(step, routing_.owner.get()).put(step.layer, RoutingSite::kNeurons, step.stream);
+    streams_of(step, routing_.owner.get()).put({step.layer, RoutingSite::kNeurons}, step.stream);
   }
   if (!chooser_) return dense_->forward(rows, step);
   if (routing_.runs_all) return whole(rows, step);

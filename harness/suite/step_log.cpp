@@ -58,6 +58,7 @@ void StepLog::observe(std::int64_t layer, const StepFact& fact, const at::Tensor
     series.sums[series.begin + i] += value[i];
     series.divisors[series.begin + i] += 1.0;
   }
+  if (fact.layers == StepFact::Over::kSum) return;
   Told& told = series.layers[layer];
   told.sum = std::accumulate(value, value + rows, told.sum);
   told.rows += rows;
@@ -83,7 +84,7 @@ std::vector<double> StepLog::of(const std::string& fact) const {
 std::map<std::int64_t, double> StepLog::by_layer(const std::string& fact) const {
   std::map<std::int64_t, double> means;
   const auto found = series_.find(fact);
-  if (found == series_.end() || found->second.over == StepFact::Over::kSum) return means;
+  if (found == series_.end()) return means;
   for (const auto& [layer, told] : found->second.layers) {
     means[layer] = told.sum / static_cast<double>(told.rows);
   }

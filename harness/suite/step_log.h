@@ -41,9 +41,9 @@ class StepLog final : public StepObserver {
   };
   struct Series {
     StepFact::Over over = StepFact::Over::kSum;
-    std::vector<double> sums;      ///< finished tokens and those of the running pass
-    std::vector<double> divisors;  ///< layers, or parts of them, that told, for each of them
-    std::map<std::int64_t, Told> layers;
+    std::vector<double> sums;             ///< finished tokens and those of the running pass
+    std::vector<double> divisors;         ///< layers, or parts of them, that told, for each of them
+    std::map<std::int64_t, Told> layers;  ///< where they do not add up
     std::int64_t last_layer = -1;
     std::int64_t pass = 0;
     std::size_t begin = 0;  ///< where the running pass starts

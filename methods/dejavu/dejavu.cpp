@@ -6,12 +6,12 @@
 #include <limits>
 #include <utility>
 
+#include "harness/contextual/predicted.h"
 #include "harness/contextual/predictor_artefact.h"
 #include "harness/contextual/predictor_params.h"
 #include "harness/contextual/predictor_training.h"
 #include "harness/contextual/routed_model.h"
 #include "harness/method/method.h"
-#include "methods/dejavu/predicted.h"
 #include "methods/dejavu/settings.h"
 #include "methods/dejavu/traces.h"
 
@@ -26,11 +26,6 @@ constexpr const char* kPredictors = "predictors";
 bool some_stay(const Params& params, RoutingSite site) {
   if (params.get_text("select") == "threshold") return true;
   return params.get_real(site == RoutingSite::kHeads ? "head_density" : "ffn_density") < 1;
-}
-
-std::uint64_t seed_of(std::uint64_t seed, std::int64_t layer, RoutingSite site) {
-  return seed * 1'000'003U + static_cast<std::uint64_t>(layer) * 2 +
-         (site == RoutingSite::kHeads ? 0 : 1);
 }
 
 /// Second stage: one training a layer and site.
@@ -66,9 +61,9 @@ class Trainings {
 
   void train(std::int64_t layer, RoutingSite site, std::int64_t units) {
     const std::int64_t width = model_.spec().width;
-    const std::uint64_t seed = seed_of(context_.seed(), layer, site);
+    const std::uint64_t seed = layer_predictor_seed(context_.seed(), layer, site);
     Predictor predictor = fresh_predictor(dejavu_form(width, rank(site, width), units), seed);
-    const std::string name = predictor_name(layer, site);
+    const std::string name = layer_predictor_name(layer, site);
     const StreamPlace from = predicted_from(params_.get_text("lookahead"), site, layer);
     const DejaVuFit fit =
         train_dejavu(predictor, traces_.tensors.at(stream_name(from)), labels(layer, site, units),
@@ -106,11 +101,9 @@ Artefact settle(const Model& model, FitContext& context, const Params& params) {
   }
   for (std::int64_t layer = 1; layer < model.layer_count(); ++layer) {
     for (const RoutingSite site : {RoutingSite::kHeads, RoutingSite::kNeurons}) {
-      const std::string name = predictor_name(layer, site);
-      if (!some_stay(params, site) || !trained.plan.at("predictors").contains(name)) continue;
-      store_predictor(artefact, name,
-                      stored_as(load_predictor(trained, name, at::kCPU),
-                                {.bits = params.get_int("predictor_bits")}));
+      const std::string name = layer_predictor_name(layer, site);
+      if (!some_stay(params, site) || !has_predictor(trained, name)) continue;
+      settle_predictor(artefact, trained, name, params.get_int("predictor_bits"));
     }
   }
   return artefact;
@@ -182,9 +175,8 @@ class DejaVu final : public Method {
   static std::unique_ptr<Chooser> predicted(const Model& model, const Artefact& artefact,
                                             std::int64_t layer, RoutingSite site,
                                             std::int64_t count, const Routing& routing) {
-    const std::string name = predictor_name(layer, site);
-    const Json predictors = artefact.plan.value("predictors", Json::object());
-    if (!predictors.contains(name)) return nullptr;
+    const std::string name = layer_predictor_name(layer, site);
+    if (!has_predictor(artefact, name)) return nullptr;
     const Json& plan = artefact.plan;
     Selected selected{.count = count, .edge = {}};
     if (plan.at("select") == "threshold") selected.edge = logit(plan.at("threshold").get<double>());

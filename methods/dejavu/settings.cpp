@@ -111,8 +111,4 @@ DejaVuTraining training_settings(const Params& params, RoutingSite site, std::ui
   return settings;
 }
 
-std::string predictor_name(std::int64_t layer, RoutingSite site) {
-  return fmt::format("layer.{}.{}", layer, site_name(site));
-}
-
 }  // namespace assay::dejavu

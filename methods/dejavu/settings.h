@@ -6,17 +6,11 @@
 #include <vector>
 
 #include "harness/base/params.h"
+#include "harness/contextual/chooser.h"
 #include "harness/contextual/predictor_training.h"
 #include "harness/model/step.h"
 
 namespace assay::dejavu {
-
-/// A residual stream, before its norm.
-struct StreamPlace {
-  std::int64_t layer = 0;
-  RoutingSite site = RoutingSite::kHeads;  ///< the block that reads it
-  auto operator<=>(const StreamPlace&) const = default;
-};
 
 /// The stream that the predictor of a layer's heads or neurons reads. Paper and released code have
 /// five ways between them:
@@ -35,8 +29,5 @@ inline constexpr std::int64_t kNeuronRank = 1000, kHeadRank = 512;
 std::vector<ParamSpec> param_specs();
 
 DejaVuTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed);
-
-/// "layer.3.heads"
-std::string predictor_name(std::int64_t layer, RoutingSite site);
 
 }  // namespace assay::dejavu

@@ -1,7 +1,5 @@
 #include "methods/shadowllm/settings.h"
 
-#include <fmt/format.h>
-
 #include <numeric>
 #include <string>
 #include <utility>
@@ -97,7 +95,7 @@ std::int64_t layer_read(PredictorKind kind, std::int64_t layer) {
 
 std::string predictor_name(PredictorKind kind, RoutingSite site, std::int64_t layer) {
   if (kind == PredictorKind::kSingle) return std::string("layer.0.reader.") + site_name(site);
-  return fmt::format("layer.{}.{}", layer, site_name(site));
+  return layer_predictor_name(layer, site);
 }
 
 std::vector<std::int64_t> units_of(const ModelSpec& spec, RoutingSite site) {
@@ -120,11 +118,6 @@ std::vector<std::int64_t> context_widths(const ModelSpec& spec) {
 
 std::int64_t first_of(const std::vector<std::int64_t>& sizes, std::int64_t layer) {
   return std::accumulate(sizes.begin(), sizes.begin() + layer, std::int64_t{0});
-}
-
-std::uint64_t seed_of(std::uint64_t seed, std::int64_t layer, RoutingSite site) {
-  return seed * 1'000'003U + static_cast<std::uint64_t>(layer) * 2 +
-         (site == RoutingSite::kHeads ? 0 : 1);
 }
 
 ShadowTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed) {

@@ -39,8 +39,6 @@ std::vector<std::int64_t> context_widths(const ModelSpec& spec);
 /// Place of one layer's first element among those of all.
 std::int64_t first_of(const std::vector<std::int64_t>& sizes, std::int64_t layer);
 
-/// Of a layer's training.
-std::uint64_t seed_of(std::uint64_t seed, std::int64_t layer, RoutingSite site);
 ShadowTraining training_settings(const Params& params, RoutingSite site, std::uint64_t seed);
 
 ChoiceStyle style_of(const Json& plan);

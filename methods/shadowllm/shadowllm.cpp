@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "harness/contextual/predicted.h"
 #include "harness/contextual/predictor_artefact.h"
 #include "harness/contextual/predictor_params.h"
 #include "harness/contextual/routed_model.h"
 #include "harness/method/method.h"
-#include "methods/shadowllm/layer_choice.h"
+#include "methods/shadowllm/own_context.h"
 #include "methods/shadowllm/settings.h"
 #include "methods/shadowllm/shadow_choice.h"
 #include "methods/shadowllm/traces.h"
@@ -30,22 +31,11 @@ bool some_go(const Params& params, RoutingSite site) {
   return params.get_real(heads ? "head_density" : "ffn_density") < 1;
 }
 
-/// Keeps a trained predictor as it runs, if there is one for this.
-void settle_predictor(Artefact& artefact, const Artefact& trained, const std::string& name,
-                      const Params& params) {
-  if (!trained.plan.at("predictors").contains(name)) return;
-  store_predictor(artefact, name,
-                  stored_as(load_predictor(trained, name, at::kCPU),
-                            {.bits = params.get_int("predictor_bits")}));
-  if (params.get_text("input_scaling") == "training") {
-    artefact.plan["predictors"][name]["scaled_inputs"] = false;
-  }
-}
-
 /// The predictors as they run, and what runs by them.
 Artefact settle(const Model& model, FitContext& context, const Params& params) {
   const Artefact& trained = context.input(kPredictors);
   const PredictorKind kind = predictor_kind(params);
+  const bool always_scaled = params.get_text("input_scaling") == "always";
   Artefact artefact;
   artefact.plan["routing"] = routing_plan(params);
   for (const char* name : {"predictor", "prune_style", "floor"}) {
@@ -53,9 +43,12 @@ Artefact settle(const Model& model, FitContext& context, const Params& params) {
   }
   for (const RoutingSite site : kSites) {
     if (!some_go(params, site)) continue;
-    const std::int64_t last = kind == PredictorKind::kSingle ? 1 : model.layer_count();
-    for (std::int64_t layer = kind == PredictorKind::kSingle ? 0 : 1; layer < last; ++layer) {
-      settle_predictor(artefact, trained, predictor_name(kind, site, layer), params);
+    for (std::int64_t layer = 0; layer < model.layer_count(); ++layer) {
+      const std::string name = predictor_name(kind, site, layer);
+      if (has_predictor(artefact, name) || !has_predictor(trained, name)) continue;
+      settle_predictor(artefact, trained, name, params.get_int("predictor_bits"));
+      if (always_scaled) continue;
+      artefact.plan["predictors"][name]["scaled_inputs"] = false;
     }
   }
   return artefact;
@@ -74,8 +67,7 @@ AllLayers all_layers(const Model& model, const Json& plan, RoutingSite site) {
 /// Null where the artefact has none.
 std::unique_ptr<Predictor> predictor_of(const Model& model, const Artefact& artefact,
                                         const std::string& name) {
-  const Json predictors = artefact.plan.value("predictors", Json::object());
-  if (!predictors.contains(name)) return nullptr;
+  if (!has_predictor(artefact, name)) return nullptr;
   return load_predictor(artefact, name, model.device()).share();
 }
 
@@ -114,19 +106,21 @@ void apply_single(Model& model, const Artefact& artefact, const Routing& routing
 /// One predictor a layer.
 void apply_each(Model& model, const Artefact& artefact, const RoutingSettings& settings) {
   const PredictorKind kind = predictor_kind(artefact.plan);
+  const std::shared_ptr<const char>& owner = settings.routing.owner;
   const auto chooser = [&](RoutingSite site, std::int64_t layer,
                            std::int64_t count) -> std::unique_ptr<Chooser> {
     auto predictor = predictor_of(model, artefact, predictor_name(kind, site, layer));
     if (!predictor) return nullptr;
-    const bool own = kind == PredictorKind::kPerLayerOwn && site == RoutingSite::kHeads;
-    return std::make_unique<LayerChooser>(std::move(predictor), count,
-                                          own ? LooksAt::kOwnContext : LooksAt::kContextOf,
-                                          layer_read(kind, layer), settings.routing.owner);
+    if (kind == PredictorKind::kPerLayerOwn && site == RoutingSite::kHeads) {
+      return std::make_unique<ByOwnContext>(std::move(predictor), count);
+    }
+    const StreamPlace from{layer_read(kind, layer), RoutingSite::kHeads};
+    return std::make_unique<Predicted>(std::move(predictor), from, Selected{count, {}}, owner);
   };
   route_model(model, settings.routing, [&](std::int64_t layer) {
     const LayerShape shape = model.spec().layer(layer);
     RoutedParts parts;
-    parts.reader = std::make_unique<LayerReader>(settings.routing.owner);
+    parts.reader = std::make_unique<ShowsContext>(owner);
     parts.heads =
         chooser(RoutingSite::kHeads, layer, count_of_density(settings.head_density, shape.heads));
     parts.neurons = chooser(RoutingSite::kNeurons, layer,

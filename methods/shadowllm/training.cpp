@@ -76,7 +76,7 @@ class Trainings {
       if (of_layer.size(1) == 0) continue;
       const std::string name = predictor_name(kind, site, layer);
       train({name, name, site, inputs(layer_read(kind, layer)), of_layer.contiguous(),
-             seed_of(context_.seed(), layer, site)});
+             layer_predictor_seed(context_.seed(), layer, site)});
     }
   }
 

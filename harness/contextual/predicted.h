@@ -1,5 +1,5 @@
 #pragma once
-// A chooser that runs what a predictor names from an earlier stream.
+// A chooser that runs what a predictor of its layer names from what an earlier one showed.
 
 #include <memory>
 #include <optional>
@@ -7,9 +7,8 @@
 
 #include "harness/contextual/chooser.h"
 #include "harness/contextual/predictor.h"
-#include "methods/dejavu/settings.h"
 
-namespace assay::dejavu {
+namespace assay {
 
 /// As many as `count`, or those whose logit reaches `edge`.
 struct Selected {
@@ -37,4 +36,4 @@ class Predicted final : public Chooser {
   std::shared_ptr<const char> owner_;
 };
 
-}  // namespace assay::dejavu
+}  // namespace assay
