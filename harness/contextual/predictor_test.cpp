@@ -143,6 +143,24 @@ TEST_P(Forms, SurviveAnArtefact) {
   }
 }
 
+TEST_P(Forms, SettleAsTheyAreToRun) {
+  const Predictor predictor = fresh_predictor(form(), 3);
+  Artefact trained;
+  store_predictor(trained, "p", predictor);
+  EXPECT_FALSE(has_predictor(trained, "q"));
+  EXPECT_FALSE(has_predictor({}, "p"));
+  for (const std::int64_t bits : {32, 16}) {
+    Artefact settled;
+    settle_predictor(settled, trained, "p", bits);
+    ASSERT_TRUE(has_predictor(settled, "p"));
+    const Predictor expected = stored_as(predictor, {.bits = bits});
+    EXPECT_TRUE(
+        at::equal(load_predictor(settled, "p", at::kCPU).forward(rows_), expected.forward(rows_)))
+        << bits;
+    EXPECT_EQ(settled.plan.at("predictors").at("p").at("bits"), bits);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Forms, testing::Bool(), [](const auto& test) {
   return std::string(test.param ? "ShadowLlm" : "DejaVu");
 });
