@@ -108,6 +108,7 @@ std::optional<DenseLinear> adjacent_linears(Blocks blocks) {
 }
 
 std::optional<DenseLinear> fuse_linears(Blocks blocks) {
+  if (wants_gradient(blocks)) return std::nullopt;
   if (std::optional<DenseLinear> whole = adjacent_linears(blocks)) return whole;
   const std::vector<DenseLinear*> dense = dense_blocks(blocks);
   if (dense.empty()) return std::nullopt;

@@ -38,7 +38,8 @@ class DenseLinear final : public Linear {
 /// other in memory as slices of one tensor (and their biases, or there are none); else nothing.
 std::optional<DenseLinear> adjacent_linears(std::span<const std::unique_ptr<Linear>> blocks);
 
-/// The same, after laying them side by side where they are not yet. Nothing when one is not dense.
+/// The same, after laying them side by side where they are not yet. Nothing when one is not dense,
+/// or a gradient of one is asked for, which a copy would not reach.
 std::optional<DenseLinear> fuse_linears(std::span<const std::unique_ptr<Linear>> blocks);
 
 /// True when a gradient of one of the blocks' parameters is asked for in this pass.

@@ -83,14 +83,14 @@ void Layer::fuse() {
   if (ffn) ffn->fuse();
 }
 
-Layer Layer::clone() const {
-  TensorCopies copies;
-  return clone(copies);
+Layer Layer::share() const {
+  return {attention_norm, ffn_norm, attention ? attention->share() : nullptr,
+          ffn ? ffn->share() : nullptr};
 }
 
-Layer Layer::clone(TensorCopies& copies) const {
-  Layer twin{attention_norm, ffn_norm, attention ? attention->share() : nullptr,
-             ffn ? ffn->share() : nullptr};
+Layer Layer::clone() const {
+  TensorCopies copies;
+  Layer twin = share();
   twin.visit_tensors([&](const std::string&, at::Tensor& tensor) { tensor = copies(tensor); });
   return twin;
 }

@@ -32,9 +32,10 @@ struct Layer {
   [[nodiscard]] Cost cost() const;
   /// See Attention::fuse().
   void fuse();
+  /// A layer that computes with the same tensors.
+  [[nodiscard]] Layer share() const;
   /// Deep copy.
   [[nodiscard]] Layer clone() const;
-  [[nodiscard]] Layer clone(TensorCopies& copies) const;
 };
 
 }  // namespace assay

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -37,6 +38,21 @@ bool& bias_flag(ModelSpec& spec, Slot slot) {
       throw std::logic_error(std::string("biases are added to q, o, up or down, not to ") +
                              slot_name(slot));
   }
+}
+
+/// The tensor with the chosen places of every dimension that grows with the model's width.
+at::Tensor selected_where_wider(at::Tensor tensor, const std::string& name, const ModelSpec& spec,
+                                const ModelSpec& wider, const at::Tensor& kept) {
+  const std::optional<ParameterId> id = parameter_from_name(name);
+  if (!id) {
+    throw DoesNotApply("a method before this one left " + name +
+                       ", and the hidden width cannot be cut there; apply this one first");
+  }
+  const std::vector<std::int64_t> now = shape_of(spec, *id), then = shape_of(wider, *id);
+  for (std::size_t d = 0; d < now.size(); ++d) {
+    if (now[d] != then[d]) tensor = at::index_select(tensor, static_cast<std::int64_t>(d), kept);
+  }
+  return tensor;
 }
 
 void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
@@ -275,7 +291,7 @@ void Model::fuse() {
   for (Layer& layer : layers_) layer.fuse();
 }
 
-Model Model::clone() const {
+Model Model::share() const {
   Model twin;
   twin.spec_ = spec_;
   twin.folder_ = folder_;
@@ -287,9 +303,15 @@ Model Model::clone() const {
   twin.input_ = input_->share();
   twin.final_norm_ = final_norm_;
   twin.output_ = output_->share();
+  for (const Layer& layer : layers_) twin.layers_.push_back(layer.share());
+  return twin;
+}
+
+Model Model::clone() const {
+  Model twin = share();
   TensorCopies copies;
-  for (const Layer& layer : layers_) twin.layers_.push_back(layer.clone(copies));
   const auto copy = [&](const std::string&, at::Tensor& tensor) { tensor = copies(tensor); };
+  for (Layer& layer : twin.layers_) layer.visit_tensors(copy);
   twin.input_->visit_tensors(copy);
   twin.final_norm_.visit_tensors(copy);
   twin.output_->visit_tensors(copy);
@@ -323,6 +345,24 @@ void Model::drop_layer(std::int64_t index) {
   erase(spec_.layer_shapes);
   erase(spec_.layer_windows);
   --spec_.layers;
+}
+
+void Model::select_width(const at::Tensor& dimensions) {
+  if (spec_.output != OutputKind::kVocabulary) {
+    throw DoesNotApply(
+        "the hidden width can only be cut in a model that scores a vocabulary; leave it whole");
+  }
+  ModelSpec wider = spec_;
+  ++wider.width;
+  if (spec_.embedding_width == spec_.width) ++wider.embedding_width;
+  const at::Tensor kept = dimensions.to(device_);
+  visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    tensor = selected_where_wider(tensor, name, spec_, wider, kept);
+  });
+  const bool whole_embedding = spec_.embedding_width != spec_.width;
+  spec_.width = dimensions.size(0);
+  if (!whole_embedding) spec_.embedding_width = spec_.width;
+  fuse();
 }
 
 void Model::add_bias(Slot slot) {

@@ -89,6 +89,9 @@ class Model {
 
   /// Deep copy, so that a method can change one and keep the other.
   [[nodiscard]] Model clone() const;
+  /// A model that computes with the same tensors. Its shape can be changed without this one's; a
+  /// gradient of what it computes reaches the tensors of both.
+  [[nodiscard]] Model share() const;
 
   // Changes of shape. Blocks and spec change together.
 
@@ -96,6 +99,10 @@ class Model {
   void replace_layer(std::int64_t index, Layer layer, const LayerShape& shape);
   /// The layers behind it move up.
   void drop_layer(std::int64_t index);
+  /// Only these dimensions of the residual stream stay, in this order: int64. Throws DoesNotApply
+  /// for an output that is no vocabulary, and where a method replaced a block. See
+  /// harness/model/slicing.h.
+  void select_width(const at::Tensor& dimensions);
   /// Gives a linear slot a bias of zeros in every layer, and those that have biases with it: kQ
   /// (with k and v), kO, kUp (with gate), kDown. Nothing to do where there are some.
   void add_bias(Slot slot);

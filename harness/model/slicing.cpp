@@ -1,7 +1,9 @@
 #include "harness/model/slicing.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/index_select.h>
 
 #include <optional>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/standard_attention.h"
 #include "harness/model/standard_ffn.h"
 
@@ -26,6 +29,13 @@ void check(const at::Tensor& indices, std::int64_t size, const char* what) {
     throw std::logic_error(std::string("the ") + what +
                            " to keep must be ascending indices below " + std::to_string(size));
   }
+}
+
+void check_order(const at::Tensor& order, std::int64_t size, const char* what) {
+  const bool list = order.dim() == 1 && order.scalar_type() == at::kLong && order.size(0) == size;
+  if (list && at::equal(std::get<0>(order.cpu().sort()), at::arange(size, at::kLong))) return;
+  throw std::logic_error(std::string("an order of ") + what + " names each of " +
+                         std::to_string(size) + " once");
 }
 
 at::Tensor selected(const at::Tensor& tensor, std::int64_t dimension, const at::Tensor& indices) {
@@ -79,6 +89,9 @@ const DenseLinear& dense(const Linear* linear) {
 
 /// Those rows of a, then those of b.
 at::Tensor rows_of_both(const at::Tensor& a, const at::Tensor& b, const at::Tensor& rows) {
+  if (needs_gradient(a, b)) {
+    return at::cat({at::index_select(a, 0, rows), at::index_select(b, 0, rows)});
+  }
   std::vector<std::int64_t> sizes = a.sizes().vec();
   sizes[0] = 2 * rows.size(0);
   at::Tensor both = at::empty(sizes, a.options());
@@ -117,35 +130,76 @@ std::unique_ptr<StandardFfn> slice_neurons(const StandardFfn& ffn, const at::Ten
                                        std::move(down));
 }
 
-void keep_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
+AttentionRows attention_rows(const LayerShape& shape, const at::Tensor& groups,
+                             std::int64_t heads_a_group) {
+  const std::int64_t each = shape.heads / shape.kv_heads;
+  if (heads_a_group < 1 || heads_a_group > each) {
+    throw std::logic_error("a group of heads has " + std::to_string(each) + " query heads");
+  }
+  const at::Tensor heads =
+      groups.unsqueeze(1).mul(each).add(at::arange(heads_a_group, groups.options())).flatten();
+  return {elements_of(heads, shape.head_dim), elements_of(groups, shape.head_dim)};
+}
+
+namespace {
+
+void select_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
   Layer& layer = model.layers().at(static_cast<std::size_t>(index));
   LayerShape shape = model.spec().layer(index);
-  check(neurons, shape.ffn_width, "neurons");
   auto ffn = slice_neurons(standard<StandardFfn>(layer.ffn, "feed-forward block"),
                            neurons.to(model.device()));
   shape.ffn_width = neurons.size(0);
   put(model, index, std::move(layer.attention), std::move(ffn), shape);
 }
 
-void keep_head_groups(Model& model, std::int64_t index, const at::Tensor& groups) {
+void select_head_groups(Model& model, std::int64_t index, const at::Tensor& groups) {
   if (model.spec().positions == PositionKind::kAlibi) {
     throw DoesNotApply(
         "heads cannot be taken out of a model with ALiBi: each has a slope of its own");
   }
   Layer& layer = model.layers().at(static_cast<std::size_t>(index));
   LayerShape shape = model.spec().layer(index);
-  check(groups, shape.kv_heads, "head groups");
   AttentionShape attention = standard<StandardAttention>(layer.attention, "attention").shape();
   const std::int64_t each = shape.heads / shape.kv_heads;
-  const at::Tensor kept = groups.to(model.device());
-  const at::Tensor keys = elements_of(kept, shape.head_dim);
-  const at::Tensor queries = elements_of(kept, each * shape.head_dim);
+  const auto [queries, keys] = attention_rows(shape, groups.to(model.device()), each);
   shape.kv_heads = attention.kv_heads = groups.size(0);
   shape.heads = attention.heads = groups.size(0) * each;
   auto block = std::make_unique<StandardAttention>(
       attention, rows_of(layer.dense(Slot::kQ), queries), rows_of(layer.dense(Slot::kK), keys),
       rows_of(layer.dense(Slot::kV), keys), columns_of(layer.dense(Slot::kO), queries));
   put(model, index, std::move(block), std::move(layer.ffn), shape);
+}
+
+}  // namespace
+
+void keep_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
+  check(neurons, model.spec().layer(index).ffn_width, "neurons");
+  select_neurons(model, index, neurons);
+}
+
+void keep_head_groups(Model& model, std::int64_t index, const at::Tensor& groups) {
+  check(groups, model.spec().layer(index).kv_heads, "head groups");
+  select_head_groups(model, index, groups);
+}
+
+void keep_width(Model& model, const at::Tensor& dimensions) {
+  check(dimensions, model.spec().width, "dimensions");
+  model.select_width(dimensions);
+}
+
+void order_neurons(Model& model, std::int64_t index, const at::Tensor& order) {
+  check_order(order, model.spec().layer(index).ffn_width, "neurons");
+  select_neurons(model, index, order);
+}
+
+void order_head_groups(Model& model, std::int64_t index, const at::Tensor& order) {
+  check_order(order, model.spec().layer(index).kv_heads, "head groups");
+  select_head_groups(model, index, order);
+}
+
+void order_width(Model& model, const at::Tensor& order) {
+  check_order(order, model.spec().width, "dimensions");
+  model.select_width(order);
 }
 
 void drop_attention(Model& model, std::int64_t index) {

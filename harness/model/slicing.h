@@ -1,5 +1,7 @@
 #pragma once
 // Models with fewer heads, neurons or sub-layers: smaller tensors, not zeros.
+//
+// Gradients of what a smaller model computes reach the tensors that it was cut from.
 
 #include <ATen/core/Tensor.h>
 
@@ -23,6 +25,28 @@ void keep_neurons(Model& model, std::int64_t layer, const at::Tensor& neurons);
 /// Only these groups stay: a key/value head with the query heads that read it. Throws DoesNotApply
 /// for a model with ALiBi, whose heads differ by their number.
 void keep_head_groups(Model& model, std::int64_t layer, const at::Tensor& groups);
+
+/// Only these dimensions of the residual stream stay, of a model that scores a vocabulary; norms
+/// are then over those that are there. Throws DoesNotApply for another output.
+void keep_width(Model& model, const at::Tensor& dimensions);
+
+// Another order of the same units, which changes nothing that the model computes but the last bits
+// of its sums. An order is int64 and names each unit once: order[i] is where the unit i was.
+
+void order_neurons(Model& model, std::int64_t layer, const at::Tensor& order);
+/// Throws DoesNotApply for a model with ALiBi.
+void order_head_groups(Model& model, std::int64_t layer, const at::Tensor& order);
+void order_width(Model& model, const at::Tensor& order);
+
+/// Which rows of an attention's matrices fewer heads take. All int64, ascending within a group.
+struct AttentionRows {
+  at::Tensor queries;  ///< of q; columns of o
+  at::Tensor keys;     ///< of k and v
+};
+/// The first `heads` of each of these groups, in a block of `shape`. Query heads of a group lie one
+/// after the other, as do the groups. Throws std::logic_error for more heads than a group has.
+AttentionRows attention_rows(const LayerShape& shape, const at::Tensor& groups,
+                             std::int64_t heads_a_group);
 
 /// The residual stream passes by from now on.
 void drop_attention(Model& model, std::int64_t layer);

@@ -3,6 +3,8 @@
 #include "harness/model/slicing.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/randperm.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
@@ -67,6 +69,80 @@ TEST_P(Slicing, FewerHeadsEqualZeroedOnes) {
   zero_columns(masked, 0, Slot::kO, 0, shape.heads / shape.kv_heads * shape.head_dim);
   keep_head_groups(model_, 0, indices(rest));
   EXPECT_LE(relative_error(logits(model_, tokens_), logits(masked, tokens_)), 1e-5);
+}
+
+TEST_P(Slicing, AnotherOrderIsTheSameFunction) {
+  const ModelSpec spec = model_.spec();
+  const at::Tensor before = logits(model_, tokens_);
+  for (std::int64_t l = 0; l < spec.layers; ++l) {
+    order_neurons(model_, l, at::randperm(spec.layer(l).ffn_width, at::kLong));
+    if (!alibi()) order_head_groups(model_, l, at::randperm(spec.layer(l).kv_heads, at::kLong));
+  }
+  order_width(model_, at::randperm(spec.width, at::kLong));
+  EXPECT_LE(relative_error(logits(model_, tokens_), before), 1e-5);
+  EXPECT_THROW(order_width(model_, at::zeros({spec.width}, at::kLong)), std::logic_error);
+}
+
+TEST_P(Slicing, ANarrowModelIsThatOfTheNarrowTable) {
+  const std::int64_t width = model_.spec().width, kept = width - 4;
+  const bool projected = model_.spec().embedding_width != width;
+  keep_width(model_, at::arange(4, width, at::kLong));
+  EXPECT_EQ(model_.spec().width, kept);
+  EXPECT_EQ(model_.spec().embedding_width == kept, !projected);
+  const Model extracted = rebuilt(model_, model_.spec(), table(model_));
+  EXPECT_LE(relative_error(logits(extracted, tokens_), logits(model_, tokens_)), 1e-5);
+  EXPECT_EQ(extracted.content_hash(), model_.content_hash());
+  for (const ParameterShape& parameter : parameter_shapes(model_.spec())) {
+    EXPECT_EQ(model_.parameter(parameter.id).sizes().vec(), parameter.shape);
+  }
+}
+
+/// The gradient of a sub-network's loss is that of the full one whose other neurons are silent.
+TEST_P(Slicing, GradientsReachTheTensorsThatASharedModelWasCutFrom) {
+  const std::int64_t width = model_.spec().layer(1).ffn_width;
+  Model masked = model_.clone();
+  zero_columns(masked, 1, Slot::kDown, 0, 5);
+  const auto gradient_of = [&](Model& owner, const Model& run) {
+    const at::Tensor up = owner.layers()[1].dense(Slot::kUp).weight();
+    logits(run, tokens_).to(at::kFloat).square().mean().backward();
+    return up.grad();
+  };
+  std::vector<at::Tensor> gradients;
+  for (Model* owner : {&model_, &masked}) {
+    owner->visit_tensors([](const std::string&, at::Tensor& tensor) {
+      tensor = tensor.clone().requires_grad_(true);
+    });
+    Model run = owner->share();
+    if (owner == &model_) keep_neurons(run, 1, at::arange(5, width, at::kLong));
+    gradients.push_back(gradient_of(*owner, run));
+  }
+  EXPECT_EQ(model_.spec().layer(1).ffn_width, width);
+  EXPECT_LE(relative_error(gradients[0].narrow(0, 5, width - 5),
+                           gradients[1].narrow(0, 5, width - 5)),
+            1e-4);
+  EXPECT_EQ(gradients[0].narrow(0, 0, 5).abs().max().item<double>(), 0);
+}
+
+std::vector<std::int64_t> list(const at::Tensor& values) {
+  const auto* data = values.const_data_ptr<std::int64_t>();
+  return {data, data + values.numel()};
+}
+
+using Numbers = std::vector<std::int64_t>;
+
+/// Rows of a fused matrix [all q; all k; all v].
+TEST(AttentionRowsTest, TakeTheFirstHeadsOfEachGroup) {
+  const LayerShape grouped{.heads = 12, .kv_heads = 3, .head_dim = 2};
+  const AttentionRows rows = attention_rows(grouped, indices({0, 1}), 1);
+  EXPECT_EQ(list(rows.queries), (Numbers{0, 1, 8, 9}));
+  EXPECT_EQ(list(rows.keys.add(24)), (Numbers{24, 25, 26, 27}));
+  EXPECT_EQ(list(rows.keys.add(30)), (Numbers{30, 31, 32, 33}));
+  const LayerShape each{.heads = 3, .kv_heads = 3, .head_dim = 2};
+  EXPECT_EQ(list(attention_rows(each, indices({0, 2}), 1).queries), (Numbers{0, 1, 4, 5}));
+  const LayerShape one{.heads = 4, .kv_heads = 1, .head_dim = 2};
+  EXPECT_EQ(list(attention_rows(one, indices({0}), 3).queries), (Numbers{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(list(attention_rows(one, indices({0}), 3).keys), (Numbers{0, 1}));
+  EXPECT_THROW(attention_rows(grouped, indices({0}), 5), std::logic_error);
 }
 
 TEST_P(Slicing, SlicedEqualsExtracted) {
