@@ -4,8 +4,8 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/randperm.h>
-#include <ATen/ops/zeros.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -117,9 +117,9 @@ TEST_P(Slicing, GradientsReachTheTensorsThatASharedModelWasCutFrom) {
     gradients.push_back(gradient_of(*owner, run));
   }
   EXPECT_EQ(model_.spec().layer(1).ffn_width, width);
-  EXPECT_LE(relative_error(gradients[0].narrow(0, 5, width - 5),
-                           gradients[1].narrow(0, 5, width - 5)),
-            1e-4);
+  EXPECT_LE(
+      relative_error(gradients[0].narrow(0, 5, width - 5), gradients[1].narrow(0, 5, width - 5)),
+      1e-4);
   EXPECT_EQ(gradients[0].narrow(0, 0, 5).abs().max().item<double>(), 0);
 }
 

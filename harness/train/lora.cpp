@@ -95,6 +95,10 @@ DenseLinear LoraLinear::merged() const {
   return {sum.to(weight.scalar_type()).detach(), frozen_.bias()};
 }
 
+DenseLinear LoraLinear::composed() const {
+  return {frozen_.weight().to(at::kFloat).add(product(), scale_), frozen_.bias()};
+}
+
 void add_lora(Model& model, const LoraSettings& settings, const SlotChoice& choose) {
   const c10::InferenceMode plain(false);
   std::int64_t number = 0;
@@ -114,6 +118,12 @@ void merge_lora(Model& model) {
     layer.replace_linear(slot, std::make_unique<DenseLinear>(lora.merged()));
   });
   model.fuse();
+}
+
+void compose_lora(Model& model) {
+  for_each_lora(model, [](Layer& layer, Slot slot, const LoraLinear& lora) {
+    layer.replace_linear(slot, std::make_unique<DenseLinear>(lora.composed()));
+  });
 }
 
 void use_lora_dropout(Model& model, bool on) {

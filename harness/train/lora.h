@@ -41,6 +41,8 @@ class LoraLinear final : public Linear {
   [[nodiscard]] std::unique_ptr<Linear> share() const override;
   /// The dense block that computes the same: W + (alpha / rank) B A, in W's dtype and new memory.
   [[nodiscard]] DenseLinear merged() const;
+  /// The same with a graph, in f32.
+  [[nodiscard]] DenseLinear composed() const;
   /// From now on drops as the settings say, or nothing any more.
   void use_dropout(bool on) { drops_ = on; }
 
@@ -62,6 +64,9 @@ using SlotChoice = std::function<bool(std::int64_t layer, Slot slot)>;
 void add_lora(Model& model, const LoraSettings& settings, const SlotChoice& choose);
 /// Each LoraLinear becomes the dense block that it computes; the model is fused then.
 void merge_lora(Model& model);
+/// Each LoraLinear becomes a dense block of W + (alpha / rank) B A, whose gradients reach A and B:
+/// for models that share their tensors with one that is trained. Nothing is dropped.
+void compose_lora(Model& model);
 void use_lora_dropout(Model& model, bool on);
 /// True for the thin matrices: what trains while all else is frozen.
 bool is_lora(const Parameter& parameter);

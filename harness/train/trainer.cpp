@@ -29,7 +29,8 @@ double seconds_since(Clock::time_point begin) {
 void require_sensible(const TrainTask& task, const TrainSettings& s) {
   const bool fine = s.epochs > 0 && s.batch > 0 && s.micro_batch >= 0 && s.max_steps >= 0 &&
                     s.warmup >= 0 && s.warmup <= 1 && s.clip >= 0 && s.evaluate_every >= 0 &&
-                    s.patience >= 0 && s.curve_every > 0 && task.items > 0 && task.loss &&
+                    s.patience >= 0 && s.curve_every > 0 && task.items > 0 &&
+                    static_cast<bool>(task.loss) != static_cast<bool>(task.accumulate) &&
                     !task.tensors.empty();
   if (!fine) throw std::logic_error("a training without items, tensors or sensible settings");
 }
@@ -122,6 +123,8 @@ class Training {
   void adopt(const TrainingState& stored);
   void step();
   double differentiate(std::span<const std::int64_t> items);
+  double backward(std::span<const std::int64_t> items, double share);
+  double accumulated(std::span<const std::int64_t> items, double share);
   [[noreturn]] void fail_loss(double loss, std::span<const std::int64_t> items) const;
   void check_gradients(double norm) const;
   void add_to_curve(const CurvePoint& point);
@@ -224,13 +227,23 @@ double Training::differentiate(std::span<const std::int64_t> items) {
     const auto part = items.subspan(static_cast<std::size_t>(begin),
                                     static_cast<std::size_t>(std::min(most, all - begin)));
     const double share = static_cast<double>(part.size()) / static_cast<double>(all);
-    const at::Tensor loss = task_.loss(part);
-    const auto value = loss.item<double>();
-    if (!std::isfinite(value)) fail_loss(value, part);
-    (share == 1 ? loss : loss.mul(share)).backward();
-    sum += share * value;
+    sum += share * (task_.loss ? backward(part, share) : accumulated(part, share));
   }
   return sum;
+}
+
+double Training::backward(std::span<const std::int64_t> items, double share) {
+  const at::Tensor loss = task_.loss(items);
+  const auto value = loss.item<double>();
+  if (!std::isfinite(value)) fail_loss(value, items);
+  (share == 1 ? loss : loss.mul(share)).backward();
+  return value;
+}
+
+double Training::accumulated(std::span<const std::int64_t> items, double share) {
+  const double value = task_.accumulate({items, share, state_.step, steps_});
+  if (!std::isfinite(value)) fail_loss(value, items);
+  return value;
 }
 
 void Training::fail_loss(double loss, std::span<const std::int64_t> items) const {

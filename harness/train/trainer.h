@@ -23,12 +23,23 @@
 
 namespace assay {
 
+/// A part of a step's batch.
+struct StepPart {
+  std::span<const std::int64_t> items;
+  double share = 1;        ///< of the batch
+  std::int64_t step = 0;   ///< from 0
+  std::int64_t steps = 0;  ///< all
+};
+
 /// What is trained. The functions are called with gradients recorded.
 struct TrainTask {
   std::vector<TrainedTensor> tensors = {};
   std::int64_t items = 0;
   /// Mean loss of these items: f32 scalar with a graph that reaches the tensors.
   std::function<at::Tensor(std::span<const std::int64_t> items)> loss = {};
+  /// In place of `loss`, where that has parts whose graphs should not live at the same time: adds
+  /// the gradients of the share of the items' mean loss to those of the tensors -> the mean loss.
+  std::function<double(const StepPart& part)> accumulate = {};
   /// Value of the held-out part, lower is better; none where nothing is held out. The tensors end
   /// as they were at the best value.
   std::function<double()> held_out = {};

@@ -2,24 +2,20 @@
 // Which layers a model can do without.
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "harness/method/method.h"
+#include "harness/subnetwork/layer_importance.h"
 
 namespace assay::shortgpt {
 
-/// A score of each layer that was looked at, by its index in the original model.
-using LayerScores = std::map<std::int64_t, double>;
+using subnetwork::LayerScores;
 
 /// Layers in the order in which they go, and the scores that said so.
 struct Choice {
   std::vector<std::int64_t> dropped;
   std::vector<LayerScores> rounds;  ///< one round of scores, or one before each drop
 };
-
-/// 1 - mean over the calibration tokens of cos(row before the layer, row after it); sums in f64.
-LayerScores block_influences(const Model& model, FitContext& context);
 
 /// The layers of the smallest influence, all chosen from the unchanged model.
 Choice choose_by_influence(const Model& model, FitContext& context, std::int64_t count);

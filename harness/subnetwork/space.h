@@ -1,0 +1,61 @@
+#pragma once
+// Which sub-networks of a model a search may choose: a grid of whole numbers, and what its points
+// mean. Units stand in the order of their importance (orders.h): a network keeps the first ones.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/checkpoint/spec.h"
+#include "harness/search/space.h"
+#include "harness/subnetwork/sub_network.h"
+
+namespace assay::subnetwork {
+
+/// The spaces of Klein et al. 2024 (arXiv:2405.02267) by their names there.
+enum class SpaceKind {
+  kSmall,      ///< one depth, one number of groups, of neurons and one width for all layers
+  kMedium,     ///< groups and neurons of each layer, 0 included
+  kLayer,      ///< each layer or not
+  kFullLayer,  ///< each attention and each FFN or not
+  kLarge,      ///< each group of heads and each neuron or not
+};
+
+struct SpaceSettings {
+  SpaceKind kind = SpaceKind::kSmall;
+  /// Of kSmall; empty: `steps` equal steps up to the model's own (depths: every depth; widths: the
+  /// model's own alone). Of kMedium: `groups` and `neurons` of a layer, 0 added.
+  std::vector<std::int64_t> depths, groups, neurons, widths;
+  std::int64_t steps = 8;
+};
+
+class NetworkSpace {
+ public:
+  /// `layers`: all of the model, most important first (kSmall keeps the first so many). Throws
+  /// UserError for values that the model does not have, with those that it has, and for layers of
+  /// different shapes where one number is to hold for all.
+  NetworkSpace(const ModelSpec& spec, const SpaceSettings& settings,
+               std::vector<std::int64_t> layers);
+
+  /// Its size is the share of the model's parameters, embeddings and head included.
+  [[nodiscard]] const search::Space& space() const { return space_; }
+  /// Layers of which nothing stays are left out; a point without any layer is a network of the most
+  /// important one.
+  [[nodiscard]] SubNetwork network(const search::Point& point) const;
+  /// Share of the parameters of the smallest point: what embeddings, head and the least layers are.
+  [[nodiscard]] double floor() const;
+  [[nodiscard]] const ModelSpec& spec() const { return spec_; }
+
+ private:
+  [[nodiscard]] SubNetwork of_one_size(const std::vector<std::int64_t>& values) const;
+  [[nodiscard]] SubNetwork of_each_layer(const std::vector<std::int64_t>& values) const;
+  [[nodiscard]] SubNetwork of_bits(const std::vector<std::int64_t>& values) const;
+
+  ModelSpec spec_;
+  SpaceSettings settings_;
+  std::vector<std::int64_t> layers_;
+  std::int64_t parameters_ = 0;
+  search::Space space_;
+};
+
+}  // namespace assay::subnetwork

@@ -1,0 +1,138 @@
+#include "harness/subnetwork/sub_network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "harness/base/errors.h"
+
+namespace assay::subnetwork {
+namespace {
+
+using Units = std::vector<std::int64_t>;
+
+void require_units(const Units& units, std::int64_t count, std::int64_t layer, const char* what) {
+  const bool ascending =
+      std::adjacent_find(units.begin(), units.end(), std::greater_equal<>()) == units.end();
+  if (ascending && (units.empty() || (units.front() >= 0 && units.back() < count))) return;
+  throw UserError(fmt::format("layer {} has {} {}; a part of it names some of them, ascending",
+                              layer, count, what));
+}
+
+void require_layer(const ModelSpec& spec, const LayerPart& part) {
+  const LayerShape& shape = spec.layer(part.layer);
+  const std::int64_t groups = shape.has_attention ? shape.kv_heads : 0;
+  require_units(part.groups, groups, part.layer, "groups of heads");
+  require_units(part.neurons, shape.has_ffn ? shape.ffn_width : 0, part.layer, "neurons");
+  const auto kept = std::ssize(part.groups);
+  if (spec.positions == PositionKind::kAlibi && kept != 0 && kept != groups) {
+    throw UserError(fmt::format(
+        "layer {}: this model has ALiBi, a slope of its own for each head, so attention stays "
+        "whole or goes whole",
+        part.layer));
+  }
+}
+
+Json units_json(const Units& units) {
+  const bool leading = units == first_units(std::ssize(units));
+  return leading ? Json(std::ssize(units)) : Json(units);
+}
+
+Units units_from_json(const Json& units) {
+  return units.is_number() ? first_units(units.get<std::int64_t>()) : units.get<Units>();
+}
+
+}  // namespace
+
+std::vector<std::int64_t> first_units(std::int64_t count) {
+  Units units(static_cast<std::size_t>(count));
+  std::iota(units.begin(), units.end(), 0);
+  return units;
+}
+
+SubNetwork whole_network(const ModelSpec& spec) {
+  SubNetwork whole{.width = spec.width, .layers = {}};
+  for (std::int64_t l = 0; l < spec.layers; ++l) {
+    const LayerShape& shape = spec.layer(l);
+    whole.layers.push_back({.layer = l,
+                            .groups = first_units(shape.has_attention ? shape.kv_heads : 0),
+                            .neurons = first_units(shape.has_ffn ? shape.ffn_width : 0)});
+  }
+  return whole;
+}
+
+void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
+  Units layers;
+  for (const LayerPart& layer : part.layers) layers.push_back(layer.layer);
+  const bool ascending =
+      std::adjacent_find(layers.begin(), layers.end(), std::greater_equal<>()) == layers.end();
+  if (layers.empty() || !ascending || layers.front() < 0 || layers.back() >= spec.layers) {
+    throw UserError(
+        fmt::format("the model has {} layers; a part of it names at least one of them, ascending",
+                    spec.layers));
+  }
+  for (const LayerPart& layer : part.layers) {
+    require_layer(spec, layer);
+    if (!layer.groups.empty() || !layer.neurons.empty()) continue;
+    throw UserError(fmt::format("layer {} is named, and nothing of it stays", layer.layer));
+  }
+  if (part.width < 1 || part.width > spec.width) {
+    throw UserError(
+        fmt::format("the model's width is {}, and {} of it was asked for", spec.width, part.width));
+  }
+  if (part.width != spec.width && spec.output != OutputKind::kVocabulary) {
+    throw UserError(
+        "the width of a model that scores no vocabulary stays whole: norms over a part of the "
+        "dimensions need training");
+  }
+}
+
+ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
+  ModelSpec result = spec;
+  result.layers = std::ssize(part.layers);
+  if (spec.embedding_width == spec.width) result.embedding_width = part.width;
+  result.width = part.width;
+  result.layer_shapes.clear();
+  result.layer_windows.clear();
+  for (const LayerPart& layer : part.layers) {
+    LayerShape shape = spec.layer(layer.layer);
+    shape.has_attention = !layer.groups.empty();
+    shape.has_ffn = !layer.neurons.empty();
+    const std::int64_t queries = shape.heads / shape.kv_heads;
+    if (shape.has_attention) shape.kv_heads = std::ssize(layer.groups);
+    shape.heads = queries * shape.kv_heads;
+    if (shape.has_ffn) shape.ffn_width = std::ssize(layer.neurons);
+    result.layer_shapes.push_back(shape);
+    if (!spec.layer_windows.empty()) {
+      result.layer_windows.push_back(spec.layer_windows.at(static_cast<std::size_t>(layer.layer)));
+    }
+  }
+  return result;
+}
+
+Json to_json(const SubNetwork& part) {
+  Json layers = Json::array();
+  for (const LayerPart& layer : part.layers) {
+    layers.push_back({{"layer", layer.layer},
+                      {"groups", units_json(layer.groups)},
+                      {"neurons", units_json(layer.neurons)}});
+  }
+  return {{"width", part.width}, {"layers", std::move(layers)}};
+}
+
+SubNetwork sub_network_from_json(const Json& document) {
+  try {
+    SubNetwork part{.width = document.at("width").get<std::int64_t>(), .layers = {}};
+    for (const Json& layer : document.at("layers")) {
+      part.layers.push_back({.layer = layer.at("layer").get<std::int64_t>(),
+                             .groups = units_from_json(layer.at("groups")),
+                             .neurons = units_from_json(layer.at("neurons"))});
+    }
+    return part;
+  } catch (const Json::exception& error) {
+    throw UserError(std::string("this is no sub-network: ") + error.what());
+  }
+}
+
+}  // namespace assay::subnetwork

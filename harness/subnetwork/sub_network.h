@@ -1,0 +1,49 @@
+#pragma once
+// Sub-networks of a pretrained model, which is their super-network: fewer layers, heads, neurons
+// and dimensions, with the weights that were there.
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/base/json.h"
+#include "harness/checkpoint/spec.h"
+
+namespace assay::subnetwork {
+
+/// What stays of a layer. Indices of the super-network's units, ascending; an empty list leaves the
+/// sub-layer out: the residual stream passes by, without its norm.
+struct LayerPart {
+  std::int64_t layer = 0;
+  std::vector<std::int64_t> groups;  ///< key/value heads, each with all query heads that read it
+  std::vector<std::int64_t> neurons;
+  bool operator==(const LayerPart&) const = default;
+};
+
+struct SubNetwork {
+  std::int64_t width = 0;  ///< the first dimensions of the residual stream
+  /// Ascending, at least one; the others, and those of which nothing stays, are not there.
+  std::vector<LayerPart> layers;
+  bool operator==(const SubNetwork&) const = default;
+};
+
+/// 0, 1, ..., count - 1.
+std::vector<std::int64_t> first_units(std::int64_t count);
+
+/// The super-network itself.
+SubNetwork whole_network(const ModelSpec& spec);
+
+/// Throws UserError saying what is not a part of a model like this: an index that is missing or out
+/// of order, heads of a model with ALiBi, whose slopes go by their number, or a width where the
+/// output is no vocabulary.
+void require_part_of(const ModelSpec& spec, const SubNetwork& part);
+
+/// The spec of what extract() leaves.
+ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part);
+
+/// {"width": 576, "layers": [{"layer": 0, "groups": 3, "neurons": [0, 2]}]}: a number stands for
+/// the first so many.
+Json to_json(const SubNetwork& part);
+/// Reverses it. Throws UserError for another document.
+SubNetwork sub_network_from_json(const Json& document);
+
+}  // namespace assay::subnetwork
