@@ -162,10 +162,29 @@ SubNetwork NetworkSpace::network(const search::Point& point) const {
   std::erase_if(part.layers, [](const LayerPart& layer) {
     return layer.groups.empty() && layer.neurons.empty();
   });
-  if (!part.layers.empty()) return part;
-  const std::int64_t first = layers_.empty() ? 0 : layers_.front();
-  part.layers = {whole_network(spec_).layers.at(static_cast<std::size_t>(first))};
+  if (part.layers.empty()) part.layers = {least_layer()};
   return part;
+}
+
+LayerPart NetworkSpace::least_layer() const {
+  const auto layer = static_cast<std::size_t>(layers_.empty() ? 0 : layers_.front());
+  LayerPart whole = whole_network(spec_).layers.at(layer);
+  if (settings_.kind == SpaceKind::kLayer) return whole;
+  if (settings_.kind == SpaceKind::kFullLayer) {
+    if (!whole.groups.empty()) whole.neurons.clear();
+    return whole;
+  }
+  const bool counts = settings_.kind == SpaceKind::kMedium;
+  const auto least = [&](std::size_t axis) {
+    const Values& values = space_.axes.at(axis).values;
+    return counts && values.size() > 1 ? values[1] : std::int64_t{1};
+  };
+  const std::int64_t groups =
+      spec_.positions == PositionKind::kAlibi ? std::ssize(whole.groups) : least(2 * layer);
+  whole.groups.resize(static_cast<std::size_t>(std::min(groups, std::ssize(whole.groups))));
+  whole.neurons.resize(
+      static_cast<std::size_t>(std::min(least(2 * layer + 1), std::ssize(whole.neurons))));
+  return whole;
 }
 
 SubNetwork NetworkSpace::of_one_size(const Values& values) const {

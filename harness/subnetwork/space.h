@@ -36,11 +36,13 @@ class NetworkSpace {
   /// different shapes where one number is to hold for all.
   NetworkSpace(const ModelSpec& spec, const SpaceSettings& settings,
                std::vector<std::int64_t> layers);
+  NetworkSpace(const NetworkSpace&) = delete;
+  NetworkSpace& operator=(const NetworkSpace&) = delete;
 
   /// Its size is the share of the model's parameters, embeddings and head included.
   [[nodiscard]] const search::Space& space() const { return space_; }
-  /// Layers of which nothing stays are left out; a point without any layer is a network of the most
-  /// important one.
+  /// Layers of which nothing stays are left out. Where that is all of them, the most important one
+  /// keeps the least that the space has for it: without any layer there is no network.
   [[nodiscard]] SubNetwork network(const search::Point& point) const;
   /// Share of the parameters of the smallest point: what embeddings, head and the least layers are.
   [[nodiscard]] double floor() const;
@@ -49,6 +51,7 @@ class NetworkSpace {
  private:
   [[nodiscard]] SubNetwork of_one_size(const std::vector<std::int64_t>& values) const;
   [[nodiscard]] SubNetwork of_each_layer(const std::vector<std::int64_t>& values) const;
+  [[nodiscard]] LayerPart least_layer() const;
   [[nodiscard]] SubNetwork of_bits(const std::vector<std::int64_t>& values) const;
 
   ModelSpec spec_;
