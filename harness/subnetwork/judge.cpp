@@ -20,11 +20,6 @@ void in_parts(std::int64_t rows, Call call) {
   }
 }
 
-OutputRows with_targets(const OutputRows& output) {
-  const at::Tensor known = output.targets.ne(kNoTarget).nonzero().squeeze(1);
-  return {output.rows.index_select(0, known), output.targets.index_select(0, known)};
-}
-
 double loss_sum(const Model& network, const OutputRows& output) {
   return -network.log_likelihood(output.rows, output.targets).to(at::kDouble).sum().item<double>();
 }
@@ -91,10 +86,9 @@ Judge::Sum Judge::judge_batch(const Model& network, std::size_t batch,
     const at::Tensor full = full_rows_.at(batch).narrow(0, 0, output.rows.size(0));
     return {kl_sum(full_, full, network, output.rows), output.rows.size(0)};
   }
-  const OutputRows known = with_targets(output);
   const double sum =
-      metric_ == QualityMetric::kLoss ? loss_sum(network, known) : error_count(network, known);
-  return {sum, known.rows.size(0)};
+      metric_ == QualityMetric::kLoss ? loss_sum(network, output) : error_count(network, output);
+  return {sum, output.rows.size(0)};
 }
 
 double Judge::operator()(const Model& network, double fidelity) const {

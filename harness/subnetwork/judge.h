@@ -14,9 +14,9 @@ namespace assay::subnetwork {
 
 /// What a search minimises.
 enum class QualityMetric {
-  kLoss,   ///< mean of -log softmax(scores)[target] over the rows with a target, nats
-  kError,  ///< share of those rows whose highest score is another one
-  kKl,     ///< mean over all rows of KL(full network || network), nats
+  kLoss,   ///< mean over rows of -log softmax(scores)[target], nats
+  kError,  ///< share of the rows whose highest score is another one
+  kKl,     ///< mean over rows of KL(full network || network), nats
 };
 const char* quality_name(QualityMetric metric);
 

@@ -1,7 +1,5 @@
 #include "harness/subnetwork/material.h"
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 
 #include <utility>
@@ -23,9 +21,9 @@ class Windows final : public Material {
     const at::Tensor index =
         at::tensor(std::vector<std::int64_t>(items.begin(), items.end()), at::kLong);
     const at::Tensor tokens = windows_.index_select(0, index).to(model.device());
-    const at::Tensor nothing = at::full({tokens.size(0), 1}, kNoTarget, tokens.options());
-    const at::Tensor targets = at::cat({tokens.narrow(1, 1, tokens.size(1) - 1), nothing}, 1);
-    return {model.hidden(tokens), targets.flatten()};
+    const std::int64_t batch = tokens.size(0), known = tokens.size(1) - 1;
+    const at::Tensor rows = model.hidden(tokens).view({batch, known + 1, -1}).narrow(1, 0, known);
+    return {rows.flatten(0, 1), tokens.narrow(1, 1, known).flatten()};
   }
 
   [[nodiscard]] Json identity() const override {

@@ -15,13 +15,10 @@
 
 namespace assay::subnetwork {
 
-/// A row without a target.
-inline constexpr std::int64_t kNoTarget = -1;
-
 /// What a model's output reads of a batch, and which score should be the highest.
 struct OutputRows {
   at::Tensor rows;     ///< [n, width] of the model
-  at::Tensor targets;  ///< int64 [n], on the model's device; kNoTarget where nothing is known
+  at::Tensor targets;  ///< int64 [n], on the model's device
 };
 
 class Material {
@@ -36,7 +33,7 @@ class Material {
 };
 
 /// Windows `first` to `first + count` of a text. A row's target is the next token; the last row of
-/// a window has none. Throws UserError for tokens that the model does not have.
+/// a window, which has none, is left out. Throws UserError for tokens that the model does not have.
 std::unique_ptr<Material> text_material(const Model& model, const TrainingText& text,
                                         std::int64_t first, std::int64_t count);
 

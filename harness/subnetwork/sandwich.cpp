@@ -1,10 +1,8 @@
 #include "harness/subnetwork/sandwich.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/ne.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "harness/subnetwork/extract.h"
 #include "harness/train/lora.h"
@@ -27,11 +25,7 @@ struct Teacher {
 class Scored {
  public:
   Scored(const Model& model, OutputRows output, const Distillation& weights, double scale)
-      : model_(model), output_(std::move(output)), weights_(weights), scale_(scale) {
-    const at::Tensor known = output_.targets.ne(kNoTarget);
-    known_ = known.nonzero().squeeze(1);
-    if (known_.numel() == 0) throw std::logic_error("a batch without a target");
-  }
+      : model_(model), output_(std::move(output)), weights_(weights), scale_(scale) {}
 
   /// Adds the gradients; `teacher` may be null where nothing is distilled.
   SubLoss backward(const Teacher* teacher, std::int64_t at_once) {
@@ -48,37 +42,25 @@ class Scored {
  private:
   void add_part(const at::Tensor& leaf, std::int64_t begin, std::int64_t count,
                 const Teacher* teacher) {
+    const double share = static_cast<double>(count) / static_cast<double>(leaf.size(0));
     const at::Tensor scores = model_.logits(leaf.narrow(0, begin, count)).to(at::kFloat);
-    at::Tensor loss = labels(scores, begin, count);
+    const at::Tensor ce = cross_entropy(scores, output_.targets.narrow(0, begin, count));
+    result_.ce += share * ce.item<double>();
+    at::Tensor loss = ce.mul(weights_.label_weight);
     if (teacher != nullptr && weights_.distill_weight != 0) {
       const at::Tensor kd =
-          distillation_loss(scores, teacher->scores(begin, count), weights_.temperature)
-              .mul(static_cast<double>(count) / static_cast<double>(leaf.size(0)));
-      result_.kd += kd.item<double>();
+          distillation_loss(scores, teacher->scores(begin, count), weights_.temperature);
+      result_.kd += share * kd.item<double>();
       loss = loss.add(kd, weights_.distill_weight);
     }
     // What the output's own tensors were cut from is differentiated once a part.
-    loss.mul(scale_).backward({}, /*retain_graph=*/true);
-  }
-
-  /// label_weight times the part's share of CE.
-  at::Tensor labels(const at::Tensor& scores, std::int64_t begin, std::int64_t count) {
-    const at::Tensor here =
-        known_.masked_select(known_.ge(begin).logical_and(known_.lt(begin + count)));
-    if (here.numel() == 0) return scores.sum().mul(0);
-    const at::Tensor ce =
-        cross_entropy(scores.index_select(0, here.sub(begin)),
-                      output_.targets.index_select(0, here))
-            .mul(static_cast<double>(here.numel()) / static_cast<double>(known_.numel()));
-    result_.ce += ce.item<double>();
-    return ce.mul(weights_.label_weight);
+    loss.mul(scale_ * share).backward({}, /*retain_graph=*/true);
   }
 
   const Model& model_;
   OutputRows output_;
   const Distillation& weights_;
   double scale_;
-  at::Tensor known_;  ///< rows with a target
   SubLoss result_;
 };
 

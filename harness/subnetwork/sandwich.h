@@ -12,8 +12,8 @@
 namespace assay::subnetwork {
 
 /// Loss of a sub-network: label_weight CE + distill_weight KD, where
-///   CE = mean over rows with a target of -log softmax(s)[target],
-///   KD = T^2 mean over all rows of KL(softmax(t / T) || softmax(s / T)),
+///   CE = mean over rows of -log softmax(s)[target],
+///   KD = T^2 mean over rows of KL(softmax(t / T) || softmax(s / T)),
 /// s and t the scores of the sub-network and of the full network of this very step, which gets no
 /// gradient from KD. Both in nats.
 struct Distillation {

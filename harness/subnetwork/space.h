@@ -25,7 +25,7 @@ struct SpaceSettings {
   SpaceKind kind = SpaceKind::kSmall;
   /// Of kSmall; empty: `steps` equal steps up to the model's own (depths: every depth; widths: the
   /// model's own alone). Of kMedium: `groups` and `neurons` of a layer, 0 added.
-  std::vector<std::int64_t> depths, groups, neurons, widths;
+  std::vector<std::int64_t> depths = {}, groups = {}, neurons = {}, widths = {};
   std::int64_t steps = 8;
 };
 

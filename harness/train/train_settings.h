@@ -20,7 +20,7 @@ struct TrainSettings {
   Schedule schedule = Schedule::kLinear;
   double warmup = 0.1;  ///< share of all steps; see warmup_steps()
   double clip = 1.0;    ///< largest norm of all gradients together; 0: any
-  AdamWSettings adamw;
+  AdamWSettings adamw = {};
   std::uint64_t seed = 0;           ///< of the order of the items and of dropout
   std::int64_t evaluate_every = 0;  ///< judge the held-out part after so many steps; 0: each epoch
   std::int64_t patience = 0;        ///< end after so many judgements without a better; 0: never
