@@ -143,16 +143,24 @@ std::vector<Axis> axes_of(const ModelSpec& spec, const SpaceSettings& settings) 
 
 NetworkSpace::NetworkSpace(const ModelSpec& spec, const SpaceSettings& settings,
                            std::vector<std::int64_t> layers)
-    : spec_(spec),
-      settings_(settings),
-      layers_(std::move(layers)),
-      parameters_(parameter_count(spec)) {
+    : spec_(spec), settings_(settings), layers_(std::move(layers)), whole_(amount(spec)) {
   space_.axes = axes_of(spec, settings);
   space_.size = [this](const search::Point& point) {
-    return static_cast<double>(parameter_count(spec_of_part(spec_, network(point)))) /
-           static_cast<double>(parameters_);
+    return amount(spec_of_part(spec_, network(point))) / whole_;
   };
   search::require_space(space_);
+}
+
+double NetworkSpace::amount(const ModelSpec& spec) const {
+  switch (settings_.size) {
+    case SizeMetric::kParameters:
+      return static_cast<double>(parameter_count(spec));
+    case SizeMetric::kLayerParameters:
+      return static_cast<double>(layer_parameter_count(spec));
+    case SizeMetric::kMacs:
+      break;
+  }
+  return static_cast<double>(macs(spec, settings_.tokens));
 }
 
 SubNetwork NetworkSpace::network(const search::Point& point) const {

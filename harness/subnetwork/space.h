@@ -21,12 +21,21 @@ enum class SpaceKind {
   kLarge,      ///< each group of heads and each neuron or not
 };
 
+/// What a size is a share of.
+enum class SizeMetric {
+  kParameters,       ///< all, embeddings and head included
+  kLayerParameters,  ///< those of the layers
+  kMacs,             ///< multiplications of a sequence of `tokens`, the output's included
+};
+
 struct SpaceSettings {
   SpaceKind kind = SpaceKind::kSmall;
   /// Of kSmall; empty: `steps` equal steps up to the model's own (depths: every depth; widths: the
   /// model's own alone). Of kMedium: `groups` and `neurons` of a layer, 0 added.
   std::vector<std::int64_t> depths = {}, groups = {}, neurons = {}, widths = {};
   std::int64_t steps = 8;
+  SizeMetric size = SizeMetric::kParameters;
+  std::int64_t tokens = 128;
 };
 
 class NetworkSpace {
@@ -39,16 +48,16 @@ class NetworkSpace {
   NetworkSpace(const NetworkSpace&) = delete;
   NetworkSpace& operator=(const NetworkSpace&) = delete;
 
-  /// Its size is the share of the model's parameters, embeddings and head included.
   [[nodiscard]] const search::Space& space() const { return space_; }
   /// Layers of which nothing stays are left out. Where that is all of them, the most important one
   /// keeps the least that the space has for it: without any layer there is no network.
   [[nodiscard]] SubNetwork network(const search::Point& point) const;
-  /// Share of the parameters of the smallest point: what embeddings, head and the least layers are.
+  /// Size of the smallest point: what embeddings, head and the least layers are.
   [[nodiscard]] double floor() const;
   [[nodiscard]] const ModelSpec& spec() const { return spec_; }
 
  private:
+  [[nodiscard]] double amount(const ModelSpec& spec) const;
   [[nodiscard]] SubNetwork of_one_size(const std::vector<std::int64_t>& values) const;
   [[nodiscard]] SubNetwork of_each_layer(const std::vector<std::int64_t>& values) const;
   [[nodiscard]] LayerPart least_layer() const;
@@ -57,7 +66,7 @@ class NetworkSpace {
   ModelSpec spec_;
   SpaceSettings settings_;
   std::vector<std::int64_t> layers_;
-  std::int64_t parameters_ = 0;
+  double whole_ = 0;
   search::Space space_;
 };
 

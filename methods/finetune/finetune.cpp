@@ -1,15 +1,13 @@
 // Trains a model, or what a compression method left of one: an encoder on labelled items, a decoder
 // on text.
 
-#include <ATen/ops/equal.h>
-
-#include <map>
 #include <string>
 #include <vector>
 
 #include "harness/method/masks.h"
 #include "harness/train/classifier.h"
 #include "harness/train/loss_curve.h"
+#include "harness/train/training_forms.h"
 #include "methods/finetune/trainings.h"
 
 namespace assay {
@@ -20,38 +18,11 @@ using namespace finetune;
 constexpr const char* kLabels = "labels";
 constexpr std::uint64_t kAnySeed = 0;  ///< of a classifier that stored weights fill
 
-/// What differs from the model before, in fp32 on the CPU, by the names of parameters.
-std::map<std::string, at::Tensor> changes(const Model& before, const Model& after) {
-  std::map<std::string, at::Tensor> old, changed;
-  for (const Parameter& parameter : before.parameters()) old[parameter.name] = parameter.tensor;
-  for (const Parameter& parameter : after.parameters()) {
-    const auto found = old.find(parameter.name);
-    const bool same = found != old.end() && at::equal(found->second, parameter.tensor);
-    if (!same) changed[parameter.name] = parameter.tensor.to(at::kCPU, at::kFloat).contiguous();
-  }
-  return changed;
-}
-
 void tell(FitContext& context, const TrainResult& result) {
   context.metric("train/steps", static_cast<double>(result.steps));
   if (!result.curve.empty()) context.metric("train/loss", result.curve.back().loss);
   if (result.best) context.metric("train/dev_loss", result.best->value);
   tell_curve(context, result);
-}
-
-TrainingNeed labelled_need() {
-  return {.data = kLabelledData,
-          .requires_ = {{"causal", "==", false,
-                         "the classifier reads a text's first token, which sees nothing of the "
-                         "text in a decoder; give training a data set of kind text"}},
-          .changes = {"output", "classes", "labels"}};
-}
-
-TrainingNeed text_need() {
-  return {.data = kTextData,
-          .requires_ = {{"causal", "==", true,
-                         "an encoder predicts no next token; give training a data set of kind "
-                         "labelled"}}};
 }
 
 class Finetune final : public Method {
@@ -91,7 +62,7 @@ class Finetune final : public Method {
                 : train_on_items(trained, context.training(), settings, hooks);
     merge_lora(trained);
     tell(context, result);
-    artefact.tensors = changes(model, trained);
+    artefact.tensors = changed_parameters(model, trained);
     return artefact;
   }
 

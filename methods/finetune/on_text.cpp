@@ -1,4 +1,5 @@
 #include "harness/train/language_model.h"
+#include "harness/train/training_forms.h"
 #include "methods/finetune/trainings.h"
 
 namespace assay::finetune {

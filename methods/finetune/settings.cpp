@@ -1,12 +1,7 @@
 #include "methods/finetune/settings.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
 #include <string>
 
-#include "harness/base/errors.h"
 #include "harness/base/param_makers.h"
 
 namespace assay::finetune {
@@ -90,17 +85,6 @@ std::vector<std::string> unmet_trains(const ModelSpec& spec, const Params& param
   return {
       "trains = head: this model's head is its embedding (tied), and cannot be trained alone; set "
       "trains = all or lora"};
-}
-
-std::int64_t held_out_count(double dev_share, std::int64_t count, const char* unit) {
-  if (dev_share == 0) return 0;
-  const auto held =
-      static_cast<std::int64_t>(std::max(1.0, std::floor(dev_share * static_cast<double>(count))));
-  if (held < count) return held;
-  throw UserError(
-      fmt::format("dev_share = {} leaves none of the {} {} to train on; lower it, or "
-                  "give more of them",
-                  dev_share, count, unit));
 }
 
 }  // namespace assay::finetune

@@ -35,7 +35,4 @@ Settings settings_from(const Params& params, std::uint64_t seed, bool decoder);
 /// What `trains` asks for that a model cannot do, and what to do; empty: nothing.
 std::vector<std::string> unmet_trains(const ModelSpec& spec, const Params& params);
 
-/// How many of `count` items or windows are held out. Throws UserError where none would be left.
-std::int64_t held_out_count(double dev_share, std::int64_t count, const char* unit);
-
 }  // namespace assay::finetune

@@ -9,10 +9,6 @@
 
 namespace assay::finetune {
 
-/// Gives an encoder without a classifier a fresh one of these classes; true when it did. Throws as
-/// require_same_classes does where the model's own classes are others.
-bool ensure_classifier(Model& model, const std::vector<std::string>& labels, std::uint64_t seed);
-
 /// A classifier on items. The first of the order that the seed draws train, the last are held out.
 TrainResult train_on_items(Model& model, const LabelledItems& items, const Settings& settings,
                            const TrainHooks& hooks);
