@@ -30,7 +30,7 @@ struct Evaluation {
   double fidelity = 1;
   Objectives objectives{};  ///< as evaluate() gave them, also where they are not finite
   double seconds = 0;       ///< of the evaluation, by the clock; of the first time when resumed
-  Json details;
+  Json details = {};
 };
 
 struct SearchTask {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -37,7 +38,7 @@ inline Objectives toy_objectives(const Space& space, const Point& point) {
   double loss = 0, weights = 0, weight = 1;
   for (std::size_t i = 0; i < point.size(); ++i, weight /= 2) {
     const auto most = static_cast<double>(space.axes[i].values.size() - 1);
-    loss += weight * std::pow((most - point[i]) / most, 2);
+    loss += weight * std::pow((most - point[i]) / std::max(1.0, most), 2);
     weights += weight;
   }
   return {loss / weights, space.size(point)};

@@ -53,12 +53,12 @@ class Searcher {
 /// A searcher looks at those that its SearcherInfo::settings names.
 struct SearcherSettings {
   std::uint64_t seed = 0;
-  std::int64_t evaluations = 100;  ///< budget of the search, in evaluations with all data; >= 1
-  std::int64_t population = 10;    ///< nsga2, morea; >= 2
-  std::int64_t sample = 5;         ///< morea: of the population, from which a parent comes; >= 1
-  std::int64_t bins = 20;          ///< stratified: equal parts of the range of sizes; >= 1
-  std::int64_t offspring = 16;     ///< evopress: lambda; >= 1
-  std::vector<double> targets;     ///< evopress: sizes that points may have at most; in (0, 1]
+  std::int64_t evaluations = 100;    ///< budget of the search, in evaluations with all data; >= 1
+  std::int64_t population = 10;      ///< nsga2, morea; >= 2
+  std::int64_t sample = 5;           ///< morea: of the population, from which a parent comes; >= 1
+  std::int64_t bins = 20;            ///< stratified: equal parts of the range of sizes; >= 1
+  std::int64_t offspring = 16;       ///< evopress: lambda; >= 1
+  std::vector<double> targets = {};  ///< evopress: sizes that points may have at most; in (0, 1]
 };
 
 struct SearcherInfo {
@@ -66,7 +66,7 @@ struct SearcherInfo {
   std::string summary;  ///< one sentence, with the paper
   /// Names of the members of SearcherSettings that it looks at, beside `seed`. Where `evaluations`
   /// is not among them, a search can be continued with a larger budget.
-  std::vector<std::string> settings;
+  std::vector<std::string> settings = {};
   bool asks_parts = false;  ///< asks for a fidelity below 1
   /// Part of a log's identity; changes whenever equal histories would be answered by other points.
   std::string revision = "1";
