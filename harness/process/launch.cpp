@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,10 +153,7 @@ std::mutex& launch_mutex() {
   return mutex;
 }
 
-}  // namespace
-
-LaunchedChild launch(const ChildSpec& spec) {
-  const Descriptor input(open_input(spec.input));
+LaunchedChild launch_with(const ChildSpec& spec, const Descriptor& input) {
   Pipe out, err;
   boost::asio::io_context io;
   bp::posix::default_launcher launcher;
@@ -170,7 +168,27 @@ LaunchedChild launch(const ChildSpec& spec) {
                        "; check that the program is there and may be executed");
   }
   // We collect the exit ourselves, with the resources it used.
-  return {.pid = process.detach().id(), .out = out.read.release(), .err = err.read.release()};
+  return {
+      .pid = process.detach().id(), .in = -1, .out = out.read.release(), .err = err.read.release()};
+}
+
+}  // namespace
+
+LaunchedChild launch(const ChildSpec& spec) {
+  return launch_with(spec, Descriptor(open_input(spec.input)));
+}
+
+LaunchedChild launch_with_open_input(const ChildSpec& spec) {
+  // A socket, because sending can do without SIGPIPE when the child has ended.
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    fail("cannot create a socket", errno);
+  }
+  Descriptor ours(ends[0]);
+  const Descriptor theirs(ends[1]);
+  LaunchedChild child = launch_with(spec, theirs);
+  child.in = ours.release();
+  return child;
 }
 
 }  // namespace assay

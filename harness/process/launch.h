@@ -10,11 +10,15 @@ namespace assay {
 /// A started child: its pid, and our ends of its pipes (close-on-exec, owned by the caller).
 struct LaunchedChild {
   pid_t pid = -1;
+  int in = -1;  ///< a socket, of launch_with_open_input() alone
   int out = -1;
   int err = -1;
 };
 
 /// Throws MachineError when the program cannot be started; nothing is left open then.
 LaunchedChild launch(const ChildSpec& spec);
+
+/// The same for a child that is written to while it runs; `spec.input` plays no part.
+LaunchedChild launch_with_open_input(const ChildSpec& spec);
 
 }  // namespace assay
