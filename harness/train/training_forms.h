@@ -28,7 +28,8 @@ std::map<std::string, at::Tensor> changed_parameters(const Model& before, const 
 /// How many of `count` items or windows are held out. Throws UserError where none would be left.
 std::int64_t held_out_count(double dev_share, std::int64_t count, const char* unit);
 
-/// Which items of `count` train and which are held out: the seed shuffles them, the last `held` are.
+/// Which items of `count` train and which are held out: the seed shuffles them, the last `held`
+/// are.
 struct ItemParts {
   std::vector<std::int64_t> train, held;
 };

@@ -1,0 +1,216 @@
+// The stages of nas one after the other, against what the released procedure and plain loops say.
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cosine_similarity.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <map>
+
+#include "harness/base/errors.h"
+#include "harness/method/recording_context.h"
+#include "harness/model/golden_cases.h"
+#include "harness/subnetwork/importance.h"
+#include "harness/subnetwork/judge.h"
+#include "harness/subnetwork/layer_importance.h"
+#include "harness/subnetwork/space.h"
+#include "methods/nas/networks.h"
+#include "methods/nas/stages.h"
+
+namespace assay {
+void register_nas(MethodRegistry& registry);
+}
+
+namespace assay::nas {
+namespace {
+
+const Method& method() { return sole_method(register_nas); }
+
+TrainingText text_of(std::int64_t windows, std::int64_t window) {
+  TrainingText text{.tokens = {}, .window = window};
+  for (std::int64_t i = 0; i < windows * window; ++i) {
+    text.tokens.push_back(static_cast<std::int32_t>(1 + (i * i) % 11));
+  }
+  return text;
+}
+
+Params params(const Json& given) { return {method().info().params, given}; }
+
+/// Keeps everything that a pass shows.
+class Everything final : public ActivationRecorder {
+ public:
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
+    rows_[{layer, tap}] = rows.clone();
+  }
+  [[nodiscard]] const at::Tensor& of(std::int64_t layer, Tap tap) const {
+    return rows_.at({layer, tap});
+  }
+
+ private:
+  std::map<std::pair<std::int64_t, Tap>, at::Tensor> rows_;
+};
+
+class NasOn : public testing::TestWithParam<std::string> {
+ protected:
+  NasOn() { context_.text_for_training = &text_; }
+  const at::NoGradGuard guard_;
+  Model model_ = load_golden(GetParam());
+  at::Tensor tokens_ = at::randint(0, model_.spec().vocab, {4, 12}, at::kLong);
+  TrainingText text_ = text_of(20, 12);
+  RecordingContext context_{tokens_, 3, {}};
+
+  [[nodiscard]] at::Tensor logits(const Model& model) const {
+    return model.logits(model.hidden(tokens_));
+  }
+};
+
+TEST_P(NasOn, FindsASmallerNetworkAndAppliesIt) {
+  const Json given = {{"target", 0.95}, {"searcher", "nsga2"}, {"evaluations", 20}, {"steps", 4}};
+  const Artefact artefact = method().fit(model_, context_, params(given));
+  Model small = model_.clone();
+  method().apply(small, artefact);
+  const double share =
+      static_cast<double>(small.cost().params) / static_cast<double>(model_.cost().params);
+  EXPECT_LE(share, 0.95);
+  EXPECT_NEAR(share, context_.metrics.at("pick/cost"), 1e-12);
+  EXPECT_EQ(static_cast<double>(small.cost().params), context_.metrics.at("pick/parameters"));
+  // What was judged is what is applied.
+  const subnetwork::Judge judge(held_out_material(model_, context_, params(given)), model_,
+                                subnetwork::QualityMetric::kLoss, 8);
+  EXPECT_NEAR(judge(small), context_.metrics.at("pick/quality"), 1e-5);
+  // A small space may have fewer than the 20 that were asked for.
+  const double judged = context_.metrics.at("search/evaluations");
+  EXPECT_GE(judged, 15);
+  EXPECT_GE(context_.metrics.at(fmt::format("search/hypervolume/evaluation.{}", judged)),
+            context_.metrics.at("search/hypervolume/evaluation.5"));
+}
+
+TEST_P(NasOn, TheSortIsThatOfPlainMeans) {
+  Everything all;
+  static_cast<void>(model_.hidden(tokens_, &all));
+  const subnetwork::Importance found = subnetwork::measure_importance(model_, tokens_, {});
+  const subnetwork::Importance gate =
+      subnetwork::measure_importance(model_, tokens_,
+                                     {.neurons = subnetwork::NeuronValue::kGate,
+                                      .aggregate = subnetwork::Aggregate::kNorm,
+                                      .batch_tokens = 12});
+  for (std::int64_t l = 0; l < model_.layer_count(); ++l) {
+    const at::Tensor down = all.of(l, Tap::kDownInput).to(at::kDouble);
+    EXPECT_TRUE(found.neurons.at(l).allclose(down.abs().mean(0), 1e-6, 1e-9));
+    const at::Tensor before = all.of(l, Tap::kPreActivation).to(at::kDouble);
+    EXPECT_TRUE(gate.neurons.at(l).allclose(before.norm(2, 0), 1e-6, 1e-9));
+    const LayerShape& shape = model_.spec().layer(l);
+    const at::Tensor heads = all.of(l, Tap::kOutInput).to(at::kDouble);
+    for (std::int64_t g = 0; g < shape.kv_heads; ++g) {
+      double sum = 0;
+      const std::int64_t each = shape.heads / shape.kv_heads;
+      for (std::int64_t h = g * each; h < (g + 1) * each; ++h) {
+        sum += heads.narrow(1, h * shape.head_dim, shape.head_dim).norm(2, 1).mean().item<double>();
+      }
+      EXPECT_NEAR(found.groups.at(l)[g].item<double>(), sum / static_cast<double>(each), 1e-6);
+    }
+  }
+}
+
+TEST_P(NasOn, OrderedModelsAreTheSameFunction) {
+  for (const char* order : {"per_layer", "global"}) {
+    const Artefact sort =
+        sort_units(model_, context_, params({{"order", order}, {"widths", {model_.spec().width}}}));
+    const Model ordered = ordered_model(model_, sort);
+    EXPECT_LE(relative_error(logits(ordered), logits(model_)), 1e-4);
+    EXPECT_NE(ordered.content_hash(), model_.content_hash());
+  }
+}
+
+TEST_P(NasOn, TrainsWhatItSearches) {
+  for (const char* what : {"all", "lora"}) {
+    RecordingContext context(tokens_, 3, {});
+    context.text_for_training = &text_;
+    const Json given = {{"target", 0.95},      {"evaluations", 8}, {"steps", 4},
+                        {"train", what},       {"epochs", 20},     {"learning_rate", 3e-3},
+                        {"searcher", "local"}, {"grid_bins", 3},   {"grid_candidates", 2}};
+    const Artefact artefact = method().fit(model_, context, params(given));
+    Model small = model_.clone();
+    method().apply(small, artefact);
+    const subnetwork::Judge judge(held_out_material(model_, context, params(given)), model_,
+                                  subnetwork::QualityMetric::kLoss, 8);
+    EXPECT_NEAR(judge(small), context.metrics.at("pick/quality"), 1e-4) << what;
+    EXPECT_LT(context.metrics.at("pick/quality"), judge(model_)) << what;
+    EXPECT_GT(context.metrics.at("train/steps"), 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, NasOn, testing::Values("llama_gqa", "gpt2", "opt"),
+                         [](const auto& test) { return test.param; });
+
+class Nas : public testing::Test {
+ protected:
+  Nas() { context_.text_for_training = &text_; }
+  const at::NoGradGuard guard_;
+  Model model_ = load_golden("llama_gqa");
+  TrainingText text_ = text_of(20, 12);
+  RecordingContext context_{at::randint(0, model_.spec().vocab, {4, 12}, at::kLong), 3, {}};
+
+  void expect_unmet(const Json& given, const char* text) const {
+    EXPECT_THAT(method().unmet(model_.spec(), params(given)),
+                testing::Contains(testing::HasSubstr(text)));
+  }
+};
+
+TEST_F(Nas, ATargetBelowTheFloorIsUnmetAndSaysIt) {
+  const subnetwork::NetworkSpace space(model_.spec(), {}, {});
+  expect_unmet({{"target", 0.01}}, fmt::format("{:.4f} of the model", space.floor()).c_str());
+  expect_unmet({{"groups", {1, 9}}}, "groups = [1, 9]");
+  expect_unmet({{"depths", {99}}}, "from 1 to");
+  EXPECT_THAT(method().unmet(model_.spec(), params({{"target", 0.99}})), testing::IsEmpty());
+}
+
+TEST_F(Nas, AReferenceInsideTheFrontIsRefused) {
+  const Json given = {{"target", 1}, {"evaluations", 2}, {"reference_quality", 0.001}};
+  EXPECT_THAT([&] { static_cast<void>(method().fit(model_, context_, params(given))); },
+              testing::ThrowsMessage<UserError>(testing::HasSubstr("inside the front")));
+}
+
+TEST_F(Nas, ATargetThatNoCandidateMeetsSaysWhatWasFound) {
+  const Json given = {{"target", 0.5}, {"searcher", "local"}, {"evaluations", 1}};
+  EXPECT_THAT([&] { static_cast<void>(method().fit(model_, context_, params(given))); },
+              testing::ThrowsMessage<UserError>(testing::HasSubstr("has 1.0000 of the size")));
+}
+
+TEST_F(Nas, BlockInfluenceInBfloat16IsASumThatStopsGrowing) {
+  const at::Tensor tokens = at::randint(0, model_.spec().vocab, {64, 16}, at::kLong);
+  RecordingContext context(tokens, 0, {});
+  const subnetwork::LayerScores found =
+      subnetwork::block_influences(model_, context, subnetwork::CosineSum::kBFloat16);
+  at::Tensor rows = model_.embed(tokens);
+  for (std::int64_t l = 0; l < model_.layer_count(); ++l) {
+    const at::Tensor after =
+        model_.run_layer(model_.layers()[static_cast<std::size_t>(l)], l, rows, 64);
+    at::Tensor sum = at::zeros({}, at::kBFloat16);
+    const at::Tensor cosines = at::cosine_similarity(rows, after).to(at::kBFloat16);
+    for (std::int64_t i = 0; i < cosines.numel(); ++i) sum = sum.add(cosines[i]);
+    EXPECT_LE(sum.item<double>(), 256);  // of 1,024 tokens
+    EXPECT_NEAR(found.at(l), 1 - sum.item<double>() / 1024, 2e-3) << l;
+    rows = after;
+  }
+}
+
+TEST_F(Nas, ASearchThatIsInterruptedGoesOnToTheSameNetwork) {
+  const Json given = {{"target", 0.95}, {"searcher", "nsga2"}, {"evaluations", 15}, {"steps", 4}};
+  const Artefact whole = method().fit(model_, context_, params(given));
+  RecordingContext again(context_.calibration(), 3, {});
+  again.text_for_training = &text_;
+  for (std::int64_t at = 1; at < 20; at += 4) {
+    again.interrupt_at = std::ssize(again.steps) + at;
+    EXPECT_THROW(static_cast<void>(method().fit(model_, again, params(given))), Interrupted);
+  }
+  again.interrupt_at = -1;
+  const Artefact resumed = method().fit(model_, again, params(given));
+  EXPECT_EQ(resumed.plan, whole.plan);
+}
+
+}  // namespace
+}  // namespace assay::nas

@@ -1,0 +1,31 @@
+#pragma once
+// The stages of a fit, in their order. Each takes the artefacts of those before it from the
+// context.
+
+#include "harness/method/method.h"
+
+namespace assay::nas {
+
+inline constexpr const char* kSort = "sort";
+inline constexpr const char* kGrid = "grid";
+inline constexpr const char* kSuper = "super_network";
+inline constexpr const char* kSearch = "search";
+inline constexpr const char* kPick = "pick";
+
+/// Orders of units and layers (harness/subnetwork/orders.h); no tensors but the layers' where
+/// nothing is sorted.
+Artefact sort_units(const Model& model, FitContext& context, const Params& params);
+/// plan["networks"]: the smallest network, the winner of each bin that was reached, and the largest
+/// one, each a list of values; empty without a grid.
+Artefact calibrate_grid(const Model& model, FitContext& context, const Params& params);
+/// Parameters that training changed, of the ordered model; plan["labels"] of a new classifier.
+Artefact train_super(const Model& model, FitContext& context, const Params& params);
+/// plan["evaluations"], ["front"], ["reference"], ["hypervolume"] (docs/search.md).
+Artefact search_networks(const Model& model, FitContext& context, const Params& params);
+/// plan["network"] with the orders and weights that it needs; without any where it is the model.
+Artefact pick_network(const Model& model, FitContext& context, const Params& params);
+
+/// What pick_network() says, done to a model.
+void apply_network(Model& model, const Artefact& artefact);
+
+}  // namespace assay::nas
