@@ -9,6 +9,7 @@ export ASSAY_HOME
 lock_id() { sha256sum "$1" | cut -c1-12; }
 ENVIRONMENT=$ASSAY_HOME/env-$(lock_id "$ROOT/requirements.txt")
 REPORT_LIBRARY=$ASSAY_HOME/report-$(lock_id "$ROOT/requirements-report.txt")
+SEARCH_LIBRARY=$ASSAY_HOME/search-$(lock_id "$ROOT/requirements-search.txt")
 PEERS=$ASSAY_HOME/peers-$(lock_id "$ROOT/requirements-peers.txt")
 
 # Paths are stored relative to the clone, so that a second clone finds what the first compiled.
