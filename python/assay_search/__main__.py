@@ -14,7 +14,7 @@ import sys
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from assay_search.ehvi import Suggester, library  # noqa: E402
+from assay_search.ehvi import Suggester, library
 
 
 def _objectives(values: list) -> list[float]:

@@ -82,6 +82,8 @@ TEST_F(Ehvi, ResumesWhereverItWasKilledWithoutASingleFitOfTheLog) {
     const SearchResult resumed = run_search(task);
     EXPECT_EQ(resumed.resumed, static_cast<std::size_t>(at));
     EXPECT_TRUE(same_evaluations(resumed, whole)) << at;
+    const Variable python("ASSAY_PYTHON", "/bin/false");
+    EXPECT_TRUE(same_evaluations(run_search(task), whole));  // all of it is in the log
   }
 }
 
@@ -126,7 +128,7 @@ TEST_F(Ehvi, SaysWhatTheProcessComplainsOf) {
               ThrowsMessage<MachineError>(AllOf(HasSubstr("searcher ehvi"), HasSubstr("zip"))));
 }
 
-TEST_F(Ehvi, StartsNothingForItsFirstPointsNorForALog) {
+TEST_F(Ehvi, StartsNothingForItsFirstPoints) {
   // A Python that cannot run: whoever starts it fails.
   const Variable python("ASSAY_PYTHON", "/bin/false");
   const SearchResult first = run_search(toy_task(space_, "ehvi", toy_settings(3, 10)));
