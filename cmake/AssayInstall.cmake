@@ -15,6 +15,6 @@ foreach(file ${method_claims})
   get_filename_component(folder ${file} DIRECTORY)
   install(FILES ${CMAKE_SOURCE_DIR}/${file} DESTINATION share/assay/${folder})
 endforeach()
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/assay_tools DESTINATION share/assay/python
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/assay_tools ${CMAKE_SOURCE_DIR}/python/assay_search DESTINATION share/assay/python
         FILES_MATCHING PATTERN "*.py" PATTERN "*.txt" PATTERN "__pycache__" EXCLUDE)
 install(FILES LICENSE README.md DESTINATION share/assay)

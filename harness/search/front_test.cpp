@@ -22,6 +22,7 @@ bool dominates(const Objectives& a, const Objectives& b) {
 
 std::vector<bool> plain_front(const std::vector<Objectives>& points) {
   std::vector<bool> flags;
+  flags.reserve(points.size());
   for (const Objectives& point : points) {
     flags.push_back(std::none_of(points.begin(), points.end(),
                                  [&](const Objectives& other) { return dominates(other, point); }));
@@ -71,8 +72,8 @@ std::vector<Objectives> random_points(std::size_t count, PythonRandom& random) {
 double number_of(const Json& value) { return value == "inf" ? kInfinity : value.get<double>(); }
 
 const Json& reference_document() {
-  static const Json kDocument = read_json_file(source_dir() / "tests/data/search/fronts.json");
-  return kDocument;
+  static const Json document = read_json_file(source_dir() / "tests/data/search/fronts.json");
+  return document;
 }
 
 TEST(Front, AgreesWithTheReferenceFronts) {

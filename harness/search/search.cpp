@@ -73,7 +73,7 @@ class Run {
 
  private:
   void step() {
-    if (!fits(kSlack)) return end();
+    if (!fits(2 * kSlack)) return end();
     if (is_exhausted()) return end_exhausted();
     if (recall()) return;
     const Asked asked = searcher_.ask();

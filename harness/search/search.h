@@ -18,7 +18,7 @@ namespace assay::search {
 /// What an evaluation gives.
 struct Answer {
   Answer() = default;
-  // NOLINTNEXTLINE: an evaluation without details returns its objectives.
+  /// Implicit: an evaluation without details returns its objectives.
   Answer(const Objectives& given, Json more = nullptr)
       : objectives(given), details(std::move(more)) {}
   Objectives objectives{};

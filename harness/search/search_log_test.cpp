@@ -52,7 +52,6 @@ std::vector<std::string> lines_of(const std::filesystem::path& path) {
   return lines;
 }
 
-/// Every searcher but `ehvi`, which has tests of its own.
 class EverySearcher : public testing::TestWithParam<std::string> {};
 
 TEST_P(EverySearcher, ResumesWhereverItWasKilled) {
@@ -85,9 +84,7 @@ TEST_P(EverySearcher, ResumesAgainAndAgainFromATornLog) {
   EXPECT_TRUE(same_evaluations(resumed, whole));
 }
 
-INSTANTIATE_TEST_SUITE_P(Log, EverySearcher,
-                         testing::Values("random", "stratified", "local", "nsga2", "morea",
-                                         "evopress"));
+INSTANTIATE_TEST_SUITE_P(Log, EverySearcher, testing::ValuesIn(quick_searchers()));
 
 TEST(SearchLog, AFinishedSearchIsReadAndNotRun) {
   const Space space = toy_space();

@@ -150,7 +150,7 @@ TEST(Search, SaysHowFarItIs) {
 
 TEST(Search, RefusesBadSettings) {
   const Space space = toy_space();
-  const auto run = [&](const std::string& name, SearcherSettings settings) {
+  const auto run = [&](const std::string& name, const SearcherSettings& settings) {
     return [&space, name, settings] { run_search(toy_task(space, name, settings)); };
   };
   EXPECT_THAT(run("nsga3", toy_settings()),

@@ -24,7 +24,6 @@ std::vector<Asked> asked_by(const std::string& name, const Space& space,
   return asked;
 }
 
-/// Every searcher but `ehvi`, which has tests of its own.
 class AnySearcher : public testing::TestWithParam<std::string> {};
 
 TEST_P(AnySearcher, IsAFunctionOfItsSeedAndItsHistory) {
@@ -68,9 +67,7 @@ TEST_P(AnySearcher, HasANameAndASummary) {
   EXPECT_THAT(searcher_names(), testing::Contains(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Searchers, AnySearcher,
-                         testing::Values("random", "stratified", "local", "nsga2", "morea",
-                                         "evopress"));
+INSTANTIATE_TEST_SUITE_P(Searchers, AnySearcher, testing::ValuesIn(quick_searchers()));
 
 double mean_volume(const std::string& name) {
   const Space space = toy_space();

@@ -16,6 +16,7 @@ namespace {
 
 std::string listed(const std::vector<std::int64_t>& values) {
   std::vector<std::string> texts;
+  texts.reserve(values.size());
   for (const std::int64_t value : values) texts.push_back(std::to_string(value));
   return join(texts, ", ");
 }

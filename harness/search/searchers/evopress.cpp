@@ -102,6 +102,7 @@ class EvopressSearcher : public BatchSearcher {
 
   static std::vector<Asked> asked_with(double fidelity, const std::vector<Point>& points) {
     std::vector<Asked> batch;
+    batch.reserve(points.size());
     for (const Point& point : points) batch.push_back({point, fidelity});
     return batch;
   }
@@ -176,7 +177,7 @@ class EvopressSearcher : public BatchSearcher {
 
   std::optional<Point> another_child(const std::vector<Point>& others) {
     for (int tries = 0; tries < 2 * kTries; ++tries) {
-      const std::optional<Point> child = mutated(tries < kTries);
+      std::optional<Point> child = mutated(tries < kTries);
       if (child && *child != parent_ &&
           std::find(others.begin(), others.end(), *child) == others.end()) {
         return child;

@@ -44,6 +44,7 @@ class MoreaSearcher : public Searcher {
   const Point& parent() {
     const std::vector<std::size_t> drawn = draw_sample();
     std::vector<Objectives> points;
+    points.reserve(drawn.size());
     for (const std::size_t i : drawn) points.push_back(members_[i].objectives);
     const std::vector<int> rank = ranks(points);
     const std::vector<double> room = crowding(points, rank);

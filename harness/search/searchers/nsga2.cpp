@@ -28,6 +28,7 @@ bool is_better(const Individual& a, const Individual& b) {
 
 void rank_all(std::vector<Individual>& population) {
   std::vector<Objectives> points;
+  points.reserve(population.size());
   for (const Individual& individual : population) points.push_back(individual.objectives);
   const std::vector<int> rank = ranks(points);
   const std::vector<double> room = crowding(points, rank);

@@ -1,0 +1,1 @@
+"""Searchers that are libraries of Python; harness/search/searchers/ehvi.cpp talks to them."""
