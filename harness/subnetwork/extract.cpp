@@ -1,6 +1,5 @@
 #include "harness/subnetwork/extract.h"
 
-#include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 
 #include "harness/model/slicing.h"
@@ -41,7 +40,9 @@ void extract(Model& model, const SubNetwork& part) {
   require_part_of(model.spec(), part);
   for (const LayerPart& layer : part.layers) cut_layer(model, layer);
   drop_others(model, part);
-  if (part.width < model.spec().width) keep_width(model, at::arange(part.width, at::kLong));
+  if (std::ssize(part.dimensions) < model.spec().width) {
+    keep_width(model, indices(part.dimensions));
+  }
 }
 
 }  // namespace assay::subnetwork

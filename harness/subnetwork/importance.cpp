@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 
 namespace assay::subnetwork {
 namespace {
@@ -88,7 +88,7 @@ at::Tensor sum_of(const std::map<std::int64_t, at::Tensor>& scores, const char* 
   at::Tensor sum;
   for (const auto& [layer, of_layer] : scores) {
     if (sum.defined() && sum.sizes() != of_layer.sizes()) {
-      throw UserError(fmt::format(
+      throw DoesNotApply(fmt::format(
           "one order of {} for all layers needs layers of one shape, and they differ; set "
           "order = 'per_layer'",
           what));

@@ -47,7 +47,7 @@ Importance measure_importance(
 
 /// Orders of neurons, of groups (not of models with ALiBi, whose heads differ by their number) and,
 /// where `with_width`, of dimensions; `layers` stays empty. Throws as descending_order() does, and
-/// UserError for a global order of layers that differ in shape.
+/// DoesNotApply for a global order of layers that differ in shape.
 Orders orders_by(const Importance& importance, const ModelSpec& spec, OrderScope scope,
                  bool with_width);
 

@@ -5,6 +5,8 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/base/errors.h"
 #include "harness/model/slicing.h"
 
@@ -30,7 +32,60 @@ std::map<std::int64_t, at::Tensor> of_layers(const std::map<std::string, at::Ten
   return found;
 }
 
+using Units = std::vector<std::int64_t>;
+
+/// Where the chosen units of an order were, as they are chosen. An order that is missing moved
+/// none.
+Units places_of(const Units& units, const at::Tensor& order) {
+  if (!order.defined()) return units;
+  const auto* place = order.const_data_ptr<std::int64_t>();
+  Units places;
+  for (const std::int64_t unit : units) places.push_back(place[unit]);
+  return places;
+}
+
+Units ascending(Units units) {
+  std::sort(units.begin(), units.end());
+  return units;
+}
+
+/// The order that puts units from these places into ascending ones.
+at::Tensor sorting(const Units& places) { return at::tensor(places, at::kLong).argsort(); }
+
+at::Tensor of_layer(const std::map<std::int64_t, at::Tensor>& orders, std::int64_t layer) {
+  const auto found = orders.find(layer);
+  return found == orders.end() ? at::Tensor() : found->second;
+}
+
 }  // namespace
+
+SubNetwork in_model_order(const SubNetwork& part, const Orders& orders) {
+  SubNetwork original = part;
+  original.dimensions = ascending(places_of(part.dimensions, orders.width));
+  for (LayerPart& layer : original.layers) {
+    layer.groups = ascending(places_of(layer.groups, of_layer(orders.groups, layer.layer)));
+    layer.neurons = ascending(places_of(layer.neurons, of_layer(orders.neurons, layer.layer)));
+  }
+  return original;
+}
+
+void restore_order(Model& extracted, const SubNetwork& part, const Orders& orders) {
+  for (std::size_t i = 0; i < part.layers.size(); ++i) {
+    const LayerPart& layer = part.layers[i];
+    const auto here = static_cast<std::int64_t>(i);
+    const at::Tensor neurons = of_layer(orders.neurons, layer.layer);
+    const at::Tensor groups = of_layer(orders.groups, layer.layer);
+    if (neurons.defined() && !layer.neurons.empty()) {
+      order_neurons(extracted, here, sorting(places_of(layer.neurons, neurons)));
+    }
+    if (groups.defined() && !layer.groups.empty()) {
+      order_head_groups(extracted, here, sorting(places_of(layer.groups, groups)));
+    }
+  }
+  if (orders.width.defined()) {
+    order_width(extracted, sorting(places_of(part.dimensions, orders.width)));
+  }
+}
 
 void apply_orders(Model& model, const Orders& orders) {
   for (const auto& [layer, order] : orders.neurons) order_neurons(model, layer, order);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/model/model.h"
+#include "harness/subnetwork/sub_network.h"
 
 namespace assay::subnetwork {
 
@@ -25,6 +26,12 @@ struct Orders {
 
 /// Moves units, not layers. The model computes the same, but for the last bits of its sums.
 void apply_orders(Model& model, const Orders& orders);
+
+/// A part of the ordered model as a part of the model itself: the same units by their places there.
+SubNetwork in_model_order(const SubNetwork& part, const Orders& orders);
+/// Puts the units of what extract(part) left of the ordered model into the order that they have in
+/// the model itself: then it is what extract(in_model_order(part)) leaves of that.
+void restore_order(Model& extracted, const SubNetwork& part, const Orders& orders);
 
 /// As tensors of an artefact: "order/layer.3.neurons", "order/width", "order/layers".
 std::map<std::string, at::Tensor> to_tensors(const Orders& orders);

@@ -200,7 +200,7 @@ SubNetwork NetworkSpace::of_one_size(const Values& values) const {
   Values kept = layers_.empty() ? first_units(spec_.layers) : layers_;
   kept.resize(static_cast<std::size_t>(depth));
   std::sort(kept.begin(), kept.end());
-  SubNetwork part{.width = values[3], .layers = {}};
+  SubNetwork part{.dimensions = first_units(values[3]), .layers = {}};
   const LayerShape& shape = spec_.layer(0);
   for (const std::int64_t layer : kept) {
     part.layers.push_back({.layer = layer,

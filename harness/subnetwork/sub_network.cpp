@@ -52,7 +52,7 @@ std::vector<std::int64_t> first_units(std::int64_t count) {
 }
 
 SubNetwork whole_network(const ModelSpec& spec) {
-  SubNetwork whole{.width = spec.width, .layers = {}};
+  SubNetwork whole{.dimensions = first_units(spec.width), .layers = {}};
   for (std::int64_t l = 0; l < spec.layers; ++l) {
     const LayerShape& shape = spec.layer(l);
     whole.layers.push_back({.layer = l,
@@ -77,11 +77,15 @@ void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
     if (!layer.groups.empty() || !layer.neurons.empty()) continue;
     throw UserError(fmt::format("layer {} is named, and nothing of it stays", layer.layer));
   }
-  if (part.width < 1 || part.width > spec.width) {
+  const Units& kept = part.dimensions;
+  const bool rising =
+      std::adjacent_find(kept.begin(), kept.end(), std::greater_equal<>()) == kept.end();
+  if (kept.empty() || !rising || kept.front() < 0 || kept.back() >= spec.width) {
     throw UserError(
-        fmt::format("the model's width is {}, and {} of it was asked for", spec.width, part.width));
+        fmt::format("the model's width is {}; a part of it names at least one dimension, ascending",
+                    spec.width));
   }
-  if (part.width != spec.width && spec.output != OutputKind::kVocabulary) {
+  if (std::ssize(kept) != spec.width && spec.output != OutputKind::kVocabulary) {
     throw UserError(
         "the width of a model that scores no vocabulary stays whole: norms over a part of the "
         "dimensions need training");
@@ -91,8 +95,9 @@ void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
 ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
   ModelSpec result = spec;
   result.layers = std::ssize(part.layers);
-  if (spec.embedding_width == spec.width) result.embedding_width = part.width;
-  result.width = part.width;
+  const std::int64_t width = std::ssize(part.dimensions);
+  if (spec.embedding_width == spec.width) result.embedding_width = width;
+  result.width = width;
   result.layer_shapes.clear();
   result.layer_windows.clear();
   for (const LayerPart& layer : part.layers) {
@@ -118,12 +123,12 @@ Json to_json(const SubNetwork& part) {
                       {"groups", units_json(layer.groups)},
                       {"neurons", units_json(layer.neurons)}});
   }
-  return {{"width", part.width}, {"layers", std::move(layers)}};
+  return {{"dimensions", units_json(part.dimensions)}, {"layers", std::move(layers)}};
 }
 
 SubNetwork sub_network_from_json(const Json& document) {
   try {
-    SubNetwork part{.width = document.at("width").get<std::int64_t>(), .layers = {}};
+    SubNetwork part{.dimensions = units_from_json(document.at("dimensions")), .layers = {}};
     for (const Json& layer : document.at("layers")) {
       part.layers.push_back({.layer = layer.at("layer").get<std::int64_t>(),
                              .groups = units_from_json(layer.at("groups")),

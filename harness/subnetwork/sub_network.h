@@ -20,7 +20,7 @@ struct LayerPart {
 };
 
 struct SubNetwork {
-  std::int64_t width = 0;  ///< the first dimensions of the residual stream
+  std::vector<std::int64_t> dimensions;  ///< of the residual stream; ascending, at least one
   /// Ascending, at least one; the others, and those of which nothing stays, are not there.
   std::vector<LayerPart> layers;
   bool operator==(const SubNetwork&) const = default;
@@ -40,8 +40,8 @@ void require_part_of(const ModelSpec& spec, const SubNetwork& part);
 /// The spec of what extract() leaves.
 ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part);
 
-/// {"width": 576, "layers": [{"layer": 0, "groups": 3, "neurons": [0, 2]}]}: a number stands for
-/// the first so many.
+/// {"dimensions": 576, "layers": [{"layer": 0, "groups": 3, "neurons": [0, 2]}]}: a number stands
+/// for the first so many.
 Json to_json(const SubNetwork& part);
 /// Reverses it. Throws UserError for another document.
 SubNetwork sub_network_from_json(const Json& document);

@@ -3,6 +3,7 @@
 #include "harness/subnetwork/sub_network.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/randperm.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
@@ -84,7 +85,7 @@ TEST(SubNetworks, RoundTrip) {
   part.layers.erase(part.layers.begin() + 4, part.layers.end());
   EXPECT_EQ(sub_network_from_json(to_json(part)), part);
   EXPECT_EQ(to_json(part)["layers"][0]["neurons"], 1536);
-  EXPECT_THROW(sub_network_from_json({{"width", 1}}), UserError);
+  EXPECT_THROW(sub_network_from_json({{"dimensions", 1}}), UserError);
 }
 
 TEST(SubNetworks, WhatIsNoPartIsRefused) {
@@ -101,7 +102,7 @@ TEST(SubNetworks, WhatIsNoPartIsRefused) {
   refused([](SubNetwork& p) { p.layers[3].groups = {0, 3}; }, "has 3 groups of heads");
   refused([](SubNetwork& p) { p.layers[3].neurons = {4, 4}; }, "1536 neurons");
   refused([](SubNetwork& p) { p.layers[3] = {3, {}, {}}; }, "nothing of it stays");
-  refused([](SubNetwork& p) { p.width = 577; }, "width is 576");
+  refused([](SubNetwork& p) { p.dimensions.push_back(576); }, "width is 576");
 }
 
 class OfFamilies : public testing::TestWithParam<std::string> {
@@ -113,7 +114,7 @@ class OfFamilies : public testing::TestWithParam<std::string> {
   [[nodiscard]] SubNetwork smaller() const {
     const ModelSpec& spec = model_.spec();
     SubNetwork part = whole_network(spec);
-    part.width = spec.width - 4;
+    part.dimensions = first_units(spec.width - 4);
     LayerPart& first = part.layers.front();
     if (spec.positions != PositionKind::kAlibi && first.groups.size() > 1) first.groups.pop_back();
     first.neurons.erase(first.neurons.begin() + 2);
@@ -146,6 +147,26 @@ TEST_P(OfFamilies, ALayerThatIsNotNamedIsDropped) {
   dropped.drop_layer(0);
   EXPECT_TRUE(logits(model, tokens_).equal(logits(dropped, tokens_)));
   EXPECT_EQ(model_.layer_count(), model.layer_count() + 1);
+}
+
+TEST_P(OfFamilies, APartOfAnOrderedModelIsOneOfTheModel) {
+  const ModelSpec& spec = model_.spec();
+  Orders orders;
+  for (std::int64_t l = 0; l < spec.layers; ++l) {
+    orders.neurons[l] = at::randperm(spec.layer(l).ffn_width, at::kLong);
+    if (spec.positions != PositionKind::kAlibi) {
+      orders.groups[l] = at::randperm(spec.layer(l).kv_heads, at::kLong);
+    }
+  }
+  orders.width = at::randperm(spec.width, at::kLong);
+  Model ordered = model_.clone(), plain = model_.share();
+  apply_orders(ordered, orders);
+  const SubNetwork part = smaller(), original = in_model_order(part, orders);
+  extract(ordered, part);
+  extract(plain, original);
+  EXPECT_LE(relative_error(logits(ordered, tokens_), logits(plain, tokens_)), 1e-5);
+  restore_order(ordered, part, orders);
+  EXPECT_EQ(ordered.content_hash(), plain.content_hash());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, OfFamilies, testing::ValuesIn(golden_cases()),

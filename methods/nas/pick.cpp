@@ -9,6 +9,7 @@
 #include "harness/subnetwork/extract.h"
 #include "harness/train/training_forms.h"
 #include "methods/nas/networks.h"
+#include "methods/nas/picked.h"
 #include "methods/nas/settings.h"
 #include "methods/nas/stages.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 using subnetwork::SubNetwork;
 
-constexpr const char* kNetwork = "network";
 constexpr std::uint64_t kAnySeed = 0;  ///< of a classifier that stored weights fill
 /// Sizes are sums of counts as shares: equal ones may differ in their last bits.
 constexpr double kSameSize = 1e-12;
@@ -66,16 +66,13 @@ Artefact pick_network(const Model& model, FitContext& context, const Params& par
   const SubNetwork network = space.network(search::point_from_values(
       space.space(), picked.at("values").get<std::vector<std::int64_t>>()));
   tell(context, picked, subnetwork::spec_of_part(super.spec(), network));
-  Artefact artefact;
-  artefact.plan[kNetwork] = to_json(network);
-  const bool whole = network == subnetwork::whole_network(super.spec());
-  if (whole && trained.tensors.empty()) return artefact;
-  artefact.tensors = sort.tensors;
+  Artefact artefact = to_artefact(model.spec(), in_model_order(network, orders_of(sort)));
   if (trained.tensors.empty()) return artefact;
   if (trained.plan.contains(kLabels)) artefact.plan[kLabels] = trained.plan.at(kLabels);
   Model untrained = model.clone();
   apply_network(untrained, artefact);
   subnetwork::extract(super, network);
+  restore_order(super, network, orders_of(sort));
   for (auto& [name, tensor] : changed_parameters(untrained, super)) {
     artefact.tensors[name] = tensor;
   }
@@ -83,9 +80,9 @@ Artefact pick_network(const Model& model, FitContext& context, const Params& par
 }
 
 void apply_network(Model& model, const Artefact& artefact) {
+  const subnetwork::SubNetwork network = network_of(model.spec(), artefact);
   add_planned_classifier(model, artefact.plan, kAnySeed);
-  subnetwork::apply_orders(model, orders_of(artefact));
-  subnetwork::extract(model, subnetwork::sub_network_from_json(artefact.plan.at(kNetwork)));
+  subnetwork::extract(model, network);
   Artefact weights;
   for (const auto& [name, tensor] : artefact.tensors) {
     if (parameter_from_name(name)) weights.tensors[name] = tensor;

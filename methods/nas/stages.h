@@ -22,7 +22,7 @@ Artefact calibrate_grid(const Model& model, FitContext& context, const Params& p
 Artefact train_super(const Model& model, FitContext& context, const Params& params);
 /// plan["evaluations"], ["front"], ["reference"], ["hypervolume"] (docs/search.md).
 Artefact search_networks(const Model& model, FitContext& context, const Params& params);
-/// plan["network"] with the orders and weights that it needs; without any where it is the model.
+/// What stays of the model (picked.h), with the parameters of the result that training changed.
 Artefact pick_network(const Model& model, FitContext& context, const Params& params);
 
 /// What pick_network() says, done to a model.

@@ -1,0 +1,65 @@
+#include "methods/nas/picked.h"
+
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+namespace assay::nas {
+namespace {
+
+using subnetwork::LayerPart;
+using subnetwork::SubNetwork;
+using Units = std::vector<std::int64_t>;
+
+constexpr const char* kLayers = "layers";
+constexpr const char* kDimensions = "dimensions";
+
+std::string name_of(std::int64_t layer, const char* what) {
+  return fmt::format("layer.{}.{}", layer, what);
+}
+
+void add_unless_whole(Artefact& artefact, const std::string& name, const Units& kept,
+                      const Units& all) {
+  if (kept != all) artefact.tensors[name] = at::tensor(kept, at::kLong);
+}
+
+void replace_if_stored(const Artefact& artefact, const std::string& name, Units& units) {
+  const auto found = artefact.tensors.find(name);
+  if (found == artefact.tensors.end()) return;
+  const auto* data = found->second.const_data_ptr<std::int64_t>();
+  units.assign(data, data + found->second.numel());
+}
+
+}  // namespace
+
+Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
+  const SubNetwork whole = subnetwork::whole_network(spec);
+  Artefact artefact;
+  Units layers;
+  for (const LayerPart& layer : network.layers) {
+    const LayerPart& all = whole.layers.at(static_cast<std::size_t>(layer.layer));
+    layers.push_back(layer.layer);
+    add_unless_whole(artefact, name_of(layer.layer, "head_groups"), layer.groups, all.groups);
+    add_unless_whole(artefact, name_of(layer.layer, "neurons"), layer.neurons, all.neurons);
+  }
+  add_unless_whole(artefact, kDimensions, network.dimensions, whole.dimensions);
+  artefact.plan[kLayers] = layers;
+  return artefact;
+}
+
+SubNetwork network_of(const ModelSpec& spec, const Artefact& artefact) {
+  const SubNetwork whole = subnetwork::whole_network(spec);
+  SubNetwork network{.dimensions = whole.dimensions, .layers = {}};
+  replace_if_stored(artefact, kDimensions, network.dimensions);
+  for (const auto layer : artefact.plan.at(kLayers).get<Units>()) {
+    LayerPart part = whole.layers.at(static_cast<std::size_t>(layer));
+    replace_if_stored(artefact, name_of(layer, "head_groups"), part.groups);
+    replace_if_stored(artefact, name_of(layer, "neurons"), part.neurons);
+    network.layers.push_back(std::move(part));
+  }
+  return network;
+}
+
+}  // namespace assay::nas
