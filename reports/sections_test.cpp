@@ -2,6 +2,7 @@
 
 #include "reports/sections/sections.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,9 +15,12 @@
 namespace assay {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
+
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const Section* find(const Document& document, const std::string& id) {
   for (const Section& section : document.sections) {
@@ -230,6 +234,56 @@ TEST(Sections, LossCurvesAreDrawnByStep) {
   for (const PlotPoint& point : plot.series[0].points) steps.push_back(point.x);
   EXPECT_THAT(steps, ElementsAre(5, 20, 100));
   EXPECT_THAT(plot.series[1].name, HasSubstr("held out"));
+}
+
+/// Two seeds of a search and of its anchor; both targets of a search are one search.
+TEST(Sections, SearchesAreComparedWithTheRandomOneSeedBySeed) {
+  ExperimentResults results;
+  results.name = "searched";
+  const auto add = [&](const char* searcher, double target, int seed, double shift) {
+    const std::string params = fmt::format(R"({{"searcher":"{}","target":{}}})", searcher, target);
+    const auto metric = [&](const std::string& name, double value) {
+      results.rows.push_back(row("nas", params, "news-ppl", name, value, 0));
+      results.rows.back().seed = seed;
+    };
+    for (const int n : {1, 2, 10}) {
+      const std::string number = std::to_string(n);
+      metric("search/quality/evaluation." + number, 3.0 - shift - 0.1 * n);
+      metric("search/cost/evaluation." + number, 0.1 * n);
+      metric("search/hypervolume/evaluation." + number, 0.01 * n + shift + 0.001 * seed);
+    }
+    metric("search/evaluations", 3);
+  };
+  for (const int seed : {0, 1}) {
+    for (const double target : {0.5, 0.8}) add("nsga2", target, seed, 0.2 + 0.001 * seed);
+    add("random", 0.5, seed, 0.1);
+  }
+  const Document document = document_of(results);
+  const Section* section = find(document, "search");
+  ASSERT_NE(section, nullptr);
+  const Table& table = section->tables.at(0);
+  ASSERT_EQ(table.rows.size(), 2U);
+  const auto& nsga2 = table.rows[0];
+  EXPECT_THAT(nsga2[0].text, AllOf(HasSubstr("nsga2"), Not(HasSubstr("target"))));
+  EXPECT_EQ(nsga2[1].value, 2);
+  EXPECT_NEAR(*nsga2[3].value, 0.1 + 0.2 + 0.001, 1e-12);
+  EXPECT_NEAR(*nsga2[4].value, 0.1005, 1e-12);
+  EXPECT_EQ(nsga2[5].text, "better than random");
+  EXPECT_EQ(table.rows[1][4].value, std::nullopt);
+  const Plot& candidates = section->plots.at(0);
+  ASSERT_EQ(candidates.series.size(), 2U);
+  EXPECT_EQ(candidates.series[0].points.size(), 6U);
+  const auto marked = [](const PlotSeries& series) {
+    return std::count_if(series.points.begin(), series.points.end(),
+                         [](const PlotPoint& point) { return point.marked; });
+  };
+  EXPECT_EQ(marked(candidates.series[0]), 3) << "seed 1 beats seed 0 at every size";
+  EXPECT_EQ(marked(candidates.series[1]), 0);
+  const Plot& volumes = section->plots.at(1);
+  std::vector<double> x;
+  for (const PlotPoint& point : volumes.series[0].points) x.push_back(point.x);
+  EXPECT_THAT(x, ElementsAre(1, 2, 10));
+  EXPECT_TRUE(volumes.series[0].points[0].y_lo.has_value());
 }
 
 TEST(Sections, PredictionsStandBesideWhatWasMeasured) {

@@ -25,6 +25,7 @@ Section predicted_section(const SectionInput& input);
 Section break_even_section(const SectionInput& input);
 Section layers_section(const SectionInput& input);
 Section training_section(const SectionInput& input);
+Section search_section(const SectionInput& input);
 Section distributions_section(const SectionInput& input);
 Section time_spent_section(const SectionInput& input);
 Section predictor_section(const SectionInput& input);
