@@ -16,9 +16,9 @@ class Sums {
   explicit Sums(Aggregate aggregate) : aggregate_(aggregate) {}
   /// [n, units]
   void add(const at::Tensor& values) {
-    const at::Tensor wide = values.to(at::kDouble);
-    const at::Tensor sum =
-        aggregate_ == Aggregate::kMean ? wide.abs().sum(0) : wide.square().sum(0);
+    const at::Tensor wide = values.to(at::kFloat);
+    const at::Tensor sizes = aggregate_ == Aggregate::kMean ? wide.abs() : wide.square();
+    const at::Tensor sum = sizes.sum(0, /*keepdim=*/false, at::kDouble);
     sum_ = sum_.defined() ? sum_.add(sum) : sum;
     rows_ += values.size(0);
   }
@@ -72,7 +72,7 @@ class Recorder final : public ActivationRecorder {
   /// contexts [n, heads * head_dim] -> [n, kv_heads]
   [[nodiscard]] at::Tensor group_norms(std::int64_t layer, const at::Tensor& rows) const {
     const LayerShape& shape = spec_.layer(layer);
-    const at::Tensor heads = rows.to(at::kDouble).view({rows.size(0), shape.heads, shape.head_dim});
+    const at::Tensor heads = rows.to(at::kFloat).view({rows.size(0), shape.heads, shape.head_dim});
     return at::linalg_vector_norm(heads, 2, 2)
         .view({rows.size(0), shape.kv_heads, shape.heads / shape.kv_heads})
         .mean(2);
