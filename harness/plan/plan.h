@@ -45,8 +45,9 @@ class Resolver {
   /// Token stream of a data set's split for this tokenizer; prepared (cached) when possible.
   virtual ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                               const std::string& split) = 0;
-  /// Items of a multiple-choice or last-word suite, likewise.
-  virtual ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) = 0;
+  /// Questions with their answers, with the prompts of the recipe `task`, likewise.
+  virtual ResolvedData items(const ResolvedModel& model, const std::string& dataset,
+                             const std::string& split, const std::string& task) = 0;
   /// Texts or pairs with a class, each of at most `max_tokens` tokens, likewise.
   virtual ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
                                 const std::string& split, std::int64_t max_tokens) = 0;
