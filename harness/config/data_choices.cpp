@@ -15,13 +15,27 @@
 namespace assay {
 namespace {
 
+std::vector<std::string> names_of_kinds(const Catalogue& catalogue,
+                                        const std::set<std::string>& kinds) {
+  std::vector<std::string> names;
+  for (const DatasetEntry& entry : catalogue.datasets) {
+    if (kinds.contains(entry.kind)) names.push_back(entry.name);
+  }
+  return names;
+}
+
+/// Of a data set; `otherwise` where the catalogue does not have it, which is said elsewhere.
+std::string kind_of(const Catalogue& catalogue, const std::string& dataset,
+                    const std::string& otherwise) {
+  for (const DatasetEntry& entry : catalogue.datasets) {
+    if (entry.name == dataset) return entry.kind;
+  }
+  return otherwise;
+}
+
 /// `dataset` among those of these kinds, and `split`.
 std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::set<std::string>& kinds,
                                   const std::string& dataset, const std::string& split) {
-  std::vector<std::string> datasets;
-  for (const DatasetEntry& entry : catalogue.datasets) {
-    if (kinds.contains(entry.kind)) datasets.push_back(entry.name);
-  }
   ParamSpec of_dataset{.name = "dataset",
                        .type = ParamType::kChoice,
                        .default_value = dataset,
@@ -30,7 +44,7 @@ std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::set<std
                        .min = {},
                        .max = {},
                        .max_open = false,
-                       .choices = datasets};
+                       .choices = names_of_kinds(catalogue, kinds)};
   ParamSpec of_split = of_dataset;
   of_split.name = "split";
   of_split.type = ParamType::kText;
@@ -41,12 +55,13 @@ std::vector<ParamSpec> data_specs(const Catalogue& catalogue, const std::set<std
 
 std::vector<ParamSpec> calibration_specs(const Catalogue& catalogue) {
   const CalibrationChoice standard;
-  std::vector<ParamSpec> specs =
-      data_specs(catalogue, {kTextData}, standard.dataset, standard.split);
+  // One of a kind that the method does not take is refused by its kind.
+  std::vector<ParamSpec> specs = data_specs(catalogue, {kTextData, kItemsData, kLabelledData},
+                                            standard.dataset, standard.split);
   specs.push_back(count_param("samples", standard.samples, 1, "", "number of samples"));
-  specs.push_back(
-      count_param("tokens", standard.tokens, 0, "",
-                  "length of a sample; 0: the smaller of 2048 and the model's positions"));
+  specs.push_back(count_param("tokens", standard.tokens, 0, "",
+                              "length of a sample, of items at most; 0: the smaller of 2048 and "
+                              "the model's positions"));
   return specs;
 }
 
@@ -107,11 +122,33 @@ void check_splits(TableReader& reader, const SourcePlace& place,
   }
 }
 
-/// Each is false after a problem.
-bool fill(TableReader&, CalibrationChoice& choice, const Json& values, const Catalogue&) {
+/// What is wrong with calibrating on the data set; "" for nothing.
+std::string calibration_problem(const CalibrationChoice& choice, const MethodEntry& method,
+                                const Catalogue& catalogue) {
+  const std::vector<std::string> kinds = method.calibration_kinds();
+  if (std::ranges::count(kinds, choice.data) == 0) {
+    return fmt::format(
+        "data set '{}' is of kind {}, and method '{}' calibrates on {}; name one of {}",
+        choice.dataset, choice.data, method.name, join(kinds, " or "),
+        join(names_of_kinds(catalogue, {kinds.begin(), kinds.end()}), ", "));
+  }
+  try {
+    if (choice.on_items()) (void)catalogue.task_of(choice.dataset);
+    return "";
+  } catch (const UserError& error) {
+    return error.what();
+  }
+}
+
+/// False after a problem, as the next one is.
+bool fill(TableReader& reader, CalibrationChoice& choice, const Json& values,
+          const MethodEntry& method, const Catalogue& catalogue) {
+  choice.data = kind_of(catalogue, choice.dataset, choice.data);
   choice.samples = values.value("samples", choice.samples);
   choice.tokens = values.value("tokens", choice.tokens);
-  return true;
+  const std::string problem = calibration_problem(choice, method, catalogue);
+  if (!problem.empty()) reader.problem(reader.place("dataset"), problem);
+  return problem.empty();
 }
 
 /// A key of another form of data than the data set's is a mistake, not without effect.
@@ -136,10 +173,8 @@ bool check_form(TableReader& reader, const TrainingChoice& choice, const Json& v
 }
 
 bool fill(TableReader& reader, TrainingChoice& choice, const Json& values,
-          const Catalogue& catalogue) {
-  for (const DatasetEntry& entry : catalogue.datasets) {
-    if (entry.name == choice.dataset) choice.data = entry.kind;
-  }
+          const MethodEntry& /*method*/, const Catalogue& catalogue) {
+  choice.data = kind_of(catalogue, choice.dataset, choice.data);
   choice.items = values.value("items", choice.items);
   choice.subset_seed = values.value("subset_seed", choice.subset_seed);
   choice.max_tokens = values.value("max_tokens", choice.max_tokens);
@@ -152,6 +187,7 @@ bool fill(TableReader& reader, TrainingChoice& choice, const Json& values,
 template <typename Choice>
 std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::string& key,
                                                 const std::vector<ParamSpec>& specs,
+                                                const MethodEntry& method,
                                                 const Catalogue& catalogue) {
   auto table = reader.table(key, key + " of " + reader.what());
   std::vector<Axis> axes;
@@ -164,7 +200,7 @@ std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::
     Choice choice;
     choice.dataset = values.value("dataset", choice.dataset);
     choice.split = values.value("split", choice.split);
-    if (!fill(table ? *table : reader, choice, values, catalogue)) continue;
+    if (!fill(table ? *table : reader, choice, values, method, catalogue)) continue;
     choices.emplace_back(std::move(choice));
   }
   check_splits(reader, reader.place(key), choices, catalogue);
@@ -176,7 +212,7 @@ std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::
 Trainings trainings_of(TableReader& reader, const MethodEntry& method, const Catalogue& catalogue) {
   if (!method.training.empty()) {
     return read_choices<TrainingChoice>(reader, "training", training_specs(catalogue, method),
-                                        catalogue);
+                                        method, catalogue);
   }
   if (const toml::node* node = reader.node().get("training")) {
     reader.take("training");
@@ -190,7 +226,7 @@ Calibrations calibrations_of(TableReader& reader, const MethodEntry& method, boo
                              const Catalogue& catalogue) {
   if (any) {
     return read_choices<CalibrationChoice>(reader, "calibration", calibration_specs(catalogue),
-                                           catalogue);
+                                           method, catalogue);
   }
   if (const toml::node* node = reader.node().get("calibration")) {
     reader.take("calibration");

@@ -79,7 +79,7 @@ struct FitJob {
   std::string base;  ///< key of the artefact that changes the model before; empty: the dense model
   std::map<std::string, std::string> inputs;  ///< keys of the stages that this one takes, by name
   std::string calibration_folder;
-  std::string sampling;  ///< "documents" or "stream"
+  std::string sampling;  ///< "documents", "stream" or "items"
   /// Of the calibration, as they hold for this model; 0 for a method that needs none.
   std::int64_t samples = 0, tokens = 0;
   std::string training_folder;       ///< empty for a stage that does not train

@@ -16,7 +16,8 @@ const ResolvedData& PlannedData::of_suite(std::size_t model, const SuiteChoice& 
 
 const ResolvedData& PlannedData::of_calibration(std::size_t model,
                                                 const CalibrationChoice& choice) {
-  return stream(model, choice.dataset, choice.split);
+  if (!choice.on_items()) return stream(model, choice.dataset, choice.split);
+  return items(model, choice.dataset, choice.split, catalogue_.task_of(choice.dataset));
 }
 
 const ResolvedData& PlannedData::of_training(std::size_t model, const TrainingChoice& choice) {
