@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/base/python_random.h"
 
 namespace assay {
@@ -22,7 +22,7 @@ AnsweredItem answered(const PreparedItem& item, std::int64_t tokens) {
   const ScoredRequest& request = right_answer(item);
   const std::int64_t cut = std::max<std::int64_t>(0, std::ssize(request.tokens) - tokens);
   if (cut >= request.scored_from) {
-    throw UserError(fmt::format(
+    throw DoesNotApply(fmt::format(
         "calibration.tokens is {}, and the answer of {} has {} tokens, which leaves none of its "
         "context: raise calibration.tokens",
         tokens, item.place.empty() ? "an item" : item.place,

@@ -20,8 +20,8 @@ struct DrawnItems {
 /// The first `samples` of the folder's items in the order of CPython's
 /// random.Random(seed).shuffle(), all of them where there are fewer: the tokens of the right
 /// answer's request, as suites score it, without those at its left end that are more than `tokens`.
-/// Throws UserError for a folder as read_prepared_items() does, and where an answer leaves no token
-/// of its context.
+/// Throws UserError for a folder as read_prepared_items() does, DoesNotApply where an answer leaves
+/// no token of its context.
 DrawnItems draw_calibration_items(const CalibrationRequest& request, std::uint64_t seed,
                                   const Vocabulary& vocabulary);
 
