@@ -1,5 +1,5 @@
 #pragma once
-// What a method can train on, as data.
+// The kinds of data that methods take, and what a method can train on, as data.
 
 #include <string>
 #include <vector>
@@ -9,9 +9,10 @@
 
 namespace assay {
 
-/// Forms of training data, by the kinds of data sets that hold them.
+/// Forms of data, by the kinds of data sets that hold them. Nothing trains on items.
 inline constexpr const char* kLabelledData = "labelled";  ///< texts or pairs with a class
 inline constexpr const char* kTextData = "text";          ///< one stream of tokens
+inline constexpr const char* kItemsData = "items";        ///< questions with candidate answers
 
 /// A form that a method takes, and what that means for the model.
 struct TrainingNeed {

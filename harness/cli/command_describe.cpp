@@ -36,6 +36,9 @@ Json describe_method(const MethodEntry& method) {
                    {"calibration_unless", to_json(method.calibration_unless)},
                    {"requires", to_json(method.requirements)},
                    {"params", specs_json(method.params)}};
+  if (method.needs_calibration) {
+    document["calibrates_on"] = join(method.calibration_kinds(), " or ");
+  }
   if (!method.training.empty()) document["trains_on"] = training_forms(method.training);
   return document;
 }

@@ -53,7 +53,8 @@ std::string params_text(const Json& params) {
 std::string calibration_text(const std::optional<CalibrationChoice>& given) {
   if (!given) return "none";
   const CalibrationChoice& choice = *given;
-  return fmt::format("{} ({}), {} samples of {}", choice.dataset, choice.split, choice.samples,
+  return fmt::format("{} ({}), {} samples of {}{}", choice.dataset, choice.split, choice.samples,
+                     choice.on_items() ? "at most " : "",
                      choice.tokens > 0 ? fmt::format("{} tokens", choice.tokens)
                                        : "2048 tokens, or as many as the model has positions");
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
@@ -55,6 +56,7 @@ MethodEntry method_from(const Json& document) {
   const Json& needs = document.at("needs");
   entry.needs_calibration = needs.at("calibration").get<bool>();
   entry.calibration_apart = needs.value("calibration_apart", false);
+  entry.calibration_items = needs.value("calibration_items", false);
   entry.training = training_needs_from_json(needs.value("training", Json::array()));
   entry.stages = stages_from(document.value("stages", Json::array()));
   entry.calibration_unless =
@@ -98,6 +100,11 @@ void read_description(const Json& description, Catalogue& catalogue) {
 
 }  // namespace
 
+std::vector<std::string> MethodEntry::calibration_kinds() const {
+  if (calibration_items) return {kTextData, kItemsData};
+  return {kTextData};
+}
+
 const MethodEntry& Catalogue::method(const std::string& name) const {
   return find_entry("method", methods, &MethodEntry::name, name);
 }
@@ -112,6 +119,20 @@ const DatasetEntry& Catalogue::dataset(const std::string& name) const {
 }
 const ProfileEntry& Catalogue::profile(const std::string& id) const {
   return find_entry("profile", profiles, &ProfileEntry::id, id);
+}
+
+std::string Catalogue::task_of(const std::string& dataset) const {
+  std::set<std::string> tasks;
+  for (const SuiteEntry& suite : suites) {
+    if (suite.dataset == dataset && !suite.task.empty()) tasks.insert(suite.task);
+  }
+  if (tasks.size() == 1) return *tasks.begin();
+  const std::string found = tasks.empty()
+                                ? "no suite over it names one"
+                                : "its suites name " + join({tasks.begin(), tasks.end()}, ", ");
+  throw UserError(fmt::format(
+      "data set '{}' needs one recipe for its prompts, and {}; name `task` in a suite over it",
+      dataset, found));
 }
 
 Catalogue read_catalogue(const std::filesystem::path& share, const Json& worker_description) {

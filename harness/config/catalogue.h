@@ -35,6 +35,9 @@ struct MethodEntry {
   std::vector<TrainingNeed> training;  ///< forms of data that it can train on; empty: none
   std::vector<ParamCondition> calibration_unless;  ///< settings that need none all the same
   bool calibration_apart = false;  ///< refuses text of a data set that a suite scores
+  bool calibration_items = false;  ///< calibrates on items as well as on text
+  /// Of data sets that it can be calibrated on, where it is.
+  [[nodiscard]] std::vector<std::string> calibration_kinds() const;
   [[nodiscard]] bool needs_calibration_for(const Json& chosen) const {
     return needs_calibration && !any_holds(calibration_unless, chosen);
   }
@@ -63,7 +66,8 @@ struct DatasetEntry {
   std::string name, summary, licence, source;
   std::string kind;  ///< "text", "items" or "labelled"
   std::vector<std::string> splits;
-  std::string sampling;  ///< "documents" or "stream": how calibration draws from it
+  /// How calibration draws from it: "documents" or "stream", "items" from items.
+  std::string sampling;
   std::filesystem::path manifest;
   Json document;  ///< the whole manifest
 };
@@ -117,6 +121,9 @@ struct Catalogue {
   [[nodiscard]] const SuiteEntry& suite(const std::string& id) const;
   [[nodiscard]] const DatasetEntry& dataset(const std::string& name) const;
   [[nodiscard]] const ProfileEntry& profile(const std::string& id) const;
+  /// The recipe that makes prompts of a data set of items: that of the suites over it. Throws
+  /// UserError where they name none, or several.
+  [[nodiscard]] std::string task_of(const std::string& dataset) const;
 };
 
 /// Reads the TOML files under `share` (datasets/, datasets/suites/, models/, hardware_profiles/)

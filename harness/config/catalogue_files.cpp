@@ -129,7 +129,7 @@ void read_dataset(TableReader& reader, const TomlDocument& document, Catalogue& 
   if (kind == "text" && !document.root.contains("sampling")) reader.required_text("sampling");
   if (kind == "labelled") read_labelled(reader);
   entry.kind = kind.value_or("");
-  entry.sampling = sampling.value_or("");
+  entry.sampling = kind == kItemsData ? kItemsData : sampling.value_or("");
   if (auto splits = reader.table("splits", "[splits]")) {
     for (const std::string& name : splits->keys()) {
       entry.splits.push_back(name);

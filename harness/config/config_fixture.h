@@ -49,7 +49,7 @@ inline Json method_json(const std::string& name, const Json& params, bool calibr
           {"needs", {{"calibration", calibration}, {"calibration_unless", calibration_unless}}}};
 }
 
-/// Traces of the data, a predictor for a criterion, a selection for a density.
+/// Traces of the data, which may be items, a predictor for a criterion, a selection for a density.
 inline Json staged_method_json() {
   Json method = method_json("staged",
                             params_json({make_param("criterion", ParamType::kText, "norm"),
@@ -62,6 +62,7 @@ inline Json staged_method_json() {
                 {"calibration", data},
                 {"training", false}};
   };
+  method["needs"]["calibration_items"] = true;
   method["stages"] = {stage("traces", Json::array(), Json::array(), true),
                       stage("predictor", {"criterion"}, {"traces"}, false),
                       stage("selection", {"density"}, {"predictor"}, false)};
@@ -150,7 +151,8 @@ class Share {
           "[splits.calibration]\nfiles = [\"n.txt\"]\n[splits.evaluation]\nfiles = [\"n.txt\"]\n");
     write("datasets/piqa.toml",
           "name = \"piqa\"\nsummary = \"piqa\"\nlicence = \"free\"\nsource = \"here\"\n"
-          "kind = \"items\"\n[splits.validation]\nfiles = [\"p.jsonl\"]\n");
+          "kind = \"items\"\n[splits.validation]\nfiles = [\"p.jsonl\"]\n"
+          "[splits.train]\nfiles = [\"t.jsonl\"]\n");
     write("datasets/suites/news-ppl.toml",
           "id = \"news-ppl\"\nkind = \"token_ppl\"\ndataset = \"news\"\nsplit = \"evaluation\"\n"
           "summary = \"perplexity\"\n[params]\nwindow = 128\n");

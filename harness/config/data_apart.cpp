@@ -38,6 +38,12 @@ const SuiteChoice* find_suite(const std::vector<SuiteChoice>& suites, Holds hold
   return found == suites.end() ? nullptr : &*found;
 }
 
+const SuiteChoice* find_scoring(const std::vector<SuiteChoice>& suites, const std::string& dataset,
+                                const std::string& split) {
+  return find_suite(
+      suites, [&](const SuiteChoice& one) { return one.dataset == dataset && one.split == split; });
+}
+
 }  // namespace
 
 void check_calibration_apart(const std::vector<MethodChoice>& methods,
@@ -57,14 +63,27 @@ void check_calibration_apart(const std::vector<MethodChoice>& methods,
   add_problems(methods, judge, problems);
 }
 
+void check_answers_apart(const std::vector<MethodChoice>& methods,
+                         const std::vector<SuiteChoice>& suites, Problems& problems) {
+  const auto judge = [&](const MethodChoice& choice) -> std::string {
+    if (!choice.calibration || !choice.calibration->on_items()) return "";
+    const CalibrationChoice& calibration = *choice.calibration;
+    const SuiteChoice* suite = find_scoring(suites, calibration.dataset, calibration.split);
+    if (suite == nullptr) return "";
+    return fmt::format(
+        "method '{}' would be calibrated on the right answers that suite '{}' asks for (data set "
+        "'{}', split '{}'); set calibration.split or calibration.dataset to another one",
+        choice.id, suite->id, calibration.dataset, calibration.split);
+  };
+  add_problems(methods, judge, problems);
+}
+
 void check_training_apart(const std::vector<MethodChoice>& methods,
                           const std::vector<SuiteChoice>& suites, Problems& problems) {
   const auto judge = [&](const MethodChoice& choice) -> std::string {
     if (!choice.training || !choice.training->on_text()) return "";
     const TrainingChoice& training = *choice.training;
-    const SuiteChoice* suite = find_suite(suites, [&](const SuiteChoice& one) {
-      return one.dataset == training.dataset && one.split == training.split;
-    });
+    const SuiteChoice* suite = find_scoring(suites, training.dataset, training.split);
     if (suite == nullptr) return "";
     return fmt::format(
         "method '{}' would train on the text that suite '{}' scores (data set '{}', split '{}'); "

@@ -13,6 +13,11 @@ void check_calibration_apart(const std::vector<MethodChoice>& methods,
                              const std::vector<SuiteChoice>& suites, const Catalogue& catalogue,
                              Problems& problems);
 
+/// A problem for each setting that would be calibrated on the very questions, with their right
+/// answers, that a suite of the experiment scores: the same split of the same data set.
+void check_answers_apart(const std::vector<MethodChoice>& methods,
+                         const std::vector<SuiteChoice>& suites, Problems& problems);
+
 /// A problem for each setting that would train on the very text that a suite of the experiment
 /// scores: the same split of the same data set. The same text under another name, and labelled
 /// items, are found once they are prepared (harness/runner/training_check.h).

@@ -159,6 +159,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Catalogue& c
   experiment.reports = read_reports(root.tables("report"), experiment, catalogue);
   read_measure(root, experiment);
   check_calibration_apart(experiment.methods, experiment.suites, catalogue, problems);
+  check_answers_apart(experiment.methods, experiment.suites, problems);
   check_training_apart(experiment.methods, experiment.suites, problems);
   for (const char* block : {"model", "method", "suite"}) need_one(root, block);
   root.finish(key_homes());

@@ -24,8 +24,11 @@ struct SourcePlace {
 struct CalibrationChoice {
   std::string dataset = "news";
   std::string split = "calibration";
+  std::string data = kTextData;  ///< the data set's kind: kTextData or kItemsData
   std::int64_t samples = 128;
-  std::int64_t tokens = 0;  ///< 0: the smaller of 2048 and the model's positions
+  /// Of a sample, of items at most; 0: the smaller of 2048 and the model's positions.
+  std::int64_t tokens = 0;
+  [[nodiscard]] bool on_items() const { return data == kItemsData; }
   Json to_json() const;
 };
 

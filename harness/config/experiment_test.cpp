@@ -120,8 +120,10 @@ TEST_F(ExperimentTest, UnknownNamesAreSuggested) {
   EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\ncalibration = { split = \"train\" }\n"),
             "x.toml:14:15: unknown split 'train'; known: calibration, evaluation (data set "
             "'news')");
-  EXPECT_EQ(problems("[[method]]\nid = \"wanda\"\ncalibration = { dataset = \"piqa\" }\n"),
-            "x.toml:14:27: dataset = \"piqa\" is not one of news");
+  EXPECT_EQ(
+      problems("[[method]]\nid = \"wanda\"\ncalibration = { dataset = \"piqa\" }\n"),
+      "x.toml:14:27: data set 'piqa' is of kind items, and method 'wanda' calibrates on text; "
+      "name one of news");
 }
 
 TEST_F(ExperimentTest, CalibrationOfAMethodWithoutIsRefused) {

@@ -36,6 +36,18 @@ at::ScalarType dtype_from(const std::string& name) {
   return *found;
 }
 
+std::int64_t size_from(const Json& json) {
+  const auto size = json.get<std::int64_t>();
+  if (size < 0) throw FileError("a column with sizes below zero");
+  return size;
+}
+
+TraceRow row_from(const Json& json) {
+  TraceRow row{dtype_from(json.at("dtype").get<std::string>()), {}};
+  for (const Json& size : json.at("row")) row.shape.push_back(size_from(size));
+  return row;
+}
+
 Descriptor opened(const fs::path& file) {
   Descriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (descriptor.get() < 0) fail_write(file, errno);
@@ -54,47 +66,35 @@ void cut(const fs::path& file, int descriptor, std::int64_t bytes) {
 
 }  // namespace
 
-std::int64_t TraceRows::bytes() const {
+std::int64_t TraceRow::bytes() const {
   return c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
 }
 
-TraceRows rows_of(const at::Tensor& tensor) {
-  if (tensor.dim() == 0) throw std::logic_error("a column is made of rows, not of single numbers");
-  return {tensor.scalar_type(), tensor.sizes().vec()};
+TraceRow row_of(const at::Tensor& rows) {
+  if (rows.dim() == 0) throw std::logic_error("a column is made of rows, not of single numbers");
+  return {rows.scalar_type(), rows.sizes().slice(1).vec()};
 }
 
-Json to_json(const TraceRows& rows) {
-  return {{"dtype", c10::toString(rows.dtype)},
-          {"rows", rows.shape.front()},
-          {"row", std::vector(rows.shape.begin() + 1, rows.shape.end())}};
+TraceColumn::TraceColumn(fs::path file, TraceRow row, std::int64_t rows)
+    : file_(std::move(file)), row_(std::move(row)), rows_(rows), descriptor_(opened(file_)) {
+  cut(file_, descriptor_.get(), rows_ * row_.bytes());
 }
 
-TraceRows trace_rows_from(const Json& json) {
-  TraceRows rows{dtype_from(json.at("dtype").get<std::string>()),
-                 {json.at("rows").get<std::int64_t>()}};
-  for (const Json& size : json.at("row")) rows.shape.push_back(size.get<std::int64_t>());
-  const bool sizes = std::all_of(rows.shape.begin(), rows.shape.end(),
-                                 [](std::int64_t size) { return size >= 0; });
-  if (!sizes) throw FileError("a column with sizes below zero");
-  return rows;
-}
+TraceColumn::TraceColumn(fs::path file, const Json& json)
+    : TraceColumn(std::move(file), row_from(json), size_from(json.at("rows"))) {}
 
-TraceColumn::TraceColumn(fs::path file, TraceRows rows, std::int64_t sequences)
-    : file_(std::move(file)),
-      rows_(std::move(rows)),
-      sequences_(sequences),
-      descriptor_(opened(file_)) {
-  cut(file_, descriptor_.get(), sequences_ * rows_.bytes());
+Json TraceColumn::to_json() const {
+  return {{"dtype", c10::toString(row_.dtype)}, {"rows", rows_}, {"row", row_.shape}};
 }
 
 void TraceColumn::append(const at::Tensor& rows) {
-  if (rows_of(rows) != rows_) {
-    throw std::logic_error(file_.string() + ": each sequence adds the same rows to a column");
+  if (row_of(rows) != row_) {
+    throw std::logic_error(file_.string() + ": each sequence adds rows of one kind to a column");
   }
   const at::Tensor here = rows.cpu().contiguous();  // no copy when it is both already
   const std::string_view bytes(static_cast<const char*>(here.const_data_ptr()), here.nbytes());
   if (const int error = write_all(descriptor_.get(), bytes); error != 0) fail_write(file_, error);
-  ++sequences_;
+  rows_ += rows.size(0);
 }
 
 void TraceColumn::sync() const {
@@ -102,10 +102,10 @@ void TraceColumn::sync() const {
 }
 
 at::Tensor TraceColumn::mapped() const {
-  std::vector<std::int64_t> shape = rows_.shape;
-  shape.front() *= sequences_;
-  const at::TensorOptions options(rows_.dtype);
-  const auto size = static_cast<std::size_t>(sequences_ * rows_.bytes());
+  std::vector<std::int64_t> shape{rows_};
+  shape.insert(shape.end(), row_.shape.begin(), row_.shape.end());
+  const at::TensorOptions options(row_.dtype);
+  const auto size = static_cast<std::size_t>(rows_ * row_.bytes());
   if (size == 0) return at::empty(shape, options);
   // Private and writable, as all tensors are; a trace may be larger than what could be reserved.
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,

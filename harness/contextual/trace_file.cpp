@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -15,7 +14,7 @@ namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 /// Throws FileError that names the first difference.
 void require_same(const Json& stored, const Json& identity) {
@@ -56,7 +55,7 @@ void TraceFile::adopt(const Json& stored) {
   const auto sequences = stored.at("sequences").get<std::int64_t>();
   if (sequences < 0) throw FileError("it holds fewer sequences than none");
   for (const auto& [name, column] : stored.at("columns").items()) {
-    columns_.try_emplace(name, file_of(name), trace_rows_from(column), sequences);
+    columns_.try_emplace(name, file_of(name), column);
   }
   sequences_ = committed_ = sequences;
 }
@@ -82,9 +81,9 @@ void TraceFile::append(const std::string& column, const at::Tensor& rows) {
   auto found = columns_.find(column);
   if (found == columns_.end()) {
     if (sequences_ > 0) throw std::logic_error(column + ": a column that the first sequence lacks");
-    found = columns_.try_emplace(column, file_of(column), rows_of(rows), 0).first;
+    found = columns_.try_emplace(column, file_of(column), row_of(rows), 0).first;
   }
-  if (found->second.sequences() != sequences_) {
+  if (!filled_.insert(column).second) {
     throw std::logic_error(column + ": a sequence adds to a column once");
   }
   found->second.append(rows);
@@ -92,10 +91,11 @@ void TraceFile::append(const std::string& column, const at::Tensor& rows) {
 
 void TraceFile::end_sequence() {
   for (const auto& [name, column] : columns_) {
-    if (column.sequences() != sequences_ + 1) {
+    if (!filled_.contains(name)) {
       throw std::logic_error(name + ": a sequence adds to each column");
     }
   }
+  filled_.clear();
   ++sequences_;
 }
 
@@ -104,7 +104,7 @@ void TraceFile::commit() {
   Json columns = Json::object();
   for (const auto& [name, column] : columns_) {
     column.sync();
-    columns[name] = to_json(column.rows());
+    columns[name] = column.to_json();
   }
   const Json all{{"version", kVersion},
                  {"identity", identity_},

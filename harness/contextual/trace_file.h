@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
 #include "harness/base/json.h"
@@ -27,9 +28,10 @@ class TraceFile {
   /// Whole ones.
   [[nodiscard]] std::int64_t sequences() const { return sequences_; }
 
-  /// What the next sequence adds to a column, once a column: [rows, ...], as many, of one dtype, in
-  /// each sequence. The first sequence says which columns there are. Throws MachineError for a full
-  /// disk, std::logic_error for a misuse; the trace can then only be opened again.
+  /// What the next sequence adds to a column, once a column: [rows, ...], of one dtype in each
+  /// sequence, and as many as the sequence has. The first sequence says which columns there are.
+  /// Throws MachineError for a full disk, std::logic_error for a misuse; the trace can then only be
+  /// opened again.
   void append(const std::string& column, const at::Tensor& rows);
   /// Throws std::logic_error when a column got nothing.
   void end_sequence();
@@ -37,7 +39,7 @@ class TraceFile {
   /// what was committed before stays then.
   void commit();
 
-  /// All sequences of each column [sequences * rows, ...], as TraceColumn::mapped() has them.
+  /// The rows of all sequences of each column, as TraceColumn::mapped() has them.
   [[nodiscard]] std::map<std::string, at::Tensor> columns() const;
 
  private:
@@ -54,6 +56,7 @@ class TraceFile {
   Json identity_;
   std::string dropped_;
   std::map<std::string, TraceColumn> columns_;
+  std::set<std::string> filled_;  ///< columns to which the sequence that is being added has added
   std::int64_t sequences_ = 0, committed_ = 0;
 };
 

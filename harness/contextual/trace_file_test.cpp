@@ -108,12 +108,12 @@ TEST_F(TraceFileTest, HoldsWhatEveryTypeHadBitForBit) {
 TEST_F(TraceFileTest, SaysWhatItHolds) {
   leave(2);
   EXPECT_EQ(read_json_file(head()),
-            (Json{{"version", 1},
+            (Json{{"version", 2},
                   {"identity", kIdentity},
                   {"sequences", 2},
                   {"columns",
-                   {{"flags", {{"dtype", "Byte"}, {"rows", 1}, {"row", {3}}}},
-                    {"layer.0.wide", {{"dtype", "Float"}, {"rows", 4}, {"row", {64}}}}}}}));
+                   {{"flags", {{"dtype", "Byte"}, {"rows", 2}, {"row", {3}}}},
+                    {"layer.0.wide", {{"dtype", "Float"}, {"rows", 8}, {"row", {64}}}}}}}));
 }
 
 TEST_F(TraceFileTest, AKilledProcessLeavesWhatItCommitted) {
@@ -136,6 +136,38 @@ TEST_F(TraceFileTest, AKilledProcessLeavesWhatItCommitted) {
     add_up_to(trace, 8);
     expect_holds(trace, 8);
   }
+}
+
+TEST_F(TraceFileTest, SequencesHaveAsManyRowsAsTheyHave) {
+  const auto add_parts = [&](TraceFile& trace, std::int64_t end) {
+    while (trace.sequences() < end) {
+      const auto i = trace.sequences();
+      const at::Tensor& wide = wide_[static_cast<std::size_t>(i)];
+      trace.append("wide", wide.narrow(0, 0, i % kRows));  // none of the first
+      trace.append("flags", flags_[static_cast<std::size_t>(i)]);
+      trace.end_sequence();
+    }
+  };
+  EXPECT_EXIT(
+      {
+        TraceFile trace(folder_, kIdentity);
+        add_parts(trace, 4);
+        trace.commit();
+        add_parts(trace, 6);
+        ::raise(SIGKILL);
+      },
+      testing::KilledBySignal(SIGKILL), "");
+  TraceFile trace(folder_, kIdentity);
+  EXPECT_TRUE(trace.dropped().empty()) << trace.dropped();
+  EXPECT_EQ(trace.sequences(), 4);
+  EXPECT_EQ(trace.columns().at("wide").size(0), 0 + 1 + 2 + 3);
+  add_parts(trace, 8);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t i = 0; i < 8; ++i) {
+    parts.push_back(wide_[static_cast<std::size_t>(i)].narrow(0, 0, i % kRows));
+  }
+  EXPECT_TRUE(trace.columns().at("wide").equal(at::cat(parts)));
+  EXPECT_TRUE(trace.columns().at("flags").equal(at::cat(flags_)));
 }
 
 TEST_F(TraceFileTest, WhatStandsBehindTheCommitGoes) {
@@ -190,7 +222,7 @@ TEST_F(TraceFileTest, ADamagedTraceIsNotGoneOnFrom) {
   begins_anew_after("gone", [&] { fs::remove(folder_ / "flags.bin"); });
   begins_anew_after("half", [&] { fs::resize_file(head(), fs::file_size(head()) / 2); });
   begins_anew_after("text", [&] { write_file_atomically(head(), "no trace"); });
-  begins_anew_after("version", [&] { with_head({{"version", 2}}); });
+  begins_anew_after("version", [&] { with_head({{"version", 1}}); });
   begins_anew_after("type", [&] { with_head({{"columns", {{"flags", {{"dtype", "Odd"}}}}}}); });
   begins_anew_after("size", [&] { with_head({{"columns", {{"flags", {{"rows", -1}}}}}}); });
   begins_anew_after("lack", [&] { with_head({{"columns", {{"flags", {{"row", nullptr}}}}}}); });

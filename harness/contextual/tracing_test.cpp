@@ -4,8 +4,10 @@
 #include "harness/contextual/tracing.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randint.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include <functional>
@@ -15,6 +17,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/param_makers.h"
+#include "harness/data/answered_items.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/tiny_model.h"
 #include "tests/support/small_files.h"
@@ -35,6 +38,7 @@ class Try final : public FitContext {
   Try(fs::path folder, at::Tensor tokens)
       : folder_(std::move(folder)), tokens_(std::move(tokens)) {}
   [[nodiscard]] const at::Tensor& calibration() const override { return tokens_; }
+  [[nodiscard]] const AnsweredItems* calibration_items() const override { return items; }
   [[nodiscard]] std::uint64_t seed() const override { return 0; }
   void progress(std::int64_t done, std::int64_t, const std::string&) override {
     if (on_progress) on_progress(done);
@@ -48,6 +52,7 @@ class Try final : public FitContext {
   [[nodiscard]] double checkpoint_seconds() const override { return seconds; }
   [[nodiscard]] const fs::path& model_folder() const override { return folder_; }
 
+  const AnsweredItems* items = nullptr;  ///< in place of the tokens
   std::function<void(std::int64_t done)> on_progress;
   double seconds = 0;  ///< between commits: after each sequence
   std::vector<std::string> remarks;
@@ -67,15 +72,22 @@ class TracingTest : public testing::Test {
     write_tiny_model(place_.scratch() / "model", TinyFamily::kLlama, 8);
     model_.emplace(Model::load(place_.scratch() / "model", LoadOptions{}));
   }
-  [[nodiscard]] Try next_try() const { return {place_.scratch(), tokens_}; }
+  [[nodiscard]] Try next_try() const {
+    Try next(place_.scratch(), tokens_);
+    if (!items_.items.empty()) next.items = &items_;
+    return next;
+  }
   /// Remembers which sequences it traced.
   Artefact run(Try& fit, const Json& settings = {{"method", "test"}}) {
     traced_.clear();
+    answers_.clear();
     return trace_calibration(*model_, fit, settings,
-                             [&](const at::Tensor& tokens, TraceFile& trace) {
+                             [&](const CalibrationSequence& sequence, TraceFile& trace) {
+                               const at::Tensor tokens = sequence.tokens.unsqueeze(0);
                                traced_.push_back(trace.sequences());
-                               trace.append("hidden", model_->hidden(tokens.unsqueeze(0)));
-                               trace.append("tokens", tokens.unsqueeze(0));
+                               answers_.push_back(sequence.answer_from);
+                               trace.append("hidden", model_->hidden(tokens));
+                               trace.append("tokens", items_.items.empty() ? tokens : tokens.t());
                              });
   }
   void stop_at(std::int64_t stop, double seconds, bool interrupted) {
@@ -108,7 +120,8 @@ class TracingTest : public testing::Test {
   RecordingContext place_{{}, 0, {}};
   std::optional<Model> model_;
   at::Tensor tokens_ = at::randint(0, kTinyVocab, {kSequences, kLength}, at::kLong);
-  std::vector<std::int64_t> traced_;
+  AnsweredItems items_;  ///< none: the tokens are traced
+  std::vector<std::int64_t> traced_, answers_;
 };
 
 TEST_F(TracingTest, TracesEachSequenceOnce) {
@@ -118,6 +131,31 @@ TEST_F(TracingTest, TracesEachSequenceOnce) {
   expect_whole(run(fit));
   EXPECT_THAT(traced_, ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(told, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(answers_, testing::Each(1)) << "of a text, all that something precedes";
+}
+
+TEST_F(TracingTest, ItemsGoOnFromAKillWithEqualBits) {
+  items_ = {{{{5, 6, 7}, 2}, {{8, 9}, 1}, {{10, 11, 12, 13, 14, 15}, 4}, {{16, 17, 18, 19}, 1}}};
+  std::vector<at::Tensor> hidden, tokens;
+  for (const AnsweredItem& item : items_.items) {
+    tokens.push_back(at::tensor(item.tokens, at::kLong));
+    hidden.push_back(model_->hidden(tokens.back().unsqueeze(0)));
+  }
+  for (std::int64_t stop = 1; stop < 4; ++stop) {
+    fs::remove_all(folder());
+    stop_at(stop, 0, false);
+    EXPECT_EQ(answers_.size(), static_cast<std::size_t>(stop));
+    Try fit = next_try();
+    const Artefact found = run(fit);
+    EXPECT_TRUE(found.tensors.at("tokens").squeeze(1).equal(at::cat(tokens))) << stop;
+    EXPECT_TRUE(found.tensors.at("hidden").equal(at::cat(hidden))) << stop;
+    EXPECT_EQ(traced_.front(), stop);
+    EXPECT_EQ(answers_.back(), 1);
+  }
+  fs::remove_all(folder());
+  Try whole = next_try();
+  (void)run(whole);
+  EXPECT_THAT(answers_, ElementsAre(2, 1, 4, 1));
 }
 
 TEST_F(TracingTest, AnInterruptedTraceGoesOnWhereItWas) {
@@ -178,6 +216,20 @@ TEST_F(TracingTest, WhatIsTracedOfSomethingElseIsNotMixedIn) {
   model_->layers()[0].dense(Slot::kDown).weight().view(-1)[0].add_(1);
   anew("\"/model\" differs");
   anew("\"/settings/method\" differs", {{"method", "other"}});
+}
+
+TEST_F(TracingTest, WhatIsPromptAndWhatIsAnswerDecides) {
+  items_ = {{{{5, 6, 7}, 2}, {{8, 9, 10}, 1}}};
+  Try first = next_try();
+  (void)run(first);
+  items_.items[0].answer_from = 1;
+  Try second = next_try();
+  (void)run(second);
+  EXPECT_THAT(second.texts, HasSubstr("\"/bounds\" differs"));
+  items_ = {{{{5, 6, 7, 8}, 1}, {{9, 10}, 1}}};
+  Try third = next_try();
+  (void)run(third);
+  EXPECT_THAT(third.remarks, ElementsAre("trace_begun_anew"));
 }
 
 TEST_F(TracingTest, AFullDiskEndsItAndTheNextTryGoesOn) {

@@ -110,6 +110,7 @@ class Kit {
     const Model changed = with_applied(subject_.model, method_, fitted.artefact);
     check_sparsity(changed, params, fitted);
     check_changed_model(subject_, subject_.model, changed, fitted.artefact, findings_);
+    if (info_.needs.calibration_items && info_.needs.calibration_for(params)) check_items(params);
   }
 
   void check_leaks(bool nothing_appeared) {
@@ -143,6 +144,13 @@ class Kit {
            "looks at calibration data in other settings than its needs say");
     expect(fitted.asked_for_training == !info_.needs.training.empty(),
            "needs training data and does not look at them");
+  }
+
+  void check_items(const Params& params) {
+    const Fitted fitted = fit_on_items(subject_, method_, subject_.model, params);
+    expect(fitted.asked_for_calibration, "takes calibration items and does not look at them");
+    expect(scores_after(fitted.artefact).isfinite().all().item<bool>(),
+           "fitted on calibration items, the scores are not finite");
   }
 
   void check_repeatable(const Artefact& artefact, const Params& params) {

@@ -1,9 +1,10 @@
 #pragma once
 // Checks that every method must pass, whatever it does: by itself, and as a link of a chain.
 //
-// The kit fits on random calibration tokens, random text and random labelled items, whichever needs
-// of the method name, and compares scores: of each token of a decoder, of packed sequences of
-// different lengths where the model reads whole sequences, as an encoder with a classifier does.
+// The kit fits on random calibration tokens and items, random text and random labelled items,
+// whichever needs of the method name, and compares scores: of each token of a decoder, of packed
+// sequences of different lengths where the model reads whole sequences, as an encoder with a
+// classifier does.
 
 #include <cstdint>
 #include <filesystem>
@@ -37,6 +38,7 @@ struct ConformanceReport {
 /// * info() is complete and the same each time
 /// * fitting leaves the model and its folder as they were
 /// * it looks at calibration tokens and at training data where its needs name them, and only there
+/// * it fits on calibration items of different lengths where its needs name them
 /// * apply touches nothing but what the artefact names: parameters, or tensors of whole layers
 /// * the changed model shares no memory with the artefact, as far as it could be trained
 /// * fit -> save -> load -> apply is bit-equal to fit -> apply

@@ -93,6 +93,22 @@ const TrainingNeed* training_for(const MethodInfo& info, const ModelSpec& spec) 
   return found == needs.end() ? nullptr : &*found;
 }
 
+/// In a context that has what the method calibrates on.
+Fitted fitted_in(RecordingContext& context, const Subject& subject, const Method& method,
+                 const Model& model, const Params& params) {
+  const MethodInfo info = method.info();
+  if (const TrainingNeed* need = training_for(info, model.spec())) {
+    if (need->data == kTextData) context.text_for_training = &subject.text;
+    if (need->data == kLabelledData) context.training_items = &subject.items;
+  }
+  Fitted fitted;
+  fitted.artefact = method.fit(model, context, params);
+  fitted.metrics = context.metrics;
+  fitted.asked_for_calibration = context.asked_for_calibration();
+  fitted.asked_for_training = context.asked_for_training();
+  return fitted;
+}
+
 /// Of a method that trains, on none of the forms that it takes.
 std::vector<std::string> unmet_training(const MethodInfo& info, const ModelSpec& spec) {
   std::vector<std::string> reasons;
@@ -131,6 +147,7 @@ Subject::Subject(const fs::path& model_folder)
       model(Model::load(folder, LoadOptions{})),
       probe(model.spec()),
       calibration(conformance_calibration(model.spec())),
+      answers(conformance_answers(model.spec())),
       items(conformance_items(model.spec())),
       text(as_text(calibration)) {}
 
@@ -147,19 +164,17 @@ void Findings::leave_out(const std::vector<std::string>& reasons) {
 
 Fitted fit_once(const Subject& subject, const Method& method, const Model& model,
                 const Params& params) {
-  const MethodInfo info = method.info();
-  RecordingContext context(info.needs.calibration_for(params) ? subject.calibration : at::Tensor(),
-                           kFitSeed, subject.folder);
-  if (const TrainingNeed* need = training_for(info, model.spec())) {
-    if (need->data == kTextData) context.text_for_training = &subject.text;
-    if (need->data == kLabelledData) context.training_items = &subject.items;
-  }
-  Fitted fitted;
-  fitted.artefact = method.fit(model, context, params);
-  fitted.metrics = context.metrics;
-  fitted.asked_for_calibration = context.asked_for_calibration();
-  fitted.asked_for_training = context.asked_for_training();
-  return fitted;
+  const bool calibrates = method.info().needs.calibration_for(params);
+  RecordingContext context(calibrates ? subject.calibration : at::Tensor(), kFitSeed,
+                           subject.folder);
+  return fitted_in(context, subject, method, model, params);
+}
+
+Fitted fit_on_items(const Subject& subject, const Method& method, const Model& model,
+                    const Params& params) {
+  RecordingContext context({}, kFitSeed, subject.folder);
+  context.answered = &subject.answers;
+  return fitted_in(context, subject, method, model, params);
 }
 
 std::vector<std::string> unmet_reasons(const Method& method, const ModelSpec& spec,

@@ -20,6 +20,7 @@ struct Subject {
   Model model;
   ConformanceProbe probe;
   at::Tensor calibration;
+  AnsweredItems answers;
   LabelledItems items;
   TrainingText text;
 };
@@ -49,6 +50,9 @@ struct Fitted {
 /// Fits on `model`, with what the method's needs name and nothing else.
 Fitted fit_once(const Subject& subject, const Method& method, const Model& model,
                 const Params& params);
+/// The same, calibrated on items in place of a text.
+Fitted fit_on_items(const Subject& subject, const Method& method, const Model& model,
+                    const Params& params);
 
 /// Why the method does not apply to a model of this kind; empty: it does.
 std::vector<std::string> unmet_reasons(const Method& method, const ModelSpec& spec,

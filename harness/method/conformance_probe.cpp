@@ -22,7 +22,7 @@ namespace {
 constexpr std::int64_t kSamples = 6;
 constexpr std::int64_t kTokens = 24;
 constexpr std::int64_t kPromptTokens = 10;
-constexpr std::uint64_t kCalibrationSeed = 7, kProbeSeed = 8, kItemSeed = 9;
+constexpr std::uint64_t kCalibrationSeed = 7, kProbeSeed = 8, kItemSeed = 9, kAnswerSeed = 10;
 constexpr std::int64_t kItemsPerClass = 4;
 constexpr std::int64_t kShortestItem = 3;
 constexpr std::int64_t kClassesWithoutNames = 2;
@@ -148,6 +148,18 @@ at::Tensor ConformanceProbe::decoded_scores(const Model& model) const {
 
 at::Tensor conformance_calibration(const ModelSpec& spec) {
   return Tokens(spec, kCalibrationSeed).sequence(kSamples * kTokens).view({kSamples, kTokens});
+}
+
+AnsweredItems conformance_answers(const ModelSpec& spec) {
+  AnsweredItems answers;
+  Tokens tokens(spec, kAnswerSeed);
+  for (std::int64_t i = 0; i < kSamples; ++i) {
+    const std::int64_t length = 2 + 4 * i;  // at most kTokens
+    AnsweredItem item{.tokens = {}, .answer_from = 1 + i % (length - 1)};
+    for (std::int64_t t = 0; t < length; ++t) item.tokens.push_back(tokens.next());
+    answers.items.push_back(std::move(item));
+  }
+  return answers;
 }
 
 LabelledItems conformance_items(const ModelSpec& spec) {

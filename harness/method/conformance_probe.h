@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "harness/data/answered_items.h"
 #include "harness/data/labelled_items.h"
 #include "harness/model/model.h"
 
@@ -38,6 +39,8 @@ class ConformanceProbe {
 
 /// int64 [samples, tokens]
 at::Tensor conformance_calibration(const ModelSpec& spec);
+/// As many, of different lengths.
+AnsweredItems conformance_answers(const ModelSpec& spec);
 
 /// Items of different lengths; their classes are the model's, or two where it has none.
 LabelledItems conformance_items(const ModelSpec& spec);

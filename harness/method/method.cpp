@@ -17,6 +17,9 @@ class StagedContext final : public FitContext {
     require(stage_.calibration, "calibration data");
     return outer_.calibration();
   }
+  [[nodiscard]] const AnsweredItems* calibration_items() const override {
+    return stage_.calibration ? outer_.calibration_items() : nullptr;
+  }
   [[nodiscard]] const LabelledItems& training() const override {
     require(stage_.training, "training items");
     return outer_.training();

@@ -22,6 +22,7 @@
 
 namespace assay {
 
+struct AnsweredItems;
 struct LabelledItems;
 struct TrainingText;
 
@@ -39,6 +40,9 @@ struct Needs {
   /// The calibration text may not be of a data set that a suite of the experiment scores, unless
   /// the method's parameter kAllowSuiteData is set.
   bool calibration_apart = false;
+  /// Calibration may be questions with their right answers in place of a text: the method looks at
+  /// FitContext::calibration_items() first.
+  bool calibration_items = false;
   [[nodiscard]] bool calibration_for(const Params& params) const {
     return calibration && !any_holds(calibration_unless, params.json());
   }
@@ -78,8 +82,11 @@ struct Artefact {
 class FitContext {
  public:
   virtual ~FitContext() = default;
-  /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration_for(params).
+  /// int64 [samples, tokens]; throws std::logic_error unless needs.calibration_for(params), and
+  /// where calibration is by items.
   [[nodiscard]] virtual const at::Tensor& calibration() const = 0;
+  /// Null where calibration is by text, which it always is without needs.calibration_items.
+  [[nodiscard]] virtual const AnsweredItems* calibration_items() const { return nullptr; }
   /// Labelled items to train on; throws std::logic_error unless the fit was given such, as
   /// needs.training allows.
   [[nodiscard]] virtual const LabelledItems& training() const;

@@ -36,6 +36,11 @@ const at::Tensor& RecordingContext::calibration() const {
   return calibration_;
 }
 
+const AnsweredItems* RecordingContext::calibration_items() const {
+  asked_ = asked_ || answered != nullptr;
+  return answered;
+}
+
 const LabelledItems& RecordingContext::training() const {
   if (training_items == nullptr) return FitContext::training();
   asked_training_ = true;

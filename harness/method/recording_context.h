@@ -25,6 +25,7 @@ class RecordingContext final : public FitContext {
   RecordingContext& operator=(const RecordingContext&) = delete;
 
   [[nodiscard]] const at::Tensor& calibration() const override;
+  [[nodiscard]] const AnsweredItems* calibration_items() const override;
   [[nodiscard]] bool asked_for_calibration() const { return asked_; }
   [[nodiscard]] const LabelledItems& training() const override;
   [[nodiscard]] const TrainingText& training_text() const override;
@@ -37,6 +38,7 @@ class RecordingContext final : public FitContext {
   [[nodiscard]] const std::filesystem::path& scratch() const override { return scratch_; }
   [[nodiscard]] const std::filesystem::path& model_folder() const override { return model_folder_; }
 
+  const AnsweredItems* answered = nullptr;          ///< to calibrate on, not owned
   const LabelledItems* training_items = nullptr;    ///< not owned
   const TrainingText* text_for_training = nullptr;  ///< to train on, not owned
   double between_checkpoints = kCheckpointSeconds;

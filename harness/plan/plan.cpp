@@ -10,6 +10,7 @@
 #include "harness/config/profile.h"
 #include "harness/method/requirements.h"
 #include "harness/plan/plan_checks.h"
+#include "harness/plan/planned_data.h"
 #include "harness/protocol/protocol.h"
 
 namespace assay {
@@ -23,7 +24,7 @@ constexpr const char* kNotNeeded = "not needed";
 class Planner {
  public:
   Planner(const Experiment& experiment, const Catalogue& catalogue, Resolver& resolver)
-      : catalogue_(catalogue), resolver_(resolver) {
+      : catalogue_(catalogue), resolver_(resolver), data_(plan_.models, catalogue, resolver) {
     plan_.experiment = experiment;
   }
 
@@ -157,7 +158,7 @@ class Planner {
       document["data"] = fmt::format("{}/{}", choice.dataset, choice.split);
       return document;
     }
-    const ResolvedData& data = stream(cell.model, choice.dataset, choice.split);
+    const ResolvedData& data = data_.of_calibration(cell.model, choice);
     if (data.folder.empty()) set_unmet(cell, data.unmet_code, data.unmet);
     if (!data.key.empty()) document["data"] = data.key;
     return document;
@@ -171,7 +172,7 @@ class Planner {
     if (choice.on_text()) document["tokens"] = training_tokens(choice, model);
     document["data"] = "absent";
     if (cell.unmet) return document;
-    const ResolvedData& data = training_data(cell.model, choice);
+    const ResolvedData& data = data_.of_training(cell.model, choice);
     if (data.folder.empty()) set_unmet(cell, data.unmet_code, data.unmet);
     if (!data.key.empty()) document["data"] = data.key;
     return document;
@@ -180,54 +181,13 @@ class Planner {
   // Key of the suite's data: "" for none, "absent" when they are not there.
   std::string suite_data(Cell& cell, const SuiteChoice& suite, const SuiteKindEntry& kind) {
     if (kind.data_format.empty()) return "";
-    const ResolvedData& data = data_of(cell, suite, kind.data_format);
+    const ResolvedData& data = data_.of_suite(cell.model, suite);
     if (data.folder.empty()) {
       set_unmet(cell, data.unmet_code, data.unmet);
       return data.key.empty() ? "absent" : data.key;
     }
     cell.data_folder = data.folder.string();
     return data.key;
-  }
-
-  const ResolvedData& data_of(const Cell& cell, const SuiteChoice& suite,
-                              const std::string& format) {
-    if (format == "items") return items(cell.model, cell.suite);
-    if (format == "labelled")
-      return labelled(cell.model, suite.dataset, suite.split,
-                      suite.params.value("max_tokens", std::int64_t{0}));
-    return stream(cell.model, suite.dataset, suite.split);
-  }
-
-  const ResolvedData& training_data(std::size_t model, const TrainingChoice& choice) {
-    return choice.on_text() ? stream(model, choice.dataset, choice.split)
-                            : labelled(model, choice.dataset, choice.split, choice.max_tokens);
-  }
-
-  const ResolvedData& stream(std::size_t model, const std::string& dataset,
-                             const std::string& split) {
-    const auto key = std::make_tuple(model, dataset, split);
-    const auto found = streams_.find(key);
-    if (found != streams_.end()) return found->second;
-    return streams_.emplace(key, resolver_.stream(plan_.models[model], dataset, split))
-        .first->second;
-  }
-
-  const ResolvedData& items(std::size_t model, std::size_t suite) {
-    const auto key = std::make_pair(model, plan_.experiment.suites[suite].id);
-    const auto found = items_.find(key);
-    if (found != items_.end()) return found->second;
-    return items_.emplace(key, resolver_.items(plan_.models[model], plan_.experiment.suites[suite]))
-        .first->second;
-  }
-
-  const ResolvedData& labelled(std::size_t model, const std::string& dataset,
-                               const std::string& split, std::int64_t max_tokens) {
-    const auto key = std::make_tuple(model, dataset, split, max_tokens);
-    const auto found = labelled_.find(key);
-    if (found != labelled_.end()) return found->second;
-    return labelled_
-        .emplace(key, resolver_.labelled(plan_.models[model], dataset, split, max_tokens))
-        .first->second;
   }
 
   [[nodiscard]] Json method_document(const MethodChoice& method) const {
@@ -324,13 +284,13 @@ class Planner {
 
   void set_training(FitJob& job, const TrainingChoice& choice, const LinkData& data) {
     job.key_doc["training"] = data.training;
-    job.training_folder = training_data(job.model, choice).folder.string();
+    job.training_folder = data_.of_training(job.model, choice).folder.string();
     if (choice.on_text()) job.training_tokens = data.training.at("tokens").get<std::int64_t>();
   }
 
   void set_calibration(FitJob& job, const MethodChoice& method, const LinkData& data) {
     const CalibrationChoice& choice = *method.calibration;
-    job.calibration_folder = stream(job.model, choice.dataset, choice.split).folder.string();
+    job.calibration_folder = data_.of_calibration(job.model, choice).folder.string();
     job.sampling = data.calibration.at("sampling").get<std::string>();
     job.samples = choice.samples;
     job.tokens = data.calibration.at("tokens").get<std::int64_t>();
@@ -362,10 +322,8 @@ class Planner {
   const Catalogue& catalogue_;
   Resolver& resolver_;
   Plan plan_;
+  PlannedData data_;
   std::vector<std::string> problems_;
-  std::map<std::tuple<std::size_t, std::string, std::string>, ResolvedData> streams_;
-  std::map<std::pair<std::size_t, std::string>, ResolvedData> items_;
-  std::map<std::tuple<std::size_t, std::string, std::string, std::int64_t>, ResolvedData> labelled_;
 };
 
 }  // namespace

@@ -45,8 +45,9 @@ class Resolver {
   /// Token stream of a data set's split for this tokenizer; prepared (cached) when possible.
   virtual ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                               const std::string& split) = 0;
-  /// Items of a multiple-choice or last-word suite, likewise.
-  virtual ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) = 0;
+  /// Questions with their answers, with the prompts of the recipe `task`, likewise.
+  virtual ResolvedData items(const ResolvedModel& model, const std::string& dataset,
+                             const std::string& split, const std::string& task) = 0;
   /// Texts or pairs with a class, each of at most `max_tokens` tokens, likewise.
   virtual ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
                                 const std::string& split, std::int64_t max_tokens) = 0;
@@ -78,7 +79,7 @@ struct FitJob {
   std::string base;  ///< key of the artefact that changes the model before; empty: the dense model
   std::map<std::string, std::string> inputs;  ///< keys of the stages that this one takes, by name
   std::string calibration_folder;
-  std::string sampling;  ///< "documents" or "stream"
+  std::string sampling;  ///< "documents", "stream" or "items"
   /// Of the calibration, as they hold for this model; 0 for a method that needs none.
   std::int64_t samples = 0, tokens = 0;
   std::string training_folder;       ///< empty for a stage that does not train

@@ -34,8 +34,10 @@ class FakeResolver : public Resolver {
     if (!bad_news.empty()) return {key, "", bad_news, kBadData};
     return {key, "/prepared/" + split, ""};
   }
-  ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override {
-    return {"key-of-" + suite.id, "/prepared/" + suite.id, ""};
+  ResolvedData items(const ResolvedModel& model, const std::string& dataset,
+                     const std::string& split, const std::string& task) override {
+    const std::string name = dataset + "-" + split + "-as-" + task;
+    return {"key-of-" + name, "/prepared/" + name, ""};
   }
   ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
                         const std::string& split, std::int64_t max_tokens) override {

@@ -1,5 +1,6 @@
 #include "harness/plan/plan.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -142,6 +143,32 @@ TEST_F(PlanTest, AChangeOfAnEarlyStageChangesAllAfterIt) {
   more.replace(more.find("samples = 4"), 11, "samples = 8");
   const Plan many = plan(more);
   for (const auto& [key, job] : few.fits) EXPECT_FALSE(many.fits.contains(key)) << job.stage;
+}
+
+TEST_F(PlanTest, CalibrationItemsArePreparedAsSuitesOverThemAre) {
+  const auto staged = [](const std::string& split, int samples, int tokens) {
+    return fmt::format(
+        "[[method]]\nid = \"staged\"\ncalibration = {{ dataset = \"piqa\", split = \"{}\", samples "
+        "= {}, tokens = {} }}\n",
+        split, samples, tokens);
+  };
+  const auto traces = [&](const Plan& plan) {
+    return *plan.jobs_for(plan.cells.back().artefact_key).front();
+  };
+  const FitJob job = traces(plan(staged("train", 500, 64)));
+  EXPECT_EQ(job.calibration_folder, "/prepared/piqa-train-as-piqa");
+  EXPECT_EQ(job.sampling, "items");
+  EXPECT_EQ(job.samples, 500);
+  EXPECT_EQ(job.tokens, 64);
+  EXPECT_EQ(job.key_doc.at("calibration"), (Json{{"data", "key-of-piqa-train-as-piqa"},
+                                                 {"sampling", "items"},
+                                                 {"samples", 500},
+                                                 {"tokens", 64},
+                                                 {"seed", 0}}));
+  const std::set<std::string> keys{job.key, traces(plan(staged("validation", 500, 64))).key,
+                                   traces(plan(staged("train", 499, 64))).key,
+                                   traces(plan(staged("train", 500, 65))).key};
+  EXPECT_EQ(keys.size(), 4U);
 }
 
 const std::string kChain =

@@ -95,10 +95,10 @@ double fingerprint_tolerance(const std::string& dtype);
 
 /// Where prepared calibration tokens are and how to draw them.
 struct CalibrationRequest {
-  std::string data;      ///< folder of a prepared stream
-  std::string sampling;  ///< "documents" (published recipe) or "stream"
+  std::string data;      ///< folder of a prepared stream, or of prepared items
+  std::string sampling;  ///< "documents" (published recipe), "stream"; "items" of items
   std::int64_t samples = 128;
-  std::int64_t tokens = 2048;
+  std::int64_t tokens = 2048;  ///< of a sample, of items at most
 };
 
 /// Where prepared training items are and which of them to take.

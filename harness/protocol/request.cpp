@@ -48,8 +48,8 @@ std::int64_t positive(const Fields& fields, const char* key) {
 CalibrationRequest calibration_from_json(const Json& document) {
   const Fields fields(document, "request.calibration", {"data", "sampling", "samples", "tokens"});
   const std::string sampling = fields.text("sampling");
-  if (sampling != "documents" && sampling != "stream") {
-    fields.fail("sampling", "is '" + sampling + "'; allowed: documents, stream");
+  if (sampling != "documents" && sampling != "stream" && sampling != "items") {
+    fields.fail("sampling", "is '" + sampling + "'; allowed: documents, stream, items");
   }
   return {.data = fields.text("data"),
           .sampling = sampling,

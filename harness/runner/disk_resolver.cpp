@@ -55,9 +55,10 @@ ResolvedData DiskResolver::stream(const ResolvedModel& model, const std::string&
   return prepared(model, request_for(model, dataset, split, "stream"));
 }
 
-ResolvedData DiskResolver::items(const ResolvedModel& model, const SuiteChoice& suite) {
-  PreparedRequest request = request_for(model, suite.dataset, suite.split, "items");
-  request.task = catalogue_.suite(suite.id).task;
+ResolvedData DiskResolver::items(const ResolvedModel& model, const std::string& dataset,
+                                 const std::string& split, const std::string& task) {
+  PreparedRequest request = request_for(model, dataset, split, "items");
+  request.task = task;
   return prepared(model, request);
 }
 

@@ -21,7 +21,8 @@ class DiskResolver : public Resolver {
   ResolvedModel model(const ModelChoice& choice) override;
   ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                       const std::string& split) override;
-  ResolvedData items(const ResolvedModel& model, const SuiteChoice& suite) override;
+  ResolvedData items(const ResolvedModel& model, const std::string& dataset,
+                     const std::string& split, const std::string& task) override;
   ResolvedData labelled(const ResolvedModel& model, const std::string& dataset,
                         const std::string& split, std::int64_t max_tokens) override;
 

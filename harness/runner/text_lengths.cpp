@@ -73,7 +73,8 @@ void check_text_lengths(const Plan& plan) {
   };
   for (const auto& [key, job] : plan.fits) {
     const MethodChoice& method = plan.method_of(job);
-    if (!job.calibration_folder.empty()) {
+    const bool on_text = !job.calibration_folder.empty() && !method.calibration->on_items();
+    if (on_text) {
       add(method, calibration_problem(job, *method.calibration));
     }
     if (job.training_tokens > 0) add(method, training_problem(job, *method.training));

@@ -35,6 +35,7 @@ Json describe_method(const MethodInfo& info) {
           {"needs",
            {{"calibration", info.needs.calibration},
             {"calibration_apart", info.needs.calibration_apart},
+            {"calibration_items", info.needs.calibration_items},
             {"training", to_json(info.needs.training)},
             {"calibration_unless", to_json(info.needs.calibration_unless)}}},
           {"stages", std::move(stages)}};

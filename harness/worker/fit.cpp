@@ -12,11 +12,13 @@
 #include "harness/base/clock.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/data/answered_items.h"
 #include "harness/data/labelled_items.h"
 #include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"
 #include "harness/worker/applied.h"
 #include "harness/worker/calibration.h"
+#include "harness/worker/calibration_items.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/planned_model.h"
 #include "harness/worker/session.h"
@@ -26,15 +28,17 @@
 namespace assay {
 namespace {
 
-/// int64 [samples, tokens] on the CPU. Throws UserError when the tokens do not fit the model.
+/// Throws UserError when the samples do not fit the model.
+void require_positions(const CalibrationRequest& request, const ModelSpec& spec) {
+  if (request.tokens <= spec.max_positions) return;
+  throw UserError(fmt::format(
+      "calibration.tokens is {}, and the model sees at most {}: lower calibration.tokens",
+      request.tokens, spec.max_positions));
+}
+
+/// int64 [samples, tokens] on the CPU. Throws UserError for tokens that the model does not have.
 at::Tensor calibration_tokens(const CalibrationRequest& request, std::uint64_t seed,
                               const Model& model) {
-  const ModelSpec& spec = model.spec();
-  if (request.tokens > spec.max_positions) {
-    throw UserError(fmt::format(
-        "calibration.tokens is {}, and the model sees at most {}: lower calibration.tokens",
-        request.tokens, spec.max_positions));
-  }
   const std::vector<std::int32_t> drawn = sample_calibration(request, seed);
   const Vocabulary vocabulary = model.vocabulary();
   for (std::size_t i = 0; i < drawn.size(); ++i) {
@@ -51,9 +55,10 @@ at::Tensor calibration_tokens(const CalibrationRequest& request, std::uint64_t s
 
 /// What a fit works on, besides the model.
 struct FitData {
-  at::Tensor calibration;                  ///< undefined: none is needed
-  std::optional<LabelledItems> training;   ///< likewise
-  std::optional<TrainingText> text;        ///< to train on, likewise
+  at::Tensor calibration;                  ///< undefined: no text is needed
+  std::optional<AnsweredItems> items;      ///< to calibrate on in place of it
+  std::optional<LabelledItems> training;   ///< to train on
+  std::optional<TrainingText> text;        ///< likewise
   std::map<std::string, Artefact> inputs;  ///< of the stages that this one takes
 };
 
@@ -74,6 +79,9 @@ class WorkerFitContext final : public FitContext {
       throw std::logic_error("calibration data used by a method that does not declare the need");
     }
     return data_.calibration;
+  }
+  [[nodiscard]] const AnsweredItems* calibration_items() const override {
+    return data_.items ? &*data_.items : nullptr;
   }
   [[nodiscard]] const LabelledItems& training() const override {
     return data_.training ? *data_.training : FitContext::training();
@@ -176,14 +184,31 @@ void take_training(const MethodInfo& info, const WorkerRequest& request, const M
   }
 }
 
+void take_calibration(const MethodInfo& info, const WorkerRequest& request, const Model& model,
+                      ReplyWriter& writer, FitData& data) {
+  if (!request.calibration) lacks(info, "calibration data", "calibration");
+  const CalibrationRequest& calibration = *request.calibration;
+  require_positions(calibration, model.spec());
+  if (calibration.sampling != "items") {
+    data.calibration = calibration_tokens(calibration, request.seed, model);
+    return;
+  }
+  if (!info.needs.calibration_items) {
+    throw UserError(fmt::format(
+        "method '{}' calibrates on a text, not on items; name a data set of kind text", info.name));
+  }
+  DrawnItems drawn = draw_calibration_items(calibration, request.seed, model.vocabulary());
+  for (const PreparedNote& note : drawn.remarks) writer.event("warning", note.code, note.text);
+  data.items = std::move(drawn.answered);
+}
+
 FitData data_for(const Method& method, const Params& params, const WorkerRequest& request,
-                 const MethodRegistry& methods, const Model& model) {
+                 const SessionServices& services, const Model& model) {
   const MethodInfo info = method.info();
   const std::optional<StageInfo> stage = stage_of(info, request.stage);
   FitData data;
   if (info.needs.calibration_for(params) && (!stage || stage->calibration)) {
-    if (!request.calibration) lacks(info, "calibration data", "calibration");
-    data.calibration = calibration_tokens(*request.calibration, request.seed, model);
+    take_calibration(info, request, model, services.writer, data);
   }
   if (!info.needs.training.empty() && (!stage || stage->training)) {
     take_training(info, request, model, data);
@@ -194,11 +219,20 @@ FitData data_for(const Method& method, const Params& params, const WorkerRequest
   return data;
 }
 
+/// In tokens.
+std::int64_t calibration_size(const FitContext& context) {
+  const AnsweredItems* items = context.calibration_items();
+  if (items == nullptr) return context.calibration().numel();
+  std::int64_t tokens = 0;
+  for (const AnsweredItem& item : items->items) tokens += std::ssize(item.tokens);
+  return tokens;
+}
+
 /// What the data were, for whoever asks what a fit cost.
 void say_data(const FitContext& context, const MethodInfo& info, const Params& params,
               const WorkerRequest& request, ReplyWriter& writer) {
   if (request.calibration && info.needs.calibration_for(params)) {
-    const double tokens = static_cast<double>(context.calibration().numel());
+    const double tokens = static_cast<double>(calibration_size(context));
     writer.metric(plain_metric("fit/calibration_tokens", tokens));
   }
   if (!training_form(request).empty()) {
@@ -224,8 +258,7 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
   say_warnings(model, services.writer);
   (void)apply_artefacts(model, request, services.methods);
   require_met(method, model.spec(), params, request);
-  WorkerFitContext context(request, services,
-                           data_for(method, params, request, services.methods, model));
+  WorkerFitContext context(request, services, data_for(method, params, request, services, model));
   if (request.calibration) remark_data(request.calibration->data, "calibration", services.writer);
   if (request.training) remark_data(request.training->data, "training", services.writer);
   if (request.training_text) {

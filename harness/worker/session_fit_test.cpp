@@ -1,8 +1,10 @@
 // Fits, and scores of what they made.
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/method/artefact.h"
+#include "harness/worker/items_fixture.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session_fixture.h"
 #include "harness/worker/stream_fixture.h"
@@ -158,6 +160,35 @@ TEST_F(Session, CalibrationMustFitTheModel) {
             std::string::npos);
   request_.calibration->tokens = kTinyPositions + 1;
   EXPECT_NE(run().outcome->text.find("lower calibration.tokens"), std::string::npos);
+}
+
+TEST_F(Session, ItemsAreTracedWhereAMethodTakesThem) {
+  write_items(folder_ / "items", numbered_items(20));
+  request_.op = "fit";
+  request_.method = "shadowllm";
+  request_.stage = "traces";
+  request_.params = {{"criterion", "plainact"}};
+  request_.artefact = folder_ / "a.safetensors";
+  request_.calibration = CalibrationRequest{folder_ / "items", "items", 500, 16};
+  const WorkerReply fitted = run();
+  ASSERT_EQ(named(fitted), "OK ") << fitted.outcome->text;
+  EXPECT_EQ(remark_of(fitted, "data_calibration_not_pinned"), "calibration data: another file");
+  EXPECT_TRUE(remark_of(fitted, "calibration_few_items"));
+  EXPECT_TRUE(remark_of(fitted, "calibration_cut_context"));
+  double tokens = 0;
+  for (int i = 0; i < 20; ++i) tokens += std::min(16, 2 + i + 1 + i % 3);
+  EXPECT_EQ(value_of(fitted, "fit/calibration_tokens"), tokens);
+  const auto traces = load_artefact(request_.artefact).second.tensors;
+  EXPECT_EQ(traces.at("contexts").size(0), 20);
+
+  request_.calibration->tokens = kTinyPositions + 1;
+  EXPECT_NE(run().outcome->text.find("lower calibration.tokens"), std::string::npos);
+  request_.calibration->tokens = 16;
+  request_.method = "wanda";
+  request_.stage = "";
+  request_.params = {{"sparsity", 0.5}};
+  EXPECT_NE(run().outcome->text.find("'wanda' calibrates on a text, not on items"),
+            std::string::npos);
 }
 }  // namespace
 }  // namespace assay

@@ -120,7 +120,7 @@ class DejaVu final : public Method {
         "arXiv 2310.17157";
     info.params = param_specs();
     info.requires_ = routing_requirements();
-    info.needs.calibration = true;
+    info.needs.calibration = info.needs.calibration_items = true;
     info.stages = {
         {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,

@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@
 #include "harness/contextual/chooser.h"
 #include "harness/contextual/predictor_labels.h"
 #include "harness/contextual/routed_fixture.h"
+#include "harness/data/answered_items.h"
 #include "methods/dejavu/traces.h"
 
 namespace assay {
@@ -227,6 +229,25 @@ TEST_P(DejaVuTest, RefusesRanksAboveTheWidthAndLabelsThatSayNothing) {
   EXPECT_EQ(unmet({{"ffn_labels", "largest"}, {"predictor_bits", 5}}).size(), 1u);
   const bool relu = GetParam() == TinyFamily::kOpt;
   EXPECT_EQ(unmet({{"ffn_labels", "fired"}}).empty(), relu);
+}
+
+TEST_P(DejaVuTest, AllTokensOfItemsAreTraced) {
+  const AnsweredItems items{{{{5, 6, 7}, 2}, {{8, 9}, 1}, {{10, 11, 12, 13, 14, 15}, 4}}};
+  RecordingContext context({}, 0, {});
+  context.answered = &items;
+  const Artefact found = trace(*model_, context, params_of(kShort));
+  std::map<std::string, std::vector<at::Tensor>> expected;
+  for (const AnsweredItem& item : items.items) {
+    RecordingContext alone(at::tensor(item.tokens, at::kLong).unsqueeze(0), 0, {});
+    for (const auto& [name, rows] : trace(*model_, alone, params_of(kShort)).tensors) {
+      ASSERT_EQ(rows.size(0), std::ssize(item.tokens)) << name;
+      expected[name].push_back(rows);
+    }
+  }
+  ASSERT_EQ(found.tensors.size(), expected.size());
+  for (const auto& [name, parts] : expected) {
+    EXPECT_TRUE(found.tensors.at(name).equal(at::cat(parts))) << name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, DejaVuTest,

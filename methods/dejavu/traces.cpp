@@ -98,9 +98,10 @@ Artefact trace(const Model& model, FitContext& context, const Params& params) {
   }
   const Json settings = traced_settings("dejavu", params, traced_params());
   return trace_calibration(model, context, settings,
-                           [&](const at::Tensor& tokens, TraceFile& trace) {
+                           [&](const CalibrationSequence& sequence, TraceFile& trace) {
                              Recorder recorder(model, params, trace);
-                             (void)model.hidden(tokens.unsqueeze(0).to(model.device()), &recorder);
+                             const at::Tensor batch = sequence.tokens.unsqueeze(0);
+                             (void)model.hidden(batch.to(model.device()), &recorder);
                            });
 }
 

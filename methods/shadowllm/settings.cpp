@@ -36,6 +36,10 @@ std::string criterion_help() {
 std::vector<ParamSpec> learning_params() {
   return {
       choice_param("criterion", traced_criteria(), criterion_help()),
+      choice_param("trace_at", {"sequence_end", kPromptEnd},
+                   "Token of a traced sequence that predictors learn to read: its last, which of a "
+                   "prompt with an answer is the answer's, as published; or the prompt's last, for "
+                   "calibration by items"),
       choice_param("predictor", {"single", "per_layer", "per_layer_own"},
                    "One for all layers, from what the first one's heads give; or one a layer, as "
                    "in DejaVu, from the layer before, or from the layer itself as the released "

@@ -18,6 +18,9 @@ std::vector<ParamSpec> param_specs();
 /// Of both predictors, as published.
 inline constexpr std::int64_t kRank = 2048;
 
+/// Of `trace_at`: predictors learn to read the last token before an answer.
+inline constexpr const char* kPromptEnd = "prompt_end";
+
 /// What predicts, and from what.
 enum class PredictorKind {
   kSingle,       ///< one for all layers, from the first one's context

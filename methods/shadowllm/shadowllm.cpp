@@ -158,7 +158,7 @@ class ShadowLlm final : public Method {
         "EMNLP 2024, arXiv 2406.16635";
     info.params = param_specs();
     info.requires_ = routing_requirements();
-    info.needs.calibration = true;
+    info.needs.calibration = info.needs.calibration_items = true;
     info.stages = {
         {.name = kTraces, .params = traced_params(), .inputs = {}, .calibration = true},
         {.name = kPredictors,

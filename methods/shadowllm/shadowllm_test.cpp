@@ -219,7 +219,7 @@ TEST_P(ShadowTest, PredictorsOfALayerCompareNoOthers) {
 TEST_P(ShadowTest, AllKindsOfPredictorsLearnFromTheSameTraces) {
   for (const StageInfo& stage : method().info().stages) {
     if (stage.name != "traces") continue;
-    EXPECT_EQ(stage.params, std::vector<std::string>{"criterion"});
+    EXPECT_EQ(stage.params, (std::vector<std::string>{"criterion", "trace_at"}));
   }
   const Model own = applied(with(kPerLayer, {{"predictor", "per_layer_own"}}));
   EXPECT_GT(apart(scored(own, text_), scored(*model_, text_)), 1e-3) << "changes nothing";
