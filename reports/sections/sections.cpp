@@ -77,8 +77,8 @@ std::vector<Section> make_sections(const SectionInput& input) {
   std::vector<Section> sections;
   for (const auto& make :
        {summary_section, speed_section, size_section, imported_section, predicted_section,
-        break_even_section, layers_section, training_section, search_section, predictor_section, cost_section,
-        time_spent_section, distributions_section, provenance_section}) {
+        break_even_section, layers_section, training_section, search_section, predictor_section,
+        cost_section, time_spent_section, distributions_section, provenance_section}) {
     Section section = make(input);
     if (section.empty()) continue;
     limit_plots(section);
