@@ -55,11 +55,6 @@ double kl_sum(const Model& full, const at::Tensor& full_rows, const Model& netwo
 
 }  // namespace
 
-const char* quality_name(QualityMetric metric) {
-  if (metric == QualityMetric::kLoss) return "loss";
-  return metric == QualityMetric::kError ? "error" : "kl";
-}
-
 Judge::Judge(std::unique_ptr<Material> material, const Model& full, QualityMetric metric,
              std::int64_t batch)
     : material_(std::move(material)), full_(full), metric_(metric), batch_(batch) {

@@ -18,7 +18,6 @@ enum class QualityMetric {
   kError,  ///< share of the rows whose highest score is another one
   kKl,     ///< mean over rows of KL(full network || network), nats
 };
-const char* quality_name(QualityMetric metric);
 
 /// Compares networks with each other and, for kKl, with the full one, whose rows it keeps.
 class Judge {

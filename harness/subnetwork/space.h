@@ -54,7 +54,6 @@ class NetworkSpace {
   [[nodiscard]] SubNetwork network(const search::Point& point) const;
   /// Size of the smallest point: what embeddings, head and the least layers are.
   [[nodiscard]] double floor() const;
-  [[nodiscard]] const ModelSpec& spec() const { return spec_; }
 
  private:
   [[nodiscard]] double amount(const ModelSpec& spec) const;

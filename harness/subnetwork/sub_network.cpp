@@ -39,10 +39,6 @@ Json units_json(const Units& units) {
   return leading ? Json(std::ssize(units)) : Json(units);
 }
 
-Units units_from_json(const Json& units) {
-  return units.is_number() ? first_units(units.get<std::int64_t>()) : units.get<Units>();
-}
-
 }  // namespace
 
 std::vector<std::int64_t> first_units(std::int64_t count) {
@@ -124,20 +120,6 @@ Json to_json(const SubNetwork& part) {
                       {"neurons", units_json(layer.neurons)}});
   }
   return {{"dimensions", units_json(part.dimensions)}, {"layers", std::move(layers)}};
-}
-
-SubNetwork sub_network_from_json(const Json& document) {
-  try {
-    SubNetwork part{.dimensions = units_from_json(document.at("dimensions")), .layers = {}};
-    for (const Json& layer : document.at("layers")) {
-      part.layers.push_back({.layer = layer.at("layer").get<std::int64_t>(),
-                             .groups = units_from_json(layer.at("groups")),
-                             .neurons = units_from_json(layer.at("neurons"))});
-    }
-    return part;
-  } catch (const Json::exception& error) {
-    throw UserError(std::string("this is no sub-network: ") + error.what());
-  }
 }
 
 }  // namespace assay::subnetwork

@@ -43,7 +43,5 @@ ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part);
 /// {"dimensions": 576, "layers": [{"layer": 0, "groups": 3, "neurons": [0, 2]}]}: a number stands
 /// for the first so many.
 Json to_json(const SubNetwork& part);
-/// Reverses it. Throws UserError for another document.
-SubNetwork sub_network_from_json(const Json& document);
 
 }  // namespace assay::subnetwork

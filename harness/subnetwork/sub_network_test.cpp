@@ -78,14 +78,13 @@ TEST(Counters, AreThoseOfThePapers) {
   EXPECT_NEAR(share(12, 768), 0.25, 0.005);
 }
 
-TEST(SubNetworks, RoundTrip) {
+TEST(SubNetworks, AreWrittenShortly) {
   SubNetwork part = whole_network(smollm2());
   part.layers[1].neurons = {0, 5, 7};
-  part.layers[2].groups = {};
-  part.layers.erase(part.layers.begin() + 4, part.layers.end());
-  EXPECT_EQ(sub_network_from_json(to_json(part)), part);
-  EXPECT_EQ(to_json(part)["layers"][0]["neurons"], 1536);
-  EXPECT_THROW(sub_network_from_json({{"dimensions", 1}}), UserError);
+  const Json written = to_json(part);
+  EXPECT_EQ(written["dimensions"], 576);
+  EXPECT_EQ(written["layers"][0]["neurons"], 1536);
+  EXPECT_EQ(written["layers"][1]["neurons"], Json({0, 5, 7}));
 }
 
 TEST(SubNetworks, WhatIsNoPartIsRefused) {
@@ -251,6 +250,25 @@ TEST(Spaces, EveryPointIsANetworkOfItsSize) {
       }
     }
   }
+}
+
+TEST(Spaces, SizesAreSharesOfWhatWasAskedFor) {
+  const auto size = [](SizeMetric metric, const search::Point& point) {
+    const NetworkSpace space(
+        smollm2(),
+        {.depths = {15, 30}, .groups = {3}, .neurons = {768, 1536}, .size = metric, .tokens = 10},
+        {});
+    return space.space().size(point);
+  };
+  // Half of the layers: half of their parameters, and of all the rest is what it was.
+  EXPECT_DOUBLE_EQ(size(SizeMetric::kLayerParameters, {0, 0, 1, 0}), 0.5);
+  const double layers = 30 * 3'540'096.0, head = 49152 * 576.0;
+  EXPECT_DOUBLE_EQ(size(SizeMetric::kParameters, {0, 0, 1, 0}), 1 - layers / 2 / 134'515'008);
+  // 10 tokens: weights of matrices, 2 * 10 products of 9 heads of 64, and the head.
+  const double macs = 30 * (3'540'096.0 - 2 * 576 + 2 * 10 * 576);
+  EXPECT_NEAR(size(SizeMetric::kMacs, {0, 0, 1, 0}), (macs / 2 + head) / (macs + head), 1e-12);
+  const double narrow = macs - 30 * 3 * 768 * 576.0;
+  EXPECT_NEAR(size(SizeMetric::kMacs, {1, 0, 0, 0}), (narrow + head) / (macs + head), 1e-12);
 }
 
 TEST(Spaces, ValuesThatTheModelHasNotAreRefused) {

@@ -123,8 +123,7 @@ class Training {
   void adopt(const TrainingState& stored);
   void step();
   double differentiate(std::span<const std::int64_t> items);
-  double backward(std::span<const std::int64_t> items, double share);
-  double accumulated(std::span<const std::int64_t> items, double share);
+  double backward(const StepPart& part);
   [[noreturn]] void fail_loss(double loss, std::span<const std::int64_t> items) const;
   void check_gradients(double norm) const;
   void add_to_curve(const CurvePoint& point);
@@ -227,22 +226,18 @@ double Training::differentiate(std::span<const std::int64_t> items) {
     const auto part = items.subspan(static_cast<std::size_t>(begin),
                                     static_cast<std::size_t>(std::min(most, all - begin)));
     const double share = static_cast<double>(part.size()) / static_cast<double>(all);
-    sum += share * (task_.loss ? backward(part, share) : accumulated(part, share));
+    const double loss = backward({part, share, state_.step, steps_});
+    if (!std::isfinite(loss)) fail_loss(loss, part);
+    sum += share * loss;
   }
   return sum;
 }
 
-double Training::backward(std::span<const std::int64_t> items, double share) {
-  const at::Tensor loss = task_.loss(items);
+double Training::backward(const StepPart& part) {
+  if (task_.accumulate) return task_.accumulate(part);
+  const at::Tensor loss = task_.loss(part.items);
   const auto value = loss.item<double>();
-  if (!std::isfinite(value)) fail_loss(value, items);
-  (share == 1 ? loss : loss.mul(share)).backward();
-  return value;
-}
-
-double Training::accumulated(std::span<const std::int64_t> items, double share) {
-  const double value = task_.accumulate({items, share, state_.step, steps_});
-  if (!std::isfinite(value)) fail_loss(value, items);
+  if (std::isfinite(value)) (part.share == 1 ? loss : loss.mul(part.share)).backward();
   return value;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "harness/base/param_makers.h"
+#include "harness/train/training_params.h"
 
 namespace assay::finetune {
 namespace {
@@ -12,61 +13,45 @@ Trained trained_from(const std::string& name) {
   return name == "lora" ? Trained::kLora : Trained::kAll;
 }
 
-bool is_head(const Parameter& parameter) {
-  return parameter.id && (parameter.id->slot == Slot::kHead || parameter.id->slot == Slot::kPooler);
-}
-
 ParameterChoice chosen(Trained trained, bool decoder) {
   if (trained == Trained::kAll) return {};
-  if (trained == Trained::kHead) return is_head;
-  if (decoder) return is_lora;
-  return [](const Parameter& parameter) { return is_head(parameter) || is_lora(parameter); };
+  return trained == Trained::kHead ? ParameterChoice(is_head) : lora_choice(decoder);
 }
 
 }  // namespace
 
 std::vector<ParamSpec> settings_params() {
-  return {
-      choice_param(
-          "trains", {"all", "head", "lora"},
-          "All parameters, the head alone (pooler and classifier, or a decoder's vocabulary "
-          "head), or LoRA beside every linear layer"),
-      real_param("learning_rate", 5e-5, {.min = 0}, "Highest learning rate"),
-      count_param("epochs", 3, 1, "", "Times that every item or window is seen"),
-      count_param("batch", 32, 1, "", "Items or windows a step"),
-      count_param("max_steps", 0, 0, "", "End after so many steps; 0: all epochs"),
-      choice_param("schedule", {"linear", "cosine", "constant"},
-                   "How the learning rate falls after the warm-up"),
-      real_param("warmup", 0.1, {.min = 0, .max = 1}, "Share of the steps in which it rises"),
-      real_param("weight_decay", 0.01, {.min = 0}, "Of matrices and embeddings (AdamW)"),
-      real_param("clip", 1.0, {.min = 0}, "Largest norm of all gradients; 0: any"),
-      flag_param("dropout", true, "Drop while training as the model's config says"),
-      flag_param(
-          "keep_zeros", true,
-          "Weights that are exactly zero stay so: what a pruner took out does not come back"),
-      count_param("rank", 8, 1, "", "Rank of the LoRA matrices"),
-      real_param("alpha", 16.0, {.min = 0}, "LoRA: the product is scaled by alpha / rank"),
-      real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
-                 "Share of the items, or of the last windows, that is held out; the weights that "
-                 "were best on it are kept"),
-      count_param("patience", 0, 0, "",
-                  "End after so many epochs without a better held-out loss; 0: never"),
+  std::vector<ParamSpec> all = {choice_param(
+      "trains", {"all", "head", "lora"},
+      "All parameters, the head alone (pooler and classifier, or a decoder's vocabulary "
+      "head), or LoRA beside every linear layer")};
+  const auto append = [&](const std::vector<ParamSpec>& more) {
+    all.insert(all.end(), more.begin(), more.end());
   };
+  append(loop_params({.learning_rate = 5e-5,
+                      .epochs = 3,
+                      .batch = 32,
+                      .schedules = {"linear", "cosine", "constant"},
+                      .warmup = 0.1,
+                      .weight_decay = 0.01}));
+  append({flag_param("dropout", true, "Drop while training as the model's config says"),
+          flag_param(
+              "keep_zeros", true,
+              "Weights that are exactly zero stay so: what a pruner took out does not come back")});
+  append(lora_params(8));
+  append({real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
+                     "Share of the items, or of the last windows, that is held out; the weights "
+                     "that were best on it are kept"),
+          count_param("patience", 0, 0, "",
+                      "End after so many epochs without a better held-out loss; 0: never")});
+  return all;
 }
 
 Settings settings_from(const Params& params, std::uint64_t seed, bool decoder) {
   Settings settings;
   settings.trained = trained_from(params.get_text("trains"));
-  TrainSettings& loop = settings.loop;
-  loop.learning_rate = params.get_real("learning_rate");
-  loop.epochs = params.get_int("epochs");
-  loop.batch = params.get_int("batch");
-  loop.max_steps = params.get_int("max_steps");
-  loop.schedule = schedule_from_name(params.get_text("schedule")).value();
-  loop.warmup = params.get_real("warmup");
-  loop.clip = params.get_real("clip");
-  loop.patience = params.get_int("patience");
-  loop.seed = seed;
+  settings.loop = loop_settings(params, seed);
+  settings.loop.patience = params.get_int("patience");
   ParameterSettings& parameters = settings.parameters;
   parameters.trains = chosen(settings.trained, decoder);
   parameters.weight_decay = params.get_real("weight_decay");

@@ -26,7 +26,7 @@ class Nas final : public Method {
     info.params = settings_params();
     info.stages = stages();
     info.needs.calibration = true;
-    info.needs.calibration_unless = {unsorted({{"grid_bins", 0}}), unsorted({{"train", "none"}}),
+    info.needs.calibration_unless = {unsorted({{"grid_bins", 0}}), unsorted({{"trains", "none"}}),
                                      unsorted({{"grid_by", "random"}}),
                                      unsorted({{"grid_by", "magnitude"}})};
     info.needs.training = {labelled_need(), text_need()};
@@ -83,11 +83,24 @@ class Nas final : public Method {
     };
   }
 
+  /// Settings that the searcher cannot work with in this space.
+  static void try_searcher(const search::Space& space, const Params& params) {
+    const search::SearcherInfo& searcher = search::searcher(params.get_text("searcher"));
+    const search::SearcherSettings settings = searcher_settings(params, 0);
+    search::require_settings(searcher, settings);
+    try {
+      static_cast<void>(searcher.make(space, settings));
+    } catch (const MachineError&) {
+      // What this machine lacks is no matter of the settings: the fit says it.
+    }
+  }
+
   /// A space that the model does not have, and a target below what it reaches.
   static void add_space_problems(const ModelSpec& spec, const Params& params,
                                  std::vector<std::string>& problems) {
     try {
       const subnetwork::NetworkSpace space(spec, space_settings(params), {});
+      try_searcher(space.space(), params);
       const double target = params.get_real("target");
       if (target >= space.floor()) return;
       problems.push_back(fmt::format(

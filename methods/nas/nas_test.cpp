@@ -10,13 +10,15 @@
 
 #include <map>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/method/recording_context.h"
 #include "harness/model/golden_cases.h"
+#include "harness/subnetwork/extract.h"
 #include "harness/subnetwork/importance.h"
 #include "harness/subnetwork/judge.h"
 #include "harness/subnetwork/layer_importance.h"
 #include "harness/subnetwork/space.h"
+#include "harness/train/language_model.h"
 #include "methods/nas/networks.h"
 #include "methods/nas/stages.h"
 
@@ -130,7 +132,7 @@ TEST_P(NasOn, TrainsWhatItSearches) {
     RecordingContext context(tokens_, 3, {});
     context.text_for_training = &text_;
     const Json given = {{"target", 0.95},      {"evaluations", 8}, {"steps", 4},
-                        {"train", what},       {"epochs", 20},     {"learning_rate", 3e-3},
+                        {"trains", what},      {"epochs", 20},     {"learning_rate", 3e-3},
                         {"searcher", "local"}, {"grid_bins", 3},   {"grid_candidates", 2}};
     const Artefact artefact = method().fit(model_, context, params(given));
     Model small = model_.clone();
@@ -145,6 +147,28 @@ TEST_P(NasOn, TrainsWhatItSearches) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, NasOn, testing::Values("llama_gqa", "gpt2", "opt"),
                          [](const auto& test) { return test.param; });
+
+/// A context that hands out the sort stage's artefact.
+class GridContext final : public FitContext {
+ public:
+  GridContext(RecordingContext& context, const Artefact& sort) : context_(context), sort_(sort) {}
+  [[nodiscard]] const at::Tensor& calibration() const override { return context_.calibration(); }
+  [[nodiscard]] const Artefact& input(const std::string&) const override { return sort_; }
+  [[nodiscard]] std::uint64_t seed() const override { return context_.seed(); }
+  void progress(std::int64_t, std::int64_t, const std::string&) override {}
+  void warn(const std::string& code, const std::string& text) override {
+    context_.warn(code, text);
+  }
+  void metric(const std::string& name, double value) override { context_.metric(name, value); }
+  [[nodiscard]] const std::filesystem::path& scratch() const override { return context_.scratch(); }
+  [[nodiscard]] const std::filesystem::path& model_folder() const override {
+    return context_.model_folder();
+  }
+
+ private:
+  RecordingContext& context_;
+  const Artefact& sort_;
+};
 
 class Nas : public testing::Test {
  protected:
@@ -165,19 +189,65 @@ TEST_F(Nas, ATargetBelowTheFloorIsUnmetAndSaysIt) {
   expect_unmet({{"target", 0.01}}, fmt::format("{:.4f} of the model", space.floor()).c_str());
   expect_unmet({{"groups", {1, 9}}}, "groups = [1, 9]");
   expect_unmet({{"depths", {99}}}, "from 1 to");
+  expect_unmet({{"searcher", "evopress"}, {"evaluations", 3}}, "3 evaluations are too few");
   EXPECT_THAT(method().unmet(model_.spec(), params({{"target", 0.99}})), testing::IsEmpty());
+}
+
+/// Each bin's winner predicts the calibration text best of those that were drawn for it: with as
+/// many draws as the space has networks, of all of them.
+TEST_F(Nas, TheCalibratedGridHasTheBestNetworkOfEachBin) {
+  const Params given = params({{"trains", "all"},
+                               {"grid_bins", 2},
+                               {"grid_candidates", 400},
+                               {"sort", "none"},
+                               {"layers_by", "position"},
+                               {"steps", 3}});
+  RecordingContext context(context_.calibration(), 3, {});
+  const subnetwork::NetworkSpace space(model_.spec(), {.steps = 3}, {0, 1, 2});
+  const Artefact sort = sort_units(model_, context, given);
+  GridContext with_sort(context, sort);
+  const Json grid = calibrate_grid(model_, with_sort, given).plan.at("networks");
+  const at::Tensor& tokens = context.calibration();
+  const auto loss_of = [&](const Json& values) {
+    Model network = model_.share();
+    subnetwork::extract(network, space.network(search::point_from_values(
+                                     space.space(), values.get<std::vector<std::int64_t>>())));
+    return next_token_loss(network, tokens).item<double>();
+  };
+  const auto size_of = [&](const Json& values) {
+    return space.space().size(
+        search::point_from_values(space.space(), values.get<std::vector<std::int64_t>>()));
+  };
+  ASSERT_EQ(grid.size(), 4U);
+  EXPECT_EQ(grid[0], Json(search::values_of(space.space(), search::smallest_point(space.space()))));
+  EXPECT_EQ(grid[3], Json(search::values_of(space.space(), search::largest_point(space.space()))));
+  const double low = size_of(grid[0]), middle = (low + 1) / 2;
+  for (const std::size_t bin : {std::size_t{0}, std::size_t{1}}) {
+    const double begin = bin == 0 ? low : middle, end = bin == 0 ? middle : 1;
+    const double winner = loss_of(grid[bin + 1]);
+    EXPECT_GE(size_of(grid[bin + 1]), begin);
+    EXPECT_LE(size_of(grid[bin + 1]), end);
+    PythonRandom random(11);
+    for (int i = 0; i < 60; ++i) {
+      const auto values =
+          search::values_of(space.space(), search::random_point(space.space(), random));
+      const double size = size_of(values);
+      if (size < begin || size > end) continue;
+      EXPECT_GE(loss_of(values), winner - 1e-5);
+    }
+  }
 }
 
 TEST_F(Nas, AReferenceInsideTheFrontIsRefused) {
   const Json given = {{"target", 1}, {"evaluations", 2}, {"reference_quality", 0.001}};
   EXPECT_THAT([&] { static_cast<void>(method().fit(model_, context_, params(given))); },
-              testing::ThrowsMessage<UserError>(testing::HasSubstr("inside the front")));
+              testing::ThrowsMessage<DoesNotApply>(testing::HasSubstr("inside the front")));
 }
 
 TEST_F(Nas, ATargetThatNoCandidateMeetsSaysWhatWasFound) {
   const Json given = {{"target", 0.5}, {"searcher", "local"}, {"evaluations", 1}};
   EXPECT_THAT([&] { static_cast<void>(method().fit(model_, context_, params(given))); },
-              testing::ThrowsMessage<UserError>(testing::HasSubstr("has 1.0000 of the size")));
+              testing::ThrowsMessage<DoesNotApply>(testing::HasSubstr("has 1.0000 of the size")));
 }
 
 TEST_F(Nas, BlockInfluenceInBfloat16IsASumThatStopsGrowing) {

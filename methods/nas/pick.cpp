@@ -3,7 +3,7 @@
 #include <limits>
 #include <optional>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/method/masks.h"
 #include "harness/subnetwork/counters.h"
 #include "harness/subnetwork/extract.h"
@@ -34,7 +34,7 @@ const Json& best_within(const Json& searched, double target) {
     if (best == nullptr || evaluation.at("quality") < best->at("quality")) best = &evaluation;
   }
   if (best != nullptr) return *best;
-  throw UserError(fmt::format(
+  throw DoesNotApply(fmt::format(
       "target = {}: the smallest network that the search judged has {:.4f} of the size (the space "
       "goes down to {:.4f}); raise the target, or give the search more evaluations",
       target, smallest, searched.at("floor").get<double>()));

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "harness/base/errors.h"
+#include "harness/base/cell_errors.h"
 #include "harness/subnetwork/extract.h"
 #include "methods/nas/networks.h"
 #include "methods/nas/settings.h"
@@ -81,7 +81,7 @@ class Search {
       best = std::min(best, result_.evaluations[i].objectives[0]);
     }
     if (params_.get_real("reference_quality") == 0 || best < reference_quality()) return;
-    throw UserError(fmt::format(
+    throw DoesNotApply(fmt::format(
         "reference_quality = {} is inside the front: the best network has a {} of {:.5g}; set it "
         "above what any network of interest has, or 0 for that of a guess",
         reference_quality(), params_.get_text("quality"), best));

@@ -1,13 +1,20 @@
 #include "methods/nas/settings.h"
 
 #include <initializer_list>
+#include <stdexcept>
+#include <utility>
 
 #include "harness/base/param_makers.h"
+#include "harness/train/training_params.h"
 
 namespace assay::nas {
 namespace {
 
 using subnetwork::Strategy;
+
+void append(std::vector<ParamSpec>& all, std::vector<ParamSpec> more) {
+  for (ParamSpec& spec : more) all.push_back(std::move(spec));
+}
 
 ParamSpec list_param(const char* name, const char* help) {
   ParamSpec spec;
@@ -67,8 +74,8 @@ std::vector<ParamSpec> grid_specs() {
 }
 
 std::vector<ParamSpec> training_specs() {
-  return {
-      choice_param("train", {"none", "lora", "all"},
+  std::vector<ParamSpec> all = {
+      choice_param("trains", {"none", "lora", "all"},
                    "What of the super-network is trained before the search"),
       choice_param(
           "strategy", {"sandwich", "drawn", "random", "random_linear"},
@@ -78,21 +85,21 @@ std::vector<ParamSpec> training_specs() {
       real_param("label_weight", 0.5, {.min = 0}, "Weight of the labels in a sub-network's loss"),
       real_param("distill_weight", 2.0, {.min = 0}, "Weight of the full network's scores in it"),
       real_param("temperature", 0.9, {.min = 0, .min_open = true}, "Of those scores"),
-      real_param("learning_rate", 2e-4, {.min = 0}, "Highest learning rate"),
-      count_param("epochs", 1, 1, "", "Times that every item or window is seen"),
-      count_param("batch", 8, 1, "", "Items or windows a step, and a pass of the search"),
-      count_param("max_steps", 0, 0, "", "End after so many steps; 0: all epochs"),
-      choice_param("schedule", {"cosine", "linear", "constant"},
-                   "How the learning rate falls after the warm-up"),
-      real_param("warmup", 0.05, {.min = 0, .max = 1}, "Share of the steps in which it rises"),
-      real_param("weight_decay", 0.0, {.min = 0}, "Of matrices and embeddings (AdamW)"),
-      real_param("clip", 1.0, {.min = 0}, "Largest norm of all gradients; 0: any"),
-      count_param("rank", 32, 1, "", "Rank of the LoRA matrices"),
-      real_param("alpha", 16.0, {.min = 0}, "LoRA: the product is scaled by alpha / rank"),
-      real_param("dev_share", 0.1, {.min = 0, .max = 1, .max_open = true, .min_open = true},
-                 "Share of the items, or of the last windows, that nothing trains on and the "
-                 "search judges by"),
   };
+  append(all, loop_params({.learning_rate = 2e-4,
+                           .epochs = 1,
+                           .batch = 8,
+                           .schedules = {"cosine", "linear", "constant"},
+                           .warmup = 0.05,
+                           .weight_decay = 0}));
+  append(all, lora_params(32));
+  append(all, {
+                  real_param(
+                      "dev_share", 0.1, {.min = 0, .max = 1, .max_open = true, .min_open = true},
+                      "Share of the items, or of the last windows, that nothing trains on and the "
+                      "search judges by"),
+              });
+  return all;
 }
 
 ParamSpec searcher_param() {
@@ -124,10 +131,6 @@ std::vector<ParamSpec> search_specs() {
   };
 }
 
-void append(std::vector<ParamSpec>& all, std::vector<ParamSpec> more) {
-  for (ParamSpec& spec : more) all.push_back(std::move(spec));
-}
-
 std::vector<std::string> names_of(const std::vector<ParamSpec>& specs) {
   std::vector<std::string> names;
   for (const ParamSpec& spec : specs) names.push_back(spec.name);
@@ -140,26 +143,16 @@ std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> 
   return all;
 }
 
-/// Place of a value among a parameter's choices, as an enumeration in their order.
-template <typename Enum>
-Enum chosen(const Params& params, const char* name, std::initializer_list<const char*> choices) {
-  const std::string value = params.get_text(name);
-  int place = 0;
-  for (const char* choice : choices) {
-    if (value == choice) break;
-    ++place;
+/// The value that a choice stands for.
+template <typename Value>
+using Meanings = std::initializer_list<std::pair<const char*, Value>>;
+template <typename Value>
+Value meaning_of(const Params& params, const char* name, Meanings<Value> meanings) {
+  const std::string choice = params.get_text(name);
+  for (const auto& [word, value] : meanings) {
+    if (choice == word) return value;
   }
-  return static_cast<Enum>(place);
-}
-
-bool is_head(const Parameter& parameter) {
-  return parameter.id && (parameter.id->slot == Slot::kHead || parameter.id->slot == Slot::kPooler);
-}
-
-ParameterChoice trained_parameters(Trains what, bool decoder) {
-  if (what == Trains::kAll) return {};
-  if (decoder) return is_lora;
-  return [](const Parameter& parameter) { return is_head(parameter) || is_lora(parameter); };
+  throw std::logic_error(std::string("no meaning for ") + name + " = " + choice);
 }
 
 }  // namespace
@@ -179,71 +172,84 @@ std::vector<ParamSpec> settings_params() {
 std::vector<std::string> sort_params() { return joined({names_of(sort_specs()), {"widths"}}); }
 std::vector<std::string> space_params() { return names_of(space_specs()); }
 std::vector<std::string> grid_params() {
-  return joined({names_of(grid_specs()), space_params(), {"train", "batch"}});
+  return joined({names_of(grid_specs()), space_params(), {"trains", "batch"}});
 }
 std::vector<std::string> training_params() {
   return joined({names_of(training_specs()), space_params(), {"grid_bins"}});
 }
 std::vector<std::string> search_params() {
-  return joined({names_of(search_specs()), space_params(), {"train", "batch", "dev_share"}});
+  return joined({names_of(search_specs()), space_params(), {"trains", "batch", "dev_share"}});
 }
-std::vector<std::string> pick_params() { return joined({{"target", "train"}, space_params()}); }
+std::vector<std::string> pick_params() { return joined({{"target", "trains"}, space_params()}); }
 
 SortSettings sort_settings(const Params& params) {
+  using namespace subnetwork;
   SortSettings settings;
   settings.sorts = params.get_text("sort") != "none";
   settings.width = !params.get_int_list("widths").empty();
-  settings.importance.neurons =
-      chosen<subnetwork::NeuronValue>(params, "sort", {"product", "gate"});
-  settings.importance.aggregate =
-      chosen<subnetwork::Aggregate>(params, "aggregate", {"mean", "norm"});
-  settings.scope = chosen<subnetwork::OrderScope>(params, "order", {"per_layer", "global"});
-  settings.layers_by =
-      chosen<LayersBy>(params, "layers_by", {"influence", "perplexity", "position"});
-  settings.influence_sum = chosen<subnetwork::CosineSum>(params, "bi_accumulate", {"fp64", "bf16"});
+  settings.importance.neurons = meaning_of<NeuronValue>(
+      params, "sort",
+      {{"product", NeuronValue::kProduct}, {"gate", NeuronValue::kGate}, {"none", {}}});
+  settings.importance.aggregate = meaning_of<Aggregate>(
+      params, "aggregate", {{"mean", Aggregate::kMean}, {"norm", Aggregate::kNorm}});
+  settings.scope = meaning_of<OrderScope>(
+      params, "order", {{"per_layer", OrderScope::kPerLayer}, {"global", OrderScope::kGlobal}});
+  settings.layers_by = meaning_of<LayersBy>(params, "layers_by",
+                                            {{"influence", LayersBy::kInfluence},
+                                             {"perplexity", LayersBy::kPerplexity},
+                                             {"position", LayersBy::kPosition}});
+  settings.influence_sum = meaning_of<CosineSum>(
+      params, "bi_accumulate", {{"fp64", CosineSum::kDouble}, {"bf16", CosineSum::kBFloat16}});
   return settings;
 }
 
 subnetwork::SpaceSettings space_settings(const Params& params) {
-  return {.kind = chosen<subnetwork::SpaceKind>(
-              params, "space", {"small", "medium", "layer", "full_layer", "large"}),
+  using namespace subnetwork;
+  return {.kind = meaning_of<SpaceKind>(params, "space",
+                                        {{"small", SpaceKind::kSmall},
+                                         {"medium", SpaceKind::kMedium},
+                                         {"layer", SpaceKind::kLayer},
+                                         {"full_layer", SpaceKind::kFullLayer},
+                                         {"large", SpaceKind::kLarge}}),
           .depths = params.get_int_list("depths"),
           .groups = params.get_int_list("groups"),
           .neurons = params.get_int_list("neurons"),
           .widths = params.get_int_list("widths"),
           .steps = params.get_int("steps"),
-          .size = chosen<subnetwork::SizeMetric>(params, "cost",
-                                                 {"parameters", "layer_parameters", "macs"}),
+          .size = meaning_of<SizeMetric>(params, "cost",
+                                         {{"parameters", SizeMetric::kParameters},
+                                          {"layer_parameters", SizeMetric::kLayerParameters},
+                                          {"macs", SizeMetric::kMacs}}),
           .tokens = params.get_int("macs_tokens")};
 }
 
 GridSettings grid_settings(const Params& params) {
   return {.bins = params.get_int("grid_bins"),
           .candidates = params.get_int("grid_candidates"),
-          .by = chosen<GridBy>(params, "grid_by", {"perplexity", "magnitude", "random"})};
+          .by = meaning_of<GridBy>(params, "grid_by",
+                                   {{"perplexity", GridBy::kPerplexity},
+                                    {"magnitude", GridBy::kMagnitude},
+                                    {"random", GridBy::kRandom}})};
 }
 
 Trains trains(const Params& params) {
-  return chosen<Trains>(params, "train", {"none", "lora", "all"});
+  return meaning_of<Trains>(
+      params, "trains", {{"none", Trains::kNone}, {"lora", Trains::kLora}, {"all", Trains::kAll}});
 }
 
 subnetwork::SuperTraining training_settings(const Params& params, std::uint64_t seed,
                                             bool decoder) {
+  constexpr double kBeta2 = 0.95;  // of the released code for decoders
   subnetwork::SuperTraining settings;
-  TrainSettings& loop = settings.loop;
-  loop.learning_rate = params.get_real("learning_rate");
-  loop.epochs = params.get_int("epochs");
-  loop.batch = params.get_int("batch");
-  loop.max_steps = params.get_int("max_steps");
-  loop.schedule = schedule_from_name(params.get_text("schedule")).value();
-  loop.warmup = params.get_real("warmup");
-  loop.clip = params.get_real("clip");
-  loop.adamw.beta2 = 0.95;
-  loop.seed = seed;
-  settings.parameters.trains = trained_parameters(trains(params), decoder);
+  settings.loop = loop_settings(params, seed);
+  settings.loop.adamw.beta2 = kBeta2;
+  if (trains(params) == Trains::kLora) settings.parameters.trains = lora_choice(decoder);
   settings.parameters.weight_decay = params.get_real("weight_decay");
-  settings.strategy =
-      chosen<Strategy>(params, "strategy", {"sandwich", "drawn", "random", "random_linear"});
+  settings.strategy = meaning_of<Strategy>(params, "strategy",
+                                           {{"sandwich", Strategy::kSandwich},
+                                            {"drawn", Strategy::kDrawn},
+                                            {"random", Strategy::kRandom},
+                                            {"random_linear", Strategy::kRandomLinear}});
   settings.sub_networks = params.get_int("sub_networks");
   settings.distillation = {.label_weight = params.get_real("label_weight"),
                            .distill_weight = params.get_real("distill_weight"),
@@ -256,7 +262,11 @@ LoraSettings lora_settings(const Params& params, std::uint64_t seed) {
 }
 
 subnetwork::QualityMetric quality_metric(const Params& params) {
-  return chosen<subnetwork::QualityMetric>(params, "quality", {"loss", "error", "kl"});
+  using subnetwork::QualityMetric;
+  return meaning_of<QualityMetric>(params, "quality",
+                                   {{"loss", QualityMetric::kLoss},
+                                    {"error", QualityMetric::kError},
+                                    {"kl", QualityMetric::kKl}});
 }
 
 search::SearcherSettings searcher_settings(const Params& params, std::uint64_t seed) {

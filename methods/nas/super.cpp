@@ -18,7 +18,7 @@ void require_classifier(const Model& model) {
   if (spec.causal || spec.output == OutputKind::kClassifier) return;
   throw DoesNotApply(
       "this encoder has no classifier, and without training nothing tells its networks apart; set "
-      "train to 'all' or 'lora', or put finetune before nas");
+      "trains to 'all' or 'lora', or put finetune before nas");
 }
 
 /// The grid's networks, or any of the space.
