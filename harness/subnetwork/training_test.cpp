@@ -8,9 +8,11 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
+#include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/subnetwork/extract.h"
 #include "harness/subnetwork/importance.h"
@@ -185,6 +187,40 @@ TEST(SuperTrainingTest, EveryStrategyMakesTheSmallestNetworkBetter) {
     EXPECT_EQ(result.steps, 24);
     EXPECT_LT(loss_of(super, settings.smallest, text), 0.8 * before);
   }
+}
+
+/// How many networks each step drew.
+std::vector<int> draws_of(Strategy strategy, const SubNetwork& smallest) {
+  Model super = load_golden("gpt2");
+  SuperTraining settings = quick(super);
+  settings.strategy = strategy;
+  settings.smallest = smallest;
+  std::vector<int> draws(1);
+  settings.draw = [&draws, draw = settings.draw](PythonRandom& random) {
+    ++draws.back();
+    return draw(random);
+  };
+  TrainHooks hooks;
+  hooks.progress = [&](std::int64_t, std::int64_t) { draws.push_back(0); };
+  (void)train_super_network(super, *text_material(super, text_of(16, 12), 0, 16), settings, hooks);
+  draws.pop_back();
+  return draws;
+}
+
+TEST(SuperTrainingTest, StepsTrainTheNetworksOfTheirStrategy) {
+  const SubNetwork nothing;  // refused by whoever trains it
+  const std::vector<int> both(24, 2);
+  EXPECT_EQ(draws_of(Strategy::kDrawn, nothing), both);
+  EXPECT_EQ(draws_of(Strategy::kRandom, nothing), both);
+  EXPECT_THROW(draws_of(Strategy::kSandwich, nothing), UserError);
+  EXPECT_EQ(draws_of(Strategy::kSandwich, whole_network(load_golden("gpt2").spec())), both);
+  const std::vector<int> rising = draws_of(Strategy::kRandomLinear, nothing);
+  EXPECT_EQ(rising.front(), 0) << "the probability rises from 0";
+  const auto drew = [&](std::size_t from) {
+    return std::count(rising.begin() + static_cast<std::ptrdiff_t>(from),
+                      rising.begin() + static_cast<std::ptrdiff_t>(from) + 12, 2);
+  };
+  EXPECT_LT(drew(0), drew(12));
 }
 
 /// Throws when a step begins.

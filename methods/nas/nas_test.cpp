@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "harness/base/cell_errors.h"
@@ -88,6 +90,58 @@ TEST_P(NasOn, FindsASmallerNetworkAndAppliesIt) {
   EXPECT_GE(judged, 15);
   EXPECT_GE(context_.metrics.at(fmt::format("search/hypervolume/evaluation.{}", judged)),
             context_.metrics.at("search/hypervolume/evaluation.5"));
+}
+
+/// Everything that a search tells, against plain loops over what it judged.
+TEST_P(NasOn, PicksTheBestOfItsSizeAndCountsTheArea) {
+  const Json given = {{"target", 0.9}, {"searcher", "random"}, {"evaluations", 12}, {"steps", 4}};
+  static_cast<void>(method().fit(model_, context_, params(given)));
+  const auto& told = context_.metrics;
+  std::vector<std::pair<double, double>> judged;  // cost, quality
+  for (int n = 1; n <= told.at("search/evaluations"); ++n) {
+    judged.emplace_back(told.at(fmt::format("search/cost/evaluation.{}", n)),
+                        told.at(fmt::format("search/quality/evaluation.{}", n)));
+  }
+  double best = HUGE_VAL;
+  for (const auto& [cost, quality] : judged) {
+    if (cost <= 0.9) best = std::min(best, quality);
+  }
+  EXPECT_EQ(told.at("pick/quality"), best);
+  // The area left of size 1 and below the quality of a guess, by the best quality at each size.
+  std::sort(judged.begin(), judged.end());
+  const double guess = std::log(static_cast<double>(model_.spec().vocab));
+  double area = 0, lowest = guess;
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    lowest = std::min(lowest, judged[i].second);
+    const double next = i + 1 < judged.size() ? judged[i + 1].first : 1;
+    area += (next - judged[i].first) * (guess - lowest) / guess;
+  }
+  EXPECT_NEAR(told.at("search/hypervolume"), area, 1e-12);
+}
+
+TEST_P(NasOn, NothingTrainsOnWhatTheSearchJudgesBy) {
+  const Materials parts = materials_of(model_, context_, params({{"dev_share", 0.25}}));
+  EXPECT_EQ(parts.train->identity(), subnetwork::text_material(model_, text_, 0, 15)->identity());
+  EXPECT_EQ(parts.held_out->identity(),
+            subnetwork::text_material(model_, text_, 15, 5)->identity());
+}
+
+TEST_P(NasOn, LayersThatMatterMostComeFirst) {
+  const auto order = [&](const char* by) {
+    return orders_of(sort_units(model_, context_, params({{"layers_by", by}}))).layers;
+  };
+  const auto descending = [](const subnetwork::LayerScores& scores) {
+    std::vector<std::pair<double, std::int64_t>> pairs;
+    for (const auto& [layer, score] : scores) pairs.emplace_back(-score, layer);
+    std::sort(pairs.begin(), pairs.end());
+    std::vector<std::int64_t> layers;
+    for (const auto& [score, layer] : pairs) layers.push_back(layer);
+    return layers;
+  };
+  EXPECT_EQ(order("influence"), descending(subnetwork::block_influences(model_, context_)));
+  EXPECT_EQ(order("perplexity"),
+            descending(subnetwork::losses_without_one_more(model_, context_, {})));
+  EXPECT_EQ(order("position"), subnetwork::first_units(model_.layer_count()));
 }
 
 TEST_P(NasOn, TheSortIsThatOfPlainMeans) {
