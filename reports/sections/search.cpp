@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -18,16 +19,32 @@ namespace {
 
 constexpr const char* kQuality = "search/quality/evaluation.";
 constexpr const char* kCost = "search/cost/evaluation.";
+constexpr const char* kFidelity = "search/fidelity/evaluation.";
 constexpr const char* kVolume = "search/hypervolume/evaluation.";
 constexpr const char* kAnchor = "random";
 
 /// Values by the number of the evaluation.
 using Curve = std::map<int, double>;
 
+/// The curve by the budget that was spent, in whole evaluations: one with a part of the data costs
+/// that part.
+Curve by_budget(const Curve& curve, const Curve& fidelity) {
+  constexpr double kRounding = 1e-9;
+  Curve spent;
+  double budget = 0;
+  for (const auto& [number, value] : curve) {
+    const auto part = fidelity.find(number);
+    budget += part == fidelity.end() ? 1 : part->second;
+    spent[static_cast<int>(std::ceil(budget - kRounding))] = value;
+  }
+  return spent;
+}
+
 /// The same search with one seed. Cells that only pick another of its networks share it.
 struct Run {
   std::int64_t seed = 0;
-  Curve quality, cost, volume;
+  Curve quality, cost;  ///< by number
+  Curve volume;         ///< by budget
   const Arm* arm = nullptr;
 };
 
@@ -79,8 +96,8 @@ Json params_of(const Arm& arm) {
 }
 
 void add_run(std::map<std::string, Search>& searches, const Arm& arm) {
-  Run run{arm.first->seed, curve_of(arm, kQuality), curve_of(arm, kCost), curve_of(arm, kVolume),
-          &arm};
+  Run run{arm.first->seed, curve_of(arm, kQuality), curve_of(arm, kCost),
+          by_budget(curve_of(arm, kVolume), curve_of(arm, kFidelity)), &arm};
   if (run.volume.empty()) return;
   Json params = params_of(arm);
   Search& search = searches[arm.first->method + params.dump()];
@@ -138,10 +155,10 @@ Plot candidates_plot(const Bench& bench, const std::vector<Search>& searches) {
   return plot;
 }
 
-std::vector<double> volumes_at(const Search& search, int number) {
+std::vector<double> volumes_at(const Search& search, int budget) {
   std::vector<double> volumes;
   for (const Run& run : search.runs) {
-    const auto found = run.volume.find(number);
+    const auto found = run.volume.find(budget);
     if (found != run.volume.end()) volumes.push_back(found->second);
   }
   return volumes;
@@ -151,8 +168,8 @@ PlotSeries volume_series(const Search& search) {
   PlotSeries series{search.label, {}};
   for (const auto& [number, first] : search.runs.front().volume) {
     const std::vector<double> volumes = volumes_at(search, number);
-    PlotPoint point{fmt::format("{}, {} evaluations", search.label, number),
-                    static_cast<double>(number), mean(volumes)};
+    PlotPoint point{fmt::format("{}, budget {}", search.label, number), static_cast<double>(number),
+                    mean(volumes)};
     if (volumes.size() > 1) {
       const Interval interval = mean_estimate(volumes).interval;
       point.y_lo = interval.lo;
@@ -166,10 +183,13 @@ PlotSeries volume_series(const Search& search) {
 Plot volume_plot(const Bench& bench, const std::vector<Search>& searches) {
   Plot plot;
   plot.kind = Plot::Kind::kLine;
-  plot.title = "Hypervolume by evaluations: " + bench.title;
-  plot.x = {"networks judged", "", false, 0};
+  plot.title = "Hypervolume by budget: " + bench.title;
+  plot.x = {"budget, networks judged with all data", "", false, 0};
   plot.y = {"hypervolume, share of the area below the reference", "", false, 1};
-  plot.caption = "Means over seeds with 95 % intervals (Student).";
+  plot.caption =
+      "Means over seeds with 95 % intervals (Student). A judgement with a part of the data costs "
+      "that "
+      "part.";
   for (const Search& search : searches) plot.series.push_back(volume_series(search));
   return plot;
 }
@@ -226,7 +246,7 @@ Table search_table(const Bench& bench, const std::vector<Search>& searches) {
                {"", "beyond random", "", 1},
                {"", "verdict", "", 0},
                {"", "on the front", "", 0},
-               {"", "time", "s", -1}},
+               {"", "time judging", "s", -1}},
               {}};
   for (const Search& search : searches) {
     std::vector<double> last;
