@@ -286,6 +286,42 @@ TEST(Sections, SearchesAreComparedWithTheRandomOneSeedBySeed) {
   EXPECT_TRUE(volumes.series[0].points[0].y_lo.has_value());
 }
 
+TEST(Sections, ASearchByTimeShowsWhatWasPredictedAndMeasured) {
+  ExperimentResults results;
+  results.name = "by_time";
+  const auto metric = [&](const std::string& name, double value) {
+    results.rows.push_back(row("nas", R"({"cost":"latency"})", "news-ppl", name, value, 0));
+  };
+  metric("search/hypervolume/evaluation.1", 0.1);
+  metric("search/quality/evaluation.1", 3);
+  metric("search/cost/evaluation.1", 0.5);
+  for (const int n : {4, 7}) {
+    const std::string number = fmt::format("evaluation.{}", n);
+    metric("front/predicted/" + number, 0.1 * n);
+    metric("front/timed/" + number, 0.1 * n + 0.02);
+    metric("front/timed_lo/" + number, 0.1 * n + 0.01);
+    metric("front/timed_hi/" + number, 0.1 * n + 0.03);
+  }
+  metric("latency/networks", 12);
+  metric("latency/error", 0.03);
+  metric("front/error", 0.04);
+  metric("search/front", 2);
+  const Document document = document_of(results);
+  const Section* section = find(document, "search");
+  ASSERT_NE(section, nullptr);
+  ASSERT_EQ(section->tables.size(), 2U);
+  const auto& cells = section->tables[1].rows.at(0);
+  EXPECT_EQ(cells[1].value, 12);
+  EXPECT_EQ(cells[2].value, 0.03);
+  EXPECT_EQ(cells[3].value, 2);
+  EXPECT_EQ(cells[4].value, 0.04);
+  const auto& points = section->plots.at(2).series.at(0).points;
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_NEAR(points[1].x, 0.7, 1e-12);
+  EXPECT_NEAR(*points[1].y, 0.72, 1e-12);
+  EXPECT_NEAR(*points[1].y_lo, 0.71, 1e-12);
+}
+
 TEST(Sections, ASearchThatJudgesByPartsIsDrawnByWhatItSpent) {
   ExperimentResults results;
   results.name = "parts";

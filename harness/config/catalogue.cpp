@@ -38,7 +38,9 @@ std::vector<StageEntry> stages_from(const Json& list) {
     stages.push_back({one.at("name").get<std::string>(),
                       one.at("params").get<std::vector<std::string>>(),
                       one.at("inputs").get<std::vector<std::string>>(),
-                      one.at("calibration").get<bool>(), one.at("training").get<bool>()});
+                      one.at("calibration").get<bool>(), one.at("training").get<bool>(),
+                      param_conditions_from_json(one.value("when", Json::array())),
+                      param_conditions_from_json(one.value("timed_when", Json::array()))});
   }
   return stages;
 }

@@ -22,6 +22,10 @@ struct StageEntry {
   std::vector<std::string> params;  ///< those that it reads
   std::vector<std::string> inputs;  ///< earlier stages whose artefacts it takes
   bool calibration = false, training = false;
+  /// Settings under which there is this stage; empty: always.
+  std::vector<ParamCondition> when = {};
+  /// Settings under which its artefact depends on the machine and the profile; empty: none.
+  std::vector<ParamCondition> timed_when = {};
 };
 
 struct MethodEntry {

@@ -69,6 +69,26 @@ inline Json staged_method_json() {
   return method;
 }
 
+/// Looks at the clock first where it goes by time.
+inline Json clocked_method_json() {
+  Json method =
+      method_json("clocked", params_json({make_param("by", ParamType::kText, "size")}), false);
+  const Json by_time = {{{"by", "time"}}};
+  method["stages"] = {{{"name", "times"},
+                       {"params", {"by"}},
+                       {"inputs", Json::array()},
+                       {"calibration", false},
+                       {"training", false},
+                       {"when", by_time},
+                       {"timed_when", by_time}},
+                      {{"name", "choice"},
+                       {"params", {"by"}},
+                       {"inputs", {"times"}},
+                       {"calibration", false},
+                       {"training", false}}};
+  return method;
+}
+
 /// Its calibration text may not be of what scores it, and a parameter has another name than before.
 inline Json apart_method_json() {
   ParamSpec blocks = make_param("blocks", ParamType::kText, "all");
@@ -117,6 +137,7 @@ inline Json worker_description() {
   methods.push_back(method_json("wanda", params_json({sparsity, pattern}), true, Json::array(),
                                 Json::array({{{"pattern", "1:2"}}})));
   methods.push_back(staged_method_json());
+  methods.push_back(clocked_method_json());
   methods.push_back(trained_method_json());
   methods.push_back(apart_method_json());
   Json kinds = Json::array();

@@ -112,8 +112,8 @@ TEST_F(ExperimentTest, AValueOutsideTheRangeIsRefusedAtItsPlace) {
 TEST_F(ExperimentTest, UnknownNamesAreSuggested) {
   EXPECT_EQ(
       problems("[[method]]\nid = \"wnada\"\nsparsity = 7\n"),
-      "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: apart, dense, magnitude, "
-      "staged, tardis, tuned, wanda");
+      "x.toml:13:6: unknown method 'wnada'; did you mean 'wanda'? known: apart, clocked, dense, "
+      "magnitude, staged, tardis, tuned, wanda");
   EXPECT_EQ(problems("[[suite]]\nid = \"piqua\"\n"),
             "x.toml:13:6: unknown suite 'piqua'; did you mean 'piqa'? known: decode, news-ppl, "
             "piqa");

@@ -79,6 +79,7 @@ Artefact Method::fit(const Model& model, FitContext& context, const Params& para
   if (stages.empty()) throw std::logic_error("a method without stages must say how it is fitted");
   std::map<std::string, Artefact> made;
   for (const StageInfo& stage : stages) {
+    if (!stage.there_for(params.json())) continue;
     StagedContext staged(context, stage, made);
     made[stage.name] = fit_stage(stage.name, model, staged, params);
   }

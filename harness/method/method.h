@@ -56,6 +56,14 @@ struct StageInfo {
   std::vector<std::string> inputs;  ///< earlier stages whose artefacts it takes
   bool calibration = false;         ///< it reads the calibration sequences
   bool training = false;            ///< it reads the training data
+  /// Settings under which there is this stage; empty: always. Others find no artefact of it.
+  std::vector<ParamCondition> when = {};
+  /// Settings under which it looks at the clock; empty: none. It has the machine for itself and the
+  /// model in the profile's dtype then, and its artefact is of this machine and profile.
+  std::vector<ParamCondition> timed_when = {};
+  [[nodiscard]] bool there_for(const Json& settings) const {
+    return when.empty() || any_holds(when, settings);
+  }
 };
 
 struct MethodInfo {

@@ -36,6 +36,10 @@ void require_known_training(const MethodInfo& info) {
 void MethodRegistry::add(std::unique_ptr<Method> method) {
   const MethodInfo info = method->info();
   require_possible(info.needs.calibration_unless, info.params);
+  for (const StageInfo& stage : info.stages) {
+    require_possible(stage.when, info.params);
+    require_possible(stage.timed_when, info.params);
+  }
   require_way_out(info);
   require_known_training(info);
   const std::string& name = info.name;

@@ -3,6 +3,8 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 
+#include <utility>
+
 #include "harness/model/kernels/gradients.h"
 
 namespace assay {
@@ -18,6 +20,11 @@ at::Tensor EmbeddingInput::forward(const at::Tensor& tokens, StepContext& step) 
   const EmbeddingTensors& t = tensors_;
   at::Tensor rows = at::index_select(t.tokens, 0, tokens);
   if (t.project_in) rows = t.project_in->forward(rows);
+  return placed(std::move(rows), step);
+}
+
+at::Tensor EmbeddingInput::placed(at::Tensor rows, const StepContext& step) const {
+  const EmbeddingTensors& t = tensors_;
   // In the order in which BERT's code adds them: rounding depends on it.
   if (t.token_types.defined()) {
     rows = step.token_types.defined()

@@ -27,6 +27,9 @@ class EmbeddingInput final : public Input {
  public:
   explicit EmbeddingInput(EmbeddingTensors tensors) : tensors_(std::move(tensors)) {}
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
+  /// What forward() does behind the table of tokens: rows [n, width] of the residual stream -> with
+  /// token types, positions and norm. May change `rows`.
+  [[nodiscard]] at::Tensor placed(at::Tensor rows, const StepContext& step) const;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
   [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }

@@ -60,6 +60,12 @@ void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
   throw std::logic_error(fmt::format("tokens must be int64 of {} dimensions", dimensions));
 }
 
+/// Of each sequence of the batch that runs through the layers, where the input made another one of
+/// what it was given.
+at::Tensor first_rows(const StepContext& step) {
+  return at::arange(0, step.batch * step.tokens, step.tokens, step.positions.options());
+}
+
 }  // namespace
 
 void Model::check_positions(std::int64_t end) const {
@@ -116,14 +122,16 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
     step.attention_dropout = spec_.attention_dropout;
   }
   at::Tensor rows = drop_hidden(input_->forward(tokens, step), step);
+  const at::Tensor last_wanted =
+      wanted.defined() && rows.size(0) != tokens.size(0) ? first_rows(step) : wanted;
   SeenByWindow seen(step, alibi_);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     step.seen = seen.of(window_of(spec_, step.layer));
     const bool last = i + 1 == layers_.size();
-    rows = run_one(layers_[i], rows, step, last ? wanted : at::Tensor());
+    rows = run_one(layers_[i], rows, step, last ? last_wanted : at::Tensor());
   }
-  return finish(layers_.empty() ? rows_of(rows, wanted) : rows);
+  return finish(layers_.empty() ? rows_of(rows, last_wanted) : rows);
 }
 
 at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forward(rows); }
@@ -195,7 +203,10 @@ at::Tensor Model::logits_of_first(const at::Tensor& tokens, StepContext& step,
   if (output_->reads() != Output::Reads::kSequences) {
     throw std::logic_error("this model's output reads tokens, not sequences");
   }
-  return logits(run(tokens, step, at::tensor(first, at::kLong).to(device_)));
+  const auto sequences = std::ssize(first);
+  const at::Tensor scores = logits(run(tokens, step, at::tensor(first, at::kLong).to(device_)));
+  // An input that fills groups of sequences up adds scores that nobody asked for.
+  return scores.size(0) == sequences ? scores : scores.narrow(0, 0, sequences);
 }
 
 at::Tensor Model::sequence_logits(const PackedTokens& packed) const {

@@ -8,6 +8,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/config/profile.h"
+#include "harness/measure/machine_identity.h"
 #include "harness/method/requirements.h"
 #include "harness/plan/plan_checks.h"
 #include "harness/plan/planned_data.h"
@@ -235,9 +236,14 @@ class Planner {
       const MethodChoice& choice = plan_.method_of(cell).link(link);
       std::map<std::string, std::string> made;
       for (const StageEntry& stage : stages_of(catalogue_.method(choice.id), choice)) {
+        if (!stage.when.empty() && !any_holds(stage.when, choice.params)) continue;
         FitJob job = job_of(cell, links[link], link, stage);
         job.base = base;
-        for (const std::string& input : stage.inputs) job.inputs[input] = made.at(input);
+        for (const std::string& input : stage.inputs) {
+          if (const auto found = made.find(input); found != made.end()) {
+            job.inputs[input] = found->second;
+          }
+        }
         if (!job.base.empty()) job.key_doc["base"] = job.base;
         if (!job.inputs.empty()) job.key_doc["inputs"] = job.inputs;
         job.key = json_hash(job.key_doc);
@@ -279,7 +285,16 @@ class Planner {
         {"seed", cell.seed}};
     if (stage.calibration && !data.calibration.is_null()) set_calibration(job, choice, data);
     if (stage.training && !data.training.is_null()) set_training(job, *choice.training, data);
+    if (any_holds(stage.timed_when, choice.params)) set_timed(job, cell);
     return job;
+  }
+
+  void set_timed(FitJob& job, const Cell& cell) {
+    job.timed = true;
+    job.key_doc["profile"] = {{"id", cell.profile},
+                              {"fingerprint", catalogue_.profile(cell.profile).fingerprint()}};
+    job.key_doc["machine"] = machine_identity().id;
+    job.key_doc["measuring_version"] = kMeasuringVersion;
   }
 
   void set_training(FitJob& job, const TrainingChoice& choice, const LinkData& data) {

@@ -76,6 +76,7 @@ struct FitJob {
   std::size_t link = 0;  ///< of the method's chain: MethodChoice::link()
   std::string stage;     ///< empty where the method has one alone
   std::uint64_t seed = 0;
+  bool timed = false;  ///< it looks at the clock, under the profile of the cells that need it
   std::string base;  ///< key of the artefact that changes the model before; empty: the dense model
   std::map<std::string, std::string> inputs;  ///< keys of the stages that this one takes, by name
   std::string calibration_folder;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/measure/machine_identity.h"
 #include "harness/plan/plan_fixture.h"
 
 namespace assay {
@@ -143,6 +144,29 @@ TEST_F(PlanTest, AChangeOfAnEarlyStageChangesAllAfterIt) {
   more.replace(more.find("samples = 4"), 11, "samples = 8");
   const Plan many = plan(more);
   for (const auto& [key, job] : few.fits) EXPECT_FALSE(many.fits.contains(key)) << job.stage;
+}
+
+TEST_F(PlanTest, AStageIsThereOnlyUnderItsSettings) {
+  EXPECT_EQ(stages_of(plan("[[method]]\nid = \"clocked\"\n")),
+            (std::map<std::string, int>{{"choice", 1}}));
+  const Plan by_time = plan("[[method]]\nid = \"clocked\"\nby = \"time\"\n");
+  EXPECT_EQ(stages_of(by_time), (std::map<std::string, int>{{"times", 1}, {"choice", 1}}));
+  const auto jobs = by_time.jobs_for(by_time.cells.back().artefact_key);
+  EXPECT_EQ(jobs.back()->inputs.at("times"), jobs.front()->key);
+}
+
+// What the clock says is of this machine under this profile; what follows from it has it as input.
+TEST_F(PlanTest, AStageThatLooksAtTheClockIsOfItsMachineAndProfile) {
+  const Plan by_time = plan("[[method]]\nid = \"clocked\"\nby = \"time\"\n");
+  const auto jobs = by_time.jobs_for(by_time.cells.back().artefact_key);
+  const FitJob &times = *jobs.front(), &choice = *jobs.back();
+  EXPECT_TRUE(times.timed);
+  EXPECT_EQ(times.key_doc.at("machine"), machine_identity().id);
+  EXPECT_EQ(times.key_doc.at("profile").at("fingerprint"),
+            share_.catalogue().profile(by_time.cells.back().profile).fingerprint());
+  EXPECT_FALSE(choice.timed);
+  EXPECT_FALSE(choice.key_doc.contains("machine"));
+  EXPECT_FALSE(choice.key_doc.contains("profile"));
 }
 
 TEST_F(PlanTest, CalibrationItemsArePreparedAsSuitesOverThemAre) {

@@ -33,7 +33,7 @@ MetricValue CellRunner::count_once(Attempt& arm) {
   WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
   request.expected = store_.fingerprint(fingerprint_subject(plan_, catalogue_, *arm.cell));
   shorten(request);
-  WorkerRun run = launch(arm, request, "instructions", /*count_instructions=*/true);
+  WorkerRun run = launch(arm, request, "instructions", Launch::kCounting);
   arm.counted_environment = run.reply.environment;
   // Times under valgrind are no times.
   run.reply.samples.clear();

@@ -142,14 +142,15 @@ OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
 }
 
 WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
-                             const std::string& what, bool count_instructions) {
+                             const std::string& what, Launch how) {
   const std::string label = fmt::format("{}: {}", title(*attempt.cell), what);
-  const bool timed = request.op == "time" && !count_instructions;
+  const bool timed = request.op == "time" && how != Launch::kCounting;
   // Whoever times holds the machine over the whole group.
-  const auto hold = timed ? nullptr : hold_machine(attempt.cell->profile, false);
+  const auto hold = timed ? nullptr : hold_machine(attempt.cell->profile, how == Launch::kAlone);
   progress_.live(label);
   WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
-  limits.count_instructions = count_instructions;
+  limits.count_instructions = how == Launch::kCounting;
+  limits.timed = timed || how == Launch::kAlone;
   const double between = monotonic_seconds() - idle_since_;
   const auto show = [&](const ReplyReader::Progress& report) {
     progress_.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
@@ -214,10 +215,10 @@ std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
 
 std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt, const FitJob& job) {
   const ScratchFolder scratch;
-  WorkerRun run =
-      launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
-             plan_.jobs_for(attempt.cell->artefact_key).size() > 1 ? "fit " + job_name(plan_, job)
-                                                                   : "fit");
+  WorkerRun run = launch(
+      attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
+      plan_.jobs_for(attempt.cell->artefact_key).size() > 1 ? "fit " + job_name(plan_, job) : "fit",
+      job.timed ? Launch::kAlone : Launch::kShared);
   if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(job.key))) {
     run.outcome = {Outcome::kCrashed, "no_artefact", "the worker ended well but wrote no artefact"};
   }

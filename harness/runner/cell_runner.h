@@ -83,8 +83,14 @@ class CellRunner {
   void ensure_artefact(Attempt& attempt);
   std::optional<FitRecord> fit(Attempt& attempt, const FitJob& job);
   std::optional<FitRecord> fit_alone(Attempt& attempt, const FitJob& job);
+  /// What else may run on the machine's cores meanwhile, and how the process is watched.
+  enum class Launch {
+    kShared,
+    kAlone,     ///< a fit that looks at the clock
+    kCounting,  ///< its instructions are counted
+  };
   WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
-                   bool count_instructions = false);
+                   Launch how = Launch::kShared);
   /// Stores a finished process; its reply is left as it was stored.
   void add_process(Attempt& attempt, WorkerRun& run, const std::string& pass);
   bool time_arms(std::vector<Attempt>& arms, std::uint64_t seed);

@@ -28,6 +28,7 @@ struct WorkerRun {
 struct WorkerLimits {
   double timeout_s = 0;             ///< 0: none
   std::int64_t memory_bytes = 0;    ///< address space; 0: none
+  bool timed = false;               ///< what else the machine does is said
   bool count_instructions = false;  ///< run under callgrind, which is some fifty times slower
 };
 

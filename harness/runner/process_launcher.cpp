@@ -70,10 +70,6 @@ struct LockedMachine final : MachineHold {
   MachineLock lock;
 };
 
-bool is_timed(const WorkerRequest& request, const WorkerLimits& limits) {
-  return request.op == "time" && !limits.count_instructions;
-}
-
 /// What the machine did besides, said beside the process's times.
 void remark_on_machine(const MachineWatch& watch, const WorkerRequest& request, WorkerRun& run) {
   const double own = run.process.cpu_seconds + run.process.parent_cpu_seconds;
@@ -130,7 +126,7 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
   run.reply = reader.reply();
   run.outcome = classify(result, run.reply, limits.memory_bytes);
   run.paused_seconds = result.paused_seconds;
-  if (is_timed(request, limits)) remark_on_machine(watch, request, run);
+  if (limits.timed) remark_on_machine(watch, request, run);
   if (request.op == "fit" && run.paused_seconds > 0) remark_on_pause(run);
   return run;
 }

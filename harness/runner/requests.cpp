@@ -72,7 +72,7 @@ WorkerRequest fit_request(const Plan& plan, const Catalogue& catalogue, const Ce
   const MethodChoice& method = plan.method_of(job);
   WorkerRequest request = common_request(plan, catalogue, cell);
   request.op = "fit";
-  request.dtype = "fp32";
+  if (!job.timed) request.dtype = "fp32";
   request.method = method.id;
   request.params = method.params;
   request.seed = job.seed;

@@ -36,11 +36,13 @@ FitRecord fit(const Plan& plan, const FitJob& job, const Catalogue& catalogue,
   const ScratchFolder scratch;
   const std::string label = "fit " + job_name(plan, job);
   const auto hold = launcher.hold(
-      machine_use(catalogue.profile(cell.profile), false),
+      machine_use(catalogue.profile(cell.profile), job.timed),
       [&](const std::string& what) { progress.step("waiting for other work: " + what); });
   progress.step(label);
+  WorkerLimits limits = cell_limits(plan, catalogue, cell);
+  limits.timed = job.timed;
   const WorkerRun run = launcher.run(
-      fit_request(plan, catalogue, cell, job, scratch.path()), cell_limits(plan, catalogue, cell),
+      fit_request(plan, catalogue, cell, job, scratch.path()), limits,
       [&](const ReplyReader::Progress& report) {
         progress.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
       });

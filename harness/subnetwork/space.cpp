@@ -157,6 +157,8 @@ double NetworkSpace::amount(const ModelSpec& spec) const {
       return static_cast<double>(parameter_count(spec));
     case SizeMetric::kLayerParameters:
       return static_cast<double>(layer_parameter_count(spec));
+    case SizeMetric::kLatency:
+      return settings_.latency(spec_, spec);
     case SizeMetric::kMacs:
       break;
   }

@@ -8,6 +8,7 @@
 
 #include "harness/checkpoint/spec.h"
 #include "harness/search/space.h"
+#include "harness/subnetwork/latency_model.h"
 #include "harness/subnetwork/sub_network.h"
 
 namespace assay::subnetwork {
@@ -26,6 +27,7 @@ enum class SizeMetric {
   kParameters,       ///< all, embeddings and head included
   kLayerParameters,  ///< those of the layers
   kMacs,             ///< multiplications of a sequence of `tokens`, the output's included
+  kLatency,          ///< time, as `latency` tells it
 };
 
 struct SpaceSettings {
@@ -36,6 +38,7 @@ struct SpaceSettings {
   std::int64_t steps = 8;
   SizeMetric size = SizeMetric::kParameters;
   std::int64_t tokens = 128;
+  LatencyModel latency = {};  ///< of kLatency, which needs one
 };
 
 class NetworkSpace {

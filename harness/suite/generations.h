@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/model/greedy_loop.h"
 #include "harness/suite/timed.h"
 
 namespace assay {

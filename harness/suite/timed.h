@@ -1,5 +1,5 @@
 #pragma once
-// What the timing suites share: the greedy loop that is timed, its samples, and their summaries.
+// What the timing suites share: samples of what is timed, and their summaries.
 
 #include <ATen/core/Tensor.h>
 
@@ -14,28 +14,6 @@
 #include "harness/suite/suite.h"
 
 namespace assay {
-
-/// Greedy decoding over a static cache, as a server runs it: the product with the head is done for
-/// the last position only, and a step ends when the chosen tokens are on the host.
-class GreedyLoop {
- public:
-  GreedyLoop(const Model& model, std::int64_t batch, std::int64_t capacity);
-
-  /// Forgets what came before and runs tokens [batch, length] -> next tokens [batch, 1] on the
-  /// model's device. `logits`: where to leave those that the choice was made from, [batch, vocab].
-  at::Tensor prefill(const at::Tensor& tokens, at::Tensor* logits = nullptr);
-  /// One step for every row of the batch: tokens [batch, 1] -> next tokens [batch, 1].
-  at::Tensor step(const at::Tensor& tokens, at::Tensor* logits = nullptr);
-
- private:
-  at::Tensor run(const at::Tensor& tokens, at::Tensor* logits);
-  const Model* model_;
-  KvCache cache_;
-};
-
-/// Synthetic prompt [batch, length], the same for a seed, batch and length.
-at::Tensor synthetic_prompt(const Model& model, std::int64_t batch, std::int64_t length,
-                            std::uint64_t seed);
 
 /// Throws UserError when the model cannot see this many positions.
 void check_positions(const Model& model, std::int64_t positions, const std::string& what);

@@ -17,6 +17,7 @@
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/model/greedy_loop.h"
 #include "harness/model/wrapped.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/suite/counted.h"

@@ -22,7 +22,9 @@ Json describe_method(const MethodInfo& info) {
                       {"params", stage.params},
                       {"inputs", stage.inputs},
                       {"calibration", stage.calibration},
-                      {"training", stage.training}});
+                      {"training", stage.training},
+                      {"when", to_json(stage.when)},
+                      {"timed_when", to_json(stage.timed_when)}});
   }
   return {{"name", info.name},
           {"summary", info.summary},

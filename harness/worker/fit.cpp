@@ -251,7 +251,7 @@ void fit(const WorkerRequest& request, const SessionServices& services) {
   const MethodInfo info = method.info();
   const Params params(info.params, request.params);
   PlannedModel planned(request);
-  Model model = planned.load({.dtype = at::kFloat,
+  Model model = planned.load({.dtype = dtype_from_name(request.dtype),
                               .device = open_device(request.device),
                               .random_weights = request.random_weights,
                               .seed = request.seed});

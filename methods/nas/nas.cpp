@@ -48,6 +48,13 @@ class Nas final : public Method {
           "grid_by = 'perplexity' needs a model that predicts the next token; set it to "
           "'magnitude' or 'random'");
     }
+    if (!predicts && by_latency(params) && params.get_text("latency_of") == "decode") {
+      problems.emplace_back(
+          "latency_of = 'decode' needs a model that predicts the next token; set it to 'pass'");
+    }
+    if (params.get_int("front_point") > 0 && params.get_real("target") != kUsualTarget) {
+      problems.emplace_back("front_point and target both say what is picked; set one of them");
+    }
     add_space_problems(spec, params, problems);
     return problems;
   }
@@ -55,9 +62,11 @@ class Nas final : public Method {
   [[nodiscard]] Artefact fit_stage(const std::string& stage, const Model& model,
                                    FitContext& context, const Params& params) const override {
     if (stage == kSort) return sort_units(model, context, params);
+    if (stage == kLatency) return time_networks(model, context, params);
     if (stage == kGrid) return calibrate_grid(model, context, params);
     if (stage == kSuper) return train_super(model, context, params);
     if (stage == kSearch) return search_networks(model, context, params);
+    if (stage == kFront) return time_front(model, context, params);
     return pick_network(model, context, params);
   }
 
@@ -74,12 +83,28 @@ class Nas final : public Method {
   }
 
   static std::vector<StageInfo> stages() {
+    const std::vector<ParamCondition> latency = {{{{"cost", "latency"}}}};
+    const std::vector<ParamCondition> clock = {{{{"cost", "latency"}, {"latency_by", "clock"}}}};
     return {
         {.name = kSort, .params = sort_params(), .inputs = {}, .calibration = true},
+        {.name = kLatency,
+         .params = latency_params(),
+         .inputs = {},
+         .when = latency,
+         .timed_when = latency},
         {.name = kGrid, .params = grid_params(), .inputs = {kSort}, .calibration = true},
         {.name = kSuper, .params = training_params(), .inputs = {kSort, kGrid}, .training = true},
-        {.name = kSearch, .params = search_params(), .inputs = {kSort, kSuper}, .training = true},
-        {.name = kPick, .params = pick_params(), .inputs = {kSort, kSuper, kSearch}},
+        {.name = kSearch,
+         .params = search_params(),
+         .inputs = {kSort, kLatency, kSuper},
+         .training = true,
+         .timed_when = clock},
+        {.name = kFront,
+         .params = latency_params(),
+         .inputs = {kSort, kLatency, kSearch},
+         .when = latency,
+         .timed_when = latency},
+        {.name = kPick, .params = pick_params(), .inputs = {kSort, kSuper, kSearch, kFront}},
     };
   }
 
@@ -102,6 +127,8 @@ class Nas final : public Method {
       const subnetwork::NetworkSpace space(spec, space_settings(params), {});
       try_searcher(space.space(), params);
       const double target = params.get_real("target");
+      // What the fastest network takes is known once it was timed; a picked point has its size.
+      if (by_latency(params) || params.get_int("front_point") > 0) return;
       if (target >= space.floor()) return;
       problems.push_back(fmt::format(
           "target = {}: embeddings, output and the smallest layers of this space are {:.4f} of the "

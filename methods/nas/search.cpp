@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "harness/base/cell_errors.h"
 #include "harness/subnetwork/extract.h"
+#include "methods/nas/latency.h"
 #include "methods/nas/networks.h"
 #include "methods/nas/settings.h"
 #include "methods/nas/stages.h"
@@ -28,9 +30,14 @@ class Search {
       : context_(context),
         params_(params),
         super_(super_network(model, context.input(kSort), context.input(kSuper), context.seed())),
-        space_(super_.spec(), space_settings(params), orders_of(context.input(kSort)).layers),
+        latency_(by_latency(params) ? latency_model_of(context.input(kLatency))
+                                    : subnetwork::LatencyModel()),
+        space_(super_.spec(), searched_space_settings(params, latency_),
+               orders_of(context.input(kSort)).layers),
         judge_(held_out_material(super_, context, params), super_, quality_metric(params),
-               params.get_int("batch")) {}
+               params.get_int("batch")) {
+    if (by_clock(params)) clock_.emplace(super_, latency_work(params));
+  }
 
   Artefact run() {
     full_quality_ = judge_(super_);
@@ -50,15 +57,19 @@ class Search {
     task.settings = searcher_settings(params_, context_.seed());
     task.identity = identity();
     task.folder = context_.checkpoints() / "search";
-    task.evaluate = [this](const search::Asked& asked) {
-      Model network = super_.share();
-      subnetwork::extract(network, space_.network(asked.point));
-      return search::Answer({judge_(network, asked.fidelity), space_.space().size(asked.point)});
-    };
+    task.evaluate = [this](const search::Asked& asked) { return answer(asked); };
     task.on_evaluation = [this](const Evaluation&, double spent) {
       context_.progress(std::llround(spent), params_.get_int("evaluations"), "search");
     };
     return task;
+  }
+
+  search::Answer answer(const search::Asked& asked) {
+    const subnetwork::SubNetwork part = space_.network(asked.point);
+    Model network = super_.share();
+    subnetwork::extract(network, part);
+    const double quality = judge_(network, asked.fidelity);
+    return Objectives{quality, clock_ ? (*clock_)(part).ratio : space_.space().size(asked.point)};
   }
 
   [[nodiscard]] Json identity() const {
@@ -67,6 +78,8 @@ class Search {
             {"quality", params_.get_text("quality")},
             {"cost", params_.get_text("cost")},
             {"macs_tokens", params_.get_int("macs_tokens")},
+            {"latency", latency_.to_json()},
+            {"latency_by", params_.get_text("latency_by")},
             {"layers", orders_of(context_.input(kSort)).layers}};
   }
 
@@ -137,6 +150,8 @@ class Search {
   FitContext& context_;
   const Params& params_;
   Model super_;
+  subnetwork::LatencyModel latency_;  ///< empty unless cost = "latency"
+  std::optional<NetworkClock> clock_;
   subnetwork::NetworkSpace space_;
   subnetwork::Judge judge_;
   double full_quality_ = 0;

@@ -54,10 +54,25 @@ std::vector<ParamSpec> space_specs() {
       list_param("neurons", "Neurons of a layer, ascending (small, medium); [] for `steps` sizes"),
       list_param("widths", "Hidden widths, ascending (small, decoders); [] for the model's own"),
       count_param("steps", 8, 1, "", "Sizes of a layer's FFN, equally spaced"),
-      choice_param("cost", {"parameters", "layer_parameters", "macs"},
+      choice_param("cost", {"parameters", "layer_parameters", "macs", "latency"},
                    "Size of a network as a share of the model's: all parameters, those of the "
-                   "layers, or the multiplications of a sequence"),
+                   "layers, the multiplications of a sequence, or the time that it takes here"),
       count_param("macs_tokens", 128, 1, "tokens", "Length of that sequence"),
+  };
+}
+
+std::vector<ParamSpec> latency_specs() {
+  return {
+      choice_param("latency_of", {"pass", "decode"},
+                   "cost = 'latency': what is timed: whole sequences (of a decoder: into an empty "
+                   "cache, with the scores of the last position), or one more token behind them"),
+      count_param("latency_batch", 1, 1, "sequences", "Sequences of what is timed"),
+      count_param("latency_tokens", 128, 1, "tokens", "Tokens of each of them"),
+      count_param("latency_networks", 12, 2, "",
+                  "Networks that are timed for a model of the time of all others"),
+      choice_param("latency_by", {"model", "clock"},
+                   "Where a search has the time of a network from: that model, or the clock, for "
+                   "each that it judges. The front is timed in any case"),
   };
 }
 
@@ -159,10 +174,13 @@ Value meaning_of(const Params& params, const char* name, Meanings<Value> meaning
 
 std::vector<ParamSpec> settings_params() {
   std::vector<ParamSpec> all = {
-      real_param("target", 0.8, {.min = 0, .max = 1, .min_open = true},
-                 "Size of the network that is picked, at most, as a share of the model's")};
+      real_param("target", kUsualTarget, {.min = 0, .max = 1, .min_open = true},
+                 "Size of the network that is picked, at most, as a share of the model's"),
+      count_param("front_point", 0, 0, "",
+                  "Picks this network of the front instead, counted from 1 by ascending size")};
   append(all, sort_specs());
   append(all, space_specs());
+  append(all, latency_specs());
   append(all, grid_specs());
   append(all, training_specs());
   append(all, search_specs());
@@ -177,10 +195,15 @@ std::vector<std::string> grid_params() {
 std::vector<std::string> training_params() {
   return joined({names_of(training_specs()), space_params(), {"grid_bins"}});
 }
-std::vector<std::string> search_params() {
-  return joined({names_of(search_specs()), space_params(), {"trains", "batch", "dev_share"}});
+std::vector<std::string> latency_params() {
+  return joined({names_of(latency_specs()), space_params()});
 }
-std::vector<std::string> pick_params() { return joined({{"target", "trains"}, space_params()}); }
+std::vector<std::string> search_params() {
+  return joined({names_of(search_specs()), latency_params(), {"trains", "batch", "dev_share"}});
+}
+std::vector<std::string> pick_params() {
+  return joined({{"target", "front_point", "trains"}, space_params()});
+}
 
 SortSettings sort_settings(const Params& params) {
   using namespace subnetwork;
@@ -219,8 +242,32 @@ subnetwork::SpaceSettings space_settings(const Params& params) {
           .size = meaning_of<SizeMetric>(params, "cost",
                                          {{"parameters", SizeMetric::kParameters},
                                           {"layer_parameters", SizeMetric::kLayerParameters},
-                                          {"macs", SizeMetric::kMacs}}),
+                                          {"macs", SizeMetric::kMacs},
+                                          {"latency", SizeMetric::kParameters}}),
           .tokens = params.get_int("macs_tokens")};
+}
+
+subnetwork::SpaceSettings searched_space_settings(const Params& params,
+                                                  const subnetwork::LatencyModel& latency) {
+  subnetwork::SpaceSettings settings = space_settings(params);
+  if (!by_latency(params)) return settings;
+  settings.size = subnetwork::SizeMetric::kLatency;
+  settings.latency = latency;
+  return settings;
+}
+
+bool by_latency(const Params& params) { return params.get_text("cost") == "latency"; }
+
+bool by_clock(const Params& params) {
+  return by_latency(params) && params.get_text("latency_by") == "clock";
+}
+
+subnetwork::LatencyWork latency_work(const Params& params) {
+  using subnetwork::TimedWork;
+  return {.of = meaning_of<TimedWork>(params, "latency_of",
+                                      {{"pass", TimedWork::kPass}, {"decode", TimedWork::kDecode}}),
+          .batch = params.get_int("latency_batch"),
+          .tokens = params.get_int("latency_tokens")};
 }
 
 GridSettings grid_settings(const Params& params) {

@@ -9,18 +9,23 @@
 #include "harness/search/searcher.h"
 #include "harness/subnetwork/importance.h"
 #include "harness/subnetwork/judge.h"
+#include "harness/subnetwork/latency_model.h"
 #include "harness/subnetwork/layer_importance.h"
+#include "harness/subnetwork/network_timer.h"
 #include "harness/subnetwork/space.h"
 #include "harness/subnetwork/super_training.h"
 #include "harness/train/lora.h"
 
 namespace assay::nas {
 
+inline constexpr double kUsualTarget = 0.8;
+
 std::vector<ParamSpec> settings_params();
 
 // Names of the parameters that stages read, for StageInfo::params.
 std::vector<std::string> sort_params();
 std::vector<std::string> space_params();
+std::vector<std::string> latency_params();
 std::vector<std::string> grid_params();
 std::vector<std::string> training_params();
 std::vector<std::string> search_params();
@@ -39,7 +44,17 @@ struct SortSettings {
 };
 SortSettings sort_settings(const Params& params);
 
+/// With sizes by parameters where cost = "latency": what bins and shapes go by before anything was
+/// timed.
 subnetwork::SpaceSettings space_settings(const Params& params);
+/// With the sizes that a search sees. `latency`: only read where cost = "latency".
+subnetwork::SpaceSettings searched_space_settings(const Params& params,
+                                                  const subnetwork::LatencyModel& latency);
+
+bool by_latency(const Params& params);
+/// A search times each network that it judges.
+bool by_clock(const Params& params);
+subnetwork::LatencyWork latency_work(const Params& params);
 
 enum class GridBy { kPerplexity, kMagnitude, kRandom };
 struct GridSettings {

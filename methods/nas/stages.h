@@ -7,14 +7,19 @@
 namespace assay::nas {
 
 inline constexpr const char* kSort = "sort";
+inline constexpr const char* kLatency = "latency";
 inline constexpr const char* kGrid = "grid";
 inline constexpr const char* kSuper = "super_network";
 inline constexpr const char* kSearch = "search";
+inline constexpr const char* kFront = "front";
 inline constexpr const char* kPick = "pick";
 
 /// Orders of units and layers (harness/subnetwork/orders.h); no tensors but the layers' where
 /// nothing is sorted.
 Artefact sort_units(const Model& model, FitContext& context, const Params& params);
+/// With cost = "latency". plan["timed"]: networks with their times over the whole one's; ["model"]:
+/// what tells the times of others (latency.h).
+Artefact time_networks(const Model& model, FitContext& context, const Params& params);
 /// plan["networks"]: the smallest network, the winner of each bin that was reached, and the largest
 /// one, each a list of values; empty without a grid.
 Artefact calibrate_grid(const Model& model, FitContext& context, const Params& params);
@@ -22,6 +27,9 @@ Artefact calibrate_grid(const Model& model, FitContext& context, const Params& p
 Artefact train_super(const Model& model, FitContext& context, const Params& params);
 /// plan["evaluations"], ["front"], ["reference"], ["hypervolume"] (docs/search.md).
 Artefact search_networks(const Model& model, FitContext& context, const Params& params);
+/// With cost = "latency". plan["front"]: index of an evaluation, and its time over the whole
+/// network's.
+Artefact time_front(const Model& model, FitContext& context, const Params& params);
 /// What stays of the model (picked.h), with the parameters of the result that training changed.
 Artefact pick_network(const Model& model, FitContext& context, const Params& params);
 

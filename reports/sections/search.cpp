@@ -21,6 +21,10 @@ constexpr const char* kQuality = "search/quality/evaluation.";
 constexpr const char* kCost = "search/cost/evaluation.";
 constexpr const char* kFidelity = "search/fidelity/evaluation.";
 constexpr const char* kVolume = "search/hypervolume/evaluation.";
+constexpr const char* kPredicted = "front/predicted/evaluation.";
+constexpr const char* kTimed = "front/timed/evaluation.";
+constexpr const char* kTimedLo = "front/timed_lo/evaluation.";
+constexpr const char* kTimedHi = "front/timed_hi/evaluation.";
 constexpr const char* kAnchor = "random";
 
 /// Values by the number of the evaluation.
@@ -92,6 +96,7 @@ Json params_of(const Arm& arm) {
   Json params = Json::parse(arm.first->params, nullptr, false);
   if (!params.is_object()) params = Json::object();
   params.erase("target");
+  params.erase("front_point");
   return params;
 }
 
@@ -102,7 +107,7 @@ void add_run(std::map<std::string, Search>& searches, const Arm& arm) {
   Json params = params_of(arm);
   Search& search = searches[arm.first->method + params.dump()];
   if (search.runs.empty()) {
-    search.label = without_words(arm.label, {"target=", "seed="});
+    search.label = without_words(arm.label, {"target=", "front_point=", "seed="});
     search.searcher = params.value("searcher", "");
     params.erase("searcher");
     search.others = params.dump();
@@ -262,6 +267,61 @@ Table search_table(const Bench& bench, const std::vector<Search>& searches) {
   return table;
 }
 
+bool has_times(const Search& search) { return !metric_of(search, "front/error").empty(); }
+
+Table latency_table(const Bench& bench, const std::vector<Search>& searches) {
+  Table table{"Predicted and measured latency: " + bench.title,
+              {{"", "search", "", 0},
+               {"", "networks timed for the model", "", 0},
+               {"", "the model's error, left out", "", -1},
+               {"", "on the front", "", 0},
+               {"", "its error there", "", -1}},
+              {}};
+  for (const Search& search : searches) {
+    if (!has_times(search)) continue;
+    table.rows.push_back({label_cell(search.label),
+                          over_seeds(metric_of(search, "latency/networks")),
+                          over_seeds(metric_of(search, "latency/error")),
+                          over_seeds(metric_of(search, "search/front")),
+                          over_seeds(metric_of(search, "front/error"))});
+  }
+  return table;
+}
+
+PlotSeries timed_series(const Search& search) {
+  PlotSeries series{search.label, {}};
+  for (const Run& run : search.runs) {
+    const Curve predicted = curve_of(*run.arm, kPredicted), lo = curve_of(*run.arm, kTimedLo),
+                hi = curve_of(*run.arm, kTimedHi);
+    for (const auto& [number, timed] : curve_of(*run.arm, kTimed)) {
+      const auto x = predicted.find(number);
+      if (x == predicted.end()) continue;
+      PlotPoint point{fmt::format("seed {}, evaluation {}", run.seed, number), x->second, timed};
+      if (lo.contains(number) && hi.contains(number)) {
+        point.y_lo = lo.at(number);
+        point.y_hi = hi.at(number);
+      }
+      series.points.push_back(std::move(point));
+    }
+  }
+  return series;
+}
+
+Plot latency_plot(const Bench& bench, const std::vector<Search>& searches) {
+  Plot plot;
+  plot.kind = Plot::Kind::kScatter;
+  plot.title = "Latency of the networks on the front: " + bench.title;
+  plot.x = {"predicted, share of the whole network's", "", false, 0};
+  plot.y = {"measured, share of the whole network's", "", false, 0};
+  plot.caption =
+      "Each network of a front, taken out and timed beside the whole one. 95 % intervals of the "
+      "median over rounds.";
+  for (const Search& search : searches) {
+    if (has_times(search)) plot.series.push_back(timed_series(search));
+  }
+  return plot;
+}
+
 }  // namespace
 
 Section search_section(const SectionInput& input) {
@@ -272,6 +332,9 @@ Section search_section(const SectionInput& input) {
     section.tables.push_back(search_table(bench, searches));
     section.plots.push_back(candidates_plot(bench, searches));
     section.plots.push_back(volume_plot(bench, searches));
+    if (!std::any_of(searches.begin(), searches.end(), has_times)) continue;
+    section.tables.push_back(latency_table(bench, searches));
+    section.plots.push_back(latency_plot(bench, searches));
   }
   if (section.tables.empty()) return section;
   section.text.push_back(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/param_makers.h"
+#include "harness/model/greedy_loop.h"
 #include "harness/suite/generations.h"
 #include "harness/suite/model_needs.h"
 #include "harness/suite/step_log.h"

@@ -15,9 +15,10 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/param_makers.h"
+#include "harness/measure/device_timer.h"
+#include "harness/model/greedy_loop.h"
 #include "harness/stats/intervals.h"
 #include "harness/suite/counted.h"
-#include "harness/suite/device_timer.h"
 #include "harness/suite/step_log.h"
 #include "harness/suite/timed.h"
 

@@ -8,6 +8,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/param_makers.h"
+#include "harness/model/greedy_loop.h"
 #include "harness/suite/model_needs.h"
 #include "harness/suite/timed.h"
 

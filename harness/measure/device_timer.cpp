@@ -1,4 +1,4 @@
-#include "harness/suite/device_timer.h"
+#include "harness/measure/device_timer.h"
 
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>

@@ -1,0 +1,69 @@
+#pragma once
+// How what was mixed is told apart again, after the last layer.
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "harness/model/block.h"
+#include "harness/model/dense_linear.h"
+#include "harness/model/norm.h"
+
+namespace assay::mux {
+
+class Demultiplexer {
+ public:
+  virtual ~Demultiplexer() = default;
+  [[nodiscard]] virtual std::int64_t instances() const = 0;
+  /// rows [n, width] of mixed positions -> [n * N, width]: the instances of a row one after the
+  /// other.
+  [[nodiscard]] virtual at::Tensor split(const at::Tensor& rows) const = 0;
+  /// Of one row of one instance each: rows [n, width], which int64 [n] -> [n, width].
+  [[nodiscard]] virtual at::Tensor one_of(const at::Tensor& rows,
+                                          const at::Tensor& which) const = 0;
+  [[nodiscard]] virtual Cost cost() const = 0;
+  virtual void visit_tensors(const VisitTensor& visit) = 0;
+  /// Drops this share of what its layers give while it trains; 0 ends it.
+  virtual void drop(double share) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Demultiplexer> share() const = 0;
+};
+
+/// What an index demultiplexer is made of.
+struct IndexDemuxTensors {
+  at::Tensor keys;  ///< [N, width], one private to each instance
+  /// The first 2 width -> width, others width -> width; the last one stands before the norm.
+  std::vector<DenseLinear> dense;
+  NormBlock norm;
+};
+
+/// f = [key_i; h], a = gelu(W1 f), a += gelu(Wj a) for the linears between, y = norm(gelu(Wp a)) +
+/// a: the released token-level demultiplexer ("RSA"), which has no norm between its linears.
+class IndexDemultiplexer final : public Demultiplexer {
+ public:
+  explicit IndexDemultiplexer(IndexDemuxTensors tensors) : tensors_(std::move(tensors)) {}
+  [[nodiscard]] std::int64_t instances() const override { return tensors_.keys.size(0); }
+  [[nodiscard]] at::Tensor split(const at::Tensor& rows) const override;
+  [[nodiscard]] at::Tensor one_of(const at::Tensor& rows, const at::Tensor& which) const override;
+  [[nodiscard]] Cost cost() const override;
+  void visit_tensors(const VisitTensor& visit) override;
+  void drop(double share) override { dropout_ = share; }
+  [[nodiscard]] std::unique_ptr<Demultiplexer> share() const override;
+  [[nodiscard]] const IndexDemuxTensors& tensors() const { return tensors_; }
+
+ private:
+  /// key and row, side by side [n, 2 width] -> [n, width]
+  [[nodiscard]] at::Tensor told_apart(const at::Tensor& features) const;
+  IndexDemuxTensors tensors_;
+  double dropout_ = 0;
+};
+
+/// As a training starts: keys normal, matrices normal with deviation `deviation`, no biases, a norm
+/// that changes nothing. `linears` >= 2, the last one included.
+IndexDemuxTensors start_index_demux(std::int64_t instances, std::int64_t width,
+                                    std::int64_t linears, double deviation, double norm_eps,
+                                    at::Generator generator);
+
+}  // namespace assay::mux

@@ -1,0 +1,83 @@
+#include "harness/mux/mux_input.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace assay::mux {
+namespace {
+
+/// int64 tensors [length], in order.
+std::vector<at::Tensor> sequences_of(const at::Tensor& tokens, const StepContext& step) {
+  std::vector<at::Tensor> sequences;
+  if (step.visibility.segments == nullptr) return tokens.view({step.batch, step.tokens}).unbind(0);
+  for (const Segment& segment : *step.visibility.segments) {
+    sequences.push_back(tokens.narrow(0, segment.offset, segment.length));
+  }
+  return sequences;
+}
+
+std::int64_t longest(const std::vector<at::Tensor>& sequences) {
+  std::int64_t length = 0;
+  for (const at::Tensor& sequence : sequences) length = std::max(length, sequence.size(0));
+  return length;
+}
+
+/// A step of `batch` sequences of one length that see all of themselves.
+void set_uniform(StepContext& step, std::int64_t batch, std::int64_t length) {
+  step.batch = batch;
+  step.tokens = length;
+  step.positions = at::arange(length, step.positions.options()).repeat({batch});
+  step.token_types.reset();
+  step.prompt.reset();
+  step.visibility.segments = nullptr;
+}
+
+}  // namespace
+
+at::Tensor MuxInput::grouped_tokens(const at::Tensor& tokens, const StepContext& step) const {
+  const std::vector<at::Tensor> sequences = sequences_of(tokens, step);
+  const std::int64_t count = multiplexer_->instances();
+  const auto given = std::ssize(sequences);
+  const std::int64_t groups = (given + count - 1) / count;
+  const std::int64_t length = std::max(form_.length, longest(sequences));
+  at::Tensor padded = at::full({groups * count, length}, form_.pad_token, tokens.options());
+  for (std::int64_t i = 0; i < groups * count; ++i) {
+    const at::Tensor& sequence = sequences[static_cast<std::size_t>(i % given)];
+    padded[i].narrow(0, 0, sequence.size(0)).copy_(sequence);
+  }
+  return padded.view({groups, count, length});
+}
+
+at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const {
+  const at::Tensor grouped = grouped_tokens(tokens, step);
+  const std::int64_t groups = grouped.size(0), count = grouped.size(1), length = grouped.size(2);
+  set_uniform(step, groups * count, length);
+  const at::Tensor rows = embedding_.forward(grouped.view(-1), step);
+  const at::Tensor mixed =
+      multiplexer_->mix(rows.view({groups, count, length, -1})).view({groups * length, -1});
+  set_uniform(step, groups, length);
+  return form_.places_twice ? embedding_.placed(mixed.to(rows.scalar_type()), step)
+                            : mixed.to(rows.scalar_type());
+}
+
+void MuxInput::visit_tensors(const VisitTensor& visit) {
+  embedding_.visit_tensors(visit);
+  multiplexer_->visit_tensors(visit_part(visit, "mux."));
+}
+
+Cost MuxInput::cost() const {
+  Cost cost = embedding_.cost();
+  const_cast<Multiplexer&>(*multiplexer_)
+      .visit_tensors([&](const std::string&, at::Tensor& tensor) { cost += tensor_cost(tensor); });
+  cost.flops_per_token += 2 * multiplexer_->macs() / multiplexer_->instances();
+  return cost;
+}
+
+std::unique_ptr<Input> MuxInput::share() const {
+  return std::make_unique<MuxInput>(embedding_, multiplexer_->share(), form_);
+}
+
+}  // namespace assay::mux

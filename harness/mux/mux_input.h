@@ -1,0 +1,41 @@
+#pragma once
+// The embeddings of a multiplexed encoder: groups of sequences go in, one sequence each comes out.
+
+#include <memory>
+
+#include "harness/model/embedding_input.h"
+#include "harness/mux/multiplexer.h"
+
+namespace assay::mux {
+
+struct MuxForm {
+  std::int64_t pad_token = 0;
+  /// Rows of a group, at least; 0: as long as the longest sequence of the batch. Published: 128.
+  std::int64_t length = 0;
+  /// The mixed rows get positions, token type and norm a second time, as released.
+  bool places_twice = true;
+};
+
+/// Sequence b * N + i of a batch is instance i of group b. All of them are padded to one length,
+/// and pads are seen: no mask reaches a multiplexed layer (as released). Token types are left out,
+/// likewise. A batch that does not fill its last group is filled up with its own sequences from the
+/// first on (released: drawn ones, so that scores of the last group change from run to run).
+class MuxInput final : public Input {
+ public:
+  MuxInput(EmbeddingInput embedding, std::unique_ptr<Multiplexer> multiplexer, const MuxForm& form)
+      : embedding_(std::move(embedding)), multiplexer_(std::move(multiplexer)), form_(form) {}
+  [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
+  /// The padded tokens [groups, N, length] that forward() mixes: what a retrieval head is asked.
+  [[nodiscard]] at::Tensor grouped_tokens(const at::Tensor& tokens, const StepContext& step) const;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] std::unique_ptr<Input> share() const override;
+  [[nodiscard]] const Multiplexer& multiplexer() const { return *multiplexer_; }
+
+ private:
+  EmbeddingInput embedding_;
+  std::unique_ptr<Multiplexer> multiplexer_;
+  MuxForm form_;
+};
+
+}  // namespace assay::mux

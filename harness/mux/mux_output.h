@@ -1,0 +1,34 @@
+#pragma once
+// The output of a multiplexed encoder: each group's first row is told apart into its instances, and
+// each of them is classified.
+
+#include <memory>
+
+#include "harness/model/dense_linear.h"
+#include "harness/model/seams.h"
+#include "harness/mux/demultiplexer.h"
+
+namespace assay::mux {
+
+class MuxClassifier final : public Output {
+ public:
+  MuxClassifier(std::unique_ptr<Demultiplexer> demultiplexer, DenseLinear classifier)
+      : demultiplexer_(std::move(demultiplexer)), classifier_(std::move(classifier)) {}
+  [[nodiscard]] Reads reads() const override { return Reads::kSequences; }
+  /// rows [groups, width] -> [groups * N, classes]
+  [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
+  [[nodiscard]] std::int64_t outputs() const override { return classifier_.out_features(); }
+  /// Before the classifier, and in the demultiplexer.
+  void drop(double share) override;
+  void visit_tensors(const VisitTensor& visit) override;
+  [[nodiscard]] Cost cost() const override;
+  [[nodiscard]] std::unique_ptr<Output> share() const override;
+  [[nodiscard]] const Demultiplexer& demultiplexer() const { return *demultiplexer_; }
+
+ private:
+  std::unique_ptr<Demultiplexer> demultiplexer_;
+  DenseLinear classifier_;
+  double dropout_ = 0;
+};
+
+}  // namespace assay::mux
