@@ -5,6 +5,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/contextual/predictor_training.h"
+#include "harness/model/tensor_hash.h"
 #include "harness/train/losses.h"
 
 namespace assay {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "harness/contextual/predictor_training.h"
+#include "harness/model/tensor_hash.h"
 #include "harness/train/losses.h"
 
 namespace assay {

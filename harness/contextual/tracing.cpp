@@ -7,6 +7,7 @@
 #include "harness/base/errors.h"
 #include "harness/contextual/training_rows.h"
 #include "harness/data/answered_items.h"
+#include "harness/model/tensor_hash.h"
 
 namespace assay {
 namespace {

@@ -95,15 +95,6 @@ at::Device predictor_device(const Predictor& predictor) {
   return device;
 }
 
-std::string tensor_hash(const at::Tensor& tensor) {
-  const at::Tensor local = tensor.detach().cpu().contiguous();
-  Sha256 hash;
-  hash.update(
-      fmt::format("{} {}\n", c10::toString(local.scalar_type()), fmt::join(local.sizes(), " ")));
-  hash.update(std::span(static_cast<const std::byte*>(local.const_data_ptr()), local.nbytes()));
-  return hash.hex();
-}
-
 TrainedPredictor::TrainedPredictor(Predictor& predictor, double weight_decay) {
   const c10::InferenceMode plain(false);
   predictor.visit_tensors([&](const std::string& name, at::Tensor& tensor) {

@@ -53,9 +53,6 @@ void warn_of_few_rows(std::int64_t rows, const Predictor& predictor, const Train
 /// Where its tensors are.
 at::Device predictor_device(const Predictor& predictor);
 
-/// SHA-256 over type, shape and values.
-std::string tensor_hash(const at::Tensor& tensor);
-
 /// While it lives, the predictor's tensors are leaves of their own that ask for gradients.
 class TrainedPredictor {
  public:

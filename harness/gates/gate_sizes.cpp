@@ -38,6 +38,11 @@ std::int64_t prunable_parameters(const GateShape& shape) {
   return shape.layers * (attention_parameters(shape) + ffn_parameters(shape));
 }
 
+std::int64_t exact_parameters(const GateShape& shape) {
+  return shape.layers * (attention_parameters(shape) + 2 * shape.width * shape.neurons +
+                         shape.neurons + shape.width);
+}
+
 at::Tensor expected_parameters(const GateShape& shape, const GateSet& probabilities) {
   const at::Tensor heads = probabilities.heads * probabilities.attention.unsqueeze(1);
   const at::Tensor neurons = probabilities.neurons * probabilities.ffn.unsqueeze(1);

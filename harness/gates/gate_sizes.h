@@ -20,6 +20,9 @@ std::int64_t ffn_parameters(const GateShape& shape);
 /// Denominator of CoFi's sparsity: layers times both.
 std::int64_t prunable_parameters(const GateShape& shape);
 
+/// What really is there: weights and biases of the linear layers of attention and FFN.
+std::int64_t exact_parameters(const GateShape& shape);
+
 /// Expected number of parameters, differentiable; f32 [].
 /// With gates of the width: sum_l sum_h sum_d P(attention_l) P(head_lh) P(width_d) (4 H^2 + 4 H) /
 /// heads / H + 2 sum_l sum_i sum_d P(ffn_l) P(neuron_li) P(width_d). Without: of each head and

@@ -249,6 +249,10 @@ TEST(GateSizes, AreThoseOfThePaper) {
   const KeptUnits all = kept_units(kBertBase, one(kBertBase));
   EXPECT_EQ(remaining_weights(kBertBase, all), 84'934'656);
   EXPECT_EQ(remaining_parameters(kBertBase, all), 85'017'600);
+  EXPECT_EQ(exact_parameters(kBertBase), 85'017'600);
+  const GateShape narrow{.layers = 2, .heads = 4, .width = 32, .neurons = 64};
+  EXPECT_EQ(exact_parameters(narrow),
+            remaining_parameters(narrow, kept_units(narrow, one(narrow))));
 }
 
 TEST(GateSizes, ASubLayerWithoutUnitsIsGone) {

@@ -46,7 +46,7 @@ struct ConformanceReport {
 /// * `identity` reproduces the dense scores bit by bit
 /// * the metric achieved_sparsity is the share of zeros in the applied model, and, for methods with
 ///   a parameter `sparsity`, what was asked for
-/// * a sequence alone and in a batch gives the same scores
+/// * a sequence alone and in a batch gives the same scores, unless the model mixes sequences
 /// * a decoder goes on after a prompt, token by token
 /// * nothing is written outside the scratch folder
 ConformanceReport check_conformance(const Method& method, const ConformanceCases& cases,

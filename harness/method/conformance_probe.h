@@ -28,7 +28,8 @@ class ConformanceProbe {
   /// scores those -> [rows, outputs].
   [[nodiscard]] at::Tensor scores(const Model& model) const;
   /// That pass against one pass for each sequence. What blocks decide of a row in the one holds in
-  /// the others too, so that scores tell of more than an entry on the edge of a decision.
+  /// the others too, so that scores tell of more than an entry on the edge of a decision. A model
+  /// that runs several sequences as one is held to give a batch the same scores twice.
   [[nodiscard]] BatchDifference batch_difference(const Model& model) const;
   /// Scores of what follows the prompts, a token a step: of a decoder -> [rows, outputs].
   [[nodiscard]] at::Tensor decoded_scores(const Model& model) const;

@@ -139,7 +139,11 @@ at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forw
 at::Tensor Model::embed(const at::Tensor& tokens) const {
   check_tokens(tokens, 2);
   StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
-  return input_->forward(tokens.reshape(-1), step);
+  at::Tensor rows = input_->forward(tokens.reshape(-1), step);
+  if (rows.size(0) == tokens.numel()) return rows;
+  throw DoesNotApply(
+      "this model runs several sequences as one, and what is measured layer by layer needs each by "
+      "itself; let the method that mixes them come last");
 }
 
 at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder,
@@ -315,6 +319,7 @@ Model Model::share() const {
   twin.final_norm_ = final_norm_;
   twin.output_ = output_->share();
   for (const Layer& layer : layers_) twin.layers_.push_back(layer.share());
+  twin.dropout_ = dropout_;
   return twin;
 }
 
@@ -326,6 +331,7 @@ Model Model::clone() const {
   twin.input_->visit_tensors(copy);
   twin.final_norm_.visit_tensors(copy);
   twin.output_->visit_tensors(copy);
+  twin.use_dropout(false);
   return twin;
 }
 

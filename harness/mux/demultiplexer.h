@@ -18,6 +18,7 @@ class Demultiplexer {
  public:
   virtual ~Demultiplexer() = default;
   [[nodiscard]] virtual std::int64_t instances() const = 0;
+  [[nodiscard]] virtual std::int64_t width() const = 0;
   /// rows [n, width] of mixed positions -> [n * N, width]: the instances of a row one after the
   /// other.
   [[nodiscard]] virtual at::Tensor split(const at::Tensor& rows) const = 0;
@@ -45,6 +46,7 @@ class IndexDemultiplexer final : public Demultiplexer {
  public:
   explicit IndexDemultiplexer(IndexDemuxTensors tensors) : tensors_(std::move(tensors)) {}
   [[nodiscard]] std::int64_t instances() const override { return tensors_.keys.size(0); }
+  [[nodiscard]] std::int64_t width() const override { return tensors_.keys.size(1); }
   [[nodiscard]] at::Tensor split(const at::Tensor& rows) const override;
   [[nodiscard]] at::Tensor one_of(const at::Tensor& rows, const at::Tensor& which) const override;
   [[nodiscard]] Cost cost() const override;

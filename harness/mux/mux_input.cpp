@@ -37,13 +37,19 @@ void set_uniform(StepContext& step, std::int64_t batch, std::int64_t length) {
 
 }  // namespace
 
-at::Tensor MuxInput::grouped_tokens(const at::Tensor& tokens, const StepContext& step) const {
-  const std::vector<at::Tensor> sequences = sequences_of(tokens, step);
+at::Tensor MuxInput::grouped_tokens(const PackedTokens& packed) const {
+  StepContext step;
+  step.visibility.segments = &packed.segments;
+  return grouped(sequences_of(packed.tokens, step));
+}
+
+at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
   const std::int64_t groups = (given + count - 1) / count;
   const std::int64_t length = std::max(form_.length, longest(sequences));
-  at::Tensor padded = at::full({groups * count, length}, form_.pad_token, tokens.options());
+  at::Tensor padded =
+      at::full({groups * count, length}, form_.pad_token, sequences.front().options());
   for (std::int64_t i = 0; i < groups * count; ++i) {
     const at::Tensor& sequence = sequences[static_cast<std::size_t>(i % given)];
     padded[i].narrow(0, 0, sequence.size(0)).copy_(sequence);
@@ -52,10 +58,10 @@ at::Tensor MuxInput::grouped_tokens(const at::Tensor& tokens, const StepContext&
 }
 
 at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const {
-  const at::Tensor grouped = grouped_tokens(tokens, step);
-  const std::int64_t groups = grouped.size(0), count = grouped.size(1), length = grouped.size(2);
+  const at::Tensor ids = grouped(sequences_of(tokens, step));
+  const std::int64_t groups = ids.size(0), count = ids.size(1), length = ids.size(2);
   set_uniform(step, groups * count, length);
-  const at::Tensor rows = embedding_.forward(grouped.view(-1), step);
+  const at::Tensor rows = embedding_.forward(ids.view(-1), step);
   const at::Tensor mixed =
       multiplexer_->mix(rows.view({groups, count, length, -1})).view({groups * length, -1});
   set_uniform(step, groups, length);

@@ -2,8 +2,11 @@
 // The embeddings of a multiplexed encoder: groups of sequences go in, one sequence each comes out.
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "harness/model/embedding_input.h"
+#include "harness/model/model.h"
 #include "harness/mux/multiplexer.h"
 
 namespace assay::mux {
@@ -26,13 +29,17 @@ class MuxInput final : public Input {
       : embedding_(std::move(embedding)), multiplexer_(std::move(multiplexer)), form_(form) {}
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
   /// The padded tokens [groups, N, length] that forward() mixes: what a retrieval head is asked.
-  [[nodiscard]] at::Tensor grouped_tokens(const at::Tensor& tokens, const StepContext& step) const;
+  [[nodiscard]] at::Tensor grouped_tokens(const PackedTokens& packed) const;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
   [[nodiscard]] std::unique_ptr<Input> share() const override;
   [[nodiscard]] const Multiplexer& multiplexer() const { return *multiplexer_; }
 
+  [[nodiscard]] const MuxForm& form() const { return form_; }
+  [[nodiscard]] const EmbeddingInput& embedding() const { return embedding_; }
+
  private:
+  [[nodiscard]] at::Tensor grouped(const std::vector<at::Tensor>& sequences) const;
   EmbeddingInput embedding_;
   std::unique_ptr<Multiplexer> multiplexer_;
   MuxForm form_;

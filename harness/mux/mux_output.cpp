@@ -7,7 +7,7 @@ namespace assay::mux {
 at::Tensor MuxClassifier::forward(const at::Tensor& rows) const {
   at::Tensor apart = demultiplexer_->split(rows);
   if (dropout_ > 0) apart = at::dropout(apart, dropout_, true);
-  return classifier_.forward(apart);
+  return classifier_ ? classifier_->forward(apart) : apart;
 }
 
 void MuxClassifier::drop(double share) {
@@ -17,12 +17,12 @@ void MuxClassifier::drop(double share) {
 
 void MuxClassifier::visit_tensors(const VisitTensor& visit) {
   demultiplexer_->visit_tensors(visit_part(visit, "demux."));
-  classifier_.visit_tensors(visit_part(visit, "head."));
+  if (classifier_) classifier_->visit_tensors(visit_part(visit, "head."));
 }
 
 Cost MuxClassifier::cost() const {
   Cost cost = demultiplexer_->cost();
-  cost += classifier_.cost();
+  if (classifier_) cost += classifier_->cost();
   return cost;
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 // The output of a multiplexed encoder: each group's first row is told apart into its instances, and
-// each of them is classified.
+// each of them is classified, where there is a classifier.
 
 #include <memory>
+#include <optional>
 
 #include "harness/model/dense_linear.h"
 #include "harness/model/seams.h"
@@ -12,12 +13,14 @@ namespace assay::mux {
 
 class MuxClassifier final : public Output {
  public:
-  MuxClassifier(std::unique_ptr<Demultiplexer> demultiplexer, DenseLinear classifier)
+  MuxClassifier(std::unique_ptr<Demultiplexer> demultiplexer, std::optional<DenseLinear> classifier)
       : demultiplexer_(std::move(demultiplexer)), classifier_(std::move(classifier)) {}
   [[nodiscard]] Reads reads() const override { return Reads::kSequences; }
-  /// rows [groups, width] -> [groups * N, classes]
+  /// rows [groups, width] -> [groups * N, classes], or width without a classifier
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
-  [[nodiscard]] std::int64_t outputs() const override { return classifier_.out_features(); }
+  [[nodiscard]] std::int64_t outputs() const override {
+    return classifier_ ? classifier_->out_features() : demultiplexer_->width();
+  }
   /// Before the classifier, and in the demultiplexer.
   void drop(double share) override;
   void visit_tensors(const VisitTensor& visit) override;
@@ -27,7 +30,7 @@ class MuxClassifier final : public Output {
 
  private:
   std::unique_ptr<Demultiplexer> demultiplexer_;
-  DenseLinear classifier_;
+  std::optional<DenseLinear> classifier_;
   double dropout_ = 0;
 };
 

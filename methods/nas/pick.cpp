@@ -6,12 +6,11 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
-#include "harness/method/masks.h"
 #include "harness/subnetwork/counters.h"
 #include "harness/subnetwork/extract.h"
+#include "harness/subnetwork/network_artefact.h"
 #include "harness/train/training_forms.h"
 #include "methods/nas/networks.h"
-#include "methods/nas/picked.h"
 #include "methods/nas/settings.h"
 #include "methods/nas/stages.h"
 
@@ -124,7 +123,8 @@ Artefact pick_network(const Model& model, FitContext& context, const Params& par
   const SubNetwork network = space.network(search::point_from_values(
       space.space(), picked.evaluation->at("values").get<std::vector<std::int64_t>>()));
   tell(context, picked, subnetwork::spec_of_part(super.spec(), network));
-  Artefact artefact = to_artefact(model.spec(), in_model_order(network, orders_of(sort)));
+  Artefact artefact =
+      subnetwork::to_artefact(model.spec(), in_model_order(network, orders_of(sort)));
   if (trained.tensors.empty()) return artefact;
   if (trained.plan.contains(kLabels)) artefact.plan[kLabels] = trained.plan.at(kLabels);
   Model untrained = model.clone();
@@ -138,14 +138,8 @@ Artefact pick_network(const Model& model, FitContext& context, const Params& par
 }
 
 void apply_network(Model& model, const Artefact& artefact) {
-  const subnetwork::SubNetwork network = network_of(model.spec(), artefact);
   add_planned_classifier(model, artefact.plan, kAnySeed);
-  subnetwork::extract(model, network);
-  Artefact weights;
-  for (const auto& [name, tensor] : artefact.tensors) {
-    if (parameter_from_name(name)) weights.tensors[name] = tensor;
-  }
-  apply_pruned_weights(model, weights);
+  subnetwork::apply_network(model, artefact);
 }
 
 }  // namespace assay::nas

@@ -108,6 +108,7 @@ std::vector<ParamSpec> training_specs() {
                            .warmup = 0.05,
                            .weight_decay = 0}));
   append(all, lora_params(32));
+  all.push_back(flag_param("dropout", true, "Drop while training as the model's config says"));
   append(all, {
                   real_param(
                       "dev_share", 0.1, {.min = 0, .max = 1, .max_open = true, .min_open = true},
@@ -292,6 +293,7 @@ subnetwork::SuperTraining training_settings(const Params& params, std::uint64_t 
   settings.loop.adamw.beta2 = kBeta2;
   if (trains(params) == Trains::kLora) settings.parameters.trains = lora_choice(decoder);
   settings.parameters.weight_decay = params.get_real("weight_decay");
+  settings.parameters.dropout = params.get_bool("dropout");
   settings.strategy = meaning_of<Strategy>(params, "strategy",
                                            {{"sandwich", Strategy::kSandwich},
                                             {"drawn", Strategy::kDrawn},

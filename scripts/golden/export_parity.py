@@ -43,6 +43,15 @@ CALIBRATION = [
     "calibration.samples=4",
     "calibration.tokens=24",
 ]
+SEARCHED = [
+    "target=0.9",
+    "searcher=local",
+    "evaluations=12",
+    "training.dataset=tiny-corpus",
+    "training.split=calibration",
+    "training.samples=8",
+    "training.tokens=24",
+]
 # method, settings, whether it needs calibration data
 SETTINGS = [
     ("dense", [], False),
@@ -60,6 +69,8 @@ SETTINGS = [
     ("flap", ["ratio=0.3"], True),
     ("flap", ["ratio=0.3", "allocation=ul_um"], True),
     ("flap", ["ratio=0.3", "blocks=ffn"], True),
+    ("nas", SEARCHED, True),
+    ("nas", [*SEARCHED, "trains=lora", "max_steps=2", "batch=2"], True),
 ]
 FEW_STEPS = (
     'learning_rate = 2e-4, batch = 8, max_steps = 4, training = { dataset = "sst2", items = 32 }'

@@ -1,4 +1,4 @@
-#include "methods/nas/picked.h"
+#include "harness/subnetwork/network_artefact.h"
 
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-namespace assay::nas {
+#include "harness/method/masks.h"
+#include "harness/subnetwork/extract.h"
+
+namespace assay::subnetwork {
 namespace {
 
-using subnetwork::LayerPart;
-using subnetwork::SubNetwork;
 using Units = std::vector<std::int64_t>;
 
 constexpr const char* kLayers = "layers";
@@ -35,7 +36,7 @@ void replace_if_stored(const Artefact& artefact, const std::string& name, Units&
 }  // namespace
 
 Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
-  const SubNetwork whole = subnetwork::whole_network(spec);
+  const SubNetwork whole = whole_network(spec);
   Artefact artefact;
   Units layers;
   for (const LayerPart& layer : network.layers) {
@@ -50,7 +51,7 @@ Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
 }
 
 SubNetwork network_of(const ModelSpec& spec, const Artefact& artefact) {
-  const SubNetwork whole = subnetwork::whole_network(spec);
+  const SubNetwork whole = whole_network(spec);
   SubNetwork network{.dimensions = whole.dimensions, .layers = {}};
   replace_if_stored(artefact, kDimensions, network.dimensions);
   for (const auto layer : artefact.plan.at(kLayers).get<Units>()) {
@@ -62,4 +63,13 @@ SubNetwork network_of(const ModelSpec& spec, const Artefact& artefact) {
   return network;
 }
 
-}  // namespace assay::nas
+void apply_network(Model& model, const Artefact& artefact) {
+  extract(model, network_of(model.spec(), artefact));
+  Artefact weights;
+  for (const auto& [name, tensor] : artefact.tensors) {
+    if (parameter_from_name(name)) weights.tensors[name] = tensor;
+  }
+  apply_pruned_weights(model, weights);
+}
+
+}  // namespace assay::subnetwork

@@ -1,0 +1,27 @@
+#pragma once
+// An encoder under gates: what gates multiply is folded into its weights, and what they close is
+// cut out. The model under gates and the one that is extracted from it are the same by
+// construction.
+
+#include "harness/gates/gate_set.h"
+#include "harness/model/model.h"
+#include "harness/subnetwork/sub_network.h"
+
+namespace assay::gates {
+
+/// Throws DoesNotApply for layers of different shapes, for heads that share keys, and for a block
+/// that is missing.
+GateShape gate_shape(const ModelSpec& spec);
+
+/// Heads and neurons whose gates are open, in layers whose gates are open. A sub-layer without
+/// units is gone, and so is a layer without sub-layers. Where that is all, the most open head of
+/// the first layer stays: without any layer there is no network.
+subnetwork::SubNetwork open_network(const ModelSpec& spec, const GateSet& gates);
+
+/// The open network with gates folded in: columns of o by their head's, o and its bias by the
+/// attention's; columns of down by their neuron's, down and its bias by the FFN's (Xia et al. 2022,
+/// arXiv:2204.00408, section 3.1). Shares the other tensors with `model`; gradients reach both the
+/// weights and the gates. A model of a part of the layers has the others' numbers moved up.
+Model gated_model(const Model& model, const GateSet& gates);
+
+}  // namespace assay::gates

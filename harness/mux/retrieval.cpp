@@ -1,0 +1,60 @@
+#include "harness/mux/retrieval.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/nonzero.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+namespace assay::mux {
+
+RetrievalTensors start_retrieval(std::int64_t linears, std::int64_t width, std::int64_t vocab,
+                                 double norm_eps) {
+  RetrievalTensors tensors{.norms = {}, .bias = at::zeros({vocab})};
+  for (std::int64_t i = 0; i + 1 < linears; ++i) {
+    tensors.norms.push_back(
+        {.eps = norm_eps, .weight = at::ones({width}), .bias = at::zeros({width})});
+  }
+  return tensors;
+}
+
+void visit_tensors(RetrievalTensors& tensors, const VisitTensor& visit) {
+  for (std::size_t i = 0; i < tensors.norms.size(); ++i) {
+    tensors.norms[i].visit_tensors(visit_part(visit, fmt::format("retrieval.norm.{}.", i)));
+  }
+  visit("retrieval.bias", tensors.bias);
+}
+
+at::Tensor retrieval_scores(const IndexDemultiplexer& demultiplexer,
+                            const RetrievalTensors& tensors, const at::Tensor& table,
+                            const at::Tensor& rows, const at::Tensor& which) {
+  const IndexDemuxTensors& demux = demultiplexer.tensors();
+  at::Tensor told = at::cat({demux.keys.index_select(0, which), rows}, 1);
+  for (std::size_t i = 0; i < demux.dense.size(); ++i) {
+    const bool last = i + 1 == demux.dense.size();
+    const NormBlock& norm = last ? demux.norm : tensors.norms[i];
+    told = norm.forward(at::gelu(demux.dense[i].forward(told)));
+  }
+  return at::linear(told, table, tensors.bias);
+}
+
+RetrievalQuestions draw_questions(const at::Tensor& tokens, std::int64_t pad_token, double share) {
+  const at::Tensor local = tokens.cpu();
+  const std::int64_t groups = local.size(0), count = local.size(1), length = local.size(2);
+  const at::Tensor which = at::randint(count, {groups, 1, length}, at::kLong);
+  const at::Tensor targets = local.gather(1, which).view(-1);
+  const at::Tensor asked = at::rand({groups * length}).lt(share) & targets.ne(pad_token);
+  const at::Tensor rows = at::nonzero(asked).view(-1);
+  const auto there = [&](const at::Tensor& values) {
+    return values.view(-1).index_select(0, rows).to(tokens.device());
+  };
+  return {rows.to(tokens.device()), there(which), there(targets)};
+}
+
+}  // namespace assay::mux

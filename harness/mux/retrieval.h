@@ -1,0 +1,40 @@
+#pragma once
+// The self-supervised task that a multiplexed encoder is warmed up with: say which token an
+// instance had at a position (Murahari et al. 2022, arXiv:2202.09318, section 3.3).
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "harness/model/norm.h"
+#include "harness/mux/demultiplexer.h"
+
+namespace assay::mux {
+
+/// What the head has beside the linears and the last norm of the demultiplexer and the table of
+/// tokens: a norm behind each linear but the last, and a bias for each token.
+struct RetrievalTensors {
+  std::vector<NormBlock> norms;
+  at::Tensor bias;  ///< [vocab]
+};
+RetrievalTensors start_retrieval(std::int64_t linears, std::int64_t width, std::int64_t vocab,
+                                 double norm_eps);
+void visit_tensors(RetrievalTensors& tensors, const VisitTensor& visit);
+
+/// rows [n, width] of mixed positions, which int64 [n] -> scores [n, vocab]. With f = [key; row]: a
+/// = norm_j(gelu(W_j a)) for each linear, no residuals; table a + bias.
+at::Tensor retrieval_scores(const IndexDemultiplexer& demultiplexer,
+                            const RetrievalTensors& tensors, const at::Tensor& table,
+                            const at::Tensor& rows, const at::Tensor& which);
+
+/// A question about each of some positions.
+struct RetrievalQuestions {
+  at::Tensor rows;     ///< int64 [n], of the [groups * length] that ran through the layers
+  at::Tensor which;    ///< int64 [n]: the instance
+  at::Tensor targets;  ///< int64 [n]: its token there
+};
+/// For each position an instance, drawn; of these a drawn share, without pads. `tokens`: [groups,
+/// N, length]. Draws from LibTorch's global generator of the CPU.
+RetrievalQuestions draw_questions(const at::Tensor& tokens, std::int64_t pad_token, double share);
+
+}  // namespace assay::mux

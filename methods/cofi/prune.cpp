@@ -1,0 +1,198 @@
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randint.h>
+
+#include <utility>
+#include <vector>
+
+#include "harness/gates/gate_sizes.h"
+#include "harness/gates/gated_model.h"
+#include "harness/gates/hard_concrete.h"
+#include "harness/subnetwork/network_artefact.h"
+#include "harness/train/item_batches.h"
+#include "harness/train/loss_curve.h"
+#include "harness/train/trained_model.h"
+#include "harness/train/trainer.h"
+#include "harness/train/training_forms.h"
+#include "methods/cofi/distillation.h"
+#include "methods/cofi/stages.h"
+
+namespace assay::cofi {
+namespace {
+
+/// Out of LibTorch's global generator, whose state a checkpoint keeps.
+at::Generator next_generator() {
+  constexpr std::int64_t kSeeds = std::int64_t{1} << 62;
+  const auto seed = at::randint(kSeeds, {1}, at::TensorOptions(at::kLong)).item<std::int64_t>();
+  return at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
+}
+
+bool is_embedding(const Parameter& parameter) {
+  return parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
+}
+
+class Pruning {
+ public:
+  Pruning(const Model& model, FitContext& context, const Params& params)
+      : context_(context),
+        items_(context.training()),
+        settings_(prune_settings(params, context.seed(), items_.count())),
+        distillation_(distillation_settings(params)),
+        teacher_(model),
+        student_(model.clone()),
+        shape_(gates::gate_shape(model.spec())),
+        logits_(gates::start_logits(shape_, /*with_width=*/false,
+                                    at::make_generator<at::CPUGeneratorImpl>(context.seed()))),
+        multipliers_(gates::start_multipliers()),
+        transform_(start_transform(model.spec().width)) {
+    require_items_for(model, items_);
+  }
+
+  Artefact run() {
+    TrainedModel trained(student_, {.trains =
+                                        [this](const Parameter& parameter) {
+                                          return settings_.trains_embeddings ||
+                                                 !is_embedding(parameter);
+                                        },
+                                    .weight_decay = settings_.weight_decay});
+    TrainTask task;
+    task.tensors = trained.tensors();
+    add_gates(task);
+    task.items = items_.count();
+    task.accumulate = [this](const StepPart& part) { return step_gradients(part); };
+    task.identity = identity();
+    const TrainResult result = train(task, settings_.loop, hooks_of(context_));
+    trained.finish();
+    tell(result);
+    return extracted();
+  }
+
+ private:
+  [[nodiscard]] Json identity() const {
+    return {{"what", "cofi"},
+            {"model", teacher_.content_hash()},
+            {"items", items_.content_hash()},
+            {"target", settings_.target.target},
+            {"target_warmup", settings_.target.warmup},
+            {"layer_weight", distillation_.layer_weight},
+            {"label_weight", distillation_.label_weight},
+            {"temperature", distillation_.temperature},
+            {"alignment", static_cast<int>(distillation_.alignment)}};
+  }
+
+  /// Gates descend and multipliers climb at their own rate.
+  void add_gates(TrainTask& task) {
+    const double factor = settings_.gate_rate / settings_.loop.learning_rate;
+    const auto add = [&](const char* name, const at::Tensor& tensor, double rate) {
+      task.tensors.push_back({.name = name, .tensor = tensor, .rate_factor = rate});
+    };
+    add("gates.attention", logits_.attention, factor);
+    add("gates.heads", logits_.heads, factor);
+    add("gates.ffn", logits_.ffn, factor);
+    add("gates.neurons", logits_.neurons, factor);
+    add("multiplier.linear", multipliers_.linear, -factor);
+    add("multiplier.quadratic", multipliers_.quadratic, -factor);
+    transform_.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+      tensor.requires_grad_(true);
+      add(name == "weight" ? "transform.weight" : "transform.bias", tensor, 1);
+    });
+  }
+
+  void clamp() {
+    for (at::Tensor* tensor : logits_.all()) {
+      if (tensor->defined()) gates::clamp_logits(*tensor);
+    }
+  }
+
+  double step_gradients(const StepPart& part) {
+    if (part.step > 0) clamp();  // after each step, as released: the first one starts beyond
+    const PackedTokens packed = pack_items(items_, part.items, student_.device());
+    const gates::GateSet drawn = gates::sampled(logits_, next_generator());
+    const Model gated = gates::gated_model(student_, drawn);
+    const at::Tensor sparsity =
+        gates::expected_sparsity(shape_, gates::open_probabilities(logits_));
+    const at::Tensor loss =
+        distillation(pass_with_layers(gated, packed), taught(packed), numbers_of(drawn), transform_,
+                     distillation_) +
+        gates::lagrangian(sparsity, settings_.target.at_step(part.step), multipliers_);
+    (loss * part.share).backward();
+    return loss.item<double>();
+  }
+
+  /// Of the layers that are there.
+  [[nodiscard]] std::vector<std::int64_t> numbers_of(const gates::GateSet& drawn) const {
+    std::vector<std::int64_t> numbers;
+    for (const auto& layer : gates::open_network(student_.spec(), drawn).layers) {
+      numbers.push_back(layer.layer);
+    }
+    return numbers;
+  }
+
+  [[nodiscard]] LayerPass taught(const PackedTokens& packed) const {
+    const at::NoGradGuard no_grad;
+    return pass_with_layers(teacher_, packed);
+  }
+
+  void tell(const TrainResult& result) {
+    const at::NoGradGuard no_grad;
+    clamp();
+    const gates::GateSet open = gates::open_probabilities(logits_);
+    context_.metric("train/steps", static_cast<double>(result.steps));
+    if (!result.curve.empty()) context_.metric("train/loss", result.curve.back().loss);
+    tell_curve(context_, result);
+    context_.metric("prune/expected_sparsity",
+                    gates::expected_sparsity(shape_, open).item<double>());
+    context_.metric("prune/multiplier_linear", multipliers_.linear.item<double>());
+    context_.metric("prune/multiplier_quadratic", multipliers_.quadratic.item<double>());
+  }
+
+  [[nodiscard]] Artefact extracted() {
+    const gates::GateSet settled = gates::settled(logits_);
+    const subnetwork::SubNetwork network = gates::open_network(student_.spec(), settled);
+    tell_sizes(settled);
+    Artefact artefact = subnetwork::to_artefact(teacher_.spec(), network);
+    Model untrained = teacher_.clone();
+    subnetwork::apply_network(untrained, artefact);
+    const Model gated = gates::gated_model(student_, settled);
+    for (auto& [name, tensor] : changed_parameters(untrained, gated)) {
+      artefact.tensors[name] = tensor;
+    }
+    return artefact;
+  }
+
+  void tell_sizes(const gates::GateSet& settled) const {
+    const gates::KeptUnits kept = gates::kept_units(shape_, settled);
+    const auto gone = [](std::int64_t left, std::int64_t all) {
+      return 1 - static_cast<double>(left) / static_cast<double>(all);
+    };
+    context_.metric("prune/reported_sparsity", gone(gates::remaining_weights(shape_, kept),
+                                                    gates::prunable_parameters(shape_)));
+    context_.metric("prune/removed_parameters", gone(gates::remaining_parameters(shape_, kept),
+                                                     gates::exact_parameters(shape_)));
+    for (std::size_t l = 0; l < kept.heads.size(); ++l) {
+      const std::string layer = ".layer." + std::to_string(l);
+      context_.metric("prune/kept_heads" + layer, static_cast<double>(kept.heads[l]));
+      context_.metric("prune/kept_neurons" + layer, static_cast<double>(kept.neurons[l]));
+    }
+  }
+
+  FitContext& context_;
+  const LabelledItems& items_;
+  PruneSettings settings_;
+  DistillationSettings distillation_;
+  const Model& teacher_;
+  Model student_;
+  gates::GateShape shape_;
+  gates::GateSet logits_;
+  gates::Multipliers multipliers_;
+  DenseLinear transform_;
+};
+
+}  // namespace
+
+Artefact prune(const Model& model, FitContext& context, const Params& params) {
+  return Pruning(model, context, params).run();
+}
+
+}  // namespace assay::cofi

@@ -1,0 +1,122 @@
+#include "methods/mux/multiplexed.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <memory>
+#include <utility>
+
+#include "harness/base/cell_errors.h"
+#include "harness/method/masks.h"
+#include "harness/train/losses.h"
+
+namespace assay::mux_method {
+namespace {
+
+constexpr double kDeviation = 0.02;    ///< of BERT's matrices as a training starts
+constexpr std::uint64_t kAnySeed = 0;  ///< of blocks that stored tensors fill
+
+const EmbeddingInput& embedding_of(const Model& model) {
+  const auto* embedding = dynamic_cast<const EmbeddingInput*>(&model.input());
+  if (embedding != nullptr) return *embedding;
+  throw DoesNotApply("another method has replaced the embeddings of this model; let mux be first");
+}
+
+std::unique_ptr<mux::Multiplexer> multiplexer_of(const MuxShape& shape, std::int64_t width,
+                                                 const at::Generator& generator) {
+  const std::int64_t n = shape.instances;
+  if (shape.keys == Keys::kOrthogonal) {
+    return std::make_unique<mux::OrthogonalMultiplexer>(
+        mux::orthogonal_matrices(n, width, generator));
+  }
+  return std::make_unique<mux::HadamardMultiplexer>(
+      shape.keys == Keys::kBinary ? mux::binary_keys(n, width)
+                                  : mux::gaussian_keys(n, width, shape.key_norm, generator));
+}
+
+std::optional<DenseLinear> classifier_of(const std::vector<std::string>& labels, std::int64_t width,
+                                         const at::Generator& generator) {
+  if (labels.empty()) return std::nullopt;
+  const std::int64_t classes = std::ssize(labels);
+  return DenseLinear(at::empty({classes, width}).normal_(0, kDeviation, generator),
+                     at::zeros({classes}));
+}
+
+}  // namespace
+
+void multiplex(Model& model, const MuxShape& shape, const std::vector<std::string>& labels,
+               std::uint64_t seed) {
+  const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  const ModelSpec& spec = model.spec();
+  const EmbeddingInput embedding = embedding_of(model);
+  const mux::MuxForm form{.length = shape.length, .places_twice = shape.places_twice};
+  auto input = std::make_unique<mux::MuxInput>(embedding,
+                                               multiplexer_of(shape, spec.width, generator), form);
+  auto demultiplexer = std::make_unique<mux::IndexDemultiplexer>(mux::start_index_demux(
+      shape.instances, spec.width, shape.demux_linears, kDeviation, spec.norm_eps, generator));
+  auto output = std::make_unique<mux::MuxClassifier>(std::move(demultiplexer),
+                                                     classifier_of(labels, spec.width, generator));
+  const auto to_model = [&](const std::string&, at::Tensor& tensor) {
+    tensor = tensor.to(model.device(), model.dtype());
+  };
+  input->visit_tensors(to_model);
+  output->visit_tensors(to_model);
+  OutputShape made{.kind = labels.empty() ? OutputKind::kNone : OutputKind::kClassifier,
+                   .classes = std::ssize(labels),
+                   .labels = labels};
+  model.replace_input(std::move(input));
+  model.replace_output(std::move(output), made);
+}
+
+const mux::MuxInput& input_of(const Model& model) {
+  return dynamic_cast<const mux::MuxInput&>(model.input());
+}
+
+const mux::IndexDemultiplexer& demultiplexer_of(const Model& model) {
+  return dynamic_cast<const mux::IndexDemultiplexer&>(
+      dynamic_cast<const mux::MuxClassifier&>(model.output()).demultiplexer());
+}
+
+bool trains(const Parameter& parameter) { return !parameter.name.starts_with("mux."); }
+
+mux::RetrievalTensors fresh_retrieval(const Model& model, const MuxShape& shape) {
+  const ModelSpec& spec = model.spec();
+  return mux::start_retrieval(shape.demux_linears, spec.width, spec.vocab, spec.norm_eps);
+}
+
+at::Tensor retrieval_loss(const Model& model, const mux::RetrievalTensors& head,
+                          const at::Tensor& rows, const at::Tensor& tokens, double share) {
+  const mux::MuxInput& input = input_of(model);
+  const mux::RetrievalQuestions asked = mux::draw_questions(tokens, input.form().pad_token, share);
+  if (asked.rows.numel() == 0) return rows.sum() * 0;
+  const at::Tensor scores =
+      mux::retrieval_scores(demultiplexer_of(model), head, input.embedding().token_table(),
+                            rows.index_select(0, asked.rows), asked.which);
+  return cross_entropy(scores, asked.targets);
+}
+
+Json plan_of(const MuxShape& shape, const std::vector<std::string>& labels) {
+  return {{"labels", labels},
+          {"shape",
+           {{"instances", shape.instances},
+            {"keys", static_cast<int>(shape.keys)},
+            {"demux_linears", shape.demux_linears},
+            {"places_twice", shape.places_twice},
+            {"length", shape.length}}}};
+}
+
+void apply_multiplexed(Model& model, const Artefact& artefact) {
+  const Json& stored = artefact.plan.at("shape");
+  const MuxShape shape{.instances = stored.at("instances").get<std::int64_t>(),
+                       .keys = static_cast<Keys>(stored.at("keys").get<int>()),
+                       .key_norm = 1,
+                       .demux_linears = stored.at("demux_linears").get<std::int64_t>(),
+                       .places_twice = stored.at("places_twice").get<bool>(),
+                       .length = stored.at("length").get<std::int64_t>()};
+  multiplex(model, shape, artefact.plan.at("labels").get<std::vector<std::string>>(), kAnySeed);
+  apply_pruned_weights(model, artefact);
+}
+
+}  // namespace assay::mux_method

@@ -1,0 +1,126 @@
+#include "methods/mux/settings.h"
+
+#include <utility>
+
+#include "harness/base/param_makers.h"
+#include "harness/train/training_params.h"
+
+namespace assay::mux_method {
+namespace {
+
+std::vector<ParamSpec> shape_specs() {
+  return {
+      count_param("instances", 2, 1, "sequences", "Sequences that run through the layers as one"),
+      choice_param("multiplexer", {"gaussian", "orthogonal", "binary"},
+                   "What tells instances apart when they are mixed: keys drawn from a normal "
+                   "distribution (as released), drawn orthogonal matrices, or parts of the width"),
+      real_param("key_norm", 20.0, {.min = 0, .min_open = true},
+                 "gaussian: length of a key; released: 20 in the warm-up of DataMUX, 1 elsewhere"),
+      count_param("demux_linears", 3, 2, "", "Linear layers of the demultiplexer"),
+      flag_param("places_twice", true,
+                 "Mixed rows get positions, token type and norm once more, as released"),
+      count_param("length", 0, 0, "tokens",
+                  "Sequences are padded to this, at least; 0: to the longest of a batch"),
+  };
+}
+
+std::vector<ParamSpec> warm_up_specs() {
+  return {
+      count_param("retrieval_steps", 1000, 0, "steps",
+                  "Steps of the warm-up, which retrieves tokens of the calibration text; 0: none"),
+      count_param("retrieval_batch", 16, 1, "groups", "Groups of sequences of such a step"),
+      real_param("retrieval_rate", 5e-4, {.min = 0, .min_open = true}, "Its highest learning rate"),
+      real_param("retrieval_share", 0.25, {.min = 0, .max = 1, .min_open = true},
+                 "Share of the positions that are asked about"),
+  };
+}
+
+std::vector<ParamSpec> task_specs() {
+  std::vector<ParamSpec> all = {
+      real_param("retrieval_weight", 0.1, {.min = 0, .max = 1, .max_open = true},
+                 "Weight of retrieval beside the labels while the task is learnt; the labels have "
+                 "the rest")};
+  for (ParamSpec& spec : loop_params({.learning_rate = 5e-5,
+                         .epochs = 3,
+                         .batch = 32,
+                         .schedules = {"linear", "cosine", "constant"},
+                         .warmup = 0.1,
+                         .weight_decay = 0.01})) {
+    all.push_back(std::move(spec));
+  }
+  all.push_back(flag_param("dropout", true,
+                           "Drop while the task is learnt, as the model's config "
+                           "says"));
+  all.push_back(real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
+                           "Share of the items that is held out; the weights that were best on it "
+                           "are kept"));
+  return all;
+}
+
+std::vector<std::string> names_of(const std::vector<ParamSpec>& specs) {
+  std::vector<std::string> names;
+  for (const ParamSpec& spec : specs) names.push_back(spec.name);
+  return names;
+}
+
+std::vector<std::string> joined(std::vector<std::string> first,
+                                const std::vector<std::string>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+Keys keys_named(const std::string& name) {
+  if (name == "orthogonal") return Keys::kOrthogonal;
+  return name == "binary" ? Keys::kBinary : Keys::kGaussian;
+}
+
+}  // namespace
+
+std::vector<ParamSpec> settings_params() {
+  std::vector<ParamSpec> all = shape_specs();
+  for (auto* more : {&warm_up_specs, &task_specs}) {
+    for (ParamSpec& spec : (*more)()) all.push_back(std::move(spec));
+  }
+  return all;
+}
+
+std::vector<std::string> warm_up_params() {
+  return joined(names_of(shape_specs()), names_of(warm_up_specs()));
+}
+std::vector<std::string> task_params() {
+  return joined(joined(names_of(shape_specs()), names_of(task_specs())), {"retrieval_share"});
+}
+
+MuxShape mux_shape(const Params& params) {
+  return {.instances = params.get_int("instances"),
+          .keys = keys_named(params.get_text("multiplexer")),
+          .key_norm = params.get_real("key_norm"),
+          .demux_linears = params.get_int("demux_linears"),
+          .places_twice = params.get_bool("places_twice"),
+          .length = params.get_int("length")};
+}
+
+WarmUp warm_up_settings(const Params& params, std::uint64_t seed, std::int64_t sequences) {
+  WarmUp settings{.steps = params.get_int("retrieval_steps"),
+                  .share = params.get_real("retrieval_share"),
+                  .loop = {}};
+  TrainSettings& loop = settings.loop;
+  loop.seed = seed;
+  loop.batch = params.get_int("retrieval_batch") * params.get_int("instances");
+  loop.learning_rate = params.get_real("retrieval_rate");
+  loop.max_steps = settings.steps;
+  const std::int64_t of_epoch = std::max<std::int64_t>(1, steps_an_epoch(loop, sequences));
+  loop.epochs = (settings.steps + of_epoch - 1) / of_epoch;
+  return settings;
+}
+
+Task task_settings(const Params& params, std::uint64_t seed) {
+  return {.retrieval_weight = params.get_real("retrieval_weight"),
+          .share = params.get_real("retrieval_share"),
+          .dev_share = params.get_real("dev_share"),
+          .weight_decay = params.get_real("weight_decay"),
+          .dropout = params.get_bool("dropout"),
+          .loop = loop_settings(params, seed)};
+}
+
+}  // namespace assay::mux_method
