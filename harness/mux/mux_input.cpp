@@ -86,4 +86,16 @@ std::unique_ptr<Input> MuxInput::share() const {
   return std::make_unique<MuxInput>(embedding_, multiplexer_->share(), form_);
 }
 
+std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed) {
+  std::vector<std::int64_t> rows;
+  const auto* input = dynamic_cast<const MuxInput*>(&model.input());
+  if (input == nullptr) {
+    for (const Segment& segment : packed.segments) rows.push_back(segment.offset);
+    return rows;
+  }
+  const at::Tensor tokens = input->grouped_tokens(packed);
+  for (std::int64_t g = 0; g < tokens.size(0); ++g) rows.push_back(g * tokens.size(2));
+  return rows;
+}
+
 }  // namespace assay::mux

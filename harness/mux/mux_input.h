@@ -45,4 +45,8 @@ class MuxInput final : public Input {
   MuxForm form_;
 };
 
+/// Rows of a pass over `packed` that an output which reads sequences reads: the first one of each
+/// sequence, or of each group of a multiplexed model.
+std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed);
+
 }  // namespace assay::mux

@@ -16,9 +16,11 @@ using Units = std::vector<std::int64_t>;
 
 constexpr const char* kLayers = "layers";
 constexpr const char* kDimensions = "dimensions";
+constexpr const char* kHeadGroups = ".head_groups";
+constexpr const char* kNeurons = ".neurons";
 
 std::string name_of(std::int64_t layer, const char* what) {
-  return fmt::format("layer.{}.{}", layer, what);
+  return fmt::format("layer.{}{}", layer, what);
 }
 
 void add_unless_whole(Artefact& artefact, const std::string& name, const Units& kept,
@@ -33,6 +35,10 @@ void replace_if_stored(const Artefact& artefact, const std::string& name, Units&
   units.assign(data, data + found->second.numel());
 }
 
+bool says_what_stays(const std::string& name) {
+  return name == kDimensions || name.ends_with(kNeurons) || name.ends_with(kHeadGroups);
+}
+
 }  // namespace
 
 Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
@@ -42,8 +48,8 @@ Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
   for (const LayerPart& layer : network.layers) {
     const LayerPart& all = whole.layers.at(static_cast<std::size_t>(layer.layer));
     layers.push_back(layer.layer);
-    add_unless_whole(artefact, name_of(layer.layer, "head_groups"), layer.groups, all.groups);
-    add_unless_whole(artefact, name_of(layer.layer, "neurons"), layer.neurons, all.neurons);
+    add_unless_whole(artefact, name_of(layer.layer, kHeadGroups), layer.groups, all.groups);
+    add_unless_whole(artefact, name_of(layer.layer, kNeurons), layer.neurons, all.neurons);
   }
   add_unless_whole(artefact, kDimensions, network.dimensions, whole.dimensions);
   artefact.plan[kLayers] = layers;
@@ -56,8 +62,8 @@ SubNetwork network_of(const ModelSpec& spec, const Artefact& artefact) {
   replace_if_stored(artefact, kDimensions, network.dimensions);
   for (const auto layer : artefact.plan.at(kLayers).get<Units>()) {
     LayerPart part = whole.layers.at(static_cast<std::size_t>(layer));
-    replace_if_stored(artefact, name_of(layer, "head_groups"), part.groups);
-    replace_if_stored(artefact, name_of(layer, "neurons"), part.neurons);
+    replace_if_stored(artefact, name_of(layer, kHeadGroups), part.groups);
+    replace_if_stored(artefact, name_of(layer, kNeurons), part.neurons);
     network.layers.push_back(std::move(part));
   }
   return network;
@@ -67,7 +73,7 @@ void apply_network(Model& model, const Artefact& artefact) {
   extract(model, network_of(model.spec(), artefact));
   Artefact weights;
   for (const auto& [name, tensor] : artefact.tensors) {
-    if (parameter_from_name(name)) weights.tensors[name] = tensor;
+    if (!says_what_stays(name)) weights.tensors[name] = tensor;
   }
   apply_pruned_weights(model, weights);
 }

@@ -1,14 +1,20 @@
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include "harness/base/cell_errors.h"
 #include "harness/method/method.h"
 #include "harness/method/recording_context.h"
 #include "harness/model/packed_sequences.h"
+#include "harness/mux/mux_input.h"
+#include "harness/mux/mux_output.h"
+#include "harness/train/item_batches.h"
 #include "harness/train/train_fixture.h"
 #include "methods/cofi/distillation.h"
 #include "methods/cofi/stages.h"
@@ -126,6 +132,39 @@ TEST_F(CoFiTest, LayersAreWhatTheyGive) {
     EXPECT_LE(relative_error(pass.layers[static_cast<std::size_t>(l)], rows), 1e-6);
   }
   EXPECT_LE(relative_error(pass.scores, model_.sequence_logits(tokens)), 1e-6);
+}
+
+/// PruMUX: the whole multiplexed model teaches the pruned one; five items do not fill groups of
+/// two.
+TEST_F(CoFiTest, PrunesAMultiplexedModel) {
+  const auto generator = at::make_generator<at::CPUGeneratorImpl>(2);
+  const std::int64_t width = model_.spec().width;
+  const auto embedding = dynamic_cast<const EmbeddingInput&>(model_.input());
+  model_.replace_input(std::make_unique<mux::MuxInput>(
+      embedding,
+      std::make_unique<mux::HadamardMultiplexer>(mux::gaussian_keys(2, width, 4, generator)),
+      mux::MuxForm{}));
+  model_.replace_output(
+      std::make_unique<mux::MuxClassifier>(
+          std::make_unique<mux::IndexDemultiplexer>(
+              mux::start_index_demux(2, width, 3, 0.2, 1e-12, generator)),
+          DenseLinear(at::empty({3, width}).normal_(0, 0.2, generator), at::zeros({3}))),
+      {.kind = OutputKind::kClassifier, .classes = 3, .labels = items_.label_names});
+  const LabelledItems five = chosen_items(items_, std::vector<std::int64_t>{0, 1, 2, 3, 4});
+  const PackedTokens packed = pack_items(five, std::vector<std::int64_t>{0, 1, 2, 3, 4}, at::kCPU);
+  {
+    const at::NoGradGuard guard;
+    EXPECT_TRUE(pass_with_layers(model_, packed)
+                    .scores.allclose(model_.sequence_logits(packed), 1e-5, 1e-6));
+  }
+  Json given = kQuick;
+  given.update({{"epochs", 10}, {"finetune_epochs", 1}});
+  const Artefact artefact = method().fit(model_, context_, params(given));
+  EXPECT_TRUE(artefact.tensors.contains("demux.dense.0.weight"));
+  EXPECT_FALSE(artefact.tensors.contains("mux.keys"));
+  Model small = model_.clone();
+  method().apply(small, artefact);
+  EXPECT_EQ(small.sequence_logits(packed).size(0), 5);
 }
 
 TEST(Alignment, TaughtLayersAreTheLastOfEqualParts) {

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "harness/base/cell_errors.h"
+#include "harness/mux/mux_input.h"
 #include "harness/train/losses.h"
 
 namespace assay::cofi {
@@ -30,12 +30,6 @@ class Streams final : public ActivationRecorder {
  private:
   std::vector<at::Tensor> read_;
 };
-
-at::Tensor first_rows(const at::Tensor& rows, const PackedTokens& packed) {
-  std::vector<std::int64_t> first;
-  for (const Segment& segment : packed.segments) first.push_back(segment.offset);
-  return rows.index_select(0, at::tensor(first, at::kLong).to(rows.device()));
-}
 
 /// Of the candidates below `limit`, the one that is nearest.
 std::optional<std::int64_t> nearest(const at::Tensor& distances, std::int64_t limit) {
@@ -63,10 +57,10 @@ at::Tensor distances(const LayerPass& student, const LayerPass& teacher,
 LayerPass pass_with_layers(const Model& model, const PackedTokens& packed) {
   Streams streams(model.layer_count());
   const at::Tensor rows = model.hidden_packed(packed, &streams);
-  if (rows.size(0) != packed.tokens.size(0)) {
-    throw DoesNotApply("cofi does not prune a model that runs several sequences as one");
-  }
-  LayerPass pass{.layers = {}, .scores = model.logits(first_rows(rows, packed))};
+  const at::Tensor read = at::tensor(mux::output_rows(model, packed), at::kLong).to(rows.device());
+  // The last group of a multiplexed model may have scores of what filled it up.
+  const at::Tensor scores = model.logits(rows.index_select(0, read));
+  LayerPass pass{.layers = {}, .scores = scores.narrow(0, 0, std::ssize(packed.segments))};
   for (std::size_t l = 1; l < streams.read().size(); ++l) pass.layers.push_back(streams.read()[l]);
   pass.layers.push_back(rows);
   return pass;

@@ -12,12 +12,11 @@
 
 namespace assay::cofi {
 
-/// A pass over labelled items, with what each layer gave.
+/// A pass over labelled items, with what each layer gave: of a multiplexed model, rows of groups.
 struct LayerPass {
   std::vector<at::Tensor> layers;  ///< [rows, width] after each layer of the model
   at::Tensor scores;               ///< [items, classes]
 };
-/// Throws DoesNotApply for a model that runs several sequences as one.
 LayerPass pass_with_layers(const Model& model, const PackedTokens& packed);
 
 /// The teacher's layers that are learnt from, from 0: of four equal parts of the layers (of as many

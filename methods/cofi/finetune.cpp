@@ -53,7 +53,11 @@ Artefact finetune(const Model& model, FitContext& context, const Params& params)
   const Model pruned = student.clone();
   DenseLinear transform = start_transform(model.spec().width);
   TrainTask task;
-  TrainedModel trained(student, {.weight_decay = settings.weight_decay});
+  // Keys of a multiplexer are never trained.
+  TrainedModel trained(
+      student,
+      {.trains = [](const Parameter& parameter) { return !parameter.name.starts_with("mux."); },
+       .weight_decay = settings.weight_decay});
   task.tensors = trained.tensors();
   transform.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
     tensor.requires_grad_(true);

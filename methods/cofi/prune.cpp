@@ -32,6 +32,9 @@ bool is_embedding(const Parameter& parameter) {
   return parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
 }
 
+/// Keys of a multiplexer are never trained.
+bool is_key(const Parameter& parameter) { return parameter.name.starts_with("mux."); }
+
 class Pruning {
  public:
   Pruning(const Model& model, FitContext& context, const Params& params)
@@ -50,12 +53,13 @@ class Pruning {
   }
 
   Artefact run() {
-    TrainedModel trained(student_, {.trains =
-                                        [this](const Parameter& parameter) {
-                                          return settings_.trains_embeddings ||
-                                                 !is_embedding(parameter);
-                                        },
-                                    .weight_decay = settings_.weight_decay});
+    TrainedModel trained(student_,
+                         {.trains =
+                              [this](const Parameter& parameter) {
+                                return !is_key(parameter) &&
+                                       (settings_.trains_embeddings || !is_embedding(parameter));
+                              },
+                          .weight_decay = settings_.weight_decay});
     TrainTask task;
     task.tensors = trained.tensors();
     add_gates(task);

@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -123,8 +124,8 @@ class TaskTraining {
     }
     const at::Tensor tokens = input_of(model_).grouped_tokens(packed);
     const at::Tensor rows = model_.hidden_packed(packed);
-    const at::Tensor first =
-        rows.view({tokens.size(0), tokens.size(2), rows.size(1)}).select(1, 0).contiguous();
+    const at::Tensor first = rows.index_select(
+        0, at::tensor(mux::output_rows(model_, packed), at::kLong).to(rows.device()));
     const at::Tensor scores = model_.logits(first).narrow(0, 0, std::ssize(items));
     return (1 - settings_.retrieval_weight) * cross_entropy(scores, labels) +
            settings_.retrieval_weight *
