@@ -69,13 +69,6 @@ at::Tensor scores_of(const Model& model, const std::vector<at::Tensor>& sequence
                                 : model.logits(model.hidden_packed(packed));
 }
 
-/// What a sequence gets depends on those beside it: an encoder's input makes another batch of them.
-bool mixes_sequences(const Model& model, const std::vector<at::Tensor>& sequences) {
-  if (model.spec().causal) return false;
-  const PackedTokens all = pack_sequences(sequences);
-  return model.hidden_packed(all).size(0) != all.tokens.size(0);
-}
-
 /// Keeps what was decided in a pass over a batch, and gives each sequence its part of it.
 class BatchDecisions final : public RoutingHook {
  public:
@@ -129,7 +122,7 @@ BatchDifference ConformanceProbe::batch_difference(const Model& model) const {
   BatchDecisions decisions;
   routed.route_with(&decisions);
   const at::Tensor together = scores(routed);
-  if (mixes_sequences(model, sequences_)) {
+  if (mixes_sequences(model, pack_sequences(sequences_))) {
     const at::Tensor again = scores(model);
     return {again.sub(together).abs().max().div(together.abs().max()).item<double>(), 0};
   }

@@ -46,9 +46,9 @@ std::int64_t scored_row(const Model& model, std::int64_t length) {
   return model.output().reads() == Output::Reads::kSequences ? 0 : length - 1;
 }
 
-/// hidden [2, width] of the rows that are scored
-Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
-  const at::Tensor logits = model.logits(hidden).to(at::kCPU, at::kDouble).contiguous();
+/// scores [2, outputs]
+Fingerprint fingerprint_of_scores(const at::Tensor& scores) {
+  const at::Tensor logits = scores.to(at::kCPU, at::kDouble).contiguous();
   const std::int64_t vocab = logits.size(1);
   const std::int64_t places = std::min(kPlaces, vocab);
   Fingerprint fingerprint;
@@ -62,6 +62,11 @@ Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
     }
   }
   return fingerprint;
+}
+
+/// hidden [2, width] of the rows that are scored
+Fingerprint fingerprint_of_rows(const Model& model, const at::Tensor& hidden) {
+  return fingerprint_of_scores(model.logits(hidden));
 }
 
 /// Ends the routing when the probe ends, however it ends.
@@ -122,6 +127,9 @@ Fingerprint fingerprint_of_batch(const Model& model) {
 
 Fingerprint fingerprint_of_packed(const Model& model) {
   const PackedTokens packed = pack_sequences(probe_sequences(model));
+  if (model.output().reads() == Output::Reads::kSequences) {
+    return fingerprint_of_scores(model.sequence_logits(packed));
+  }
   std::vector<std::int64_t> rows;
   for (const Segment& segment : packed.segments) {
     rows.push_back(segment.offset + scored_row(model, segment.length));
@@ -151,8 +159,11 @@ SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
 }
 
 OtherPath other_path(const Model& model) {
-  return model.spec().causal ? OtherPath{"decoding step by step", probe_decode}
-                             : OtherPath{"running each sequence by itself", probe_one_by_one};
+  if (model.spec().causal) return {"decoding step by step", probe_decode};
+  if (mixes_sequences(model, pack_sequences(probe_sequences(model)))) {
+    return {"running the batch once more", probe_pass_again};
+  }
+  return {"running each sequence by itself", probe_one_by_one};
 }
 
 SettledProbe probe_one_by_one(Model& model, const ProbeDecisions& decisions) {

@@ -36,7 +36,7 @@ struct SettledProbe {
 PassProbe probe_pass(Model& model);
 
 /// The second way that a model can be computed: the path that decoding takes, or, of an encoder,
-/// each sequence in a pass of its own.
+/// each sequence in a pass of its own; of one that mixes sequences, the batch once more.
 struct OtherPath {
   const char* name;  ///< "decoding step by step"
   SettledProbe (*probe)(Model& model, const ProbeDecisions& decisions);

@@ -1,16 +1,22 @@
 #include "harness/worker/probe.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "harness/method/tiny_model.h"
 #include "harness/model/encoder_golden.h"
 #include "harness/model/wrapped.h"
+#include "harness/mux/mux_input.h"
+#include "harness/mux/mux_output.h"
 
 namespace assay {
 namespace {
@@ -26,6 +32,31 @@ class Probe : public ::testing::Test {
     return Model::load(folder, {});
   }
 };
+
+/// A model whose input runs two sequences as one has no pass for each: the batch runs once more.
+TEST_F(Probe, OfAModelThatMixesSequencesIsTheBatchAgain) {
+  Model model = Model::load(encoder_folder() / "bert_classifier", {});
+  const std::int64_t width = model.spec().width;
+  EXPECT_STREQ(other_path(model).name, "running each sequence by itself");
+  const auto generator = at::make_generator<at::CPUGeneratorImpl>(2);
+  const auto embedding = dynamic_cast<const EmbeddingInput&>(model.input());
+  model.replace_input(std::make_unique<mux::MuxInput>(
+      embedding,
+      std::make_unique<mux::HadamardMultiplexer>(mux::gaussian_keys(2, width, 4, generator)),
+      mux::MuxForm{}));
+  model.replace_output(
+      std::make_unique<mux::MuxClassifier>(
+          std::make_unique<mux::IndexDemultiplexer>(
+              mux::start_index_demux(2, width, 3, 0.2, 1e-12, generator)),
+          DenseLinear(at::empty({3, width}).normal_(0, 0.2, generator), at::zeros({3}))),
+      {.kind = OutputKind::kClassifier, .classes = 3, .labels = {}});
+  const PassProbe pass = probe_pass(model);
+  EXPECT_EQ(pass.fingerprint.values.size(), 2U * 3U);
+  const OtherPath path = other_path(model);
+  EXPECT_STREQ(path.name, "running the batch once more");
+  EXPECT_EQ(fingerprint_distance(pass.fingerprint, path.probe(model, pass.decisions).fingerprint),
+            0);
+}
 
 TEST_F(Probe, AgreesBetweenPassAndDecodeForBothFamilies) {
   for (const TinyFamily family : {TinyFamily::kLlama, TinyFamily::kOpt}) {
