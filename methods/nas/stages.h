@@ -30,7 +30,8 @@ Artefact search_networks(const Model& model, FitContext& context, const Params& 
 /// With cost = "latency". plan["front"]: index of an evaluation, and its time over the whole
 /// network's.
 Artefact time_front(const Model& model, FitContext& context, const Params& params);
-/// What stays of the model (harness/subnetwork/network_artefact.h), with the parameters of the result that training changed.
+/// What stays of the model (harness/subnetwork/network_artefact.h), with the parameters of the
+/// result that training changed.
 Artefact pick_network(const Model& model, FitContext& context, const Params& params);
 
 /// What pick_network() says, done to a model.
