@@ -96,7 +96,7 @@ TEST_F(ProjectFiles, APapersTableHasALocalFormAndNamesWhatIsMissing) {
     EXPECT_EQ(plan.code, 2) << name;
     EXPECT_THAT(plan.err, AllOf(HasSubstr("unknown model"), HasSubstr("or give the path of a")));
   }
-  EXPECT_EQ(papers, 9);
+  EXPECT_EQ(papers, 10);
 }
 
 TEST_F(ProjectFiles, PublishedSettingsAreParametersOfTheMethods) {
