@@ -322,6 +322,32 @@ TEST(Sections, ASearchByTimeShowsWhatWasPredictedAndMeasured) {
   EXPECT_NEAR(*points[1].y_lo, 0.71, 1e-12);
 }
 
+/// A network that is small by one measure says nothing of one that is by another.
+TEST(Sections, SearchesOfOtherSizesAreDrawnApart) {
+  ExperimentResults results;
+  results.name = "sizes";
+  for (const char* params : {R"({"cost":"latency","latency_of":"decode"})",
+                             R"({"cost":"latency","latency_of":"pass"})", R"({"cost":"macs"})"}) {
+    const auto metric = [&](const std::string& name, double value) {
+      results.rows.push_back(row("nas", params, "news-ppl", name, value, 0));
+    };
+    metric("search/hypervolume/evaluation.1", 0.1);
+    metric("search/quality/evaluation.1", 3);
+    metric("search/cost/evaluation.1", 0.5);
+  }
+  const Document document = document_of(results);
+  const Section* section = find(document, "search");
+  ASSERT_NE(section, nullptr);
+  ASSERT_EQ(section->plots.size(), 6U);
+  EXPECT_THAT(section->plots[0].x.title, HasSubstr("latency of decode"));
+  EXPECT_THAT(section->plots[2].x.title, HasSubstr("latency of pass"));
+  EXPECT_THAT(section->plots[4].x.title, HasSubstr("macs"));
+  for (const std::size_t plot : {0, 2, 4}) {
+    ASSERT_EQ(section->plots[plot].series.size(), 1U);
+    EXPECT_TRUE(section->plots[plot].series[0].points[0].marked);
+  }
+}
+
 TEST(Sections, ASearchThatJudgesByPartsIsDrawnByWhatItSpent) {
   ExperimentResults results;
   results.name = "parts";

@@ -57,8 +57,16 @@ struct Search {
   std::string label;
   std::string others;  ///< parameters but for target and searcher
   std::string searcher;
+  std::string size;  ///< what sizes are: networks of others are not to be compared with these
   std::vector<Run> runs;
 };
+
+/// "parameters", "latency of decode"; "" where the method says nothing.
+std::string size_of(const Json& params) {
+  std::string size = params.value("cost", "");
+  if (size == "latency") size += " of " + params.value("latency_of", "");
+  return size;
+}
 
 Curve curve_of(const Arm& arm, const std::string& prefix) {
   Curve curve;
@@ -109,6 +117,7 @@ void add_run(std::map<std::string, Search>& searches, const Arm& arm) {
   if (search.runs.empty()) {
     search.label = without_words(arm.label, {"target=", "front_point=", "seed="});
     search.searcher = params.value("searcher", "");
+    search.size = size_of(params);
     params.erase("searcher");
     search.others = params.dump();
   }
@@ -128,11 +137,17 @@ std::vector<Search> searches_of(const Bench& bench) {
   return searches;
 }
 
+/// "latency of decode, share of the whole network's".
+std::string size_axis(const std::string& size) {
+  return (size.empty() ? "size" : size) + ", share of the whole network's";
+}
+
+/// `searches`: all of one kind of size.
 Plot candidates_plot(const Bench& bench, const std::vector<Search>& searches) {
   Plot plot;
   plot.kind = Plot::Kind::kScatter;
   plot.title = "Networks that were judged: " + bench.title;
-  plot.x = {"size, share of the model", "", false, -1};
+  plot.x = {size_axis(searches.front().size), "", false, -1};
   plot.y = {"quality on the held-out part", "", false, -1};
   plot.caption =
       "All seeds. The line joins the networks that no other one beats in both values; the values "
@@ -267,6 +282,15 @@ Table search_table(const Bench& bench, const std::vector<Search>& searches) {
   return table;
 }
 
+/// Those whose sizes are of one kind, each in its order.
+std::vector<std::vector<Search>> by_size(const std::vector<Search>& searches) {
+  std::map<std::string, std::vector<Search>> kinds;
+  for (const Search& search : searches) kinds[search.size].push_back(search);
+  std::vector<std::vector<Search>> all;
+  for (auto& [size, alike] : kinds) all.push_back(std::move(alike));
+  return all;
+}
+
 bool has_times(const Search& search) { return !metric_of(search, "front/error").empty(); }
 
 Table latency_table(const Bench& bench, const std::vector<Search>& searches) {
@@ -330,8 +354,10 @@ Section search_section(const SectionInput& input) {
     const std::vector<Search> searches = searches_of(bench);
     if (searches.empty()) continue;
     section.tables.push_back(search_table(bench, searches));
-    section.plots.push_back(candidates_plot(bench, searches));
-    section.plots.push_back(volume_plot(bench, searches));
+    for (const std::vector<Search>& alike : by_size(searches)) {
+      section.plots.push_back(candidates_plot(bench, alike));
+      section.plots.push_back(volume_plot(bench, alike));
+    }
     if (!std::any_of(searches.begin(), searches.end(), has_times)) continue;
     section.tables.push_back(latency_table(bench, searches));
     section.plots.push_back(latency_plot(bench, searches));
