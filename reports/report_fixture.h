@@ -154,4 +154,15 @@ inline std::string render(const ExperimentResults& results, const std::string& f
                      options);
 }
 
+inline const Section* find(const Document& document, const std::string& id) {
+  for (const Section& section : document.sections) {
+    if (section.id == id) return &section;
+  }
+  return nullptr;
+}
+
+inline Document document_of(const ExperimentResults& results) {
+  return make_document(results, Detail::kAll);
+}
+
 }  // namespace assay

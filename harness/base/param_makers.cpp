@@ -50,4 +50,22 @@ ParamSpec formerly(ParamSpec spec, std::vector<std::string> names,
   return spec;
 }
 
+std::vector<std::string> param_names(const std::vector<ParamSpec>& specs) {
+  std::vector<std::string> names;
+  for (const ParamSpec& spec : specs) names.push_back(spec.name);
+  return names;
+}
+
+std::vector<std::string> joined_names(std::initializer_list<std::vector<std::string>> lists) {
+  std::vector<std::string> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+std::vector<ParamSpec> joined_params(std::initializer_list<std::vector<ParamSpec>> lists) {
+  std::vector<ParamSpec> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
 }  // namespace assay

@@ -3,6 +3,7 @@
 // count) is set on what they return.
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,5 +32,11 @@ ParamSpec flag_param(std::string name, bool value, std::string help);
 /// The same parameter, which was called otherwise before, or whose values were.
 ParamSpec formerly(ParamSpec spec, std::vector<std::string> names,
                    std::map<std::string, std::string> values = {});
+
+/// Their names, as a stage lists what it reads.
+std::vector<std::string> param_names(const std::vector<ParamSpec>& specs);
+/// One list after the other.
+std::vector<std::string> joined_names(std::initializer_list<std::vector<std::string>> lists);
+std::vector<ParamSpec> joined_params(std::initializer_list<std::vector<ParamSpec>> lists);
 
 }  // namespace assay

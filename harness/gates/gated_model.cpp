@@ -78,7 +78,10 @@ subnetwork::SubNetwork open_network(const ModelSpec& spec, const GateSet& gates)
 }
 
 Model gated_model(const Model& model, const GateSet& gates) {
-  const subnetwork::SubNetwork network = open_network(model.spec(), gates);
+  return gated_model(model, gates, open_network(model.spec(), gates));
+}
+
+Model gated_model(const Model& model, const GateSet& gates, const subnetwork::SubNetwork& network) {
   Model gated = model.share();
   fold(gated, gates);
   subnetwork::extract(gated, network);

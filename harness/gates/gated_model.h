@@ -23,5 +23,7 @@ subnetwork::SubNetwork open_network(const ModelSpec& spec, const GateSet& gates)
 /// arXiv:2204.00408, section 3.1). Shares the other tensors with `model`; gradients reach both the
 /// weights and the gates. A model of a part of the layers has the others' numbers moved up.
 Model gated_model(const Model& model, const GateSet& gates);
+/// The same where the open network is known.
+Model gated_model(const Model& model, const GateSet& gates, const subnetwork::SubNetwork& network);
 
 }  // namespace assay::gates

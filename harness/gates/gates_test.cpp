@@ -20,6 +20,7 @@
 #include "harness/gates/lagrangian.h"
 #include "harness/train/adamw.h"
 #include "tests/support/build_paths.h"
+#include "tests/support/formula.h"
 
 namespace assay::gates {
 namespace {
@@ -35,21 +36,6 @@ constexpr GateShape kMiniLm{.layers = 6, .heads = 12, .width = 384, .neurons = 1
 
 GateShape shape_of(const Json& model) {
   return model.at("model") == "BERT-base" ? kBertBase : kMiniLm;
-}
-
-/// scale sin(a (i + 1) + b (j + 1) (1 + i mod 7) + phase), in double and rounded.
-at::Tensor formula(std::int64_t rows, std::int64_t columns, double a, double b, double scale,
-                   double phase) {
-  at::Tensor values = at::zeros({rows, columns}, at::kFloat);
-  float* out = values.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const double angle =
-          a * static_cast<double>(i + 1) + b * static_cast<double>((j + 1) * (1 + i % 7)) + phase;
-      *out++ = static_cast<float>(scale * std::sin(angle));
-    }
-  }
-  return values;
 }
 
 /// The logits that a case was made with.

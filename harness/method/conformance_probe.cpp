@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "harness/model/mixing_input.h"
 #include "harness/model/packed_sequences.h"
 
 namespace assay {
@@ -122,7 +123,7 @@ BatchDifference ConformanceProbe::batch_difference(const Model& model) const {
   BatchDecisions decisions;
   routed.route_with(&decisions);
   const at::Tensor together = scores(routed);
-  if (mixes_sequences(model, pack_sequences(sequences_))) {
+  if (mixes_sequences(model)) {
     const at::Tensor again = scores(model);
     return {again.sub(together).abs().max().div(together.abs().max()).item<double>(), 0};
   }

@@ -17,6 +17,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
 #include "harness/model/layer_pass.h"
+#include "harness/model/mixing_input.h"
 #include "harness/model/rotation.h"
 #include "harness/model/visibility.h"
 
@@ -58,12 +59,6 @@ at::Tensor selected_where_wider(at::Tensor tensor, const std::string& name, cons
 void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
   if (tokens.dim() == dimensions && tokens.scalar_type() == at::kLong) return;
   throw std::logic_error(fmt::format("tokens must be int64 of {} dimensions", dimensions));
-}
-
-/// Of each sequence of the batch that runs through the layers, where the input made another one of
-/// what it was given.
-at::Tensor first_rows(const StepContext& step) {
-  return at::arange(0, step.batch * step.tokens, step.tokens, step.positions.options());
 }
 
 }  // namespace
@@ -122,8 +117,7 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
     step.attention_dropout = spec_.attention_dropout;
   }
   at::Tensor rows = drop_hidden(input_->forward(tokens, step), step);
-  const at::Tensor last_wanted =
-      wanted.defined() && rows.size(0) != tokens.size(0) ? first_rows(step) : wanted;
+  const at::Tensor last_wanted = wanted_of(*input_, step, wanted);
   SeenByWindow seen(step, alibi_);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
@@ -138,12 +132,13 @@ at::Tensor Model::finish(const at::Tensor& rows) const { return final_norm_.forw
 
 at::Tensor Model::embed(const at::Tensor& tokens) const {
   check_tokens(tokens, 2);
+  if (mixes_sequences(*input_)) {
+    throw DoesNotApply(
+        "this model runs several sequences as one, and what is measured layer by layer needs each "
+        "by itself; let the method that mixes them come last");
+  }
   StepContext step = uniform_step(tokens.size(0), 0, tokens.size(1));
-  at::Tensor rows = input_->forward(tokens.reshape(-1), step);
-  if (rows.size(0) == tokens.numel()) return rows;
-  throw DoesNotApply(
-      "this model runs several sequences as one, and what is measured layer by layer needs each by "
-      "itself; let the method that mixes them come last");
+  return input_->forward(tokens.reshape(-1), step);
 }
 
 at::Tensor Model::hidden(const at::Tensor& tokens, ActivationRecorder* recorder,

@@ -24,9 +24,4 @@ PackedTokens pack_sequences(const std::vector<at::Tensor>& sequences,
   return packed;
 }
 
-bool mixes_sequences(const Model& model, const PackedTokens& packed) {
-  if (model.spec().causal) return false;
-  return model.hidden_packed(packed).size(0) != packed.tokens.size(0);
-}
-
 }  // namespace assay

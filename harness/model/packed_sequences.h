@@ -14,8 +14,4 @@ namespace assay {
 PackedTokens pack_sequences(const std::vector<at::Tensor>& sequences,
                             const std::vector<at::Tensor>& token_types = {});
 
-/// Whether the input of an encoder makes another batch of these sequences: what one of them gets
-/// depends then on those beside it. Runs them.
-bool mixes_sequences(const Model& model, const PackedTokens& packed);
-
 }  // namespace assay

@@ -1,5 +1,6 @@
 // The table of parameters against the files and the blocks that it lists.
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
@@ -8,11 +9,28 @@
 
 #include "harness/base/errors.h"
 #include "harness/checkpoint/spec_json.h"
+#include "harness/model/encoder_golden.h"
 #include "harness/model/golden_cases.h"
 #include "harness/model/stored_form.h"
 
 namespace assay {
 namespace {
+
+/// Of a model that drops, a shared one drops too: its gradients are of the same training. A copy
+/// does not.
+TEST(Share, DropsAsItsOriginalDoes) {
+  Model model = Model::load(encoder_folder() / "bert_classifier", {});
+  const at::Tensor tokens = at::arange(12, at::kLong).view({2, 6});
+  const auto same_twice = [&](const Model& of) {
+    return at::equal(of.hidden(tokens), of.hidden(tokens));
+  };
+  model.use_dropout(true);
+  EXPECT_FALSE(same_twice(model));
+  EXPECT_FALSE(same_twice(model.share()));
+  EXPECT_TRUE(same_twice(model.clone()));
+  model.use_dropout(false);
+  EXPECT_TRUE(same_twice(model.share()));
+}
 
 class Table : public testing::TestWithParam<std::string> {
  protected:

@@ -43,11 +43,15 @@ at::Tensor MuxInput::grouped_tokens(const PackedTokens& packed) const {
   return grouped(sequences_of(packed.tokens, step));
 }
 
+MixingInput::Batch MuxInput::batch_of(std::int64_t sequences, std::int64_t longest) const {
+  const std::int64_t count = multiplexer_->instances();
+  return {.sequences = (sequences + count - 1) / count, .length = std::max(form_.length, longest)};
+}
+
 at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
-  const std::int64_t groups = (given + count - 1) / count;
-  const std::int64_t length = std::max(form_.length, longest(sequences));
+  const auto [groups, length] = batch_of(given, longest(sequences));
   at::Tensor padded =
       at::full({groups * count, length}, form_.pad_token, sequences.front().options());
   for (std::int64_t i = 0; i < groups * count; ++i) {
@@ -57,16 +61,22 @@ at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   return padded.view({groups, count, length});
 }
 
+bool MuxInput::fills(const StepContext& step) const {
+  return step.visibility.segments == nullptr && step.batch % multiplexer_->instances() == 0 &&
+         step.tokens >= form_.length;
+}
+
 at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const {
-  const at::Tensor ids = grouped(sequences_of(tokens, step));
-  const std::int64_t groups = ids.size(0), count = ids.size(1), length = ids.size(2);
+  const std::int64_t count = multiplexer_->instances();
+  const at::Tensor ids = fills(step) ? tokens.view({step.batch / count, count, step.tokens})
+                                     : grouped(sequences_of(tokens, step));
+  const std::int64_t groups = ids.size(0), length = ids.size(2);
   set_uniform(step, groups * count, length);
   const at::Tensor rows = embedding_.forward(ids.view(-1), step);
   const at::Tensor mixed =
       multiplexer_->mix(rows.view({groups, count, length, -1})).view({groups * length, -1});
   set_uniform(step, groups, length);
-  return form_.places_twice ? embedding_.placed(mixed.to(rows.scalar_type()), step)
-                            : mixed.to(rows.scalar_type());
+  return form_.places_twice ? embedding_.placed(mixed, step) : mixed;
 }
 
 void MuxInput::visit_tensors(const VisitTensor& visit) {
@@ -84,18 +94,6 @@ Cost MuxInput::cost() const {
 
 std::unique_ptr<Input> MuxInput::share() const {
   return std::make_unique<MuxInput>(embedding_, multiplexer_->share(), form_);
-}
-
-std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed) {
-  std::vector<std::int64_t> rows;
-  const auto* input = dynamic_cast<const MuxInput*>(&model.input());
-  if (input == nullptr) {
-    for (const Segment& segment : packed.segments) rows.push_back(segment.offset);
-    return rows;
-  }
-  const at::Tensor tokens = input->grouped_tokens(packed);
-  for (std::int64_t g = 0; g < tokens.size(0); ++g) rows.push_back(g * tokens.size(2));
-  return rows;
 }
 
 }  // namespace assay::mux

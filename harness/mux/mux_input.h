@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/model/embedding_input.h"
-#include "harness/model/model.h"
+#include "harness/model/mixing_input.h"
 #include "harness/mux/multiplexer.h"
 
 namespace assay::mux {
@@ -23,11 +23,12 @@ struct MuxForm {
 /// and pads are seen: no mask reaches a multiplexed layer (as released). Token types are left out,
 /// likewise. A batch that does not fill its last group is filled up with its own sequences from the
 /// first on (released: drawn ones, so that scores of the last group change from run to run).
-class MuxInput final : public Input {
+class MuxInput final : public MixingInput {
  public:
   MuxInput(EmbeddingInput embedding, std::unique_ptr<Multiplexer> multiplexer, const MuxForm& form)
       : embedding_(std::move(embedding)), multiplexer_(std::move(multiplexer)), form_(form) {}
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
+  [[nodiscard]] Batch batch_of(std::int64_t sequences, std::int64_t longest) const override;
   /// The padded tokens [groups, N, length] that forward() mixes: what a retrieval head is asked.
   [[nodiscard]] at::Tensor grouped_tokens(const PackedTokens& packed) const;
   void visit_tensors(const VisitTensor& visit) override;
@@ -40,13 +41,11 @@ class MuxInput final : public Input {
 
  private:
   [[nodiscard]] at::Tensor grouped(const std::vector<at::Tensor>& sequences) const;
+  /// The batch fills its groups as it is.
+  [[nodiscard]] bool fills(const StepContext& step) const;
   EmbeddingInput embedding_;
   std::unique_ptr<Multiplexer> multiplexer_;
   MuxForm form_;
 };
-
-/// Rows of a pass over `packed` that an output which reads sequences reads: the first one of each
-/// sequence, or of each group of a multiplexed model.
-std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed);
 
 }  // namespace assay::mux

@@ -16,6 +16,7 @@
 
 #include <cmath>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/json.h"
@@ -24,24 +25,10 @@
 #include "harness/model/packed_sequences.h"
 #include "harness/mux/mux_input.h"
 #include "harness/mux/mux_output.h"
+#include "tests/support/formula.h"
 
 namespace assay::mux {
 namespace {
-
-/// scale sin(a (i + 1) + b (j + 1) (1 + i mod 7) + phase), in double and rounded.
-at::Tensor formula(std::int64_t rows, std::int64_t columns, double a, double b, double scale,
-                   double phase = 0) {
-  at::Tensor values = at::zeros({rows, columns}, at::kFloat);
-  float* out = values.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const double angle =
-          a * static_cast<double>(i + 1) + b * static_cast<double>((j + 1) * (1 + i % 7)) + phase;
-      *out++ = static_cast<float>(scale * std::sin(angle));
-    }
-  }
-  return values;
-}
 
 at::Tensor vector(std::int64_t columns, double b, double scale, double phase = 0) {
   return formula(1, columns, 0, b, scale, phase)[0];
@@ -199,6 +186,29 @@ TEST(Mux, AGroupThatIsNotFullIsFilled) {
   ASSERT_EQ(scores.size(0), 5);
   const at::Tensor full = model.sequence_logits(at::cat({tokens, tokens.narrow(0, 0, 1)}));
   EXPECT_TRUE(scores.equal(full.narrow(0, 0, 5)));
+}
+
+/// Eight rows of tokens in, two groups of four rows through the layers: which rows are read must
+/// not be told from their number.
+TEST(Mux, SequencesAreReadByGroupsWhateverTheRowsAdd) {
+  const c10::InferenceMode inference;
+  const Model model = small_mux(2);
+  const PackedTokens packed =
+      pack_sequences({at::tensor({5, 6, 7, 8}, at::kLong), at::tensor({9}, at::kLong),
+                      at::tensor({10, 11}, at::kLong), at::tensor({12}, at::kLong)});
+  ASSERT_EQ(model.hidden_packed(packed).size(0), packed.tokens.size(0));
+  EXPECT_THAT(output_rows(model, packed), testing::ElementsAre(0, 4));
+  const at::Tensor padded =
+      at::tensor({5, 6, 7, 8, 9, 0, 0, 0, 10, 11, 0, 0, 12, 0, 0, 0}, at::kLong);
+  EXPECT_TRUE(model.sequence_logits(packed).allclose(model.sequence_logits(padded.view({4, 4})),
+                                                     1e-6, 1e-6));
+}
+
+TEST(Mux, WhatIsMeasuredLayerByLayerIsRefused) {
+  const Model model = small_mux(1);
+  EXPECT_TRUE(mixes_sequences(model));
+  EXPECT_FALSE(mixes_sequences(small_encoder()));
+  EXPECT_THROW(static_cast<void>(model.embed(at::ones({2, 4}, at::kLong))), DoesNotApply);
 }
 
 TEST(Mux, CopiesComputeTheSameAndCountTheirTensors) {

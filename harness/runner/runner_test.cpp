@@ -60,6 +60,24 @@ TEST_F(RunnerTest, FitsOnceScoresAndRunsNothingTheSecondTime) {
   EXPECT_EQ(second.exit_code(), ExitCode::kOk);
 }
 
+// It has the machine for itself, and the model as it is deployed; other fits neither.
+TEST_F(RunnerTest, AFitThatLooksAtTheClockIsAlone) {
+  catalogue_.profiles[0].dtype = "bf16";
+  Plan plan = small_plan({"quality"});
+  FitJob times = plan.fits.at("artefact-key");
+  times.key = "times-key";
+  times.stage = "times";
+  times.timed = true;
+  plan.fits.at("artefact-key").inputs["times"] = times.key;
+  plan.fits[times.key] = times;
+  run(plan);
+  EXPECT_THAT(launcher_.asked, ElementsAre("score dense", "fit prune", "fit prune", "score prune"));
+  EXPECT_THAT(launcher_.held_alone, ElementsAre(false, true, false, false));
+  EXPECT_EQ(launcher_.requests[1].stage, "times");
+  EXPECT_EQ(launcher_.requests[1].dtype, "bf16");
+  EXPECT_EQ(launcher_.requests[2].dtype, "fp32");
+}
+
 // Two stages and a link on top: each is made once, in order, and told what it is made from.
 TEST_F(RunnerTest, FitsWhatAnArtefactRestsOnFirst) {
   Plan plan = small_plan({"quality"});

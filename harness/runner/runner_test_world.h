@@ -118,6 +118,7 @@ class FakeLauncher : public WorkerLauncher {
  public:
   std::vector<std::string> asked;  ///< "fit prune", "score dense", ...
   std::vector<WorkerRequest> requests;
+  std::vector<bool> held_alone;  ///< whether each hold kept everybody else off
   /// May change the answer.
   std::function<void(const WorkerRequest&, WorkerRun&)> on_run;
 
@@ -134,6 +135,11 @@ class FakeLauncher : public WorkerLauncher {
     answer(request, result);
     if (on_run) on_run(request, result);
     return result;
+  }
+  std::unique_ptr<MachineHold> hold(
+      const MachineUse& use, const std::function<void(const std::string&)>& /*say*/) override {
+    held_alone.push_back(use.alone);
+    return std::make_unique<MachineHold>();
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
+#include "harness/model/mixing_input.h"
 #include "harness/train/item_batches.h"
 
 namespace assay::subnetwork {
@@ -45,16 +46,14 @@ class Items final : public Material {
 
   [[nodiscard]] OutputRows run(const Model& model,
                                std::span<const std::int64_t> items) const override {
-    const PackedTokens packed = pack_items(items_, items, model.device());
-    std::vector<std::int64_t> first;
-    for (const Segment& segment : packed.segments) first.push_back(segment.offset);
-    const at::Tensor all = model.hidden_packed(packed);
-    if (all.size(0) != packed.tokens.size(0)) {
+    if (mixes_sequences(model)) {
       throw DoesNotApply(
           "this model runs several sequences as one, and a part of it is judged by each of them; "
           "let the method that mixes them come last");
     }
-    const at::Tensor rows = all.index_select(0, at::tensor(first, at::kLong).to(model.device()));
+    const PackedTokens packed = pack_items(items_, items, model.device());
+    const at::Tensor first = at::tensor(output_rows(model, packed), at::kLong);
+    const at::Tensor rows = model.hidden_packed(packed).index_select(0, first.to(model.device()));
     return {rows, labels_of(items_, items, model.device())};
   }
 

@@ -44,15 +44,13 @@ bool says_what_stays(const std::string& name) {
 Artefact to_artefact(const ModelSpec& spec, const SubNetwork& network) {
   const SubNetwork whole = whole_network(spec);
   Artefact artefact;
-  Units layers;
   for (const LayerPart& layer : network.layers) {
     const LayerPart& all = whole.layers.at(static_cast<std::size_t>(layer.layer));
-    layers.push_back(layer.layer);
     add_unless_whole(artefact, name_of(layer.layer, kHeadGroups), layer.groups, all.groups);
     add_unless_whole(artefact, name_of(layer.layer, kNeurons), layer.neurons, all.neurons);
   }
   add_unless_whole(artefact, kDimensions, network.dimensions, whole.dimensions);
-  artefact.plan[kLayers] = layers;
+  artefact.plan[kLayers] = layer_numbers(network);
   return artefact;
 }
 

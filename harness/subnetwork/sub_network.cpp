@@ -58,6 +58,12 @@ SubNetwork whole_network(const ModelSpec& spec) {
   return whole;
 }
 
+std::vector<std::int64_t> layer_numbers(const SubNetwork& part) {
+  std::vector<std::int64_t> numbers;
+  for (const LayerPart& layer : part.layers) numbers.push_back(layer.layer);
+  return numbers;
+}
+
 void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
   Units layers;
   for (const LayerPart& layer : part.layers) layers.push_back(layer.layer);

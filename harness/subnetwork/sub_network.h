@@ -32,6 +32,9 @@ std::vector<std::int64_t> first_units(std::int64_t count);
 /// The super-network itself.
 SubNetwork whole_network(const ModelSpec& spec);
 
+/// Which of the super-network's layers are there.
+std::vector<std::int64_t> layer_numbers(const SubNetwork& part);
+
 /// Throws UserError saying what is not a part of a model like this: an index that is missing or out
 /// of order, heads of a model with ALiBi, whose slopes go by their number, or a width where the
 /// output is no vocabulary.

@@ -1,20 +1,12 @@
 #include "harness/subnetwork/super_training.h"
 
-#include <ATen/ops/randint.h>
-
 #include <vector>
 
 #include "harness/checkpoint/spec_json.h"
+#include "harness/train/generators.h"
 
 namespace assay::subnetwork {
 namespace {
-
-/// Out of LibTorch's global generator, whose state a checkpoint keeps.
-PythonRandom next_random() {
-  constexpr std::int64_t kSeeds = std::int64_t{1} << 62;
-  return PythonRandom(static_cast<std::uint64_t>(
-      at::randint(kSeeds, {1}, at::TensorOptions(at::kLong)).item<std::int64_t>()));
-}
 
 struct StepPlan {
   FullNetwork full = FullNetwork::kTrained;
@@ -41,7 +33,7 @@ StepPlan plan_of(const SuperTraining& settings, const StepPart& step, PythonRand
 
 double step_gradients(const Model& super, const Material& material, const SuperTraining& settings,
                       const StepPart& step) {
-  PythonRandom random = next_random();
+  PythonRandom random(next_seed());
   const StepPlan plan = plan_of(settings, step, random);
   std::vector<SubNetwork> parts;
   if (plan.smallest) parts.push_back(settings.smallest);

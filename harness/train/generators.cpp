@@ -1,6 +1,7 @@
 #include "harness/train/generators.h"
 
 #include <ATen/Context.h>
+#include <ATen/ops/randint.h>
 
 #include <mutex>
 #include <stdexcept>
@@ -34,6 +35,12 @@ void SeededGenerators::set_states(const std::vector<at::Tensor>& states) {
     const std::lock_guard<std::mutex> lock(generators_[i].mutex());
     generators_[i].set_state(states[i]);
   }
+}
+
+std::uint64_t next_seed() {
+  constexpr std::int64_t kSeeds = std::int64_t{1} << 62;
+  return static_cast<std::uint64_t>(
+      at::randint(kSeeds, {1}, at::TensorOptions(at::kLong)).item<std::int64_t>());
 }
 
 }  // namespace assay

@@ -27,4 +27,8 @@ class SeededGenerators {
   std::vector<at::Tensor> before_;
 };
 
+/// A seed out of LibTorch's global generator of the CPU, whose state a checkpoint keeps: what a
+/// step draws for itself is drawn again by a training that goes on.
+std::uint64_t next_seed();
+
 }  // namespace assay

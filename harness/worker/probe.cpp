@@ -11,6 +11,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/python_random.h"
+#include "harness/model/mixing_input.h"
 #include "harness/model/packed_sequences.h"
 
 namespace assay {
@@ -160,7 +161,7 @@ SettledProbe probe_pass_again(Model& model, const ProbeDecisions& decisions) {
 
 OtherPath other_path(const Model& model) {
   if (model.spec().causal) return {"decoding step by step", probe_decode};
-  if (mixes_sequences(model, pack_sequences(probe_sequences(model)))) {
+  if (mixes_sequences(model)) {
     return {"running the batch once more", probe_pass_again};
   }
   return {"running each sequence by itself", probe_one_by_one};

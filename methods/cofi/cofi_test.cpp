@@ -76,8 +76,8 @@ TEST_F(CoFiTest, PrunesToItsTarget) {
   }
   double kept_heads = 0, kept_neurons = 0;
   for (const auto& [name, value] : context_.metrics) {
-    if (name.starts_with("prune/kept_heads")) kept_heads += value;
-    if (name.starts_with("prune/kept_neurons")) kept_neurons += value;
+    if (name.starts_with("prune/kept_heads/layer.")) kept_heads += value;
+    if (name.starts_with("prune/kept_neurons/layer.")) kept_neurons += value;
   }
   EXPECT_EQ(heads, kept_heads);
   EXPECT_EQ(neurons, kept_neurons);
@@ -112,6 +112,21 @@ TEST_F(CoFiTest, AFitThatIsInterruptedEndsWithTheSameBits) {
   for (const auto& [name, tensor] : whole.tensors) {
     EXPECT_TRUE(at::equal(tensor, resumed.tensors.at(name))) << name;
   }
+}
+
+TEST_F(CoFiTest, WhatIsFrozenStaysInBothStages) {
+  const auto changed = [&](const char* freeze) {
+    RecordingContext context({}, 3, {});
+    context.training_items = &items_;
+    Json given = kQuick;
+    given.update({{"epochs", 2}, {"finetune_epochs", 1}, {"freeze", freeze}});
+    const Artefact artefact = method().fit(model_, context, params(given));
+    return std::pair(artefact.tensors.contains("embedding.weight"),
+                     artefact.tensors.contains("positions.weight"));
+  };
+  EXPECT_EQ(changed("all_embeddings"), std::pair(false, false));
+  EXPECT_EQ(changed("all_but_word"), std::pair(true, false));
+  EXPECT_EQ(changed("none"), std::pair(true, true));
 }
 
 TEST_F(CoFiTest, AnEncoderWithoutAClassifierIsUnmet) {

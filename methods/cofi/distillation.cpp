@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "harness/mux/mux_input.h"
+#include "harness/model/mixing_input.h"
 #include "harness/train/losses.h"
 
 namespace assay::cofi {
@@ -57,7 +57,7 @@ at::Tensor distances(const LayerPass& student, const LayerPass& teacher,
 LayerPass pass_with_layers(const Model& model, const PackedTokens& packed) {
   Streams streams(model.layer_count());
   const at::Tensor rows = model.hidden_packed(packed, &streams);
-  const at::Tensor read = at::tensor(mux::output_rows(model, packed), at::kLong).to(rows.device());
+  const at::Tensor read = at::tensor(output_rows(model, packed), at::kLong).to(rows.device());
   // The last group of a multiplexed model may have scores of what filled it up.
   const at::Tensor scores = model.logits(rows.index_select(0, read));
   LayerPass pass{.layers = {}, .scores = scores.narrow(0, 0, std::ssize(packed.segments))};

@@ -34,14 +34,6 @@ struct Finetuning {
   }
 };
 
-std::vector<std::int64_t> numbers_of(const ModelSpec& spec, const Artefact& pruned) {
-  std::vector<std::int64_t> numbers;
-  for (const auto& layer : subnetwork::network_of(spec, pruned).layers) {
-    numbers.push_back(layer.layer);
-  }
-  return numbers;
-}
-
 }  // namespace
 
 Artefact finetune(const Model& model, FitContext& context, const Params& params) {
@@ -53,11 +45,8 @@ Artefact finetune(const Model& model, FitContext& context, const Params& params)
   const Model pruned = student.clone();
   DenseLinear transform = start_transform(model.spec().width);
   TrainTask task;
-  // Keys of a multiplexer are never trained.
   TrainedModel trained(
-      student,
-      {.trains = [](const Parameter& parameter) { return !parameter.name.starts_with("mux."); },
-       .weight_decay = settings.weight_decay});
+      student, {.trains = trained_parameters(params), .weight_decay = settings.weight_decay});
   task.tensors = trained.tensors();
   transform.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
     tensor.requires_grad_(true);
@@ -67,7 +56,7 @@ Artefact finetune(const Model& model, FitContext& context, const Params& params)
                           student,
                           context.training(),
                           transform,
-                          numbers_of(model.spec(), artefact),
+                          subnetwork::layer_numbers(subnetwork::network_of(model.spec(), artefact)),
                           distillation_settings(params)};
   task.items = tuning.items.count();
   task.loss = [&](std::span<const std::int64_t> which) { return tuning.loss(which); };
@@ -75,6 +64,7 @@ Artefact finetune(const Model& model, FitContext& context, const Params& params)
                    {"model", pruned.content_hash()},
                    {"teacher", model.content_hash()},
                    {"items", tuning.items.content_hash()},
+                   {"freeze", params.get_text("freeze")},
                    {"layer_weight", tuning.distillation.layer_weight},
                    {"label_weight", tuning.distillation.label_weight},
                    {"temperature", tuning.distillation.temperature},

@@ -1,7 +1,6 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/randint.h>
 
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "harness/gates/gated_model.h"
 #include "harness/gates/hard_concrete.h"
 #include "harness/subnetwork/network_artefact.h"
+#include "harness/train/generators.h"
 #include "harness/train/item_batches.h"
 #include "harness/train/loss_curve.h"
 #include "harness/train/trained_model.h"
@@ -21,20 +21,6 @@
 namespace assay::cofi {
 namespace {
 
-/// Out of LibTorch's global generator, whose state a checkpoint keeps.
-at::Generator next_generator() {
-  constexpr std::int64_t kSeeds = std::int64_t{1} << 62;
-  const auto seed = at::randint(kSeeds, {1}, at::TensorOptions(at::kLong)).item<std::int64_t>();
-  return at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-}
-
-bool is_embedding(const Parameter& parameter) {
-  return parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
-}
-
-/// Keys of a multiplexer are never trained.
-bool is_key(const Parameter& parameter) { return parameter.name.starts_with("mux."); }
-
 class Pruning {
  public:
   Pruning(const Model& model, FitContext& context, const Params& params)
@@ -42,6 +28,8 @@ class Pruning {
         items_(context.training()),
         settings_(prune_settings(params, context.seed(), items_.count())),
         distillation_(distillation_settings(params)),
+        trains_(trained_parameters(params)),
+        freeze_(params.get_text("freeze")),
         teacher_(model),
         student_(model.clone()),
         shape_(gates::gate_shape(model.spec())),
@@ -53,13 +41,7 @@ class Pruning {
   }
 
   Artefact run() {
-    TrainedModel trained(student_,
-                         {.trains =
-                              [this](const Parameter& parameter) {
-                                return !is_key(parameter) &&
-                                       (settings_.trains_embeddings || !is_embedding(parameter));
-                              },
-                          .weight_decay = settings_.weight_decay});
+    TrainedModel trained(student_, {.trains = trains_, .weight_decay = settings_.weight_decay});
     TrainTask task;
     task.tensors = trained.tensors();
     add_gates(task);
@@ -79,6 +61,8 @@ class Pruning {
             {"items", items_.content_hash()},
             {"target", settings_.target.target},
             {"target_warmup", settings_.target.warmup},
+            {"gate_rate", settings_.gate_rate},
+            {"freeze", freeze_},
             {"layer_weight", distillation_.layer_weight},
             {"label_weight", distillation_.label_weight},
             {"temperature", distillation_.temperature},
@@ -112,25 +96,18 @@ class Pruning {
   double step_gradients(const StepPart& part) {
     if (part.step > 0) clamp();  // after each step, as released: the first one starts beyond
     const PackedTokens packed = pack_items(items_, part.items, student_.device());
-    const gates::GateSet drawn = gates::sampled(logits_, next_generator());
-    const Model gated = gates::gated_model(student_, drawn);
+    const gates::GateSet drawn =
+        gates::sampled(logits_, at::make_generator<at::CPUGeneratorImpl>(next_seed()));
+    const subnetwork::SubNetwork network = gates::open_network(student_.spec(), drawn);
+    const Model gated = gates::gated_model(student_, drawn, network);
     const at::Tensor sparsity =
         gates::expected_sparsity(shape_, gates::open_probabilities(logits_));
     const at::Tensor loss =
-        distillation(pass_with_layers(gated, packed), taught(packed), numbers_of(drawn), transform_,
-                     distillation_) +
+        distillation(pass_with_layers(gated, packed), taught(packed),
+                     subnetwork::layer_numbers(network), transform_, distillation_) +
         gates::lagrangian(sparsity, settings_.target.at_step(part.step), multipliers_);
     (loss * part.share).backward();
     return loss.item<double>();
-  }
-
-  /// Of the layers that are there.
-  [[nodiscard]] std::vector<std::int64_t> numbers_of(const gates::GateSet& drawn) const {
-    std::vector<std::int64_t> numbers;
-    for (const auto& layer : gates::open_network(student_.spec(), drawn).layers) {
-      numbers.push_back(layer.layer);
-    }
-    return numbers;
   }
 
   [[nodiscard]] LayerPass taught(const PackedTokens& packed) const {
@@ -158,7 +135,7 @@ class Pruning {
     Artefact artefact = subnetwork::to_artefact(teacher_.spec(), network);
     Model untrained = teacher_.clone();
     subnetwork::apply_network(untrained, artefact);
-    const Model gated = gates::gated_model(student_, settled);
+    const Model gated = gates::gated_model(student_, settled, network);
     for (auto& [name, tensor] : changed_parameters(untrained, gated)) {
       artefact.tensors[name] = tensor;
     }
@@ -175,7 +152,7 @@ class Pruning {
     context_.metric("prune/removed_parameters", gone(gates::remaining_parameters(shape_, kept),
                                                      gates::exact_parameters(shape_)));
     for (std::size_t l = 0; l < kept.heads.size(); ++l) {
-      const std::string layer = ".layer." + std::to_string(l);
+      const std::string layer = "/layer." + std::to_string(l);
       context_.metric("prune/kept_heads" + layer, static_cast<double>(kept.heads[l]));
       context_.metric("prune/kept_neurons" + layer, static_cast<double>(kept.neurons[l]));
     }
@@ -185,6 +162,8 @@ class Pruning {
   const LabelledItems& items_;
   PruneSettings settings_;
   DistillationSettings distillation_;
+  ParameterChoice trains_;
+  std::string freeze_;
   const Model& teacher_;
   Model student_;
   gates::GateShape shape_;

@@ -1,8 +1,6 @@
 #include "methods/cofi/settings.h"
 
-#include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "harness/base/param_makers.h"
 #include "harness/train/training_params.h"
@@ -22,29 +20,26 @@ std::vector<ParamSpec> distillation_specs() {
           "Which layer learns from a teacher's: the nearest below the last match, from the "
           "top (version 4 as released), the nearest of all (3), or that of the same number "
           "(2)"),
-      choice_param("freeze", {"all_embeddings", "none"},
-                   "What is not trained: the embeddings, as released, or nothing"),
+      choice_param("freeze", {"all_embeddings", "all_but_word", "none"},
+                   "What of the embeddings is not trained, in both stages: all (CoFi as released), "
+                   "all but the table of words (PruMUX as released), or nothing"),
   };
 }
 
 std::vector<ParamSpec> prune_specs() {
-  std::vector<ParamSpec> all = {
-      real_param("sparsity", 0.6, {.min = 0, .max = 1, .max_open = true},
-                 "Share of the parameters of attention and FFN that goes"),
-      real_param("sparsity_warmup", 0.1, {.min = 0, .max = 1},
-                 "Share of the steps in which that target rises from 0"),
-      real_param("gate_rate", 0.01, {.min = 0, .min_open = true},
-                 "Learning rate of gates and of the multipliers that hold the target"),
-  };
-  for (ParamSpec& spec : loop_params({.learning_rate = 2e-5,
-                         .epochs = 20,
-                         .batch = 32,
-                         .schedules = {"constant", "linear", "cosine"},
-                         .warmup = 0,
-                         .weight_decay = 0})) {
-    all.push_back(std::move(spec));
-  }
-  return all;
+  return joined_params(
+      {{real_param("sparsity", 0.6, {.min = 0, .max = 1, .max_open = true},
+                   "Share of the parameters of attention and FFN that goes"),
+        real_param("sparsity_warmup", 0.1, {.min = 0, .max = 1},
+                   "Share of the steps in which that target rises from 0"),
+        real_param("gate_rate", 0.01, {.min = 0, .min_open = true},
+                   "Learning rate of gates and of the multipliers that hold the target")},
+       loop_params({.learning_rate = 2e-5,
+                    .epochs = 20,
+                    .batch = 32,
+                    .schedules = {"constant", "linear", "cosine"},
+                    .warmup = 0,
+                    .weight_decay = 0})});
 }
 
 std::vector<ParamSpec> finetune_specs() {
@@ -55,16 +50,6 @@ std::vector<ParamSpec> finetune_specs() {
   };
 }
 
-std::vector<std::string> names_of(const std::vector<ParamSpec>& specs) {
-  std::vector<std::string> names;
-  for (const ParamSpec& spec : specs) names.push_back(spec.name);
-  return names;
-}
-
-void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
-  all.insert(all.end(), more.begin(), more.end());
-}
-
 Alignment alignment_named(const std::string& name) {
   if (name == "nearest") return Alignment::kNearest;
   return name == "same" ? Alignment::kSame : Alignment::kDescending;
@@ -73,24 +58,27 @@ Alignment alignment_named(const std::string& name) {
 }  // namespace
 
 std::vector<ParamSpec> settings_params() {
-  std::vector<ParamSpec> all;
-  for (auto* specs : {&prune_specs, &distillation_specs, &finetune_specs}) {
-    for (ParamSpec& spec : (*specs)()) all.push_back(std::move(spec));
-  }
-  return all;
+  return joined_params({prune_specs(), distillation_specs(), finetune_specs()});
 }
 
 std::vector<std::string> prune_params() {
-  std::vector<std::string> all = names_of(prune_specs());
-  append(all, names_of(distillation_specs()));
-  return all;
+  return param_names(joined_params({prune_specs(), distillation_specs()}));
 }
 
 std::vector<std::string> finetune_params() {
-  std::vector<std::string> all = names_of(finetune_specs());
-  append(all, names_of(distillation_specs()));
-  append(all, {"batch", "max_steps", "weight_decay", "clip"});
-  return all;
+  return joined_names({param_names(finetune_specs()),
+                       param_names(distillation_specs()),
+                       {"batch", "max_steps", "weight_decay", "clip"}});
+}
+
+ParameterChoice trained_parameters(const Params& params) {
+  const std::string freeze = params.get_text("freeze");
+  return [freeze](const Parameter& parameter) {
+    if (parameter.name.starts_with("mux.")) return false;  // keys are never trained
+    const bool embedding = parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
+    if (!embedding || freeze == "none") return true;
+    return freeze == "all_but_word" && parameter.id->slot == Slot::kEmbedding;
+  };
 }
 
 DistillationSettings distillation_settings(const Params& params) {
@@ -104,7 +92,6 @@ PruneSettings prune_settings(const Params& params, std::uint64_t seed, std::int6
   PruneSettings settings{.target = {},
                          .gate_rate = params.get_real("gate_rate"),
                          .weight_decay = params.get_real("weight_decay"),
-                         .trains_embeddings = params.get_text("freeze") == "none",
                          .loop = loop_settings(params, seed)};
   const auto steps = static_cast<double>(steps_of(settings.loop, items));
   settings.target = {.target = params.get_real("sparsity"),

@@ -8,6 +8,7 @@
 #include "harness/base/params.h"
 #include "harness/gates/lagrangian.h"
 #include "harness/train/train_settings.h"
+#include "harness/train/trained_model.h"
 
 namespace assay::cofi {
 
@@ -34,10 +35,12 @@ struct PruneSettings {
   gates::SparsityTarget target;  ///< its warm-up is in steps
   double gate_rate = 0.01;       ///< learning rate of gates and multipliers
   double weight_decay = 0;
-  bool trains_embeddings = false;
   TrainSettings loop;
 };
 PruneSettings prune_settings(const Params& params, std::uint64_t seed, std::int64_t items);
+
+/// What of the model is trained, in both stages.
+ParameterChoice trained_parameters(const Params& params);
 
 struct FinetuneSettings {
   double weight_decay = 0;

@@ -1,5 +1,7 @@
 // Data multiplexing: several sequences run through an encoder as one.
 
+#include <fmt/format.h>
+
 #include <string>
 #include <vector>
 
@@ -37,12 +39,17 @@ class Mux final : public Method {
 
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
-    if (params.get_text("multiplexer") != "binary" || params.get_int("instances") <= spec.width) {
-      return {};
+    std::vector<std::string> problems;
+    if (params.get_text("multiplexer") == "binary" && params.get_int("instances") > spec.width) {
+      problems.emplace_back(
+          "multiplexer = 'binary' gives each instance a part of the width, and there are more "
+          "instances than dimensions; lower instances");
     }
-    return {
-        "multiplexer = 'binary' gives each instance a part of the width, and there are more "
-        "instances than dimensions; lower instances"};
+    if (params.get_int("length") > spec.max_positions) {
+      problems.push_back(fmt::format("length = {}, and the model sees at most {} tokens; lower it",
+                                     params.get_int("length"), spec.max_positions));
+    }
+    return problems;
   }
 
   [[nodiscard]] Artefact fit_stage(const std::string& stage, const Model& model,

@@ -173,6 +173,8 @@ TEST_F(MuxMethod, MoreInstancesThanDimensionsAreUnmetForParts) {
   EXPECT_THAT(method().unmet(model_.spec(), params({{"instances", 33}, {"multiplexer", "binary"}})),
               testing::ElementsAre(HasSubstr("lower instances")));
   EXPECT_THAT(method().unmet(model_.spec(), params({{"instances", 33}})), testing::IsEmpty());
+  EXPECT_THAT(method().unmet(model_.spec(), params({{"length", 41}})),
+              testing::ElementsAre(HasSubstr("sees at most 40")));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "methods/mux/settings.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "harness/base/param_makers.h"
 #include "harness/train/training_params.h"
@@ -36,37 +36,20 @@ std::vector<ParamSpec> warm_up_specs() {
 }
 
 std::vector<ParamSpec> task_specs() {
-  std::vector<ParamSpec> all = {
-      real_param("retrieval_weight", 0.1, {.min = 0, .max = 1, .max_open = true},
-                 "Weight of retrieval beside the labels while the task is learnt; the labels have "
-                 "the rest")};
-  for (ParamSpec& spec : loop_params({.learning_rate = 5e-5,
-                         .epochs = 3,
-                         .batch = 32,
-                         .schedules = {"linear", "cosine", "constant"},
-                         .warmup = 0.1,
-                         .weight_decay = 0.01})) {
-    all.push_back(std::move(spec));
-  }
-  all.push_back(flag_param("dropout", true,
-                           "Drop while the task is learnt, as the model's config "
-                           "says"));
-  all.push_back(real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
-                           "Share of the items that is held out; the weights that were best on it "
-                           "are kept"));
-  return all;
-}
-
-std::vector<std::string> names_of(const std::vector<ParamSpec>& specs) {
-  std::vector<std::string> names;
-  for (const ParamSpec& spec : specs) names.push_back(spec.name);
-  return names;
-}
-
-std::vector<std::string> joined(std::vector<std::string> first,
-                                const std::vector<std::string>& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
+  return joined_params(
+      {{real_param("retrieval_weight", 0.1, {.min = 0, .max = 1, .max_open = true},
+                   "Weight of retrieval beside the labels while the task is learnt; the labels "
+                   "have the rest")},
+       loop_params({.learning_rate = 5e-5,
+                    .epochs = 3,
+                    .batch = 32,
+                    .schedules = {"linear", "cosine", "constant"},
+                    .warmup = 0.1,
+                    .weight_decay = 0.01}),
+       {flag_param("dropout", true, "Drop while the task is learnt, as the model's config says"),
+        real_param("dev_share", 0.0, {.min = 0, .max = 1, .max_open = true},
+                   "Share of the items that is held out; the weights that were best on it are "
+                   "kept")}});
 }
 
 Keys keys_named(const std::string& name) {
@@ -77,18 +60,14 @@ Keys keys_named(const std::string& name) {
 }  // namespace
 
 std::vector<ParamSpec> settings_params() {
-  std::vector<ParamSpec> all = shape_specs();
-  for (auto* more : {&warm_up_specs, &task_specs}) {
-    for (ParamSpec& spec : (*more)()) all.push_back(std::move(spec));
-  }
-  return all;
+  return joined_params({shape_specs(), warm_up_specs(), task_specs()});
 }
 
 std::vector<std::string> warm_up_params() {
-  return joined(names_of(shape_specs()), names_of(warm_up_specs()));
+  return param_names(joined_params({shape_specs(), warm_up_specs()}));
 }
 std::vector<std::string> task_params() {
-  return joined(joined(names_of(shape_specs()), names_of(task_specs())), {"retrieval_share"});
+  return joined_names({param_names(shape_specs()), param_names(task_specs()), {"retrieval_share"}});
 }
 
 MuxShape mux_shape(const Params& params) {

@@ -124,8 +124,8 @@ class TaskTraining {
     }
     const at::Tensor tokens = input_of(model_).grouped_tokens(packed);
     const at::Tensor rows = model_.hidden_packed(packed);
-    const at::Tensor first = rows.index_select(
-        0, at::tensor(mux::output_rows(model_, packed), at::kLong).to(rows.device()));
+    const at::Tensor first =
+        rows.index_select(0, at::tensor(output_rows(model_, packed), at::kLong).to(rows.device()));
     const at::Tensor scores = model_.logits(first).narrow(0, 0, std::ssize(items));
     return (1 - settings_.retrieval_weight) * cross_entropy(scores, labels) +
            settings_.retrieval_weight *

@@ -21,27 +21,11 @@
 #include "harness/subnetwork/layer_importance.h"
 #include "harness/subnetwork/space.h"
 #include "harness/train/language_model.h"
+#include "methods/nas/nas_fixture.h"
 #include "methods/nas/networks.h"
-#include "methods/nas/stages.h"
-
-namespace assay {
-void register_nas(MethodRegistry& registry);
-}
 
 namespace assay::nas {
 namespace {
-
-const Method& method() { return sole_method(register_nas); }
-
-TrainingText text_of(std::int64_t windows, std::int64_t window) {
-  TrainingText text{.tokens = {}, .window = window};
-  for (std::int64_t i = 0; i < windows * window; ++i) {
-    text.tokens.push_back(static_cast<std::int32_t>(1 + (i * i) % 11));
-  }
-  return text;
-}
-
-Params params(const Json& given) { return {method().info().params, given}; }
 
 /// Keeps everything that a pass shows.
 class Everything final : public ActivationRecorder {
@@ -202,45 +186,6 @@ TEST_P(NasOn, TrainsWhatItSearches) {
 INSTANTIATE_TEST_SUITE_P(Cases, NasOn, testing::Values("llama_gqa", "gpt2", "opt"),
                          [](const auto& test) { return test.param; });
 
-/// A context that hands out what earlier stages made.
-class StageContext final : public FitContext {
- public:
-  StageContext(RecordingContext& context, std::map<std::string, Artefact> made)
-      : context_(context), made_(std::move(made)) {}
-  [[nodiscard]] const at::Tensor& calibration() const override { return context_.calibration(); }
-  [[nodiscard]] const Artefact& input(const std::string& stage) const override {
-    return made_.at(stage);
-  }
-  [[nodiscard]] std::uint64_t seed() const override { return context_.seed(); }
-  void progress(std::int64_t, std::int64_t, const std::string&) override {}
-  void warn(const std::string& code, const std::string& text) override {
-    context_.warn(code, text);
-  }
-  void metric(const std::string& name, double value) override { context_.metric(name, value); }
-  [[nodiscard]] const std::filesystem::path& scratch() const override { return context_.scratch(); }
-  [[nodiscard]] const std::filesystem::path& model_folder() const override {
-    return context_.model_folder();
-  }
-
- private:
-  RecordingContext& context_;
-  std::map<std::string, Artefact> made_;
-};
-
-class Nas : public testing::Test {
- protected:
-  Nas() { context_.text_for_training = &text_; }
-  const at::NoGradGuard guard_;
-  Model model_ = load_golden("llama_gqa");
-  TrainingText text_ = text_of(20, 12);
-  RecordingContext context_{at::randint(0, model_.spec().vocab, {4, 12}, at::kLong), 3, {}};
-
-  void expect_unmet(const Json& given, const char* text) const {
-    EXPECT_THAT(method().unmet(model_.spec(), params(given)),
-                testing::Contains(testing::HasSubstr(text)));
-  }
-};
-
 TEST_F(Nas, ATargetBelowTheFloorIsUnmetAndSaysIt) {
   const subnetwork::NetworkSpace space(model_.spec(), {}, {});
   expect_unmet({{"target", 0.01}}, fmt::format("{:.4f} of the model", space.floor()).c_str());
@@ -292,105 +237,6 @@ TEST_F(Nas, TheCalibratedGridHasTheBestNetworkOfEachBin) {
       if (size < begin || size > end) continue;
       EXPECT_GE(loss_of(values), winner - 1e-5);
     }
-  }
-}
-
-/// Picks among three networks that differ in depth and neurons: the smaller, the worse.
-class NasPick : public Nas {
- protected:
-  [[nodiscard]] Json searched_networks() const {
-    const LayerShape& shape = model_.spec().layer(0);
-    const auto evaluation = [&](std::int64_t depth, std::int64_t neurons, double quality,
-                                double cost) {
-      return Json{{"values", {depth, shape.kv_heads, neurons, model_.spec().width}},
-                  {"fidelity", 1},
-                  {"quality", quality},
-                  {"cost", cost}};
-    };
-    const std::int64_t all = shape.ffn_width, half = all / 2;
-    return {{"evaluations",
-             {evaluation(2, all, 1.0, 1.0), evaluation(2, half, 2.0, 0.7),
-              evaluation(1, half, 3.0, 0.4)}},
-            {"front", {2, 1, 0}},
-            {"floor", 0.3}};
-  }
-
-  /// Quality of what is picked.
-  double picked(const Json& given, const Json& timed = Json::array()) {
-    RecordingContext context(context_.calibration(), 3, {});
-    const Params chosen = params(given);
-    StageContext staged(context, {{kSort, sort_units(model_, context, chosen)},
-                                  {kSuper, {}},
-                                  {kSearch, {.plan = searched_networks(), .tensors = {}}},
-                                  {kFront, {.plan = {{"front", timed}}, .tensors = {}}}});
-    static_cast<void>(pick_network(model_, staged, chosen));
-    return context.metrics.at("pick/quality");
-  }
-};
-
-TEST_F(NasPick, PointsOfTheFrontCountFromTheSmallest) {
-  ASSERT_EQ(model_.layer_count(), 2);
-  EXPECT_EQ(picked({{"front_point", 1}}), 3);
-  EXPECT_EQ(picked({{"front_point", 2}}), 2);
-  EXPECT_EQ(picked({{"front_point", 3}}), 1);
-  EXPECT_THAT(
-      [&] {
-        static_cast<void>(picked({{"front_point", 4}}));
-      },
-      testing::ThrowsMessage<DoesNotApply>(testing::HasSubstr("has 3 networks")));
-  expect_unmet({{"front_point", 1}, {"target", 0.5}}, "set one of them");
-}
-
-/// By the clock where there is one: what was predicted to be fast enough and is not, is not picked.
-TEST_F(NasPick, ATargetOfTimeIsHeldToTheClock) {
-  const auto timed = [](double one, double two, double three) {
-    return Json{{{"evaluation", 2}, {"timed", one}},
-                {{"evaluation", 1}, {"timed", two}},
-                {{"evaluation", 0}, {"timed", three}}};
-  };
-  EXPECT_EQ(picked({{"target", 0.75}}), 2);
-  const Json by_time = {{"target", 0.75}, {"cost", "latency"}};
-  EXPECT_EQ(picked(by_time, timed(0.4, 0.7, 1)), 2);
-  EXPECT_EQ(picked(by_time, timed(0.4, 0.8, 1)), 3);
-  EXPECT_EQ(picked(by_time, timed(0.4, 0.7, 0.75)), 1);
-  EXPECT_THAT([&] { static_cast<void>(picked(by_time, timed(0.8, 0.9, 1))); },
-              testing::ThrowsMessage<DoesNotApply>(testing::HasSubstr("0.8000 of the size")));
-}
-
-/// Sizes are times: those of the model of them, or of the clock. Only what does not depend on the
-/// hour is held to anything.
-TEST_F(Nas, SearchesByTime) {
-  for (const char* by : {"model", "clock"}) {
-    RecordingContext context(context_.calibration(), 3, {});
-    context.text_for_training = &text_;
-    const Json given = {{"cost", "latency"},    {"latency_by", by}, {"latency_networks", 4},
-                        {"latency_tokens", 8},  {"evaluations", 6}, {"steps", 4},
-                        {"searcher", "random"}, {"front_point", 1}};
-    const Artefact artefact = method().fit(model_, context, params(given));
-    const auto& told = context.metrics;
-    EXPECT_LE(told.at("latency/networks"), 4);
-    EXPECT_GT(told.at("latency/networks"), 1);
-    EXPECT_GE(told.at("latency/error"), 0);
-    double errors = 0;
-    int points = 0;
-    for (int n = 1; n <= told.at("search/evaluations"); ++n) {
-      const auto timed = told.find(fmt::format("front/timed/evaluation.{}", n));
-      if (timed == told.end()) continue;
-      ++points;
-      EXPECT_LE(told.at(fmt::format("front/timed_lo/evaluation.{}", n)), timed->second);
-      EXPECT_GE(told.at(fmt::format("front/timed_hi/evaluation.{}", n)), timed->second);
-      const double predicted = told.at(fmt::format("front/predicted/evaluation.{}", n));
-      errors += std::abs(predicted / timed->second - 1);
-      const double cost = told.at(fmt::format("search/cost/evaluation.{}", n));
-      if (by == std::string("model")) {
-        EXPECT_EQ(cost, predicted);
-      }
-    }
-    EXPECT_EQ(points, told.at("search/front"));
-    EXPECT_NEAR(told.at("front/error"), errors / points, 1e-12);
-    Model small = model_.clone();
-    method().apply(small, artefact);
-    EXPECT_EQ(static_cast<double>(small.cost().params), told.at("pick/parameters"));
   }
 }
 

@@ -12,10 +12,6 @@ namespace {
 
 using subnetwork::Strategy;
 
-void append(std::vector<ParamSpec>& all, std::vector<ParamSpec> more) {
-  for (ParamSpec& spec : more) all.push_back(std::move(spec));
-}
-
 ParamSpec list_param(const char* name, const char* help) {
   ParamSpec spec;
   spec.name = name;
@@ -88,8 +84,8 @@ std::vector<ParamSpec> grid_specs() {
   };
 }
 
-std::vector<ParamSpec> training_specs() {
-  std::vector<ParamSpec> all = {
+std::vector<ParamSpec> strategy_specs() {
+  return {
       choice_param("trains", {"none", "lora", "all"},
                    "What of the super-network is trained before the search"),
       choice_param(
@@ -101,21 +97,22 @@ std::vector<ParamSpec> training_specs() {
       real_param("distill_weight", 2.0, {.min = 0}, "Weight of the full network's scores in it"),
       real_param("temperature", 0.9, {.min = 0, .min_open = true}, "Of those scores"),
   };
-  append(all, loop_params({.learning_rate = 2e-4,
-                           .epochs = 1,
-                           .batch = 8,
-                           .schedules = {"cosine", "linear", "constant"},
-                           .warmup = 0.05,
-                           .weight_decay = 0}));
-  append(all, lora_params(32));
-  all.push_back(flag_param("dropout", true, "Drop while training as the model's config says"));
-  append(all, {
-                  real_param(
-                      "dev_share", 0.1, {.min = 0, .max = 1, .max_open = true, .min_open = true},
-                      "Share of the items, or of the last windows, that nothing trains on and the "
-                      "search judges by"),
-              });
-  return all;
+}
+
+std::vector<ParamSpec> training_specs() {
+  return joined_params(
+      {strategy_specs(),
+       loop_params({.learning_rate = 2e-4,
+                    .epochs = 1,
+                    .batch = 8,
+                    .schedules = {"cosine", "linear", "constant"},
+                    .warmup = 0.05,
+                    .weight_decay = 0}),
+       lora_params(32),
+       {flag_param("dropout", true, "Drop while training as the model's config says"),
+        real_param("dev_share", 0.1, {.min = 0, .max = 1, .max_open = true, .min_open = true},
+                   "Share of the items, or of the last windows, that nothing trains on and the "
+                   "search judges by")}});
 }
 
 ParamSpec searcher_param() {
@@ -147,18 +144,6 @@ std::vector<ParamSpec> search_specs() {
   };
 }
 
-std::vector<std::string> names_of(const std::vector<ParamSpec>& specs) {
-  std::vector<std::string> names;
-  for (const ParamSpec& spec : specs) names.push_back(spec.name);
-  return names;
-}
-
-std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> lists) {
-  std::vector<std::string> all;
-  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
-  return all;
-}
-
 /// The value that a choice stands for.
 template <typename Value>
 using Meanings = std::initializer_list<std::pair<const char*, Value>>;
@@ -174,36 +159,38 @@ Value meaning_of(const Params& params, const char* name, Meanings<Value> meaning
 }  // namespace
 
 std::vector<ParamSpec> settings_params() {
-  std::vector<ParamSpec> all = {
-      real_param("target", kUsualTarget, {.min = 0, .max = 1, .min_open = true},
-                 "Size of the network that is picked, at most, as a share of the model's"),
-      count_param("front_point", 0, 0, "",
-                  "Picks this network of the front instead, counted from 1 by ascending size")};
-  append(all, sort_specs());
-  append(all, space_specs());
-  append(all, latency_specs());
-  append(all, grid_specs());
-  append(all, training_specs());
-  append(all, search_specs());
-  return all;
+  return joined_params(
+      {{real_param("target", kUsualTarget, {.min = 0, .max = 1, .min_open = true},
+                   "Size of the network that is picked, at most, as a share of the model's"),
+        count_param("front_point", 0, 0, "",
+                    "Picks this network of the front instead, counted from 1 by ascending size")},
+       sort_specs(),
+       space_specs(),
+       latency_specs(),
+       grid_specs(),
+       training_specs(),
+       search_specs()});
 }
 
-std::vector<std::string> sort_params() { return joined({names_of(sort_specs()), {"widths"}}); }
-std::vector<std::string> space_params() { return names_of(space_specs()); }
+std::vector<std::string> sort_params() {
+  return joined_names({param_names(sort_specs()), {"widths"}});
+}
+std::vector<std::string> space_params() { return param_names(space_specs()); }
 std::vector<std::string> grid_params() {
-  return joined({names_of(grid_specs()), space_params(), {"trains", "batch"}});
+  return joined_names({param_names(grid_specs()), space_params(), {"trains", "batch"}});
 }
 std::vector<std::string> training_params() {
-  return joined({names_of(training_specs()), space_params(), {"grid_bins"}});
+  return joined_names({param_names(training_specs()), space_params(), {"grid_bins"}});
 }
 std::vector<std::string> latency_params() {
-  return joined({names_of(latency_specs()), space_params()});
+  return joined_names({param_names(latency_specs()), space_params()});
 }
 std::vector<std::string> search_params() {
-  return joined({names_of(search_specs()), latency_params(), {"trains", "batch", "dev_share"}});
+  return joined_names(
+      {param_names(search_specs()), latency_params(), {"trains", "batch", "dev_share"}});
 }
 std::vector<std::string> pick_params() {
-  return joined({{"target", "front_point", "trains"}, space_params()});
+  return joined_names({{"target", "front_point", "trains"}, space_params()});
 }
 
 SortSettings sort_settings(const Params& params) {

@@ -1,0 +1,34 @@
+#include "harness/model/mixing_input.h"
+
+#include <ATen/ops/arange.h>
+
+#include <algorithm>
+
+namespace assay {
+
+bool mixes_sequences(const Input& input) {
+  return dynamic_cast<const MixingInput*>(&input) != nullptr;
+}
+
+bool mixes_sequences(const Model& model) { return mixes_sequences(model.input()); }
+
+at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tensor& wanted) {
+  if (!wanted.defined() || !mixes_sequences(input)) return wanted;
+  return at::arange(0, step.batch * step.tokens, step.tokens, step.positions.options());
+}
+
+std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed) {
+  std::vector<std::int64_t> rows;
+  const auto* mixing = dynamic_cast<const MixingInput*>(&model.input());
+  if (mixing == nullptr) {
+    for (const Segment& segment : packed.segments) rows.push_back(segment.offset);
+    return rows;
+  }
+  std::int64_t longest = 0;
+  for (const Segment& segment : packed.segments) longest = std::max(longest, segment.length);
+  const MixingInput::Batch batch = mixing->batch_of(std::ssize(packed.segments), longest);
+  for (std::int64_t i = 0; i < batch.sequences; ++i) rows.push_back(i * batch.length);
+  return rows;
+}
+
+}  // namespace assay

@@ -1,0 +1,35 @@
+#pragma once
+// Inputs that run several sequences as one.
+
+#include <cstdint>
+#include <vector>
+
+#include "harness/model/model.h"
+
+namespace assay {
+
+/// What a sequence gets depends on those beside it: the batch that goes in is another one than the
+/// batch that runs through the layers, whose sequences all have one length.
+class MixingInput : public Input {
+ public:
+  struct Batch {
+    std::int64_t sequences = 0, length = 0;
+  };
+  /// What runs through the layers for so many sequences, the longest of them so long.
+  [[nodiscard]] virtual Batch batch_of(std::int64_t sequences, std::int64_t longest) const = 0;
+};
+
+/// Whether a model's input is one of these.
+bool mixes_sequences(const Input& input);
+bool mixes_sequences(const Model& model);
+
+/// What is wanted of the batch that runs through the layers, where `wanted` is of the batch that
+/// went in: each sequence's first row behind an input that mixes them. Undefined stays undefined:
+/// all.
+at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tensor& wanted);
+
+/// Rows of a pass over `packed` that an output which reads sequences reads: the first one of each
+/// sequence that ran through the layers.
+std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed);
+
+}  // namespace assay
