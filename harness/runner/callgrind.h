@@ -19,8 +19,9 @@ std::filesystem::path valgrind_program();
 ChildSpec under_callgrind(const ChildSpec& spec, const std::string& function,
                           const std::filesystem::path& output);
 
-/// The count in a file that callgrind wrote; nothing when it holds none, or zero: the function was
-/// never called.
+/// The count in a file that callgrind wrote, without what malloc, free and their like executed:
+/// how they search the heap depends on all that the process did before. Nothing when the file holds
+/// no count, or zero: the function was never called.
 std::optional<std::int64_t> counted_instructions(const std::filesystem::path& output);
 
 /// Definition of the instructions of one call. Counts of another instruction set are counts of

@@ -30,6 +30,38 @@ TEST(Callgrind, ReadsTheCountOfItsFile) {
   EXPECT_FALSE(counted_instructions("/nowhere").has_value());
 }
 
+// Two callers outside of the allocator (30 and 7), one call of it by itself (20, part of the 30),
+// and functions that only sound like it.
+TEST(Callgrind, WhatTheAllocatorExecutedIsNotCounted) {
+  const std::string text = R"(events: Ir
+summary: 1000
+
+fn=(1) work(std::function<void ()> const&)
+12 100
+cfn=(2) posix_memalign
+calls=3 0
++4 30
+cfn=(3) malloc_usable_size
+calls=1 0
+* 5
+
+fl=(7) malloc.c
+fn=(2)
+1 10
+cfn=(4) _mid_memalign.constprop.0
+calls=3 0
+1 20
+
+fn=(5) c10::free_cpu(void*)
+3 60
+cob=(2) /lib/libc.so.6
+cfn=(6) free
+calls=2 0
+4 7
+)";
+  EXPECT_EQ(counted_instructions(file_with(text)), 1000 - 30 - 7);
+}
+
 TEST(Callgrind, WithoutValgrindTheMessageSaysHowToGetIt) {
   const std::string path = std::getenv("PATH");
   ::setenv("PATH", testing::TempDir().c_str(), 1);
