@@ -1,5 +1,5 @@
 # Debian's packages. A missing one stops here, with the line that installs it.
-set(ASSAY_APT "sudo apt-get install libboost1.81-dev libsqlitecpp-dev libsqlite3-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libbenchmark-dev libgtest-dev libgmock-dev libssl-dev libhwy-dev pkg-config")
+set(ASSAY_APT "sudo apt-get install libboost1.81-dev libsqlitecpp-dev libsqlite3-dev libtomlplusplus-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libbenchmark-dev libgtest-dev libgmock-dev libssl-dev libhwy-dev libeigen3-dev pkg-config")
 
 macro(assay_require name)
   find_package(${name} QUIET ${ARGN})
@@ -11,6 +11,7 @@ endmacro()
 find_package(PkgConfig QUIET)
 find_package(Threads REQUIRED)
 assay_require(Boost 1.81 CONFIG)
+assay_require(Eigen3 CONFIG)
 assay_require(SQLiteCpp CONFIG)
 assay_require(tomlplusplus CONFIG)
 assay_require(nlohmann_json CONFIG)

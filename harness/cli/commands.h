@@ -24,6 +24,7 @@ void add_compare_command(CLI::App& program, CommandResult& result);
 void add_check_command(CLI::App& program, CommandResult& result);
 void add_speedup_command(CLI::App& program, CommandResult& result);
 void add_breakeven_command(CLI::App& program, CommandResult& result);
+void add_autotune_command(CLI::App& program, CommandResult& result);
 void add_baseline_command(CLI::App& program, CommandResult& result);
 void add_reproduce_command(CLI::App& program, CommandResult& result);
 void add_data_command(CLI::App& program, CommandResult& result);

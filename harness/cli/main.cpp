@@ -57,6 +57,7 @@ void add_commands(CLI::App& program, CommandResult& result) {
   add_check_command(program, result);
   add_speedup_command(program, result);
   add_breakeven_command(program, result);
+  add_autotune_command(program, result);
   add_baseline_command(program, result);
   add_reproduce_command(program, result);
   add_data_command(program, result);

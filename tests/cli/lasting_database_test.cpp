@@ -49,6 +49,7 @@ TEST(LastingDatabase, EveryCommandRefusesNamesThatAreNoFilesBeforeItDoesAnything
       {"check", "e.toml", "--baseline"},
       {"breakeven", "e.toml", "--over", "batch", "--from", "1", "--to", "2", "--db"},
       {"speedup", "--db"},
+      {"autotune", "--budget", "1", "--over", "a.b", "--db"},
       {"history", "decode/token_latency", "--db"},
       {"import", "r.csv", "--db"},
       {"compare", "small", "small", "--db"},

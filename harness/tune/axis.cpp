@@ -1,0 +1,98 @@
+#include "harness/tune/axis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "harness/base/errors.h"
+
+namespace assay::tune {
+namespace {
+
+std::optional<double> number(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+void add_values(const std::string& prefix, const Json& values, ChainParameters& all) {
+  for (const auto& [name, value] : values.items()) {
+    if (name == "then" || name == "id") continue;
+    if (value.is_object()) {
+      add_values(prefix + name + ".", value, all);
+    } else {
+      all[prefix + name] = value;
+    }
+  }
+}
+
+std::string numbered(const std::string& method, int times) {
+  return times == 1 ? method : fmt::format("{}#{}", method, times);
+}
+
+}  // namespace
+
+Axis parse_axis(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  Axis axis{text.substr(0, colon)};
+  const std::size_t point = axis.name.find('.');
+  if (point == 0 || point == std::string::npos || point + 1 == axis.name.size()) {
+    throw UserError(fmt::format(
+        "--over {}: give METHOD.PARAMETER, and behind a colon its value where the method is not "
+        "there: cofi.sparsity:0",
+        text));
+  }
+  if (colon == std::string::npos) return axis;
+  axis.without = number(text.substr(colon + 1));
+  if (!axis.without) {
+    throw UserError(fmt::format("--over {}: '{}' is not a number", text, text.substr(colon + 1)));
+  }
+  return axis;
+}
+
+ChainParameters chain_parameters(const std::string& method, const std::string& params) {
+  ChainParameters all;
+  const Json document = Json::parse(params, nullptr, false);
+  if (!document.is_object()) return all;
+  std::map<std::string, int> times;
+  add_values(numbered(method, ++times[method]) + ".", document, all);
+  for (const Json& link : document.value("then", Json::array())) {
+    const std::string id = link.value("id", std::string());
+    add_values(numbered(id, ++times[id]) + ".", link, all);
+  }
+  return all;
+}
+
+std::optional<std::vector<double>> place_of(const ChainParameters& parameters,
+                                            const std::vector<Axis>& axes) {
+  std::vector<double> place;
+  for (const Axis& axis : axes) {
+    const auto found = parameters.find(axis.name);
+    if (found != parameters.end() && found->second.is_number()) {
+      place.push_back(found->second.get<double>());
+    } else if (found == parameters.end() && axis.without) {
+      place.push_back(*axis.without);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return place;
+}
+
+AxisScale::AxisScale(const std::vector<double>& values) {
+  const auto [least, most] = std::ranges::minmax(values);
+  logarithmic_ = least > 0 && most >= 4 * least;
+  low_ = logarithmic_ ? std::log(least) : least;
+  const double high = logarithmic_ ? std::log(most) : most;
+  if (high > low_) width_ = high - low_;
+}
+
+double AxisScale::operator()(double value) const {
+  return ((logarithmic_ ? std::log(value) : value) - low_) / width_;
+}
+
+}  // namespace assay::tune
