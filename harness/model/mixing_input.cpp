@@ -10,6 +10,11 @@ bool mixes_sequences(const Input& input) {
   return dynamic_cast<const MixingInput*>(&input) != nullptr;
 }
 
+std::int64_t instances_of(const Input& input) {
+  const auto* mixing = dynamic_cast<const MixingInput*>(&input);
+  return mixing == nullptr ? 1 : mixing->instances();
+}
+
 bool mixes_sequences(const Model& model) { return mixes_sequences(model.input()); }
 
 at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tensor& wanted) {

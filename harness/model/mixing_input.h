@@ -17,11 +17,15 @@ class MixingInput : public Input {
   };
   /// What runs through the layers for so many sequences, the longest of them so long.
   [[nodiscard]] virtual Batch batch_of(std::int64_t sequences, std::int64_t longest) const = 0;
+  /// How many sequences of a full batch share one that runs through the layers, and its work.
+  [[nodiscard]] virtual std::int64_t instances() const = 0;
 };
 
 /// Whether a model's input is one of these.
 bool mixes_sequences(const Input& input);
 bool mixes_sequences(const Model& model);
+/// Its instances(); 1 for an input that mixes nothing.
+std::int64_t instances_of(const Input& input);
 
 /// What is wanted of the batch that runs through the layers, where `wanted` is of the batch that
 /// went in: each sequence's first row behind an input that mixes them. Undefined stays undefined:

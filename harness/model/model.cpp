@@ -246,9 +246,12 @@ bool Model::prefill_equals_decode() const {
 }
 
 Cost Model::cost() const {
+  Cost layers;
+  for (const Layer& layer : layers_) layers += layer.cost();
+  layers += final_norm_.cost();
+  layers.flops_per_token /= instances_of(*input_);
   Cost cost = input_->cost();
-  for (const Layer& layer : layers_) cost += layer.cost();
-  cost += final_norm_.cost();
+  cost += layers;
   cost += output_->cost();
   return cost;
 }

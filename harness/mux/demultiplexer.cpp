@@ -22,6 +22,17 @@ at::Tensor IndexDemultiplexer::one_of(const at::Tensor& rows, const at::Tensor& 
   return told_apart(at::cat({tensors_.keys.index_select(0, which), rows}, 1));
 }
 
+at::Tensor IndexDemultiplexer::retrieved(const at::Tensor& rows, const at::Tensor& which,
+                                         const std::vector<NormBlock>& norms) const {
+  at::Tensor told = at::cat({tensors_.keys.index_select(0, which), rows}, 1);
+  for (std::size_t i = 0; i < tensors_.dense.size(); ++i) {
+    const bool last = i + 1 == tensors_.dense.size();
+    const NormBlock& norm = last ? tensors_.norm : norms[i];
+    told = norm.forward(at::gelu(tensors_.dense[i].forward(told)));
+  }
+  return told;
+}
+
 at::Tensor IndexDemultiplexer::told_apart(const at::Tensor& features) const {
   const auto dropped = [this](const at::Tensor& rows) {
     return dropout_ > 0 ? at::dropout(rows, dropout_, true) : rows;

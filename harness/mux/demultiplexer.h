@@ -25,6 +25,10 @@ class Demultiplexer {
   /// Of one row of one instance each: rows [n, width], which int64 [n] -> [n, width].
   [[nodiscard]] virtual at::Tensor one_of(const at::Tensor& rows,
                                           const at::Tensor& which) const = 0;
+  /// The features by which a retrieval head knows a token, as one_of(); `norms` stand behind
+  /// linears that have none of their own, one each but the last.
+  [[nodiscard]] virtual at::Tensor retrieved(const at::Tensor& rows, const at::Tensor& which,
+                                             const std::vector<NormBlock>& norms) const = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
   virtual void visit_tensors(const VisitTensor& visit) = 0;
   /// Drops this share of what its layers give while it trains; 0 ends it.
@@ -49,11 +53,13 @@ class IndexDemultiplexer final : public Demultiplexer {
   [[nodiscard]] std::int64_t width() const override { return tensors_.keys.size(1); }
   [[nodiscard]] at::Tensor split(const at::Tensor& rows) const override;
   [[nodiscard]] at::Tensor one_of(const at::Tensor& rows, const at::Tensor& which) const override;
+  /// a = norm_j(gelu(W_j a)) for each linear, the last one with its own norm; no residuals.
+  [[nodiscard]] at::Tensor retrieved(const at::Tensor& rows, const at::Tensor& which,
+                                     const std::vector<NormBlock>& norms) const override;
   [[nodiscard]] Cost cost() const override;
   void visit_tensors(const VisitTensor& visit) override;
   void drop(double share) override { dropout_ = share; }
   [[nodiscard]] std::unique_ptr<Demultiplexer> share() const override;
-  [[nodiscard]] const IndexDemuxTensors& tensors() const { return tensors_; }
 
  private:
   /// key and row, side by side [n, 2 width] -> [n, width]

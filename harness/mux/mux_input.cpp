@@ -45,7 +45,15 @@ at::Tensor MuxInput::grouped_tokens(const PackedTokens& packed) const {
 
 MixingInput::Batch MuxInput::batch_of(std::int64_t sequences, std::int64_t longest) const {
   const std::int64_t count = multiplexer_->instances();
-  return {.sequences = (sequences + count - 1) / count, .length = std::max(form_.length, longest)};
+  return {.sequences = form_.ensemble ? sequences : (sequences + count - 1) / count,
+          .length = std::max(form_.length, longest)};
+}
+
+std::int64_t MuxInput::member(std::int64_t group, std::int64_t place, std::int64_t given) const {
+  const std::int64_t count = multiplexer_->instances();
+  if (!form_.ensemble) return (group * count + place) % given;
+  return (group + count * given - place) %
+         given;  // the first copy of a sequence is in its own group
 }
 
 at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
@@ -55,15 +63,16 @@ at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   at::Tensor padded =
       at::full({groups * count, length}, form_.pad_token, sequences.front().options());
   for (std::int64_t i = 0; i < groups * count; ++i) {
-    const at::Tensor& sequence = sequences[static_cast<std::size_t>(i % given)];
+    const std::int64_t which = member(i / count, i % count, given);
+    const at::Tensor& sequence = sequences[static_cast<std::size_t>(which)];
     padded[i].narrow(0, 0, sequence.size(0)).copy_(sequence);
   }
   return padded.view({groups, count, length});
 }
 
 bool MuxInput::fills(const StepContext& step) const {
-  return step.visibility.segments == nullptr && step.batch % multiplexer_->instances() == 0 &&
-         step.tokens >= form_.length;
+  return !form_.ensemble && step.visibility.segments == nullptr &&
+         step.batch % multiplexer_->instances() == 0 && step.tokens >= form_.length;
 }
 
 at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const {

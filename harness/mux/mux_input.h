@@ -17,18 +17,26 @@ struct MuxForm {
   std::int64_t length = 0;
   /// The mixed rows get positions, token type and norm a second time, as released.
   bool places_twice = true;
+  /// Each sequence is an instance of N groups, in another place of each, and its scores are their
+  /// mean (Murahari et al. 2023, section 5): N times the work, so as much as without multiplexing.
+  /// Copy j of sequence i is in group i + j (around the batch); there: permuted at random.
+  bool ensemble = false;
 };
 
 /// Sequence b * N + i of a batch is instance i of group b. All of them are padded to one length,
 /// and pads are seen: no mask reaches a multiplexed layer (as released). Token types are left out,
 /// likewise. A batch that does not fill its last group is filled up with its own sequences from the
-/// first on (released: drawn ones, so that scores of the last group change from run to run).
+/// first on (released: drawn ones, so that scores of the last group change from run to run). In an
+/// ensemble there is a group for each sequence.
 class MuxInput final : public MixingInput {
  public:
   MuxInput(EmbeddingInput embedding, std::unique_ptr<Multiplexer> multiplexer, const MuxForm& form)
       : embedding_(std::move(embedding)), multiplexer_(std::move(multiplexer)), form_(form) {}
   [[nodiscard]] at::Tensor forward(const at::Tensor& tokens, StepContext& step) const override;
   [[nodiscard]] Batch batch_of(std::int64_t sequences, std::int64_t longest) const override;
+  [[nodiscard]] std::int64_t instances() const override {
+    return form_.ensemble ? 1 : multiplexer_->instances();
+  }
   /// The padded tokens [groups, N, length] that forward() mixes: what a retrieval head is asked.
   [[nodiscard]] at::Tensor grouped_tokens(const PackedTokens& packed) const;
   void visit_tensors(const VisitTensor& visit) override;
@@ -41,6 +49,9 @@ class MuxInput final : public MixingInput {
 
  private:
   [[nodiscard]] at::Tensor grouped(const std::vector<at::Tensor>& sequences) const;
+  /// Which of `given` sequences is instance `place` of a group.
+  [[nodiscard]] std::int64_t member(std::int64_t group, std::int64_t place,
+                                    std::int64_t given) const;
   /// The batch fills its groups as it is.
   [[nodiscard]] bool fills(const StepContext& step) const;
   EmbeddingInput embedding_;

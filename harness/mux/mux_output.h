@@ -13,10 +13,16 @@ namespace assay::mux {
 
 class MuxClassifier final : public Output {
  public:
-  MuxClassifier(std::unique_ptr<Demultiplexer> demultiplexer, std::optional<DenseLinear> classifier)
-      : demultiplexer_(std::move(demultiplexer)), classifier_(std::move(classifier)) {}
+  /// `ensemble`: as the input's form says; scores of a sequence are the mean of those of its
+  /// copies.
+  MuxClassifier(std::unique_ptr<Demultiplexer> demultiplexer, std::optional<DenseLinear> classifier,
+                bool ensemble = false)
+      : demultiplexer_(std::move(demultiplexer)),
+        classifier_(std::move(classifier)),
+        ensemble_(ensemble) {}
   [[nodiscard]] Reads reads() const override { return Reads::kSequences; }
-  /// rows [groups, width] -> [groups * N, classes], or width without a classifier
+  /// rows [groups, width] -> [groups * N, classes], or width without a classifier; in an ensemble
+  /// [groups, ...], a group for each sequence
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override {
     return classifier_ ? classifier_->out_features() : demultiplexer_->width();
@@ -31,6 +37,7 @@ class MuxClassifier final : public Output {
  private:
   std::unique_ptr<Demultiplexer> demultiplexer_;
   std::optional<DenseLinear> classifier_;
+  bool ensemble_ = false;
   double dropout_ = 0;
 };
 

@@ -23,6 +23,7 @@
 #include "harness/model/encoder_golden.h"
 #include "harness/model/golden_cases.h"
 #include "harness/model/packed_sequences.h"
+#include "harness/mux/mlp_demultiplexer.h"
 #include "harness/mux/mux_input.h"
 #include "harness/mux/mux_output.h"
 #include "tests/support/formula.h"
@@ -226,6 +227,59 @@ TEST(Mux, CopiesComputeTheSameAndCountTheirTensors) {
   EXPECT_GE(elements, plain - width * width - width + 2 * width + demux + 3 * width + 3 - 1);
 }
 
+/// Every other part of a model costs a sequence as much as ever; the layers cost each a part.
+TEST(Mux, TheWorkOfLayersIsShared) {
+  const Model one = small_mux(1), three = small_mux(3);
+  const auto layers = [](const Model& model) {
+    return model.cost().flops_per_token - model.input().cost().flops_per_token -
+           model.output().cost().flops_per_token;
+  };
+  EXPECT_EQ(layers(three), layers(one) / 3);
+  EXPECT_EQ(layers(one), layers(small_encoder()));
+  EXPECT_EQ(instances_of(three.input()), 3);
+  EXPECT_EQ(instances_of(small_encoder().input()), 1);
+}
+
+/// An ensemble by hand: each sequence once in each place of groups whose other places are taken by
+/// its neighbours, and the mean of its scores.
+TEST(Mux, AnEnsembleIsTheMeanOverPlaces) {
+  const c10::InferenceMode inference;
+  constexpr std::int64_t kCount = 3;
+  const Model plain = small_mux(kCount);
+  Model ensemble = small_mux(kCount);
+  const std::int64_t width = ensemble.spec().width;
+  ensemble.replace_input(std::make_unique<MuxInput>(
+      embedding_of(small_encoder()),
+      std::make_unique<HadamardMultiplexer>(keys_of(kCount, width, 4)), MuxForm{.ensemble = true}));
+  ensemble.replace_output(
+      std::make_unique<MuxClassifier>(
+          std::make_unique<IndexDemultiplexer>(small_demux(kCount, width)),
+          DenseLinear(formula(3, width, 0.53, 0.07, 0.3, 0.9), at::zeros({3})), true),
+      {.kind = OutputKind::kClassifier, .classes = 3, .labels = {}});
+  for (const std::int64_t given : {5, 3, 2, 1}) {
+    std::vector<at::Tensor> sequences;
+    for (std::int64_t i = 0; i < given; ++i) {
+      sequences.push_back(at::arange(6, at::kLong).add(7 * i).remainder(30));
+    }
+    at::Tensor expected = at::zeros({given, 3});
+    for (std::int64_t g = 0; g < given; ++g) {
+      std::vector<at::Tensor> group;
+      std::vector<std::int64_t> members;
+      for (std::int64_t place = 0; place < kCount; ++place) {
+        members.push_back((g - place + kCount * given) % given);
+        group.push_back(sequences[static_cast<std::size_t>(members.back())]);
+      }
+      const at::Tensor scores = plain.sequence_logits(pack_sequences(group));
+      for (std::int64_t place = 0; place < kCount; ++place) {
+        expected[members[static_cast<std::size_t>(place)]] += scores[place] / kCount;
+      }
+    }
+    EXPECT_LE(relative_error(ensemble.sequence_logits(pack_sequences(sequences)), expected), 1e-5);
+    EXPECT_LE(relative_error(ensemble.sequence_logits(at::stack(sequences)), expected), 1e-5);
+  }
+  EXPECT_EQ(instances_of(ensemble.input()), 1);
+}
+
 TEST(Multiplexers, MixAsTheyAreDefined) {
   const at::Tensor instances = at::tensor({1.F, 2.F, 3.F, 4.F}).view({1, 2, 1, 2});
   const HadamardMultiplexer mux(at::tensor({1.F, 0.5F, 2.F, -1.F}).view({2, 2}));
@@ -260,6 +314,38 @@ TEST(IndexDemux, OneOfIsARowOfAll) {
   const at::Tensor one = demux.one_of(rows, which);
   for (std::int64_t i = 0; i < 4; ++i) {
     EXPECT_TRUE(one[i].allclose(all[i][which[i].item<std::int64_t>()], 1e-5, 1e-6));
+  }
+}
+
+/// One row and one instance at a time.
+TEST(MlpDemux, IsANetworkOfEachInstancesOwn) {
+  const c10::InferenceMode inference;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(5);
+  MlpDemuxTensors tensors = start_mlp_demux(3, 8, 0.5, 1e-5, generator);
+  for (at::Tensor* tensor : {&tensors.biases, &tensors.norm_scale, &tensors.norm_shift}) {
+    tensor->normal_(0.5, 1, generator);
+  }
+  tensors.norm.weight.normal_(1, 1, generator);
+  const at::Tensor rows = at::empty({4, 8}).normal_(0, 1, generator);
+  const auto normed = [](const at::Tensor& x) {
+    return (x - x.mean()) / (x.var(0, false) + 1e-5).sqrt();
+  };
+  const auto gelu = [](const at::Tensor& x) { return x * 0.5 * (1 + (x / std::sqrt(2)).erf()); };
+  const MlpDemultiplexer demux(tensors);
+  const at::Tensor all = demux.split(rows);
+  ASSERT_EQ(all.sizes(), (at::IntArrayRef{12, 8}));
+  for (std::int64_t r = 0; r < 4; ++r) {
+    for (std::int64_t i = 0; i < 3; ++i) {
+      at::Tensor a = normed(gelu(tensors.weights[i].mv(rows[r]) + tensors.biases[i]));
+      a = a * tensors.norm_scale[i] + tensors.norm_shift[i];
+      a = normed(gelu(tensors.shared.weight().mv(a))) * tensors.norm.weight;
+      EXPECT_LE(relative_error(all[3 * r + i], a), 1e-5) << r << ' ' << i;
+    }
+  }
+  const at::Tensor which = at::tensor({2L, 0L, 1L, 2L}, at::kLong);
+  const at::Tensor some = demux.one_of(rows, which);
+  for (std::int64_t r = 0; r < 4; ++r) {
+    EXPECT_LE(relative_error(some[r], all[3 * r + which[r].item<std::int64_t>()]), 1e-6);
   }
 }
 

@@ -2,8 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/nonzero.h>
 #include <ATen/ops/ones.h>
@@ -14,10 +12,10 @@
 
 namespace assay::mux {
 
-RetrievalTensors start_retrieval(std::int64_t linears, std::int64_t width, std::int64_t vocab,
+RetrievalTensors start_retrieval(std::int64_t norms, std::int64_t width, std::int64_t vocab,
                                  double norm_eps) {
   RetrievalTensors tensors{.norms = {}, .bias = at::zeros({vocab})};
-  for (std::int64_t i = 0; i + 1 < linears; ++i) {
+  for (std::int64_t i = 0; i < norms; ++i) {
     tensors.norms.push_back(
         {.eps = norm_eps, .weight = at::ones({width}), .bias = at::zeros({width})});
   }
@@ -31,17 +29,10 @@ void visit_tensors(RetrievalTensors& tensors, const VisitTensor& visit) {
   visit("retrieval.bias", tensors.bias);
 }
 
-at::Tensor retrieval_scores(const IndexDemultiplexer& demultiplexer,
-                            const RetrievalTensors& tensors, const at::Tensor& table,
-                            const at::Tensor& rows, const at::Tensor& which) {
-  const IndexDemuxTensors& demux = demultiplexer.tensors();
-  at::Tensor told = at::cat({demux.keys.index_select(0, which), rows}, 1);
-  for (std::size_t i = 0; i < demux.dense.size(); ++i) {
-    const bool last = i + 1 == demux.dense.size();
-    const NormBlock& norm = last ? demux.norm : tensors.norms[i];
-    told = norm.forward(at::gelu(demux.dense[i].forward(told)));
-  }
-  return at::linear(told, table, tensors.bias);
+at::Tensor retrieval_scores(const Demultiplexer& demultiplexer, const RetrievalTensors& tensors,
+                            const at::Tensor& table, const at::Tensor& rows,
+                            const at::Tensor& which) {
+  return at::linear(demultiplexer.retrieved(rows, which, tensors.norms), table, tensors.bias);
 }
 
 RetrievalQuestions draw_questions(const at::Tensor& tokens, std::int64_t pad_token, double share) {

@@ -11,21 +11,21 @@
 
 namespace assay::mux {
 
-/// What the head has beside the linears and the last norm of the demultiplexer and the table of
-/// tokens: a norm behind each linear but the last, and a bias for each token.
+/// What the head has beside the demultiplexer and the table of tokens: the norms that
+/// Demultiplexer::retrieved() asks for, and a bias for each token.
 struct RetrievalTensors {
   std::vector<NormBlock> norms;
   at::Tensor bias;  ///< [vocab]
 };
-RetrievalTensors start_retrieval(std::int64_t linears, std::int64_t width, std::int64_t vocab,
+RetrievalTensors start_retrieval(std::int64_t norms, std::int64_t width, std::int64_t vocab,
                                  double norm_eps);
 void visit_tensors(RetrievalTensors& tensors, const VisitTensor& visit);
 
-/// rows [n, width] of mixed positions, which int64 [n] -> scores [n, vocab]. With f = [key; row]: a
-/// = norm_j(gelu(W_j a)) for each linear, no residuals; table a + bias.
-at::Tensor retrieval_scores(const IndexDemultiplexer& demultiplexer,
-                            const RetrievalTensors& tensors, const at::Tensor& table,
-                            const at::Tensor& rows, const at::Tensor& which);
+/// rows [n, width] of mixed positions, which int64 [n] -> scores [n, vocab]: table a + bias, a
+/// being what the demultiplexer retrieved.
+at::Tensor retrieval_scores(const Demultiplexer& demultiplexer, const RetrievalTensors& tensors,
+                            const at::Tensor& table, const at::Tensor& rows,
+                            const at::Tensor& which);
 
 /// A question about each of some positions.
 struct RetrievalQuestions {

@@ -12,6 +12,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/base/param_makers.h"
 #include "harness/data/class_names.h"
+#include "harness/model/mixing_input.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/suite/prepared.h"
 
@@ -61,14 +62,15 @@ std::vector<std::int64_t> by_length(const LabelledItems& items) {
   return order;
 }
 
-/// The first of `items` that are run together: at least one.
+/// The first of `items` that are run together: whole groups of `group`, one at least while there
+/// are so many.
 std::size_t next_pack(const LabelledItems& data, std::span<const std::int64_t> items,
-                      std::int64_t most_tokens) {
+                      std::int64_t most_tokens, std::size_t group) {
   std::size_t count = 0;
   std::int64_t tokens = 0;
   while (count < items.size()) {
     tokens += data.length(items[count]);
-    if (count > 0 && tokens > most_tokens) break;
+    if (count >= group && tokens > most_tokens) return count - count % group;
     ++count;
   }
   return count;
@@ -115,14 +117,24 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params) {
   return items;
 }
 
+void remark_on_groups(SuiteContext& context, const LabelledItems& items) {
+  const std::int64_t group = instances_of(context.model().input());
+  if (items.count() % group == 0) return;
+  context.remark("items_fill_groups",
+                 fmt::format("{} items leave the last group of {} open; it is filled up with items "
+                             "of the last batch",
+                             items.count(), group));
+}
+
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
                            std::int64_t batch_tokens,
                            const std::function<void(std::int64_t)>& done) {
   const std::vector<std::int64_t> order = by_length(items);
+  const auto group = static_cast<std::size_t>(instances_of(model.input()));
   at::Tensor all = at::empty({items.count(), model.output().outputs()}, at::kDouble);
   for (std::size_t begin = 0; begin < order.size();) {
     const auto rest = std::span(order).subspan(begin);
-    const auto pack = rest.first(next_pack(items, rest, batch_tokens));
+    const auto pack = rest.first(next_pack(items, rest, batch_tokens, group));
     const at::Tensor logits = model.sequence_logits(packed(model, items, pack));
     const at::Tensor places = at::tensor(at::ArrayRef(pack.data(), pack.size()), at::kLong);
     all.index_copy_(0, places, at::log_softmax(logits.to(at::kCPU, at::kDouble), 1));

@@ -24,9 +24,13 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params);
 
 /// Log-probabilities of the classes, f64 [items, classes] on the CPU, in the order of the items.
 /// Items of similar lengths are run together, at most `batch_tokens` tokens at a time, without
-/// padding. `done(n)` is told how many items are finished.
+/// padding; of models that mix sequences whole groups, at least one. `done(n)` is told how many
+/// items are finished.
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
                            std::int64_t batch_tokens,
                            const std::function<void(std::int64_t)>& done);
+
+/// Says of a model that mixes sequences that the last group of these items was not full.
+void remark_on_groups(SuiteContext& context, const LabelledItems& items);
 
 }  // namespace assay

@@ -10,6 +10,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/method/masks.h"
+#include "harness/mux/mlp_demultiplexer.h"
 #include "harness/train/losses.h"
 
 namespace assay::mux_method {
@@ -36,6 +37,17 @@ std::unique_ptr<mux::Multiplexer> multiplexer_of(const MuxShape& shape, std::int
                                   : mux::gaussian_keys(n, width, shape.key_norm, generator));
 }
 
+std::unique_ptr<mux::Demultiplexer> fresh_demultiplexer(const MuxShape& shape,
+                                                        const ModelSpec& spec,
+                                                        const at::Generator& generator) {
+  if (shape.demux == Demux::kMlp) {
+    return std::make_unique<mux::MlpDemultiplexer>(
+        mux::start_mlp_demux(shape.instances, spec.width, kDeviation, spec.norm_eps, generator));
+  }
+  return std::make_unique<mux::IndexDemultiplexer>(mux::start_index_demux(
+      shape.instances, spec.width, shape.demux_linears, kDeviation, spec.norm_eps, generator));
+}
+
 std::optional<DenseLinear> classifier_of(const std::vector<std::string>& labels, std::int64_t width,
                                          const at::Generator& generator) {
   if (labels.empty()) return std::nullopt;
@@ -51,13 +63,13 @@ void multiplex(Model& model, const MuxShape& shape, const std::vector<std::strin
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const ModelSpec& spec = model.spec();
   const EmbeddingInput embedding = embedding_of(model);
-  const mux::MuxForm form{.length = shape.length, .places_twice = shape.places_twice};
+  const mux::MuxForm form{
+      .length = shape.length, .places_twice = shape.places_twice, .ensemble = shape.ensemble};
   auto input = std::make_unique<mux::MuxInput>(embedding,
                                                multiplexer_of(shape, spec.width, generator), form);
-  auto demultiplexer = std::make_unique<mux::IndexDemultiplexer>(mux::start_index_demux(
-      shape.instances, spec.width, shape.demux_linears, kDeviation, spec.norm_eps, generator));
-  auto output = std::make_unique<mux::MuxClassifier>(std::move(demultiplexer),
-                                                     classifier_of(labels, spec.width, generator));
+  auto demultiplexer = fresh_demultiplexer(shape, spec, generator);
+  auto output = std::make_unique<mux::MuxClassifier>(
+      std::move(demultiplexer), classifier_of(labels, spec.width, generator), shape.ensemble);
   const auto to_model = [&](const std::string&, at::Tensor& tensor) {
     tensor = tensor.to(model.device(), model.dtype());
   };
@@ -74,16 +86,16 @@ const mux::MuxInput& input_of(const Model& model) {
   return dynamic_cast<const mux::MuxInput&>(model.input());
 }
 
-const mux::IndexDemultiplexer& demultiplexer_of(const Model& model) {
-  return dynamic_cast<const mux::IndexDemultiplexer&>(
-      dynamic_cast<const mux::MuxClassifier&>(model.output()).demultiplexer());
+const mux::Demultiplexer& demultiplexer_of(const Model& model) {
+  return dynamic_cast<const mux::MuxClassifier&>(model.output()).demultiplexer();
 }
 
 bool trains(const Parameter& parameter) { return !parameter.name.starts_with("mux."); }
 
 mux::RetrievalTensors fresh_retrieval(const Model& model, const MuxShape& shape) {
   const ModelSpec& spec = model.spec();
-  return mux::start_retrieval(shape.demux_linears, spec.width, spec.vocab, spec.norm_eps);
+  const std::int64_t norms = shape.demux == Demux::kIndex ? shape.demux_linears - 1 : 0;
+  return mux::start_retrieval(norms, spec.width, spec.vocab, spec.norm_eps);
 }
 
 at::Tensor retrieval_loss(const Model& model, const mux::RetrievalTensors& head,
@@ -102,9 +114,11 @@ Json plan_of(const MuxShape& shape, const std::vector<std::string>& labels) {
           {"shape",
            {{"instances", shape.instances},
             {"keys", static_cast<int>(shape.keys)},
+            {"demux", static_cast<int>(shape.demux)},
             {"demux_linears", shape.demux_linears},
             {"places_twice", shape.places_twice},
-            {"length", shape.length}}}};
+            {"length", shape.length},
+            {"ensemble", shape.ensemble}}}};
 }
 
 void apply_multiplexed(Model& model, const Artefact& artefact) {
@@ -112,9 +126,11 @@ void apply_multiplexed(Model& model, const Artefact& artefact) {
   const MuxShape shape{.instances = stored.at("instances").get<std::int64_t>(),
                        .keys = static_cast<Keys>(stored.at("keys").get<int>()),
                        .key_norm = 1,
+                       .demux = static_cast<Demux>(stored.at("demux").get<int>()),
                        .demux_linears = stored.at("demux_linears").get<std::int64_t>(),
                        .places_twice = stored.at("places_twice").get<bool>(),
-                       .length = stored.at("length").get<std::int64_t>()};
+                       .length = stored.at("length").get<std::int64_t>(),
+                       .ensemble = stored.at("ensemble").get<bool>()};
   multiplex(model, shape, artefact.plan.at("labels").get<std::vector<std::string>>(), kAnySeed);
   apply_pruned_weights(model, artefact);
 }

@@ -19,7 +19,7 @@ void multiplex(Model& model, const MuxShape& shape, const std::vector<std::strin
 
 /// The parts of such a model.
 const mux::MuxInput& input_of(const Model& model);
-const mux::IndexDemultiplexer& demultiplexer_of(const Model& model);
+const mux::Demultiplexer& demultiplexer_of(const Model& model);
 
 /// Everything but the keys, which are never trained.
 bool trains(const Parameter& parameter);

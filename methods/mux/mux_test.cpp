@@ -8,6 +8,7 @@
 #include "harness/base/cell_errors.h"
 #include "harness/method/method.h"
 #include "harness/method/recording_context.h"
+#include "harness/model/mixing_input.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/train/classifier.h"
 #include "harness/train/train_fixture.h"
@@ -78,6 +79,26 @@ TEST_F(MuxMethod, LearnsTheTask) {
     EXPECT_LE(score_classifier(changed, items_, 8).error_rate, 0.1) << multiplexer;
     EXPECT_EQ(changed.spec().classes, 2);
   }
+}
+
+TEST_F(MuxMethod, ANetworkOfEachInstancesOwnLearnsItToo) {
+  const Json given = with(kQuick, {{"demultiplexer", "mlp"},
+                                   {"retrieval_steps", 4},
+                                   {"retrieval_batch", 2},
+                                   {"retrieval_weight", 0.1}});
+  const Model changed = applied(fit(given));
+  EXPECT_LE(score_classifier(changed, items_, 8).error_rate, 0.1);
+}
+
+/// The same weights, scored otherwise.
+TEST_F(MuxMethod, AnEnsembleIsTrainedAsOneModelIs) {
+  const Artefact plain = fit(kQuick), ensemble = fit(with(kQuick, {{"ensemble", true}}));
+  for (const auto& [name, tensor] : plain.tensors) {
+    EXPECT_TRUE(at::equal(tensor, ensemble.tensors.at(name))) << name;
+  }
+  EXPECT_EQ(instances_of(applied(plain).input()), 2);
+  EXPECT_EQ(instances_of(applied(ensemble).input()), 1);
+  EXPECT_LE(score_classifier(applied(ensemble), items_, 8).error_rate, 0.1);
 }
 
 /// The synthetic copy task: two instances, and a text of few tokens.

@@ -16,7 +16,10 @@ std::vector<ParamSpec> shape_specs() {
                    "distribution (as released), drawn orthogonal matrices, or parts of the width"),
       real_param("key_norm", 20.0, {.min = 0, .min_open = true},
                  "gaussian: length of a key; released: 20 in the warm-up of DataMUX, 1 elsewhere"),
-      count_param("demux_linears", 3, 2, "", "Linear layers of the demultiplexer"),
+      choice_param("demultiplexer", {"index", "mlp"},
+                   "What tells them apart behind the last layer: a learnt key beside the mixed row "
+                   "(as released in PruMUX), or a network of each instance's own"),
+      count_param("demux_linears", 3, 2, "", "index: linear layers of the demultiplexer"),
       flag_param("places_twice", true,
                  "Mixed rows get positions, token type and norm once more, as released"),
       count_param("length", 0, 0, "tokens",
@@ -37,7 +40,10 @@ std::vector<ParamSpec> warm_up_specs() {
 
 std::vector<ParamSpec> task_specs() {
   return joined_params(
-      {{real_param("retrieval_weight", 0.1, {.min = 0, .max = 1, .max_open = true},
+      {{flag_param("ensemble", false,
+                   "Each text is scored in N groups, in another place of each, and the scores are "
+                   "their mean: N times the work"),
+        real_param("retrieval_weight", 0.1, {.min = 0, .max = 1, .max_open = true},
                    "Weight of retrieval beside the labels while the task is learnt; the labels "
                    "have the rest")},
        loop_params({.learning_rate = 5e-5,
@@ -74,6 +80,7 @@ MuxShape mux_shape(const Params& params) {
   return {.instances = params.get_int("instances"),
           .keys = keys_named(params.get_text("multiplexer")),
           .key_norm = params.get_real("key_norm"),
+          .demux = params.get_text("demultiplexer") == "mlp" ? Demux::kMlp : Demux::kIndex,
           .demux_linears = params.get_int("demux_linears"),
           .places_twice = params.get_bool("places_twice"),
           .length = params.get_int("length")};

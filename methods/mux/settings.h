@@ -17,15 +17,18 @@ std::vector<std::string> warm_up_params();
 std::vector<std::string> task_params();
 
 enum class Keys { kGaussian, kOrthogonal, kBinary };
+enum class Demux { kIndex, kMlp };
 
 /// What a multiplexed model is made of, beside its encoder.
 struct MuxShape {
   std::int64_t instances = 2;
   Keys keys = Keys::kGaussian;
   double key_norm = 20;
+  Demux demux = Demux::kIndex;
   std::int64_t demux_linears = 3;
   bool places_twice = true;
   std::int64_t length = 0;
+  bool ensemble = false;  ///< of what is applied; nothing is trained so
 };
 MuxShape mux_shape(const Params& params);
 

@@ -56,6 +56,7 @@ class TaskTraining {
   TaskTraining(const Model& model, FitContext& context, const Params& params)
       : context_(context),
         shape_(mux_shape(params)),
+        ensemble_(params.get_bool("ensemble")),
         settings_(task_settings(params, context.seed())),
         before_(model),
         model_(model.clone()) {
@@ -93,7 +94,9 @@ class TaskTraining {
     if (!result.curve.empty()) context_.metric("train/loss", result.curve.back().loss);
     if (result.best) context_.metric("train/dev_loss", result.best->value);
     tell_curve(context_, result);
-    return {.plan = plan_of(shape_, train_.label_names),
+    MuxShape applied = shape_;
+    applied.ensemble = ensemble_;
+    return {.plan = plan_of(applied, train_.label_names),
             .tensors = changed_parameters(before_, model_)};
   }
 
@@ -134,6 +137,7 @@ class TaskTraining {
 
   FitContext& context_;
   MuxShape shape_;
+  bool ensemble_ = false;
   Task settings_;
   const Model& before_;
   Model model_;
