@@ -12,6 +12,7 @@
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
 #include "harness/cli/tuning_text.h"
+#include "harness/tune/pairing.h"
 #include "reports/cells.h"
 #include "reports/headlines.h"
 
@@ -92,8 +93,9 @@ void autotune(Arguments arguments, CommandResult& result) {
   }
   const Store store = Store::open_read_only(arguments.database);
   const std::string experiment = only_experiment(store, arguments.experiment, arguments.database);
-  const tune::Task task = tune::read_task(store.results(experiment), arguments.query,
-                                          preferred(is_quality), preferred(is_speed));
+  tune::Task task = tune::read_task(store.results(experiment), arguments.query,
+                                    preferred(is_quality), preferred(is_speed));
+  tune::pair_with_reference(task, store.cell_records(experiment));
   const tune::Tuner tuner(task, tried_values(arguments));
   Tuning tuning{task, tuner, {}, {}};
   for (const double budget : arguments.budgets) {

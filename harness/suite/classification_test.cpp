@@ -1,17 +1,26 @@
 // Suites over labelled items, on small BERT classifiers whose scores transformers computed.
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 
 #include "harness/base/cell_errors.h"
 #include "harness/data/labelled_fixture.h"
 #include "harness/model/encoder_golden.h"
+#include "harness/mux/mux_input.h"
+#include "harness/mux/mux_output.h"
 #include "harness/suite/class_scores.h"
 #include "harness/suite/suite_fixture.h"
 
@@ -230,6 +239,50 @@ TEST_F(LabelMaps, OtherNamesAreInvalid) {
 TEST_F(LabelMaps, SpellingAndNamesThatSayNothingAreTaken) {
   run_with({"ENTAILMENT", "not-entailment", "Other"}, {"entailment", "not_entailment", "other"});
   run_with({"0", "1", "2"}, {"entailment", "neutral", "contradiction"});
+}
+
+/// The classifier behind a multiplexer of so many texts, all padded to one length.
+Model multiplexed(const Model& model, std::int64_t instances) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const std::int64_t width = model.spec().width;
+  Model mixed = model.clone();
+  mixed.replace_input(
+      std::make_unique<mux::MuxInput>(dynamic_cast<const EmbeddingInput&>(model.input()),
+                                      std::make_unique<mux::HadamardMultiplexer>(
+                                          mux::gaussian_keys(instances, width, 4, generator)),
+                                      mux::MuxForm{.length = 40}));
+  at::Tensor weight = at::empty({kClasses, width}).normal_(0, 0.3, generator);
+  mixed.replace_output(
+      std::make_unique<mux::MuxClassifier>(
+          std::make_unique<mux::IndexDemultiplexer>(
+              mux::start_index_demux(instances, width, 3, 0.2, 1e-12, generator)),
+          DenseLinear(std::move(weight), at::zeros({kClasses}))),
+      {.kind = OutputKind::kClassifier, .classes = kClasses, .labels = {"a", "b", "c"}});
+  return mixed;
+}
+
+/// Whoever is scored together does not depend on how much is run together.
+TEST_F(ClassificationSuites, TextsThatRunAsOneAreScoredInWholeGroups) {
+  const c10::InferenceMode inference;
+  const auto ignore = [](std::int64_t) {};
+  for (const std::int64_t instances : {2, 3, 4, 7}) {
+    const Model mixed = multiplexed(dense_, instances);
+    const at::Tensor whole = class_log_probs(mixed, items_, 100'000, ignore);
+    for (const std::int64_t tokens : {1, 60, 200}) {
+      // The last group is filled with items of its own batch.
+      const std::int64_t full = items_.count() - items_.count() % instances;
+      const auto scores = class_log_probs(mixed, items_, tokens, ignore);
+      std::vector<std::int64_t> order(static_cast<std::size_t>(items_.count()));
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::stable_sort(order, {}, [&](std::int64_t i) { return items_.length(i); });
+      const at::Tensor places = at::tensor(order, at::kLong).narrow(0, 0, full);
+      EXPECT_TRUE(
+          at::allclose(scores.index_select(0, places), whole.index_select(0, places), 1e-4, 1e-5))
+          << instances << ' ' << tokens;
+    }
+    const RecordingContext recorded = run("classification", mixed);
+    EXPECT_EQ(recorded.remarks.empty(), items_.count() % instances == 0) << instances;
+  }
 }
 
 }  // namespace

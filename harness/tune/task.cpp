@@ -116,10 +116,9 @@ std::optional<Value> pooled(const Rows& rows, const Scale& scale) {
   const auto n = static_cast<double>(values.size());
   Value value;
   for (const double one : values) value.inner += one / n;
-  double between = 0;
-  for (const double one : values) between += (one - value.inner) * (one - value.inner);
-  if (values.size() > 1) between /= n - 1;
-  value.variance = std::max(measured / n, between) / n;
+  for (const double one : values) value.between += (one - value.inner) * (one - value.inner);
+  if (values.size() > 1) value.between /= n - 1;
+  value.variance = std::max(measured / n, value.between) / n;
   return value;
 }
 
@@ -153,8 +152,10 @@ Rows of_setting(const Rows& rows, const Setting& setting) {
 
 Cell measured(const Setting& setting, const Rows& all, const Rows& quality, const Rows& gain,
               const Task& task) {
-  Cell cell{{}, setting.method, setting.params, {}, {}, {}};
-  cell.quality = pooled(of_setting(quality, setting), task.quality.scale);
+  Cell cell{{}, setting.method, setting.params, {}, {}, {}, {}};
+  const Rows of_quality = of_setting(quality, setting);
+  cell.quality = pooled(of_quality, task.quality.scale);
+  for (const ResultRow* row : of_quality) cell.keys.push_back(row->cell_key);
   cell.gain = pooled(of_setting(gain, setting), task.gain.scale);
   for (const ResultRow* row : of_setting(all, setting)) {
     if (row->metric == "fit/seconds" && row->value) cell.fit_seconds = row->value;

@@ -21,6 +21,7 @@ struct Aim {
 /// A value on an Aim's scale.
 struct Value {
   double inner = 0, variance = 0;
+  double between = 0;  ///< variance of the values of several seeds; 0 for one
 };
 
 /// One setting that was measured, over all its seeds.
@@ -29,6 +30,7 @@ struct Cell {
   std::string method;      ///< and its parameters, as given
   std::string params;
   std::optional<Value> quality, gain;
+  std::vector<std::string> keys;  ///< of the database's cells behind the quality, by seed
   std::optional<double> fit_seconds;
 };
 

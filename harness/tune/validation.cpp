@@ -38,9 +38,9 @@ Task part_of(const Task& task, const Indices& seen) {
 
 double cost_share(const Task& task, const Indices& seen) {
   double all = 0, part = 0;
-  for (const Cell& cell : task.cells) all += cell.fit_seconds.value_or(NAN);
-  for (const std::size_t i : seen) part += task.cells[i].fit_seconds.value_or(NAN);
-  return part / all;
+  for (const Cell& cell : task.cells) all += cell.fit_seconds.value_or(0);
+  for (const std::size_t i : seen) part += task.cells[i].fit_seconds.value_or(0);
+  return all > 0 ? part / all : NAN;
 }
 
 const Cell* true_cell(const Task& task, const Candidate& candidate) {
