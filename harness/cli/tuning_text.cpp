@@ -132,7 +132,7 @@ std::string refusals(const Tuning& tuning) {
   for (const TunedBudget& one : tuning.budgets) {
     if (!one.choices.empty()) continue;
     text += fmt::format(
-        "Budget {}: no setting keeps {} above {:.4g} for sure; the closest is {} with {}\n",
+        "Budget {}: no setting surely has a {} of {:.4g} or better; the closest is {} with {}\n",
         budget_name(one.budget, tuning.task), name_of(tuning.task.quality),
         tuning.task.quality.scale.value(tuning.tuner.floor_of(one.budget)),
         place_text(tuning.task.axes, closest.at), told_text(closest.quality, tuning.task.quality));

@@ -2,6 +2,7 @@
 // A method with its parameters, as a database names it.
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "harness/store/store.h"
@@ -11,7 +12,9 @@ namespace assay::tune {
 
 struct Setting {
   std::string method, params;
-  friend auto operator<=>(const Setting&, const Setting&) = default;
+  bool operator<(const Setting& other) const {
+    return std::tie(method, params) < std::tie(other.method, other.params);
+  }
 };
 
 /// Each setting once, in order.

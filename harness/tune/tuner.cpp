@@ -94,8 +94,8 @@ Tuner::Tuner(const Task& task, const std::vector<std::vector<double>>& tried)
   for (std::size_t axis = 0; axis < values_.size(); ++axis) {
     for (const Cell& cell : task.cells) values_[axis].push_back(cell.at[axis]);
     std::ranges::sort(values_[axis]);
-    const auto repeated = std::ranges::unique(values_[axis]);
-    values_[axis].erase(repeated.begin(), repeated.end());
+    values_[axis].erase(std::unique(values_[axis].begin(), values_[axis].end()),
+                        values_[axis].end());
   }
   for (std::vector<double>& place : combinations(values_)) {
     const auto cell = std::ranges::find(task.cells, place, &Cell::at);
