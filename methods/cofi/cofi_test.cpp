@@ -27,6 +27,7 @@ namespace assay::cofi {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Optional;
 
 const Method& method() { return sole_method(register_cofi); }
@@ -81,6 +82,15 @@ TEST_F(CoFiTest, PrunesToItsTarget) {
   }
   EXPECT_EQ(heads, kept_heads);
   EXPECT_EQ(neurons, kept_neurons);
+}
+
+TEST_F(CoFiTest, ASparsityThatWasNotReachedIsSaid) {
+  Json given = kQuick;
+  given["max_steps"] = 2;
+  static_cast<void>(method().fit(model_, context_, params(given)));
+  ASSERT_EQ(context_.warnings.size(), 1U);
+  EXPECT_EQ(context_.warnings[0].first, "sparsity_not_reached");
+  EXPECT_THAT(context_.warnings[0].second, HasSubstr("0.500 was wanted"));
 }
 
 TEST_F(CoFiTest, FinetuningBringsTheStudentNearer) {

@@ -1,7 +1,9 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -142,13 +144,25 @@ class Pruning {
     return artefact;
   }
 
+  /// The released code takes no model further than this from its target.
+  void remark_on_sparsity(double reported) const {
+    constexpr double kNear = 0.01;
+    if (std::abs(reported - settings_.target.target) <= kNear) return;
+    context_.warn("sparsity_not_reached",
+                  fmt::format("sparsity {:.3f} was wanted and {:.3f} is what the gates settled at: "
+                              "prune for more steps (epochs, max_steps), or at another gate_rate",
+                              settings_.target.target, reported));
+  }
+
   void tell_sizes(const gates::GateSet& settled) const {
     const gates::KeptUnits kept = gates::kept_units(shape_, settled);
     const auto gone = [](std::int64_t left, std::int64_t all) {
       return 1 - static_cast<double>(left) / static_cast<double>(all);
     };
-    context_.metric("prune/reported_sparsity", gone(gates::remaining_weights(shape_, kept),
-                                                    gates::prunable_parameters(shape_)));
+    const double reported =
+        gone(gates::remaining_weights(shape_, kept), gates::prunable_parameters(shape_));
+    context_.metric("prune/reported_sparsity", reported);
+    remark_on_sparsity(reported);
     context_.metric("prune/removed_parameters", gone(gates::remaining_parameters(shape_, kept),
                                                      gates::exact_parameters(shape_)));
     for (std::size_t l = 0; l < kept.heads.size(); ++l) {
