@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "harness/base/json_text.h"
 
@@ -35,21 +36,43 @@ void flatten(const Json& value, const std::string& name, Flat& flat) {
 
 using Varying = std::map<std::string, std::vector<std::string>>;
 
-/// A parameter that some entries lack varies too.
+/// Which parameters of entries are comparable: "" for the method's own, "then.1.cofi" for those of
+/// a link, where that link is this method.
+std::string owner_of(const Flat& flat, const std::string& key) {
+  if (!key.starts_with(kThen)) return "";
+  const std::string link = key.substr(0, key.find('.', kThen.size()) + 1);
+  const auto id = flat.find(link + "id");
+  return link + (id == flat.end() ? "" : id->second);
+}
+
+/// Parameters with several values, or that some of the entries which could have them lack. Of a
+/// link of a chain these are the entries with the same link.
+std::vector<std::string> varying_keys(const std::set<std::string>& texts) {
+  std::map<std::string, std::size_t> owners;
+  std::map<std::pair<std::string, std::string>, std::multiset<std::string>> values;
+  for (const std::string& text : texts) {
+    const Flat flat = flat_parameters(text);
+    std::set<std::string> there{""};
+    for (const auto& [key, value] : flat) {
+      const std::string owner = owner_of(flat, key);
+      there.insert(owner);
+      values[{key, owner}].insert(value);
+    }
+    for (const std::string& owner : there) ++owners[owner];
+  }
+  std::set<std::string> keys;
+  for (const auto& [of, found] : values) {
+    const bool several = found.count(*found.begin()) < found.size();
+    if (several || found.size() < owners[of.second]) keys.insert(of.first);
+  }
+  return {keys.begin(), keys.end()};
+}
+
 Varying varying(const std::map<std::string, std::set<std::string>>& texts_by_name) {
   Varying result;
   for (const auto& [name, texts] : texts_by_name) {
-    std::map<std::string, std::set<std::string>> values;
-    std::map<std::string, std::size_t> counts;
-    for (const std::string& text : texts) {
-      for (const auto& [key, value] : flat_parameters(text)) {
-        values[key].insert(value);
-        ++counts[key];
-      }
-    }
-    for (const auto& [key, set] : values) {
-      if (set.size() > 1 || counts[key] < texts.size()) result[name].push_back(key);
-    }
+    std::vector<std::string> keys = varying_keys(texts);
+    if (!keys.empty()) result[name] = std::move(keys);
   }
   return result;
 }

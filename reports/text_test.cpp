@@ -100,6 +100,24 @@ TEST(Labels, NameTheLinksOfAChain) {
   EXPECT_EQ(Labels(rows).method(rows[0]), "wanda 50%");
 }
 
+/// Rows without the link, or with another one there, make none of its parameters worth showing.
+TEST(Labels, ALinkShowsWhatTellsItFromTheSameLink) {
+  std::vector<ResultRow> rows;
+  for (const char* params :
+       {R"({"n":2})", R"({"n":5,"then":[{"id":"cofi","rate":0.1,"sparsity":0.6}]})",
+        R"({"n":2,"then":[{"id":"cofi","rate":0.1,"sparsity":0.8}]})",
+        R"({"n":2,"then":[{"id":"finetune","epochs":1,"rate":0.2}]})"}) {
+    rows.emplace_back();
+    rows.back().method = "mux";
+    rows.back().params = params;
+  }
+  const Labels labels(rows);
+  EXPECT_EQ(labels.method(rows[0]), "mux n=2");
+  EXPECT_EQ(labels.method(rows[1]), "mux n=5 then cofi sparsity=0.6");
+  EXPECT_EQ(labels.method(rows[2]), "mux n=2 then cofi sparsity=0.8");
+  EXPECT_EQ(labels.method(rows[3]), "mux n=2 then finetune");
+}
+
 TEST(Labels, ShowSeedsAndSuiteParametersOnlyWhenTheyVary) {
   std::vector<ResultRow> rows = {row("dense", "{}", 0), row("dense", "{}", 7)};
   rows[1].suite_params = R"({"batch":8,"prompt":8})";
