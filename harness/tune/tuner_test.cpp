@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "harness/base/errors.h"
@@ -90,6 +91,24 @@ TEST(Tuner, NoisyQualitiesAreClampedToWhatIsMonotone) {
   }
 }
 
+TEST(Tuner, WhatMeetsABudgetByLessThanADeviationIsNoChoice) {
+  // Not of the model's form, so that it is unsure between the cells.
+  const auto bent = [](int n, double s) { return 0.85 - 0.01 * n - 0.1 * s * s * s; };
+  const Task task = task_of(tune_grid(bent, plain_speed, 0.02));
+  const Tuner tuner(task, {{3, 7}, {0.3, 0.7}});
+  int doubtful = 0;
+  for (double budget = 1; budget < 15; budget += 0.5) {
+    const double floor = tuner.floor_of(budget);
+    const auto choices = tuner.choices(budget);
+    for (const Candidate& one : tuner.candidates()) {
+      const bool chosen = std::ranges::find(choices, &one) != choices.end();
+      EXPECT_EQ(chosen, one.quality.value - one.quality.sd >= floor);
+      doubtful += one.quality.value >= floor && !chosen ? 1 : 0;
+    }
+  }
+  EXPECT_GT(doubtful, 0);
+}
+
 TEST(Tuner, OneCellTellsNothing) {
   std::vector<ResultRow> rows;
   add_setting(rows, 1, 0, 0.85, 100);
@@ -114,6 +133,26 @@ TEST(TuneValidation, APartOfAGridThatTheModelKnowsTellsTheRest) {
     EXPECT_LT(trial.regret, 0.05);
   }
   EXPECT_EQ(validate(task, options)[0].quality_error, trials[0].quality_error) << "the same draws";
+}
+
+/// One cell is left in turn, by lot: the mean error is about that over all cells left one by one.
+TEST(TuneValidation, ErrorsAreThoseOfCellsThatWereNotSeen) {
+  const auto bent = [](int n, double s) { return 0.85 - 0.01 * n - 0.1 * s * s * s; };
+  const Task task = task_of(tune_grid(bent, plain_speed));
+  double sum = 0;
+  for (std::size_t i = 1; i < task.cells.size(); ++i) {  // the first one is the reference
+    Task others = task;
+    others.cells.erase(others.cells.begin() + static_cast<std::ptrdiff_t>(i));
+    const Tuner tuner(others, {{1, 2, 5, 10}, {0, 0.6, 0.8, 0.9}});
+    const auto told = std::ranges::find(tuner.candidates(), task.cells[i].at, &Candidate::at);
+    sum += std::abs(told->quality.value - task.cells[i].quality->inner);
+  }
+  ValidationOptions options;
+  options.sizes = {task.cells.size() - 1};
+  options.budgets = {5};
+  options.draws = 400;
+  const double expected = sum / static_cast<double>(task.cells.size() - 1);
+  EXPECT_NEAR(validate(task, options)[0].quality_error / expected, 1, 0.4);
 }
 
 TEST(TuneValidation, TheBestCellIsTheFastestThatMeetsTheBudget) {
