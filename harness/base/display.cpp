@@ -106,6 +106,22 @@ std::string pad_left(const std::string& text, std::size_t width) {
   return own < width ? std::string(width - own, ' ') + text : text;
 }
 
+std::string columns(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::size_t> widths;
+  for (const auto& line : lines) {
+    widths.resize(line.size(), 0);
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      widths[i] = std::max(widths[i], display_width(line[i]));
+    }
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i + 1 < line.size(); ++i) text += pad_right(line[i], widths[i]) + "  ";
+    text += line.back() + "\n";
+  }
+  return text;
+}
+
 std::size_t fitting_bytes(std::string_view text, std::size_t width) {
   std::string_view rest = text;
   std::size_t used = 0;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace assay {
 
@@ -23,6 +24,9 @@ std::size_t display_width(std::string_view text);
 /// Spaces after (or before) the text up to `width`.
 std::string pad_right(const std::string& text, std::size_t width);
 std::string pad_left(const std::string& text, std::size_t width);
+
+/// Lines of as many cells each, as columns two spaces apart; the last one is not padded.
+std::string columns(const std::vector<std::vector<std::string>>& lines);
 
 /// Bytes of the longest start of the text that takes at most `width` columns.
 std::size_t fitting_bytes(std::string_view text, std::size_t width);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/markup.h"
 #include "harness/base/names.h"
@@ -16,6 +17,12 @@ TEST(Printable, KeepsLinesAndTabsAndWritesControlsOut) {
   EXPECT_EQ(printable("a\tb\nc\r\nd\re"), "a\tb\nc\r\nd\\x0de");
   EXPECT_EQ(printable("\x1b[31mred\x1b[0m \x9b"), "\\x1b[31mred\\x1b[0m \uFFFD");
   EXPECT_EQ(printable("\u202e\ufffe\u00e9"), "\\u202e\\ufffe\u00e9");
+}
+
+TEST(Display, ColumnsAreAsWideAsTheirWidestCell) {
+  EXPECT_EQ(columns({{"method", "x"}, {"\u65e5\u672c", "22"}, {"a", ""}}),
+            "method  x\n\u65e5\u672c    22\na       \n");
+  EXPECT_EQ(columns({}), "");
 }
 
 TEST(Printable, LetsColoursThroughAndNothingElse) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,15 +39,6 @@ std::vector<std::string> preferred(bool (*is)(const ResultRow&)) {
   return tags;
 }
 
-double number(const std::string& text, const std::string& option) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw UserError(fmt::format("{}: '{}' is not a number", option, text));
-  }
-  return value;
-}
-
 /// --try cofi.sparsity=0.65,0.7: more values of an axis to choose from.
 std::vector<std::vector<double>> tried_values(const Arguments& arguments) {
   std::vector<std::vector<double>> values(arguments.query.over.size());
@@ -64,7 +54,8 @@ std::vector<std::vector<double>> tried_values(const Arguments& arguments) {
     std::size_t start = equals + 1;
     while (start <= text.size()) {
       const std::size_t end = std::min(text.find(',', start), text.size());
-      values[index].push_back(number(text.substr(start, end - start), "--try " + text));
+      values[index].push_back(
+          tune::finite_number(text.substr(start, end - start), "--try " + text));
       start = end + 1;
     }
   }
@@ -89,7 +80,12 @@ ExitCode code_of(const Tuning& tuning) {
 void autotune(Arguments arguments, CommandResult& result) {
   check(arguments);
   for (const std::string& text : arguments.over) {
-    arguments.query.over.push_back(tune::parse_axis(text));
+    const tune::Axis axis = tune::parse_axis(text);
+    if (std::ranges::find(arguments.query.over, axis.name, &tune::Axis::name) !=
+        arguments.query.over.end()) {
+      throw UserError(fmt::format("--over {}: this parameter is there already", text));
+    }
+    arguments.query.over.push_back(axis);
   }
   const Store store = Store::open_read_only(arguments.database);
   const std::string experiment = only_experiment(store, arguments.experiment, arguments.database);

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +22,7 @@ struct Arguments {
   bool json = false;
 };
 
-constexpr std::size_t kColumns = 10;
-using Line = std::array<std::string, kColumns>;
+using Line = std::vector<std::string>;
 const Line kTitles = {"model",   "suite",    "method",   "metric",  "measured",
                       "by work", "by bytes", "roofline", "reached", "fit"};
 
@@ -87,20 +85,6 @@ Line line_of(const SpeedUp& row, const Labels& labels) {
           fit_text(row.fit)};
 }
 
-void print_table(const std::vector<Line>& lines) {
-  std::array<std::size_t, kColumns> widths{};
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < kColumns; ++i) {
-      widths[i] = std::max(widths[i], display_width(line[i]));
-    }
-  }
-  for (const Line& line : lines) {
-    std::string text;
-    for (std::size_t i = 0; i + 1 < kColumns; ++i) text += pad_right(line[i], widths[i]) + "  ";
-    print_out(fmt::format("{}{}\n", text, line.back()));
-  }
-}
-
 /// Each reason once, with what it takes the place of.
 void print_reasons(const std::vector<SpeedUp>& rows) {
   std::vector<std::string> said;
@@ -149,7 +133,7 @@ void print_speed_ups(const Arguments& arguments, CommandResult& result) {
   const Labels labels(names);
   std::vector<Line> lines{kTitles};
   for (const SpeedUp& row : rows) lines.push_back(line_of(row, labels));
-  print_table(lines);
+  print_out(columns(lines));
   print_reasons(rows);
   print_out(
       "\nSpeed-up over the dense twin of the same session, above 1: faster, 95 % interval. By work "

@@ -21,22 +21,6 @@ using tune::Trial;
 
 using Line = std::vector<std::string>;
 
-/// Columns as wide as their widest text, two spaces apart.
-std::string table(const std::vector<Line>& lines) {
-  std::vector<std::size_t> widths(lines.front().size(), 0);
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      widths[i] = std::max(widths[i], display_width(line[i]));
-    }
-  }
-  std::string text;
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i + 1 < line.size(); ++i) text += pad_right(line[i], widths[i]) + "  ";
-    text += line.back() + "\n";
-  }
-  return text;
-}
-
 /// Both ends of a 95 % interval of what was told, as values.
 Interval interval_of(const Told& told, const Aim& aim) {
   const Interval inner = normal_interval(told.value, told.sd);
@@ -123,7 +107,7 @@ std::string choice_table(const Tuning& tuning) {
                      told_text(choice.quality, task.quality), told_text(choice.gain, task.gain),
                      ratio_text(choice, task), measured_text(choice, task)});
   }
-  return lines.size() > 1 ? "\n" + table(lines) : "";
+  return lines.size() > 1 ? "\n" + columns(lines) : "";
 }
 
 std::string refusals(const Tuning& tuning) {
@@ -150,7 +134,7 @@ std::string proposals(const Tuning& tuning) {
                        told_text(candidate->gain, tuning.task.gain)});
     }
   }
-  return lines.empty() ? "" : "\nWorth measuring next, by budget:\n" + table(lines);
+  return lines.empty() ? "" : "\nWorth measuring next, by budget:\n" + columns(lines);
 }
 
 std::string percent(double share) {
@@ -170,7 +154,7 @@ std::string trial_table(const Tuning& tuning) {
                      error_text(trial.gain_error, tuning.task.gain), percent(trial.hit1),
                      percent(trial.hit3), percent(trial.violated), percent(trial.regret)});
   }
-  return "\nWhat some of the measured settings tell of the others:\n" + table(lines);
+  return "\nWhat some of the measured settings tell of the others:\n" + columns(lines);
 }
 
 Json told_json(const Told& told, const Aim& aim) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "harness/base/display.h"
@@ -15,8 +14,7 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kColumns = 7;
-using Line = std::array<std::string, kColumns>;
+using Line = std::vector<std::string>;
 const Line kTitles = {"verdict", "model", "suite", "method", "metric", "change", "evidence"};
 
 std::string percent(double share) { return fmt::format("{:+.1f}", 100 * share); }
@@ -57,7 +55,7 @@ std::string table(const std::vector<Line>& lines) {
   std::string text = "|";
   for (const std::string& title : kTitles) text += " " + title + " |";
   text += "\n|";
-  for (std::size_t i = 0; i < kColumns; ++i) text += " --- |";
+  for (std::size_t i = 0; i < kTitles.size(); ++i) text += " --- |";
   text += "\n";
   for (const Line& line : lines) {
     text += "|";
@@ -191,18 +189,7 @@ std::string comparison_text(const Comparison& comparison) {
     lines.push_back(line_of(row, notes));
     for (std::string& cell : lines.back()) cell = visible(cell);
   }
-  std::array<std::size_t, kColumns> widths{};
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i < kColumns; ++i)
-      widths[i] = std::max(widths[i], display_width(line[i]));
-  }
-  std::string text;
-  for (const Line& line : lines) {
-    for (std::size_t i = 0; i + 1 < kColumns; ++i) {
-      text += pad_right(line[i], widths[i]) + "  ";
-    }
-    text += line.back() + "\n";
-  }
+  std::string text = columns(lines);
   const std::vector<std::string> list = notes.list();
   for (std::size_t i = 0; i < list.size(); ++i) {
     text += fmt::format("[{}] {}\n", i + 1, visible(list[i]));

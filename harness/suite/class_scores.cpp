@@ -92,6 +92,15 @@ PackedTokens packed(const Model& model, const LabelledItems& data,
   return pack_sequences(sequences, types);
 }
 
+void remark_on_groups(SuiteContext& context, const LabelledItems& items) {
+  const std::int64_t group = instances_of(context.model().input());
+  if (items.count() % group == 0) return;
+  context.remark("items_fill_groups",
+                 fmt::format("{} items leave the last group of {} open; it is filled up with items "
+                             "of the last batch",
+                             items.count(), group));
+}
+
 }  // namespace
 
 std::vector<ParamSpec> labelled_params() {
@@ -114,16 +123,8 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params) {
                        items.label_names);
   limit_to(items, params.get_int("limit"));
   require_tokens(context.model(), items);
+  remark_on_groups(context, items);
   return items;
-}
-
-void remark_on_groups(SuiteContext& context, const LabelledItems& items) {
-  const std::int64_t group = instances_of(context.model().input());
-  if (items.count() % group == 0) return;
-  context.remark("items_fill_groups",
-                 fmt::format("{} items leave the last group of {} open; it is filled up with items "
-                             "of the last batch",
-                             items.count(), group));
 }
 
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,

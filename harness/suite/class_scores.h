@@ -19,7 +19,8 @@ std::vector<ParamSpec> labelled_params();
 
 /// The context's data, cut to `limit` items, after every check against the model. Throws
 /// DoesNotApply for another number of classes, Misleading for classes of other names or in another
-/// order (UNMET and INVALID), UserError for tokens that the model does not have.
+/// order (UNMET and INVALID), UserError for tokens that the model does not have. Remarks on items
+/// that leave the last group of a model open that mixes sequences.
 LabelledItems labelled_items_for(SuiteContext& context, const Params& params);
 
 /// Log-probabilities of the classes, f64 [items, classes] on the CPU, in the order of the items.
@@ -29,8 +30,5 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params);
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
                            std::int64_t batch_tokens,
                            const std::function<void(std::int64_t)>& done);
-
-/// Says of a model that mixes sequences that the last group of these items was not full.
-void remark_on_groups(SuiteContext& context, const LabelledItems& items);
 
 }  // namespace assay

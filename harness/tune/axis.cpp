@@ -11,14 +11,6 @@
 namespace assay::tune {
 namespace {
 
-std::optional<double> number(const std::string& text) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 void add_values(const std::string& prefix, const Json& values, ChainParameters& all) {
   for (const auto& [name, value] : values.items()) {
     if (name == "then" || name == "id") continue;
@@ -36,6 +28,14 @@ std::string numbered(const std::string& method, int times) {
 
 }  // namespace
 
+double finite_number(const std::string& text, const std::string& place) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end && std::isfinite(value)) return value;
+  throw UserError(fmt::format("{}: '{}' is not a number", place, text));
+}
+
 Axis parse_axis(const std::string& text) {
   const std::size_t colon = text.find(':');
   Axis axis{text.substr(0, colon)};
@@ -46,10 +46,8 @@ Axis parse_axis(const std::string& text) {
         "there: cofi.sparsity:0",
         text));
   }
-  if (colon == std::string::npos) return axis;
-  axis.without = number(text.substr(colon + 1));
-  if (!axis.without) {
-    throw UserError(fmt::format("--over {}: '{}' is not a number", text, text.substr(colon + 1)));
+  if (colon != std::string::npos) {
+    axis.without = finite_number(text.substr(colon + 1), "--over " + text);
   }
   return axis;
 }

@@ -17,6 +17,9 @@ struct Axis {
   std::optional<double> without = {};
 };
 
+/// A finite number; throws UserError that begins with `place`.
+double finite_number(const std::string& text, const std::string& place);
+
 /// "cofi.sparsity" or "cofi.sparsity:0", the number for chains without the method. Throws
 /// UserError.
 Axis parse_axis(const std::string& text);

@@ -92,10 +92,10 @@ std::size_t proposed_next(const Task& task, const Tuner& tuner, double budget,
   return least_certain(task, tuner, seen);
 }
 
-/// The reference, and cells at the ends of every axis.
+/// Cells at the ends of every axis.
 std::set<std::size_t> corners(const Task& task) {
   const std::vector<std::vector<double>> values = values_of(task);
-  std::set<std::size_t> found{start_of(task)};
+  std::set<std::size_t> found;
   for (std::size_t i = 0; i < task.cells.size(); ++i) {
     bool at_ends = true;
     for (std::size_t axis = 0; axis < values.size(); ++axis) {
@@ -109,8 +109,10 @@ std::set<std::size_t> corners(const Task& task) {
 }
 
 Indices proposed(const Task& task, std::size_t size, double budget) {
-  std::set<std::size_t> seen = corners(task);
-  while (seen.size() > size) seen.erase(std::prev(seen.end()));
+  std::set<std::size_t> seen{start_of(task)};
+  for (const std::size_t corner : corners(task)) {
+    if (seen.size() < size) seen.insert(corner);
+  }
   while (seen.size() < size) {
     const Task part = part_of(task, {seen.begin(), seen.end()});
     const Tuner tuner(part, values_of(task));

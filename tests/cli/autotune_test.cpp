@@ -98,6 +98,8 @@ TEST_F(Autotune, BadInputIsNamed) {
       {{"--budget", "5", "--over", "sparsity"}, "METHOD.PARAMETER"},
       {{"--budget", "5", "--try", "mux.rate=1"}, "of a parameter of --over"},
       {{"--budget", "5", "--try", "cofi.sparsity=0.5,x"}, "'x' is not a number"},
+      {{"--budget", "5", "--try", "cofi.sparsity=nan"}, "'nan' is not a number"},
+      {{"--budget", "5", "--over", "cofi.sparsity:1"}, "there already"},
       {{"--budget", "5", "--reference", "dense"}, "finetune"},
       {{"--budget", "5", "--where", "mux.instances"}, "METHOD.PARAMETER=VALUE"},
       {{"--budget", "5", "--model", "large"}, "tiny"},

@@ -63,7 +63,6 @@ class Classification final : public SuiteKind {
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
     const LabelledItems items = labelled_items_for(context, params);
-    remark_on_groups(context, items);
     const at::Tensor scores =
         class_log_probs(context.model(), items, params.get_int("batch_tokens"),
                         [&](std::int64_t done) { context.progress(done, items.count(), "items"); });

@@ -53,7 +53,6 @@ class ClassificationKl final : public SuiteKind {
   void run(SuiteContext& context, const Params& params) const override {
     const c10::InferenceMode guard;
     const LabelledItems items = labelled_items_for(context, params);
-    remark_on_groups(context, items);
     require_classifying_twin(context.model(), context.dense_twin());
     std::int64_t before = 0;
     const auto scores = [&](const Model& model) {
