@@ -20,8 +20,9 @@ TEST(Printable, KeepsLinesAndTabsAndWritesControlsOut) {
 }
 
 TEST(Display, ColumnsAreAsWideAsTheirWidestCell) {
-  EXPECT_EQ(columns({{"method", "x"}, {"\u65e5\u672c", "22"}, {"a", ""}}),
-            "method  x\n\u65e5\u672c    22\na       \n");
+  // Two wide characters take four columns and six bytes.
+  EXPECT_EQ(columns({{"row", "x"}, {"\u65e5\u672c", "22"}, {"a", ""}}),
+            "row   x\n\u65e5\u672c  22\na     \n");
   EXPECT_EQ(columns({}), "");
 }
 
