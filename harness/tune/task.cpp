@@ -174,7 +174,20 @@ void refuse_same_place(const std::vector<Cell>& cells, const std::vector<Axis>& 
                   difference_text({twin->method, twin->params}, {cell.method, cell.params})));
 }
 
-/// The setting without any method of the axes, or of the method that was asked for.
+/// At its place, where it has one on all axes; else it is left out.
+void put_on_axes(Task& task, Cell cell, const ChainParameters& parameters) {
+  const auto place = place_of(parameters, task.axes);
+  if (!place) {
+    task.left_out.push_back(chain_text({cell.method, cell.params}));
+    return;
+  }
+  cell.at = *place;
+  refuse_same_place(task.cells, task.axes, cell);
+  task.cells.push_back(std::move(cell));
+}
+
+/// The setting without any method of the axes: of the method that was asked for, the dense one, or
+/// the only one.
 Cell reference_of(const std::vector<Cell>& without, const std::string& asked) {
   std::vector<const Cell*> found;
   std::set<std::string> names;
@@ -183,6 +196,9 @@ Cell reference_of(const std::vector<Cell>& without, const std::string& asked) {
     names.insert(cell.method);
     if (asked.empty() || cell.method == asked) found.push_back(&cell);
   }
+  const auto dense =
+      std::ranges::find_if(found, [](const Cell* cell) { return cell->method == "dense"; });
+  if (dense != found.end()) return **dense;
   if (found.size() == 1) return *found[0];
   throw UserError(fmt::format(
       "--reference: {} settings{} have a quality to count the budget from; there are {}",
@@ -219,17 +235,21 @@ Task read_task(const std::vector<ResultRow>& rows, const TaskQuery& query,
     const ChainParameters parameters = chain_parameters(setting.method, setting.params);
     Cell cell = measured(setting, all, quality, gain, task);
     if (!cell.quality && !cell.gain) continue;
-    if (!has_method_of(parameters, query.over)) without.push_back(cell);
-    const auto place = place_of(parameters, query.over);
-    if (!place) {
-      task.left_out.push_back(chain_text(setting));
-      continue;
+    if (has_method_of(parameters, query.over)) {
+      put_on_axes(task, std::move(cell), parameters);
+    } else {
+      without.push_back(std::move(cell));
     }
-    cell.at = *place;
-    refuse_same_place(task.cells, task.axes, cell);
-    task.cells.push_back(std::move(cell));
   }
   task.reference = reference_of(without, query.reference);
+  // Of what none of these methods touched only the reference is a setting of theirs.
+  for (const Cell& cell : without) {
+    if (cell.keys == task.reference.keys) {
+      put_on_axes(task, cell, {});
+    } else {
+      task.left_out.push_back(chain_text({cell.method, cell.params}));
+    }
+  }
   std::ranges::sort(task.cells, {}, &Cell::at);
   return task;
 }

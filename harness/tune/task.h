@@ -47,7 +47,8 @@ struct TaskQuery {
   std::string model, profile;  ///< empty: the only one
   std::vector<Axis> over;      ///< one or more
   std::string quality, cost;   ///< METRIC or SUITE/METRIC; empty: the first preferred that is there
-  std::string reference;       ///< a method; empty: the only one without any of the axes' methods
+  /// A method; empty: dense, or the only one without any of the axes' methods.
+  std::string reference;
   std::vector<std::string> where;  ///< METHOD.PARAMETER=VALUE, asked of chains with the parameter
 };
 

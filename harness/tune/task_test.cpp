@@ -127,6 +127,19 @@ TEST(TuneTask, ValuesOfSeveralSuitesConventionsOrMachinesAreNotMixed) {
   EXPECT_THAT(refusal(rows, query()), HasSubstr("'another'"));
 }
 
+TEST(TuneTask, OtherMethodsOfTheDatabaseAreLeftOutBesideTheDenseReference) {
+  std::vector<ResultRow> rows = small_grid();
+  for (const char* method : {"dense", "ria"}) {
+    rows.push_back(tune_row(method, "{}", "acc", 0.86));
+    rows.back().cell_key = method;
+  }
+  const Task task = read(rows, query());
+  EXPECT_EQ(task.reference.method, "dense");
+  ASSERT_EQ(task.cells.size(), 3U);
+  EXPECT_EQ(task.cells[0].method, "dense");
+  EXPECT_THAT(task.left_out, testing::UnorderedElementsAre("finetune", "ria"));
+}
+
 TEST(TuneTask, SettingsOutsideOfTheAxesAreLeftOutAndNamed) {
   std::vector<ResultRow> rows = small_grid();
   TaskQuery one = query();

@@ -25,6 +25,7 @@ inline ResultRow tune_row(const std::string& method, const std::string& params,
   row.direction = 1;
   row.profile = "cpu";
   row.status = "OK";
+  row.cell_key = method + params + metric;
   row.value = value;
   if (half > 0) {
     row.lo = value - half;
