@@ -25,6 +25,9 @@ endif()
 
 add_library(assay_torch INTERFACE)
 target_include_directories(assay_torch SYSTEM INTERFACE ${ASSAY_TORCH_DIR}/include)
+# Without the first ATen/TensorOperators.h includes every operator that there is, 4 MB of declarations. The second: that folder
+# carries a newer fmt, which comes first, and no library holds that version.
+target_compile_definitions(assay_torch INTERFACE AT_PER_OPERATOR_HEADERS FMT_HEADER_ONLY)
 target_link_directories(assay_torch INTERFACE ${ASSAY_TORCH_DIR}/lib)
 target_link_libraries(assay_torch INTERFACE torch_cpu c10)
 target_link_options(assay_torch INTERFACE -Wl,-rpath,${ASSAY_TORCH_DIR}/lib)

@@ -16,6 +16,7 @@ PEERS=$ASSAY_HOME/peers-$(lock_id "$ROOT/requirements-peers.txt")
 export CCACHE_DIR=${CCACHE_DIR:-$ASSAY_HOME/ccache}
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$ROOT}
 export CCACHE_NOHASHDIR=1
+export CCACHE_PCH_EXTSUM=1
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*"; }
