@@ -44,9 +44,9 @@ Shape ffn_in(const ModelSpec& spec, const LayerShape& layer) {
 Shape ffn_out(const ModelSpec& spec, const LayerShape& layer) {
   return {spec.width, layer.ffn_width};
 }
-Shape pooler(const ModelSpec& spec, const LayerShape&) { return {spec.width, spec.width}; }
+Shape pooler(const ModelSpec& spec, const LayerShape&) { return {spec.pooler_width, spec.width}; }
 Shape head(const ModelSpec& spec, const LayerShape&) {
-  if (spec.output == OutputKind::kClassifier) return {spec.classes, spec.width};
+  if (spec.output == OutputKind::kClassifier) return {spec.classes, classified_width(spec)};
   return {spec.vocab, spec.embedding_width};
 }
 
@@ -86,7 +86,7 @@ bool gated(const ModelSpec& spec, const LayerShape& layer) {
   return layer.has_ffn && spec.ffn_gated;
 }
 bool finally_normed(const ModelSpec& spec, const LayerShape&) { return spec.final_norm; }
-bool pooled(const ModelSpec& spec, const LayerShape&) { return spec.pooler; }
+bool pooled(const ModelSpec& spec, const LayerShape&) { return spec.pooler_width > 0; }
 
 std::vector<SlotInfo> make_table() {
   using enum SlotKind;

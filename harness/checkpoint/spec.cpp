@@ -52,6 +52,10 @@ Json one_or_all(const Json& values) {
 
 }  // namespace
 
+std::int64_t classified_width(const ModelSpec& spec) {
+  return spec.pooler_width > 0 ? spec.pooler_width : spec.width;
+}
+
 std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
   return spec.layer_windows.empty() ? 0 : spec.layer_windows.at(static_cast<std::size_t>(layer));
 }

@@ -65,7 +65,9 @@ struct ModelSpec {
   OutputKind output = OutputKind::kVocabulary;
   std::int64_t classes = 0;         ///< of a classifier
   std::vector<std::string> labels;  ///< names of the classes; empty when the model does not say
-  bool pooler = false;              ///< a dense layer with tanh over the first token (BERT)
+  /// What a dense layer with tanh makes of each sequence's first row (BERT), 0: none. As wide as
+  /// the model, unless its width was cut.
+  std::int64_t pooler_width = 0;
   NormKind norm = NormKind::kLayerNorm;
   double norm_eps = 1e-5;
   PositionKind positions = PositionKind::kLearned;
@@ -99,6 +101,9 @@ struct ModelSpec {
     return layer_shapes.empty() ? shape : layer_shapes.at(static_cast<std::size_t>(index));
   }
 };
+
+/// Of the rows that a classifier reads.
+std::int64_t classified_width(const ModelSpec& spec);
 
 /// How many positions, itself included, a token of this layer sees; 0: all before it.
 std::int64_t window_of(const ModelSpec& spec, std::int64_t layer);

@@ -49,7 +49,7 @@ void for_each_field(Spec& spec, Field field) {
   field("output", spec.output);
   field("classes", spec.classes);
   field("labels", spec.labels);
-  field("pooler", spec.pooler);
+  field("pooler_width", spec.pooler_width);
   field("norm", spec.norm);
   field("norm_eps", spec.norm_eps);
   field("positions", spec.positions);

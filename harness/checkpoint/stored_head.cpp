@@ -48,8 +48,8 @@ std::optional<ModelWarning> settle_head(const Family& family, ModelSpec& spec,
 void settle_pooler(const Family& family, ModelSpec& spec,
                    const std::vector<StoredTensor>& tensors) {
   const bool needed = spec.output == OutputKind::kClassifier;
-  if (!spec.pooler || needed) return;
-  spec.pooler = stored_tensor_of(family, spec, Slot::kPooler, tensors) != nullptr;
+  if (needed || stored_tensor_of(family, spec, Slot::kPooler, tensors) != nullptr) return;
+  spec.pooler_width = 0;
 }
 
 std::optional<ModelWarning> warn_of_unused(const Family& family, const ModelSpec& spec,

@@ -129,7 +129,7 @@ class Writer {
     Json said, wanted = to_json(wanted_);
     try {
       ModelSpec spec = spec_of_config(family_, place_, config_, warnings);
-      spec.pooler = wanted_.pooler;  // the file says
+      if (wanted_.pooler_width == 0) spec.pooler_width = 0;  // the file says
       said = to_json(spec);
     } catch (const UserError& error) {
       throw DoesNotApply(

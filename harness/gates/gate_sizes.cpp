@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "harness/gates/hard_concrete.h"
+
 namespace assay::gates {
 namespace {
 
@@ -59,6 +61,22 @@ at::Tensor expected_parameters(const GateShape& shape, const GateSet& probabilit
 at::Tensor expected_sparsity(const GateShape& shape, const GateSet& probabilities) {
   return 1 - expected_parameters(shape, probabilities) /
                  static_cast<double>(prunable_parameters(shape));
+}
+
+SparsityRange reachable_sparsity(const GateShape& shape, bool with_width) {
+  const auto expected_at = [&](double logit) {
+    const auto all = [&](at::IntArrayRef sizes) { return at::full(sizes, logit); };
+    const GateSet logits{.attention = all({shape.layers}),
+                         .heads = all({shape.layers, shape.heads}),
+                         .ffn = all({shape.layers}),
+                         .neurons = all({shape.layers, shape.neurons}),
+                         .width = with_width ? all({shape.width}) : at::Tensor()};
+    return expected_sparsity(shape, open_probabilities(logits)).item<double>();
+  };
+  const KeptUnits smallest{.width = with_width ? 1 : shape.width, .heads = {1}, .neurons = {}};
+  const double of_smallest = 1 - static_cast<double>(remaining_weights(shape, smallest)) /
+                                     static_cast<double>(prunable_parameters(shape));
+  return {expected_at(kLargestLogit), std::min(expected_at(kSmallestLogit), of_smallest)};
 }
 
 KeptUnits kept_units(const GateShape& shape, const GateSet& gates) {

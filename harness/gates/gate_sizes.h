@@ -32,6 +32,14 @@ at::Tensor expected_parameters(const GateShape& shape, const GateSet& probabilit
 /// 1 - expected / prunable.
 at::Tensor expected_sparsity(const GateShape& shape, const GateSet& probabilities);
 
+/// What sparsities gates can be trained to: expected ones with all logits at their upper and at
+/// their lower end, and no higher than that of the smallest network there is (one head, of one
+/// dimension where the width is gated).
+struct SparsityRange {
+  double low = 0, high = 1;
+};
+SparsityRange reachable_sparsity(const GateShape& shape, bool with_width);
+
 /// What is left of settled gates, in units.
 struct KeptUnits {
   std::int64_t width = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/model/slicing.h"
 #include "harness/subnetwork/extract.h"
 
 namespace assay::gates {
@@ -45,6 +46,14 @@ void fold(Model& model, const GateSet& gates) {
     if (!id || id->layer < 0 || (id->slot != Slot::kO && id->slot != Slot::kDown)) return;
     tensor = folded(tensor, *id, factors_of(spec, gates, *id));
   });
+  if (gates.width.defined()) scale_width(model, gates.width);
+}
+
+std::vector<std::int64_t> open_dimensions(const ModelSpec& spec, const GateSet& gates) {
+  if (!gates.width.defined()) return subnetwork::first_units(spec.width);
+  const std::vector<std::int64_t> open = open_units(gates.width);
+  if (!open.empty()) return open;
+  return {gates.width.detach().argmax().item<std::int64_t>()};
 }
 
 }  // namespace
@@ -64,7 +73,7 @@ GateShape gate_shape(const ModelSpec& spec) {
 }
 
 subnetwork::SubNetwork open_network(const ModelSpec& spec, const GateSet& gates) {
-  subnetwork::SubNetwork network{.dimensions = subnetwork::first_units(spec.width), .layers = {}};
+  subnetwork::SubNetwork network{.dimensions = open_dimensions(spec, gates), .layers = {}};
   for (std::int64_t l = 0; l < spec.layers; ++l) {
     subnetwork::LayerPart part{.layer = l, .groups = {}, .neurons = {}};
     if (is_open(gates.attention[l])) part.groups = open_units(gates.heads[l]);

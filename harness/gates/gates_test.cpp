@@ -266,5 +266,16 @@ TEST(GateSet, StartsOpenButForNeurons) {
   EXPECT_FALSE(start_logits(kMiniLm, false, generator).width.defined());
 }
 
+/// The end of the range by hand: one head of 32 dimensions; and open gates as the released code has
+/// them.
+TEST(ReachableSparsity, EndsWhereNetworksEnd) {
+  const SparsityRange whole = reachable_sparsity(kMiniLm, false);
+  EXPECT_NEAR(whole.high, 1 - 4.0 * 32 * 384 / 10637568, 1e-9);
+  const SparsityRange narrow = reachable_sparsity(kMiniLm, true);
+  EXPECT_NEAR(narrow.low, goldens().at("models")[0].at("expected_sparsity").get<double>(), 1e-5);
+  EXPECT_GT(narrow.high, 0.9998);
+  EXPECT_LT(narrow.high, 1);
+}
+
 }  // namespace
 }  // namespace assay::gates

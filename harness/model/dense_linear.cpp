@@ -1,6 +1,7 @@
 #include "harness/model/dense_linear.h"
 
 #include <ATen/ops/as_strided.h>
+#include <ATen/ops/index_select.h>
 
 #include <algorithm>
 #include <vector>
@@ -75,6 +76,18 @@ void lay_side_by_side(std::vector<at::Tensor>& slices) {
 }
 
 }  // namespace
+
+at::Tensor selected(const at::Tensor& tensor, std::int64_t dimension, const at::Tensor& indices) {
+  return tensor.defined() ? at::index_select(tensor, dimension, indices) : tensor;
+}
+
+DenseLinear rows_of(const DenseLinear& linear, const at::Tensor& rows) {
+  return {selected(linear.weight(), 0, rows), selected(linear.bias(), 0, rows)};
+}
+
+DenseLinear columns_of(const DenseLinear& linear, const at::Tensor& columns) {
+  return {selected(linear.weight(), 1, columns), linear.bias()};
+}
 
 DenseLinear::DenseLinear(at::Tensor weight, at::Tensor bias)
     : weight_(std::move(weight)), bias_(std::move(bias)) {}

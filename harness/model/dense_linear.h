@@ -34,6 +34,13 @@ class DenseLinear final : public Linear {
   at::Tensor bias_;
 };
 
+/// A linear of these of its outputs or of its inputs, int64 [n] in their new order: matrices of
+/// their own, through which gradients reach the others.
+DenseLinear rows_of(const DenseLinear& linear, const at::Tensor& rows);
+DenseLinear columns_of(const DenseLinear& linear, const at::Tensor& columns);
+/// index_select() of a tensor that may be undefined, which stays so.
+at::Tensor selected(const at::Tensor& tensor, std::int64_t dimension, const at::Tensor& indices);
+
 /// The product that several linears make of the same rows, where their weights lie one after the
 /// other in memory as slices of one tensor (and their biases, or there are none); else nothing.
 std::optional<DenseLinear> adjacent_linears(std::span<const std::unique_ptr<Linear>> blocks);

@@ -1,10 +1,13 @@
 #include "harness/model/embedding_input.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 
+#include <string>
 #include <utility>
 
+#include "harness/base/cell_errors.h"
 #include "harness/model/kernels/gradients.h"
 
 namespace assay {
@@ -37,6 +40,26 @@ at::Tensor EmbeddingInput::placed(at::Tensor rows, const StepContext& step) cons
     rows = plus(rows, at::index_select(places, 0, step.positions));
   }
   return t.norm.forward(rows);
+}
+
+void EmbeddingInput::select_width(const at::Tensor& dimensions) {
+  EmbeddingTensors& t = tensors_;
+  if (t.project_in) {
+    t.project_in = rows_of(*t.project_in, dimensions);
+  } else {
+    t.tokens = selected(t.tokens, 1, dimensions);
+  }
+  t.positions = selected(t.positions, 1, dimensions);
+  t.token_types = selected(t.token_types, 1, dimensions);
+  t.norm.weight = selected(t.norm.weight, 0, dimensions);
+  t.norm.bias = selected(t.norm.bias, 0, dimensions);
+}
+
+void EmbeddingInput::scale_width(const at::Tensor& factors) {
+  if (tensors_.project_in) {
+    throw DoesNotApply("tokens of this model are projected into its width, which is not scaled");
+  }
+  visit_tensors([&](const std::string&, at::Tensor& tensor) { tensor = tensor * factors; });
 }
 
 void EmbeddingInput::visit_tensors(const VisitTensor& visit) {

@@ -30,6 +30,9 @@ class EmbeddingInput final : public Input {
   /// What forward() does behind the table of tokens: rows [n, width] of the residual stream -> with
   /// token types, positions and norm. May change `rows`.
   [[nodiscard]] at::Tensor placed(at::Tensor rows, const StepContext& step) const;
+  void select_width(const at::Tensor& dimensions) override;
+  /// Throws DoesNotApply where tokens are projected: their table is of another width.
+  void scale_width(const at::Tensor& factors) override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
   [[nodiscard]] DenseForm dense_form() const override { return plain_form(*this); }

@@ -252,7 +252,9 @@ Cost Model::cost() const {
   layers.flops_per_token /= instances_of(*input_);
   Cost cost = input_->cost();
   cost += layers;
-  cost += output_->cost();
+  Cost output = output_->cost();
+  if (output_->reads() == Output::Reads::kSequences) output.flops_per_token = 0;
+  cost += output;
   return cost;
 }
 
@@ -346,7 +348,7 @@ void Model::replace_output(std::unique_ptr<Output> block, const OutputShape& sha
   spec_.output = shape.kind;
   spec_.classes = shape.classes;
   spec_.labels = shape.labels;
-  spec_.pooler = shape.pooler;
+  spec_.pooler_width = shape.pooler_width;
   spec_.tied_head = false;
   use_dropout(dropout_);
 }
@@ -363,20 +365,24 @@ void Model::drop_layer(std::int64_t index) {
 }
 
 void Model::select_width(const at::Tensor& dimensions) {
-  if (spec_.output != OutputKind::kVocabulary) {
-    throw DoesNotApply(
-        "the hidden width can only be cut in a model that scores a vocabulary; leave it whole");
-  }
   ModelSpec wider = spec_;
   ++wider.width;
-  if (spec_.embedding_width == spec_.width) ++wider.embedding_width;
   const at::Tensor kept = dimensions.to(device_);
-  visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+  const auto cut = [&](const std::string& name, at::Tensor& tensor) {
     tensor = selected_where_wider(tensor, name, spec_, wider, kept);
-  });
-  const bool whole_embedding = spec_.embedding_width != spec_.width;
+  };
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i].visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+      cut(fmt::format("layer.{}.{}", i, name), tensor);
+    });
+  }
+  final_norm_.visit_tensors(
+      [&](const std::string& name, at::Tensor& tensor) { cut("final_norm." + name, tensor); });
+  input_->select_width(kept);
+  output_->select_width(kept);
+  if (spec_.embedding_width == spec_.width) spec_.embedding_width = dimensions.size(0);
   spec_.width = dimensions.size(0);
-  if (!whole_embedding) spec_.embedding_width = spec_.width;
+  visit_tensors([](const std::string&, at::Tensor&) {});  // ties the head again
   fuse();
 }
 

@@ -24,7 +24,7 @@ struct OutputShape {
   OutputKind kind = OutputKind::kNone;
   std::int64_t classes = 0;         ///< of a classifier
   std::vector<std::string> labels;  ///< their names, or empty
-  bool pooler = false;
+  std::int64_t pooler_width = 0;    ///< of ModelSpec
 };
 
 struct LoadOptions {
@@ -100,8 +100,7 @@ class Model {
   /// The layers behind it move up.
   void drop_layer(std::int64_t index);
   /// Only these dimensions of the residual stream stay, in this order: int64. Throws DoesNotApply
-  /// for an output that is no vocabulary, and where a method replaced a block. See
-  /// harness/model/slicing.h.
+  /// where a method replaced a block by one that cannot be cut. See harness/model/slicing.h.
   void select_width(const at::Tensor& dimensions);
   /// Gives a linear slot a bias of zeros in every layer, and those that have biases with it: kQ
   /// (with k and v), kO, kUp (with gate), kDown. Nothing to do where there are some.
@@ -151,7 +150,8 @@ class Model {
   [[nodiscard]] bool prefill_equals_decode() const;
 
   /// Accounting over input, layers and output; a tied head counts once. Work and touched bytes are
-  /// those of the weights: the part of attention that grows with the context is left out.
+  /// those of the weights: the part of attention that grows with the context is left out, and so is
+  /// the work of an output that reads sequences, which it does once for all of a sequence's tokens.
   [[nodiscard]] Cost cost() const;
 
  private:

@@ -31,6 +31,11 @@ at::Tensor VocabularyHead::log_likelihood(const at::Tensor& rows, const at::Tens
   return head_log_likelihood(last, head_.weight(), head_.bias(), targets.contiguous());
 }
 
+void VocabularyHead::select_width(const at::Tensor& dimensions) {
+  DenseLinear& reads = project_out_ ? *project_out_ : head_;
+  reads = columns_of(reads, dimensions);
+}
+
 void VocabularyHead::visit_tensors(const VisitTensor& visit) {
   if (project_out_) project_out_->visit_tensors(visit_part(visit, "project_out."));
   head_.visit_tensors(visit_part(visit, "head."));
@@ -63,7 +68,14 @@ at::Tensor Classifier::forward(const at::Tensor& rows) const {
 }
 
 std::int64_t Classifier::outputs() const {
-  return classifier_ ? classifier_->out_features() : width_;
+  if (classifier_) return classifier_->out_features();
+  return pooler_ ? pooler_->out_features() : width_;
+}
+
+void Classifier::select_width(const at::Tensor& dimensions) {
+  width_ = dimensions.size(0);
+  std::optional<DenseLinear>& reads = pooler_ ? pooler_ : classifier_;
+  if (reads) reads = columns_of(*reads, dimensions);
 }
 
 void Classifier::visit_tensors(const VisitTensor& visit) {

@@ -19,6 +19,7 @@ class VocabularyHead final : public Output {
   [[nodiscard]] Reads reads() const override { return Reads::kTokens; }
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override { return head_.out_features(); }
+  void select_width(const at::Tensor& dimensions) override;
   /// On a CPU without the matrix of scores.
   [[nodiscard]] at::Tensor log_likelihood(const at::Tensor& rows,
                                           const at::Tensor& targets) const override;
@@ -39,13 +40,14 @@ class VocabularyHead final : public Output {
 /// Scores of classes out of each sequence's first row: classifier(tanh(pooler(row))).
 class Classifier final : public Output {
  public:
-  /// pooler [width, width] or nothing, classifier [classes, width] or nothing: then the pooled rows
-  /// themselves come out (an encoder without a task).
+  /// pooler [pooled, width] or nothing: pooled = width; classifier [classes, pooled] or nothing:
+  /// then the pooled rows themselves come out (an encoder without a task).
   Classifier(std::optional<DenseLinear> pooler, std::optional<DenseLinear> classifier,
              std::int64_t width);
   [[nodiscard]] Reads reads() const override { return Reads::kSequences; }
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override;
+  void select_width(const at::Tensor& dimensions) override;
   void drop(double share) override { dropout_ = share; }
   [[nodiscard]] const std::optional<DenseLinear>& pooler() const { return pooler_; }
   void visit_tensors(const VisitTensor& visit) override;

@@ -62,6 +62,12 @@ class Input : public Block {
   /// tokens int64 [n] with the step's positions and token types -> rows [n, width]. May change the
   /// step: the batch that goes in need not be the batch that runs through the layers.
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& tokens, StepContext& step) const = 0;
+  /// Only these dimensions of the rows that it gives stay, int64 [n] in their new order; norms are
+  /// over those that are there. Throws DoesNotApply where a block does not say how.
+  virtual void select_width(const at::Tensor& dimensions);
+  /// What the rows are made of, before each norm and behind it, is multiplied by these factors
+  /// [width], as if a mask lay on the rows. Likewise.
+  virtual void scale_width(const at::Tensor& factors);
   [[nodiscard]] virtual std::unique_ptr<Input> share() const = 0;
 };
 
@@ -77,6 +83,12 @@ class Output : public Block {
   /// rows [n, width], targets int64 [n] -> f32 [n]: log softmax(scores)[target], nats.
   [[nodiscard]] virtual at::Tensor log_likelihood(const at::Tensor& rows,
                                                   const at::Tensor& targets) const;
+  /// The rows that it reads have only these dimensions left, int64 [n] in their new order. Throws
+  /// DoesNotApply where a block does not say how.
+  virtual void select_width(const at::Tensor& dimensions);
+  /// What it lays beside the rows, in their dimensions, is multiplied by these factors [width]; the
+  /// rows are so already. Nothing to do for a block that has no such thing.
+  virtual void scale_width(const at::Tensor& /*factors*/) {}
   /// From now on drops this share of what the scores are made of; 0 ends it.
   virtual void drop(double /*share*/) {}
   [[nodiscard]] virtual std::unique_ptr<Output> share() const = 0;

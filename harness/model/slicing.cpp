@@ -1,5 +1,6 @@
 #include "harness/model/slicing.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -36,18 +37,6 @@ void check_order(const at::Tensor& order, std::int64_t size, const char* what) {
   if (list && at::equal(std::get<0>(order.cpu().sort()), at::arange(size, at::kLong))) return;
   throw std::logic_error(std::string("an order of ") + what + " names each of " +
                          std::to_string(size) + " once");
-}
-
-at::Tensor selected(const at::Tensor& tensor, std::int64_t dimension, const at::Tensor& indices) {
-  return tensor.defined() ? at::index_select(tensor, dimension, indices) : tensor;
-}
-
-DenseLinear rows_of(const DenseLinear& linear, const at::Tensor& rows) {
-  return {selected(linear.weight(), 0, rows), selected(linear.bias(), 0, rows)};
-}
-
-DenseLinear columns_of(const DenseLinear& linear, const at::Tensor& columns) {
-  return {selected(linear.weight(), 1, columns), linear.bias()};
 }
 
 /// [heads] -> the places of their elements, [heads * size]
@@ -182,9 +171,47 @@ void keep_head_groups(Model& model, std::int64_t index, const at::Tensor& groups
   select_head_groups(model, index, groups);
 }
 
+namespace {
+
+void scale(NormBlock& norm, const at::Tensor& factors) {
+  if (norm.weight.defined()) norm.weight = norm.weight * factors;
+  if (norm.bias.defined()) norm.bias = norm.bias * factors;
+}
+
+DenseLinear scaled_rows(const DenseLinear& linear, const at::Tensor& factors) {
+  return {linear.weight() * factors.unsqueeze(1),
+          linear.bias().defined() ? linear.bias() * factors : linear.bias()};
+}
+
+void scale(Layer& layer, const at::Tensor& factors) {
+  scale(layer.attention_norm, factors);
+  scale(layer.ffn_norm, factors);
+  for (const Slot slot : {Slot::kO, Slot::kDown}) {
+    if (layer.find(slot) == nullptr) continue;
+    layer.replace_linear(slot,
+                         std::make_unique<DenseLinear>(scaled_rows(layer.dense(slot), factors)));
+  }
+}
+
+}  // namespace
+
 void keep_width(Model& model, const at::Tensor& dimensions) {
   check(dimensions, model.spec().width, "dimensions");
   model.select_width(dimensions);
+}
+
+void scale_width(Model& model, const at::Tensor& factors) {
+  if (model.spec().pre_norm || model.spec().final_norm) {
+    throw DoesNotApply(
+        "the width of a model with norms in front of its blocks cannot be scaled; leave it whole");
+  }
+  for (Layer& layer : model.layers()) scale(layer, factors);
+  auto input = model.input().share();
+  input->scale_width(factors);
+  model.replace_input(std::move(input));
+  auto output = model.output().share();
+  output->scale_width(factors);
+  model.replace_output(std::move(output));
 }
 
 void order_neurons(Model& model, std::int64_t index, const at::Tensor& order) {

@@ -26,9 +26,17 @@ void keep_neurons(Model& model, std::int64_t layer, const at::Tensor& neurons);
 /// for a model with ALiBi, whose heads differ by their number.
 void keep_head_groups(Model& model, std::int64_t layer, const at::Tensor& groups);
 
-/// Only these dimensions of the residual stream stay, of a model that scores a vocabulary; norms
-/// are then over those that are there. Throws DoesNotApply for another output.
+/// Only these dimensions of the residual stream stay; norms are then over those that are there, and
+/// what a pooler gives keeps its width. Throws DoesNotApply where a method's block cannot be cut.
 void keep_width(Model& model, const at::Tensor& dimensions);
+
+/// Multiplies the residual stream by `factors` [width] wherever something is added to it or it is
+/// normed: tables, norms, what layers add, and what stands beside the stream in its dimensions, in
+/// a model with norms behind its blocks. What reads the stream is left alone. With factors of 0
+/// this is a narrower model but for its norms, which are still over all dimensions; keep_width()
+/// those that are not 0 for the rest. Throws DoesNotApply for norms in front of blocks, whose
+/// streams add up unnormed, and for blocks of a method that cannot be scaled.
+void scale_width(Model& model, const at::Tensor& factors);
 
 // Another order of the same units, which changes nothing that the model computes but the last bits
 // of its sums. An order is int64 and names each unit once: order[i] is where the unit i was.

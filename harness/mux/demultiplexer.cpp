@@ -60,6 +60,17 @@ void IndexDemultiplexer::visit_tensors(const VisitTensor& visit) {
   tensors_.norm.visit_tensors(visit_part(visit, "norm."));
 }
 
+void IndexDemultiplexer::select_width(const at::Tensor& dimensions) {
+  const std::int64_t width = tensors_.keys.size(1);
+  tensors_.keys = tensors_.keys.index_select(1, dimensions);
+  DenseLinear& first = tensors_.dense.front();
+  first = columns_of(first, at::cat({dimensions, dimensions + width}));
+}
+
+void IndexDemultiplexer::scale_width(const at::Tensor& factors) {
+  tensors_.keys = tensors_.keys * factors;
+}
+
 std::unique_ptr<Demultiplexer> IndexDemultiplexer::share() const {
   return std::make_unique<IndexDemultiplexer>(*this);
 }

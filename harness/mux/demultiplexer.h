@@ -18,11 +18,12 @@ class Demultiplexer {
  public:
   virtual ~Demultiplexer() = default;
   [[nodiscard]] virtual std::int64_t instances() const = 0;
+  /// Of what it gives.
   [[nodiscard]] virtual std::int64_t width() const = 0;
-  /// rows [n, width] of mixed positions -> [n * N, width]: the instances of a row one after the
-  /// other.
+  /// rows [n, model's width] of mixed positions -> [n * N, width]: the instances of a row one after
+  /// the other.
   [[nodiscard]] virtual at::Tensor split(const at::Tensor& rows) const = 0;
-  /// Of one row of one instance each: rows [n, width], which int64 [n] -> [n, width].
+  /// Of one row of one instance each: rows [n, model's width], which int64 [n] -> [n, width].
   [[nodiscard]] virtual at::Tensor one_of(const at::Tensor& rows,
                                           const at::Tensor& which) const = 0;
   /// The features by which a retrieval head knows a token, as one_of(); `norms` stand behind
@@ -31,6 +32,9 @@ class Demultiplexer {
                                              const std::vector<NormBlock>& norms) const = 0;
   [[nodiscard]] virtual Cost cost() const = 0;
   virtual void visit_tensors(const VisitTensor& visit) = 0;
+  /// As Output has them: fewer dimensions of the rows, and of what stands beside them.
+  virtual void select_width(const at::Tensor& dimensions) = 0;
+  virtual void scale_width(const at::Tensor& factors) = 0;
   /// Drops this share of what its layers give while it trains; 0 ends it.
   virtual void drop(double share) = 0;
   [[nodiscard]] virtual std::unique_ptr<Demultiplexer> share() const = 0;
@@ -38,8 +42,9 @@ class Demultiplexer {
 
 /// What an index demultiplexer is made of.
 struct IndexDemuxTensors {
-  at::Tensor keys;  ///< [N, width], one private to each instance
-  /// The first 2 width -> width, others width -> width; the last one stands before the norm.
+  at::Tensor keys;  ///< [N, model's width], one private to each instance
+  /// The first from keys and rows to width, others width -> width; the last one stands before the
+  /// norm.
   std::vector<DenseLinear> dense;
   NormBlock norm;
 };
@@ -50,7 +55,7 @@ class IndexDemultiplexer final : public Demultiplexer {
  public:
   explicit IndexDemultiplexer(IndexDemuxTensors tensors) : tensors_(std::move(tensors)) {}
   [[nodiscard]] std::int64_t instances() const override { return tensors_.keys.size(0); }
-  [[nodiscard]] std::int64_t width() const override { return tensors_.keys.size(1); }
+  [[nodiscard]] std::int64_t width() const override { return tensors_.dense.back().out_features(); }
   [[nodiscard]] at::Tensor split(const at::Tensor& rows) const override;
   [[nodiscard]] at::Tensor one_of(const at::Tensor& rows, const at::Tensor& which) const override;
   /// a = norm_j(gelu(W_j a)) for each linear, the last one with its own norm; no residuals.
@@ -58,11 +63,13 @@ class IndexDemultiplexer final : public Demultiplexer {
                                      const std::vector<NormBlock>& norms) const override;
   [[nodiscard]] Cost cost() const override;
   void visit_tensors(const VisitTensor& visit) override;
+  void select_width(const at::Tensor& dimensions) override;
+  void scale_width(const at::Tensor& factors) override;
   void drop(double share) override { dropout_ = share; }
   [[nodiscard]] std::unique_ptr<Demultiplexer> share() const override;
 
  private:
-  /// key and row, side by side [n, 2 width] -> [n, width]
+  /// key and row, side by side -> [n, width]
   [[nodiscard]] at::Tensor told_apart(const at::Tensor& features) const;
   IndexDemuxTensors tensors_;
   double dropout_ = 0;

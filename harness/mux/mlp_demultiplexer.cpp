@@ -18,7 +18,7 @@ at::Tensor MlpDemultiplexer::split(const at::Tensor& rows) const {
     return dropout_ > 0 ? at::dropout(values, dropout_, true) : values;
   };
   // [N, n, width]
-  at::Tensor told = at::baddbmm(tensors_.biases.unsqueeze(1), rows.expand({count, n, width}),
+  at::Tensor told = at::baddbmm(tensors_.biases.unsqueeze(1), rows.expand({count, n, rows.size(1)}),
                                 tensors_.weights.transpose(1, 2));
   told = at::layer_norm(at::gelu(told), {width}, {}, {}, tensors_.norm.eps);
   told = dropped(told * tensors_.norm_scale.unsqueeze(1) + tensors_.norm_shift.unsqueeze(1));
@@ -42,7 +42,7 @@ Cost MlpDemultiplexer::cost() const {
        {tensors_.weights, tensors_.biases, tensors_.norm_scale, tensors_.norm_shift}) {
     cost += tensor_cost(tensor);
   }
-  cost.flops_per_token += 2 * width() * width() + width();
+  cost.flops_per_token += 2 * tensors_.weights.size(2) * width() + width();
   cost += tensors_.shared.cost();
   cost += tensors_.norm.cost();
   return cost;
@@ -55,6 +55,10 @@ void MlpDemultiplexer::visit_tensors(const VisitTensor& visit) {
   visit("private.norm_shift", tensors_.norm_shift);
   tensors_.shared.visit_tensors(visit_part(visit, "shared."));
   tensors_.norm.visit_tensors(visit_part(visit, "norm."));
+}
+
+void MlpDemultiplexer::select_width(const at::Tensor& dimensions) {
+  tensors_.weights = tensors_.weights.index_select(2, dimensions);
 }
 
 std::unique_ptr<Demultiplexer> MlpDemultiplexer::share() const {

@@ -7,7 +7,7 @@
 namespace assay::mux {
 
 struct MlpDemuxTensors {
-  at::Tensor weights;     ///< [N, width, width], a matrix (out, in) for each instance
+  at::Tensor weights;     ///< [N, width, model's width], a matrix (out, in) for each instance
   at::Tensor biases;      ///< [N, width]
   at::Tensor norm_scale;  ///< [N, width]
   at::Tensor norm_shift;  ///< [N, width]
@@ -29,6 +29,8 @@ class MlpDemultiplexer final : public Demultiplexer {
                                      const std::vector<NormBlock>& norms) const override;
   [[nodiscard]] Cost cost() const override;
   void visit_tensors(const VisitTensor& visit) override;
+  void select_width(const at::Tensor& dimensions) override;
+  void scale_width(const at::Tensor&) override {}  // it has nothing beside the rows
   void drop(double share) override { dropout_ = share; }
   [[nodiscard]] std::unique_ptr<Demultiplexer> share() const override;
 

@@ -9,13 +9,34 @@
 
 #include <cmath>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/errors.h"
 
 namespace assay::mux {
 
+namespace {
+
+[[noreturn]] void refuse_width() {
+  throw DoesNotApply(
+      "this multiplexer reads all dimensions at once, and none of them can be cut; leave the width "
+      "whole");
+}
+
+}  // namespace
+
+void Multiplexer::select_width(const at::Tensor&) { refuse_width(); }
+
+void Multiplexer::scale_width(const at::Tensor&) { refuse_width(); }
+
 at::Tensor HadamardMultiplexer::mix(const at::Tensor& instances) const {
   return (instances * keys_.unsqueeze(1)).mean(1);
 }
+
+void HadamardMultiplexer::select_width(const at::Tensor& dimensions) {
+  keys_ = keys_.index_select(1, dimensions);
+}
+
+void HadamardMultiplexer::scale_width(const at::Tensor& factors) { keys_ = keys_ * factors; }
 
 std::unique_ptr<Multiplexer> HadamardMultiplexer::share() const {
   return std::make_unique<HadamardMultiplexer>(*this);
@@ -24,6 +45,14 @@ std::unique_ptr<Multiplexer> HadamardMultiplexer::share() const {
 at::Tensor OrthogonalMultiplexer::mix(const at::Tensor& instances) const {
   const double scale = 1 / std::sqrt(static_cast<double>(matrices_.size(0)));
   return at::einsum("gnlw,nwv->glv", {instances, matrices_}) * scale;
+}
+
+void OrthogonalMultiplexer::select_width(const at::Tensor& dimensions) {
+  matrices_ = matrices_.index_select(1, dimensions).index_select(2, dimensions);
+}
+
+void OrthogonalMultiplexer::scale_width(const at::Tensor& factors) {
+  matrices_ = matrices_ * factors;  // what they give; what they read is scaled already
 }
 
 std::unique_ptr<Multiplexer> OrthogonalMultiplexer::share() const {

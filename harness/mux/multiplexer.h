@@ -22,6 +22,9 @@ class Multiplexer {
   /// Multiplications of a mixed token.
   [[nodiscard]] virtual std::int64_t macs() const = 0;
   virtual void visit_tensors(const VisitTensor& visit) = 0;
+  /// As Input has them; both throw DoesNotApply where a multiplexer does not say how.
+  virtual void select_width(const at::Tensor& dimensions);
+  virtual void scale_width(const at::Tensor& factors);
   [[nodiscard]] virtual std::unique_ptr<Multiplexer> share() const = 0;
 };
 
@@ -33,6 +36,8 @@ class HadamardMultiplexer final : public Multiplexer {
   [[nodiscard]] at::Tensor mix(const at::Tensor& instances) const override;
   [[nodiscard]] std::int64_t macs() const override { return keys_.numel(); }
   void visit_tensors(const VisitTensor& visit) override { visit("keys", keys_); }
+  void select_width(const at::Tensor& dimensions) override;
+  void scale_width(const at::Tensor& factors) override;
   [[nodiscard]] std::unique_ptr<Multiplexer> share() const override;
 
  private:
@@ -48,6 +53,8 @@ class OrthogonalMultiplexer final : public Multiplexer {
   [[nodiscard]] at::Tensor mix(const at::Tensor& instances) const override;
   [[nodiscard]] std::int64_t macs() const override { return matrices_.numel(); }
   void visit_tensors(const VisitTensor& visit) override { visit("matrices", matrices_); }
+  void select_width(const at::Tensor& dimensions) override;
+  void scale_width(const at::Tensor& factors) override;
   [[nodiscard]] std::unique_ptr<Multiplexer> share() const override;
 
  private:

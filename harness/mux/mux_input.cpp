@@ -88,6 +88,16 @@ at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const 
   return form_.places_twice ? embedding_.placed(mixed, step) : mixed;
 }
 
+void MuxInput::select_width(const at::Tensor& dimensions) {
+  embedding_.select_width(dimensions);
+  multiplexer_->select_width(dimensions);
+}
+
+void MuxInput::scale_width(const at::Tensor& factors) {
+  embedding_.scale_width(factors);
+  multiplexer_->scale_width(factors);
+}
+
 void MuxInput::visit_tensors(const VisitTensor& visit) {
   embedding_.visit_tensors(visit);
   multiplexer_->visit_tensors(visit_part(visit, "mux."));

@@ -39,6 +39,8 @@ class MuxInput final : public MixingInput {
   }
   /// The padded tokens [groups, N, length] that forward() mixes: what a retrieval head is asked.
   [[nodiscard]] at::Tensor grouped_tokens(const PackedTokens& packed) const;
+  void select_width(const at::Tensor& dimensions) override;
+  void scale_width(const at::Tensor& factors) override;
   void visit_tensors(const VisitTensor& visit) override;
   [[nodiscard]] Cost cost() const override;
   [[nodiscard]] std::unique_ptr<Input> share() const override;

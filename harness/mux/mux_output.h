@@ -27,6 +27,10 @@ class MuxClassifier final : public Output {
   [[nodiscard]] std::int64_t outputs() const override {
     return classifier_ ? classifier_->out_features() : demultiplexer_->width();
   }
+  void select_width(const at::Tensor& dimensions) override {
+    demultiplexer_->select_width(dimensions);
+  }
+  void scale_width(const at::Tensor& factors) override { demultiplexer_->scale_width(factors); }
   /// Before the classifier, and in the demultiplexer.
   void drop(double share) override;
   void visit_tensors(const VisitTensor& visit) override;

@@ -27,7 +27,8 @@ const std::vector<MetricDef>& accounting_metrics() {
        "step/touched_bytes",
        "Bytes of weights read for one decoded token", Basis::kExact},
       {"model/flops_per_token", "FLOP", -1,
-       "multiplications and additions executed with weights, for one token",
+       "multiplications and additions executed with weights, for one token; what is done once a "
+       "sequence (pooler, classifier) is left out",
        "Work for one token; where several sequences run as one, its share", Basis::kExact},
       {"step/touched_bytes", "B", -1, kPerToken, "Bytes of weights read for a token, mean",
        Basis::kExact},

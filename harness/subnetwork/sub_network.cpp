@@ -87,11 +87,6 @@ void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
         fmt::format("the model's width is {}; a part of it names at least one dimension, ascending",
                     spec.width));
   }
-  if (std::ssize(kept) != spec.width && spec.output != OutputKind::kVocabulary) {
-    throw UserError(
-        "the width of a model that scores no vocabulary stays whole: norms over a part of the "
-        "dimensions need training");
-  }
 }
 
 ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {

@@ -36,8 +36,7 @@ SubNetwork whole_network(const ModelSpec& spec);
 std::vector<std::int64_t> layer_numbers(const SubNetwork& part);
 
 /// Throws UserError saying what is not a part of a model like this: an index that is missing or out
-/// of order, heads of a model with ALiBi, whose slopes go by their number, or a width where the
-/// output is no vocabulary.
+/// of order, or heads of a model with ALiBi, whose slopes go by their number.
 void require_part_of(const ModelSpec& spec, const SubNetwork& part);
 
 /// The spec of what extract() leaves.

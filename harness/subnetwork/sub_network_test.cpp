@@ -33,7 +33,8 @@ ModelSpec bert_base() {
   spec.max_positions = 512;
   spec.token_types = 2;
   spec.causal = spec.pre_norm = spec.final_norm = false;
-  spec.embedding_norm = spec.pooler = true;
+  spec.embedding_norm = true;
+  spec.pooler_width = 768;
   spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = spec.ffn_out_bias = true;
   spec.output = OutputKind::kNone;
   return spec;

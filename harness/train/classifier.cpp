@@ -62,10 +62,12 @@ void add_classifier(Model& model, const std::vector<std::string>& labels, std::u
   std::optional<DenseLinear> pooler = old != nullptr ? old->pooler() : std::nullopt;
   if (!pooler) pooler = fresh_linear(model, model.spec().width, generator);
   const auto classes = static_cast<std::int64_t>(labels.size());
-  model.replace_output(
-      std::make_unique<Classifier>(pooler, fresh_linear(model, classes, generator),
-                                   model.spec().width),
-      {.kind = OutputKind::kClassifier, .classes = classes, .labels = labels, .pooler = true});
+  model.replace_output(std::make_unique<Classifier>(pooler, fresh_linear(model, classes, generator),
+                                                    model.spec().width),
+                       {.kind = OutputKind::kClassifier,
+                        .classes = classes,
+                        .labels = labels,
+                        .pooler_width = pooler->out_features()});
 }
 
 TrainResult train_classifier(Model& model, const LabelledItems& train, const LabelledItems* dev,

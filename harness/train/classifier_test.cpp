@@ -163,7 +163,7 @@ TEST_P(FreshClassifier, EqualsTransformers) {
   EXPECT_TRUE(at::equal(model.parameter({-1, Slot::kPooler, true}), expected("pooler.dense.bias")));
   EXPECT_EQ(model.spec().output, OutputKind::kClassifier);
   EXPECT_EQ(model.spec().classes, 3);
-  EXPECT_TRUE(model.spec().pooler);
+  EXPECT_EQ(model.spec().pooler_width, model.spec().width);
   const std::size_t planned = parameter_shapes(model.spec()).size();
   EXPECT_EQ(model.parameters().size(), planned);  // the spec says what is there
 }

@@ -82,6 +82,47 @@ TEST_F(CoFiTest, PrunesToItsTarget) {
   }
   EXPECT_EQ(heads, kept_heads);
   EXPECT_EQ(neurons, kept_neurons);
+  EXPECT_EQ(context_.metrics.at("prune/kept_dimensions"), static_cast<double>(small.spec().width));
+}
+
+/// Without training the extracted model's tables and classifier are the whole one's, times what the
+/// gates of the dimensions that stayed have settled at.
+TEST_F(CoFiTest, GatesOfTheWidthNarrowTheModel) {
+  Json given = kQuick;
+  given["sparsity"] = 0.8;
+  const Artefact artefact = method().fit(model_, context_, params(given));
+  Model small = model_.clone();
+  method().apply(small, artefact);
+  const std::int64_t width = model_.spec().width;
+  ASSERT_LT(small.spec().width, width);
+  EXPECT_EQ(small.spec().pooler_width, width);
+  const at::Tensor kept = artefact.tensors.at("dimensions");
+  const auto gate_of = [&](Slot slot) {
+    const at::Tensor ratio =
+        small.parameter({-1, slot}) / model_.parameter({-1, slot}).index_select(1, kept);
+    EXPECT_TRUE(ratio.allclose(ratio.select(0, 0).expand_as(ratio), 1e-4, 1e-5));
+    return ratio.select(0, 0);
+  };
+  const at::Tensor gates = gate_of(Slot::kEmbedding);
+  EXPECT_TRUE(gates.allclose(gate_of(Slot::kPositions), 1e-4, 1e-5));
+  EXPECT_GT(gates.min().item<double>(), 0);
+  EXPECT_LT(gates.max().item<double>(), 1);
+}
+
+TEST_F(CoFiTest, ASparsityOutOfReachIsRefused) {
+  Json given = kQuick;
+  given.update({{"sparsity", 0.999}, {"prune_width", false}});
+  EXPECT_THROW(
+      {
+        try {
+          static_cast<void>(method().fit(model_, context_, params(given)));
+        } catch (const DoesNotApply& error) {
+          EXPECT_THAT(error.what(), HasSubstr("sparsity 0.999 is out of reach"));
+          throw;
+        }
+      },
+      DoesNotApply);
+  EXPECT_TRUE(context_.steps.empty());
 }
 
 TEST_F(CoFiTest, ASparsityThatWasNotReachedIsSaid) {
@@ -129,7 +170,8 @@ TEST_F(CoFiTest, WhatIsFrozenStaysInBothStages) {
     RecordingContext context({}, 3, {});
     context.training_items = &items_;
     Json given = kQuick;
-    given.update({{"epochs", 2}, {"finetune_epochs", 1}, {"freeze", freeze}});
+    given.update(
+        {{"epochs", 2}, {"finetune_epochs", 1}, {"freeze", freeze}, {"prune_width", false}});
     const Artefact artefact = method().fit(model_, context, params(given));
     return std::pair(artefact.tensors.contains("embedding.weight"),
                      artefact.tensors.contains("positions.weight"));
@@ -186,10 +228,17 @@ TEST_F(CoFiTest, PrunesAMultiplexedModel) {
   given.update({{"epochs", 10}, {"finetune_epochs", 1}});
   const Artefact artefact = method().fit(model_, context_, params(given));
   EXPECT_TRUE(artefact.tensors.contains("demux.dense.0.weight"));
-  EXPECT_FALSE(artefact.tensors.contains("mux.keys"));
   Model small = model_.clone();
   method().apply(small, artefact);
   EXPECT_EQ(small.sequence_logits(packed).size(0), 5);
+  const std::int64_t left = small.spec().width;
+  EXPECT_EQ(artefact.tensors.at("mux.keys").size(1), left);
+  EXPECT_EQ(artefact.tensors.at("demux.keys").size(1), left);
+  EXPECT_EQ(artefact.tensors.at("demux.dense.0.weight").size(1), 2 * left);
+  EXPECT_EQ(artefact.tensors.at("demux.dense.0.weight").size(0), width);
+  // Not gated, keys stay what they are.
+  given["prune_width"] = false;
+  EXPECT_FALSE(method().fit(model_, context_, params(given)).tensors.contains("mux.keys"));
 }
 
 TEST(Alignment, TaughtLayersAreTheLastOfEqualParts) {
@@ -211,6 +260,15 @@ TEST(Alignment, FollowsItsVersion) {
               ElementsAre(Optional(1), Optional(0), Optional(1)));
   EXPECT_THAT(aligned(distance, taught, numbers, Alignment::kSame),
               ElementsAre(std::nullopt, std::nullopt, Optional(2)));
+}
+
+/// Rows with zeros where a student has no dimensions, through the whole transform.
+TEST(Transform, OfANarrowStudentReadsZerosElsewhere) {
+  const DenseLinear whole(at::arange(16, at::kFloat).view({4, 4}), at::arange(4, at::kFloat));
+  const at::Tensor narrow = at::tensor({2.F, -1.F}).view({1, 2});
+  const at::Tensor wide = at::tensor({0.F, 2.F, 0.F, -1.F}).view({1, 4});
+  EXPECT_TRUE(transform_of(whole, {1, 3}).forward(narrow).equal(whole.forward(wide)));
+  EXPECT_TRUE(transform_of(whole, {0, 1, 2, 3}).forward(wide).equal(whole.forward(wide)));
 }
 
 TEST(Distillation, IsTheSumOfItsParts) {

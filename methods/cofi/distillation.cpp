@@ -115,4 +115,10 @@ at::Tensor distillation(const LayerPass& student, const LayerPass& teacher,
 
 DenseLinear start_transform(std::int64_t width) { return {at::eye(width), at::zeros({width})}; }
 
+DenseLinear transform_of(const DenseLinear& transform,
+                         const std::vector<std::int64_t>& dimensions) {
+  if (std::ssize(dimensions) == transform.in_features()) return transform;
+  return columns_of(transform, at::tensor(dimensions, at::kLong).to(transform.weight().device()));
+}
+
 }  // namespace assay::cofi

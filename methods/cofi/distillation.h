@@ -39,5 +39,7 @@ at::Tensor distillation(const LayerPass& student, const LayerPass& teacher,
 
 /// The identity, as the transform begins.
 DenseLinear start_transform(std::int64_t width);
+/// What it makes of the rows of a student that has these of the dimensions: the others are 0 there.
+DenseLinear transform_of(const DenseLinear& transform, const std::vector<std::int64_t>& dimensions);
 
 }  // namespace assay::cofi

@@ -20,7 +20,7 @@ struct Finetuning {
   const Model& student;
   const LabelledItems& items;
   const DenseLinear& transform;
-  std::vector<std::int64_t> numbers;  ///< of the student's layers in the teacher
+  subnetwork::SubNetwork network;  ///< the student, as a part of the teacher
   DistillationSettings distillation;
 
   [[nodiscard]] at::Tensor loss(std::span<const std::int64_t> which) const {
@@ -29,8 +29,9 @@ struct Finetuning {
       const at::NoGradGuard no_grad;
       return pass_with_layers(teacher, packed);
     };
-    return cofi::distillation(pass_with_layers(student, packed), taught(), numbers, transform,
-                              distillation);
+    return cofi::distillation(pass_with_layers(student, packed), taught(),
+                              subnetwork::layer_numbers(network),
+                              transform_of(transform, network.dimensions), distillation);
   }
 };
 
@@ -56,7 +57,7 @@ Artefact finetune(const Model& model, FitContext& context, const Params& params)
                           student,
                           context.training(),
                           transform,
-                          subnetwork::layer_numbers(subnetwork::network_of(model.spec(), artefact)),
+                          subnetwork::network_of(model.spec(), artefact),
                           distillation_settings(params)};
   task.items = tuning.items.count();
   task.loss = [&](std::span<const std::int64_t> which) { return tuning.loss(which); };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/base/cell_errors.h"
 #include "harness/gates/gate_sizes.h"
 #include "harness/gates/gated_model.h"
 #include "harness/gates/hard_concrete.h"
@@ -23,6 +24,9 @@
 namespace assay::cofi {
 namespace {
 
+/// The released code takes no model that is further than this from its target.
+constexpr double kNear = 0.01;
+
 class Pruning {
  public:
   Pruning(const Model& model, FitContext& context, const Params& params)
@@ -35,11 +39,12 @@ class Pruning {
         teacher_(model),
         student_(model.clone()),
         shape_(gates::gate_shape(model.spec())),
-        logits_(gates::start_logits(shape_, /*with_width=*/false,
+        logits_(gates::start_logits(shape_, settings_.prune_width,
                                     at::make_generator<at::CPUGeneratorImpl>(context.seed()))),
         multipliers_(gates::start_multipliers()),
         transform_(start_transform(model.spec().width)) {
     require_items_for(model, items_);
+    require_reachable();
   }
 
   Artefact run() {
@@ -57,12 +62,23 @@ class Pruning {
   }
 
  private:
+  void require_reachable() const {
+    const gates::SparsityRange range = gates::reachable_sparsity(shape_, settings_.prune_width);
+    const double wanted = settings_.target.target;
+    if (wanted >= range.low - kNear && wanted <= range.high + kNear) return;
+    throw DoesNotApply(
+        fmt::format("sparsity {} is out of reach: gates of this model take it to {:.3f} at most "
+                    "(and {:.3f} at least); choose one in between",
+                    wanted, range.high, range.low));
+  }
+
   [[nodiscard]] Json identity() const {
     return {{"what", "cofi"},
             {"model", teacher_.content_hash()},
             {"items", items_.content_hash()},
             {"target", settings_.target.target},
             {"target_warmup", settings_.target.warmup},
+            {"prune_width", settings_.prune_width},
             {"gate_rate", settings_.gate_rate},
             {"freeze", freeze_},
             {"layer_weight", distillation_.layer_weight},
@@ -81,6 +97,7 @@ class Pruning {
     add("gates.heads", logits_.heads, factor);
     add("gates.ffn", logits_.ffn, factor);
     add("gates.neurons", logits_.neurons, factor);
+    if (settings_.prune_width) add("gates.width", logits_.width, factor);
     add("multiplier.linear", multipliers_.linear, -factor);
     add("multiplier.quadratic", multipliers_.quadratic, -factor);
     transform_.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
@@ -106,7 +123,8 @@ class Pruning {
         gates::expected_sparsity(shape_, gates::open_probabilities(logits_));
     const at::Tensor loss =
         distillation(pass_with_layers(gated, packed), taught(packed),
-                     subnetwork::layer_numbers(network), transform_, distillation_) +
+                     subnetwork::layer_numbers(network),
+                     transform_of(transform_, network.dimensions), distillation_) +
         gates::lagrangian(sparsity, settings_.target.at_step(part.step), multipliers_);
     (loss * part.share).backward();
     return loss.item<double>();
@@ -144,9 +162,7 @@ class Pruning {
     return artefact;
   }
 
-  /// The released code takes no model further than this from its target.
   void remark_on_sparsity(double reported) const {
-    constexpr double kNear = 0.01;
     if (std::abs(reported - settings_.target.target) <= kNear) return;
     context_.warn("sparsity_not_reached",
                   fmt::format("sparsity {:.3f} was wanted and {:.3f} is what the gates settled at: "
@@ -165,6 +181,9 @@ class Pruning {
     remark_on_sparsity(reported);
     context_.metric("prune/removed_parameters", gone(gates::remaining_parameters(shape_, kept),
                                                      gates::exact_parameters(shape_)));
+    if (settings_.prune_width) {
+      context_.metric("prune/kept_dimensions", static_cast<double>(kept.width));
+    }
     for (std::size_t l = 0; l < kept.heads.size(); ++l) {
       const std::string layer = "/layer." + std::to_string(l);
       context_.metric("prune/kept_heads" + layer, static_cast<double>(kept.heads[l]));

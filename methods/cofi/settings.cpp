@@ -32,6 +32,9 @@ std::vector<ParamSpec> prune_specs() {
                    "Share of the parameters of attention and FFN that goes"),
         real_param("sparsity_warmup", 0.1, {.min = 0, .max = 1},
                    "Share of the steps in which that target rises from 0"),
+        flag_param("prune_width", true,
+                   "Dimensions of the residual stream, which all layers share, have gates, too (as "
+                   "released)"),
         real_param("gate_rate", 0.01, {.min = 0, .min_open = true},
                    "Learning rate of gates and of the multipliers that hold the target")},
        loop_params({.learning_rate = 2e-5,
@@ -90,6 +93,7 @@ DistillationSettings distillation_settings(const Params& params) {
 
 PruneSettings prune_settings(const Params& params, std::uint64_t seed, std::int64_t items) {
   PruneSettings settings{.target = {},
+                         .prune_width = params.get_bool("prune_width"),
                          .gate_rate = params.get_real("gate_rate"),
                          .weight_decay = params.get_real("weight_decay"),
                          .loop = loop_settings(params, seed)};

@@ -33,6 +33,7 @@ DistillationSettings distillation_settings(const Params& params);
 
 struct PruneSettings {
   gates::SparsityTarget target;  ///< its warm-up is in steps
+  bool prune_width = true;       ///< the width has gates, too
   double gate_rate = 0.01;       ///< learning rate of gates and multipliers
   double weight_decay = 0;
   TrainSettings loop;

@@ -82,7 +82,7 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.final_norm = false;
   spec.embedding_norm = true;
   spec.qkv_bias = spec.attention_out_bias = spec.ffn_bias = spec.ffn_out_bias = true;
-  spec.pooler = true;
+  spec.pooler_width = spec.width;
   spec.output = OutputKind::kNone;
   spec.classifier_dropout = config.real("classifier_dropout", spec.hidden_dropout);
   if (is_classifier(config)) read_classifier(config, spec);
@@ -104,7 +104,7 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
       {"encoder.layer.{}.intermediate.dense", Slot::kUp, true},
       {"encoder.layer.{}.output.dense", Slot::kDown, true},
       {"encoder.layer.{}.output.LayerNorm", Slot::kFfnNorm, true},
-      {"pooler.dense", Slot::kPooler, true, kPlain, spec.pooler},
+      {"pooler.dense", Slot::kPooler, true, kPlain, spec.pooler_width > 0},
       {"classifier", Slot::kHead, true, kPlain, spec.output == OutputKind::kClassifier},
   };
 }
