@@ -76,15 +76,18 @@ at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   return with_prefix(padded.view({groups, count, length}));
 }
 
+void MuxInput::require_room(std::int64_t tokens) const {
+  if (!form_.prefix || form_.positions == 0 || prefixed() + tokens <= form_.positions) return;
+  throw DoesNotApply(fmt::format(
+      "a sequence of {} tokens behind a prefix of {} is longer than the {} positions of "
+      "this model; cut sequences shorter",
+      tokens, prefixed(), form_.positions));
+}
+
 at::Tensor MuxInput::with_prefix(const at::Tensor& tokens) const {
   if (!form_.prefix) return tokens;
   const std::int64_t groups = tokens.size(0), count = tokens.size(1);
-  if (form_.positions > 0 && prefixed() + tokens.size(2) > form_.positions) {
-    throw DoesNotApply(
-        fmt::format("a sequence of {} tokens behind a prefix of {} is longer than the {} positions "
-                    "of this model; cut sequences shorter",
-                    tokens.size(2), prefixed(), form_.positions));
-  }
+  require_room(tokens.size(2));
   const at::Tensor prefix = prefix_rows(*form_.prefix, count).to(tokens.device());
   return at::cat({prefix.expand({groups, count, prefixed()}), tokens}, 2);
 }

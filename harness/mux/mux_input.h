@@ -48,6 +48,8 @@ class MuxInput final : public MixingInput {
   [[nodiscard]] std::int64_t prefixed() const {
     return form_.prefix ? prefix_length(multiplexer_->instances()) : 0;
   }
+  /// Throws DoesNotApply where a sequence of so many tokens has no room behind the prefix.
+  void require_room(std::int64_t tokens) const;
   /// The padded tokens [groups, N, length] that forward() mixes, prefixes included: what a
   /// retrieval head is asked.
   [[nodiscard]] at::Tensor grouped_tokens(const PackedTokens& packed) const;

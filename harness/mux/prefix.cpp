@@ -2,9 +2,8 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
-#include <fmt/format.h>
 
-#include "harness/base/cell_errors.h"
+#include <stdexcept>
 
 namespace assay::mux {
 namespace {
@@ -17,11 +16,8 @@ constexpr PrefixTokens kReleased{.filler = 680, .first_mark = 678, .classified =
 
 PrefixTokens prefix_tokens(std::int64_t vocab, std::int64_t instances) {
   if (vocab == kUncased && kReleased.first_mark - instances >= kLastReserved) return kReleased;
-  if (vocab < instances + 2) {
-    throw DoesNotApply(fmt::format(
-        "a vocabulary of {} tokens has no mark for each of {} instances, a filler and a token to "
-        "classify; lower instances",
-        vocab, instances));
+  if (!has_prefix_tokens(vocab, instances)) {
+    throw std::logic_error("a vocabulary too small for a prefix");
   }
   return {.filler = vocab - 2 - instances, .first_mark = vocab - 2, .classified = vocab - 1};
 }

@@ -19,6 +19,11 @@ struct PrefixTokens {
 /// How many tokens stand in front of each instance.
 constexpr std::int64_t prefix_length(std::int64_t instances) { return instances + 1; }
 
+/// Whether a vocabulary has a mark for each instance, a filler and a token to classify.
+constexpr bool has_prefix_tokens(std::int64_t vocab, std::int64_t instances) {
+  return vocab >= instances + 2;
+}
+
 /// As released for BERT's uncased vocabulary of 30522 tokens (filler 680, marks from 678 down,
 /// 101), where these are tokens that no text has. In another vocabulary the marks are from the last
 /// but one down, as released for RoBERTa, the filler is below them, and the last token is the
