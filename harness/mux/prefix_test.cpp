@@ -79,6 +79,22 @@ TEST(Prefix, RowsThatAreReadAreTheFirstOfEachGroup) {
   EXPECT_TRUE(tokens[1][1].equal(at::tensor({60L, 67L, 69L, 12L, 0L, 0L, 0L})));
 }
 
+/// A length that sequences are padded to is theirs; prefixes come on top.
+TEST(Prefix, StandsInFrontOfPaddedSequences) {
+  const c10::InferenceMode inference;
+  const Model plain = small_mux({.prefix = true});
+  Model padded = small_mux({.prefix = true});
+  padded.replace_input(
+      std::make_unique<MuxInput>(dynamic_cast<const MuxInput&>(plain.input()).embedding(),
+                                 multiplexer_of({.prefix = true}, plain.spec()),
+                                 MuxForm{.length = 6, .prefix = kGoldenPrefix}));
+  const PackedTokens packed = pack_sequences({at::tensor({5L, 6L}), at::tensor({9L})});
+  EXPECT_EQ(padded.hidden_packed(packed).size(0), 3 + 6);
+  const at::Tensor by_hand =
+      at::tensor({5L, 6L, 0L, 0L, 0L, 0L, 9L, 0L, 0L, 0L, 0L, 0L}).view({2, 6});
+  EXPECT_TRUE(padded.sequence_logits(packed).allclose(plain.sequence_logits(by_hand), 1e-5, 1e-5));
+}
+
 TEST(Prefix, IsNoQuestion) {
   const at::Tensor tokens = at::ones({20, 2, 9}, at::kLong);
   const RetrievalQuestions asked = draw_questions(tokens, 0, 1, 3);
