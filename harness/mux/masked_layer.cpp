@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "harness/model/layer_pass.h"
 #include "harness/model/standard_attention.h"
@@ -57,11 +58,13 @@ Layer start_layer(const ModelSpec& spec, double deviation, at::Generator generat
   DenseLinear q = dense(inside, width), k = dense(inside, width), v = dense(inside, width);
   DenseLinear o = dense(width, inside);
   DenseLinear up = dense(spec.shape.ffn_width, width), down = dense(width, spec.shape.ffn_width);
-  return {
+  Layer layer{
       norm(), norm(),
       std::make_unique<StandardAttention>(shape, std::move(q), std::move(k), std::move(v),
                                           std::move(o)),
       std::make_unique<StandardFfn>(spec.activation, std::nullopt, std::move(up), std::move(down))};
+  layer.fuse();  // as a loaded model's are, so that their times compare
+  return layer;
 }
 
 }  // namespace assay::mux
