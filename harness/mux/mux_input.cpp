@@ -95,15 +95,15 @@ at::Tensor MuxInput::with_prefix(const at::Tensor& tokens) const {
 at::Tensor MuxInput::real_of(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
-  const auto [groups, length] = batch_of(given, longest(sequences));
+  const Batch batch = batch_of(given, longest(sequences));
   std::vector<std::int64_t> ends;
-  for (std::int64_t i = 0; i < groups * count; ++i) {
+  for (std::int64_t i = 0; i < batch.sequences * count; ++i) {
     const auto which = static_cast<std::size_t>(member(i / count, i % count, given));
     ends.push_back(prefixed() + sequences[which].size(0));
   }
-  if (std::ranges::all_of(ends, [&](std::int64_t end) { return end == length; })) return {};
-  const at::Tensor end = at::tensor(ends, at::kLong).view({groups, count, 1});
-  return at::arange(length, at::kLong).lt(end).to(sequences.front().device());
+  if (std::ranges::all_of(ends, [&](std::int64_t end) { return end == batch.length; })) return {};
+  const at::Tensor end = at::tensor(ends, at::kLong).view({batch.sequences, count, 1});
+  return at::arange(batch.length, at::kLong).lt(end).to(sequences.front().device());
 }
 
 MuxInput::Groups MuxInput::groups_of(const at::Tensor& tokens, const StepContext& step) const {
