@@ -1,5 +1,6 @@
 #include "harness/model/mixing_input.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 
 #include <algorithm>
@@ -18,8 +19,11 @@ std::int64_t instances_of(const Input& input) {
 bool mixes_sequences(const Model& model) { return mixes_sequences(model.input()); }
 
 at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tensor& wanted) {
-  if (!wanted.defined() || !mixes_sequences(input)) return wanted;
-  return at::arange(0, step.batch * step.tokens, step.tokens, step.positions.options());
+  const auto* mixing = dynamic_cast<const MixingInput*>(&input);
+  if (!wanted.defined() || mixing == nullptr) return wanted;
+  const at::TensorOptions options = step.positions.options();
+  const at::Tensor first = at::arange(0, step.batch * step.tokens, step.tokens, options);
+  return (first.unsqueeze(1) + at::arange(mixing->rows_read(), options)).view(-1);
 }
 
 std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed) {
@@ -32,7 +36,9 @@ std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& pa
   std::int64_t longest = 0;
   for (const Segment& segment : packed.segments) longest = std::max(longest, segment.length);
   const MixingInput::Batch batch = mixing->batch_of(std::ssize(packed.segments), longest);
-  for (std::int64_t i = 0; i < batch.sequences; ++i) rows.push_back(i * batch.length);
+  for (std::int64_t i = 0; i < batch.sequences; ++i) {
+    for (std::int64_t r = 0; r < mixing->rows_read(); ++r) rows.push_back(i * batch.length + r);
+  }
   return rows;
 }
 

@@ -19,6 +19,8 @@ class MixingInput : public Input {
   [[nodiscard]] virtual Batch batch_of(std::int64_t sequences, std::int64_t longest) const = 0;
   /// How many sequences of a full batch share one that runs through the layers, and its work.
   [[nodiscard]] virtual std::int64_t instances() const = 0;
+  /// How many rows of each sequence that ran through the layers an output reads, from the first on.
+  [[nodiscard]] virtual std::int64_t rows_read() const { return 1; }
 };
 
 /// Whether a model's input is one of these.
@@ -28,12 +30,12 @@ bool mixes_sequences(const Model& model);
 std::int64_t instances_of(const Input& input);
 
 /// What is wanted of the batch that runs through the layers, where `wanted` is of the batch that
-/// went in: each sequence's first row behind an input that mixes them. Undefined stays undefined:
-/// all.
+/// went in: behind an input that mixes them, each sequence's first rows, as many as an output
+/// reads. Undefined stays undefined: all.
 at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tensor& wanted);
 
 /// Rows of a pass over `packed` that an output which reads sequences reads: the first one of each
-/// sequence that ran through the layers.
+/// sequence that ran through the layers, or as many as a mixing input says.
 std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed);
 
 }  // namespace assay

@@ -20,10 +20,20 @@ class Demultiplexer {
   [[nodiscard]] virtual std::int64_t instances() const = 0;
   /// Of what it gives.
   [[nodiscard]] virtual std::int64_t width() const = 0;
-  /// rows [n, model's width] of mixed positions -> [n * N, width]: the instances of a row one after
-  /// the other.
+  /// How many rows of each group split() reads, from the first on.
+  [[nodiscard]] virtual std::int64_t rows_read() const { return 1; }
+  /// rows [n * rows_read(), model's width] of mixed positions -> [n * N, width]: the instances of a
+  /// group one after the other.
   [[nodiscard]] virtual at::Tensor split(const at::Tensor& rows) const = 0;
-  /// Of one row of one instance each: rows [n, model's width], which int64 [n] -> [n, width].
+  /// What one_of() and retrieved() get to tell instance which[i] apart at row places[i] of a pass:
+  /// rows [groups * length, model's width], places and which int64 [n] -> [n, model's width], or
+  /// more columns where other rows have a say.
+  [[nodiscard]] virtual at::Tensor read_at(const at::Tensor& rows, std::int64_t /*length*/,
+                                           const at::Tensor& places,
+                                           const at::Tensor& /*which*/) const {
+    return rows.index_select(0, places);
+  }
+  /// Of one row of one instance each: rows as read_at() gives them, which int64 [n] -> [n, width].
   [[nodiscard]] virtual at::Tensor one_of(const at::Tensor& rows,
                                           const at::Tensor& which) const = 0;
   /// The features by which a retrieval head knows a token, as one_of(); `norms` stand behind

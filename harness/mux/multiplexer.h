@@ -12,6 +12,12 @@
 
 namespace assay::mux {
 
+/// What a multiplexer that looks beyond a position may know of a pass.
+struct MixingPass {
+  at::Tensor real = {};  ///< bool [groups, N, length], false at pads; undefined: there are none
+  double hidden_dropout = 0, attention_dropout = 0;  ///< above 0 only in passes that train
+};
+
 /// Mixes the N instances of each group, position by position.
 class Multiplexer {
  public:
@@ -19,6 +25,12 @@ class Multiplexer {
   [[nodiscard]] virtual std::int64_t instances() const = 0;
   /// [groups, N, length, width] -> [groups, length, width]
   [[nodiscard]] virtual at::Tensor mix(const at::Tensor& instances) const = 0;
+  /// The same in a pass with pads, or one that trains: one and the same to a multiplexer that takes
+  /// each position by itself.
+  [[nodiscard]] virtual at::Tensor mix_in(const at::Tensor& instances,
+                                          const MixingPass& /*pass*/) const {
+    return mix(instances);
+  }
   /// Multiplications of a mixed token.
   [[nodiscard]] virtual std::int64_t macs() const = 0;
   virtual void visit_tensors(const VisitTensor& visit) = 0;

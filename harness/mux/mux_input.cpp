@@ -1,10 +1,15 @@
 #include "harness/mux/mux_input.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
+
+#include "harness/base/cell_errors.h"
 
 namespace assay::mux {
 namespace {
@@ -46,7 +51,7 @@ at::Tensor MuxInput::grouped_tokens(const PackedTokens& packed) const {
 MixingInput::Batch MuxInput::batch_of(std::int64_t sequences, std::int64_t longest) const {
   const std::int64_t count = multiplexer_->instances();
   return {.sequences = form_.ensemble ? sequences : (sequences + count - 1) / count,
-          .length = std::max(form_.length, longest)};
+          .length = prefixed() + std::max(form_.length, longest)};
 }
 
 std::int64_t MuxInput::member(std::int64_t group, std::int64_t place, std::int64_t given) const {
@@ -59,7 +64,8 @@ std::int64_t MuxInput::member(std::int64_t group, std::int64_t place, std::int64
 at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
-  const auto [groups, length] = batch_of(given, longest(sequences));
+  const auto [groups, whole] = batch_of(given, longest(sequences));
+  const std::int64_t length = whole - prefixed();
   at::Tensor padded =
       at::full({groups * count, length}, form_.pad_token, sequences.front().options());
   for (std::int64_t i = 0; i < groups * count; ++i) {
@@ -67,7 +73,46 @@ at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
     const at::Tensor& sequence = sequences[static_cast<std::size_t>(which)];
     padded[i].narrow(0, 0, sequence.size(0)).copy_(sequence);
   }
-  return padded.view({groups, count, length});
+  return with_prefix(padded.view({groups, count, length}));
+}
+
+void MuxInput::require_room(std::int64_t tokens) const {
+  if (!form_.prefix || form_.positions == 0 || prefixed() + tokens <= form_.positions) return;
+  throw DoesNotApply(fmt::format(
+      "a sequence of {} tokens behind a prefix of {} is longer than the {} positions of "
+      "this model; cut sequences shorter",
+      tokens, prefixed(), form_.positions));
+}
+
+at::Tensor MuxInput::with_prefix(const at::Tensor& tokens) const {
+  if (!form_.prefix) return tokens;
+  const std::int64_t groups = tokens.size(0), count = tokens.size(1);
+  require_room(tokens.size(2));
+  const at::Tensor prefix = prefix_rows(*form_.prefix, count).to(tokens.device());
+  return at::cat({prefix.expand({groups, count, prefixed()}), tokens}, 2);
+}
+
+at::Tensor MuxInput::real_of(const std::vector<at::Tensor>& sequences) const {
+  const std::int64_t count = multiplexer_->instances();
+  const auto given = std::ssize(sequences);
+  const Batch batch = batch_of(given, longest(sequences));
+  std::vector<std::int64_t> ends;
+  for (std::int64_t i = 0; i < batch.sequences * count; ++i) {
+    const auto which = static_cast<std::size_t>(member(i / count, i % count, given));
+    ends.push_back(prefixed() + sequences[which].size(0));
+  }
+  if (std::ranges::all_of(ends, [&](std::int64_t end) { return end == batch.length; })) return {};
+  const at::Tensor end = at::tensor(ends, at::kLong).view({batch.sequences, count, 1});
+  return at::arange(batch.length, at::kLong).lt(end).to(sequences.front().device());
+}
+
+MuxInput::Groups MuxInput::groups_of(const at::Tensor& tokens, const StepContext& step) const {
+  if (fills(step)) {
+    const std::int64_t count = multiplexer_->instances();
+    return {with_prefix(tokens.view({step.batch / count, count, step.tokens})), {}};
+  }
+  const std::vector<at::Tensor> sequences = sequences_of(tokens, step);
+  return {grouped(sequences), real_of(sequences)};
 }
 
 bool MuxInput::fills(const StepContext& step) const {
@@ -77,13 +122,15 @@ bool MuxInput::fills(const StepContext& step) const {
 
 at::Tensor MuxInput::forward(const at::Tensor& tokens, StepContext& step) const {
   const std::int64_t count = multiplexer_->instances();
-  const at::Tensor ids = fills(step) ? tokens.view({step.batch / count, count, step.tokens})
-                                     : grouped(sequences_of(tokens, step));
+  const auto [ids, real] = groups_of(tokens, step);
   const std::int64_t groups = ids.size(0), length = ids.size(2);
   set_uniform(step, groups * count, length);
   const at::Tensor rows = embedding_.forward(ids.view(-1), step);
-  const at::Tensor mixed =
-      multiplexer_->mix(rows.view({groups, count, length, -1})).view({groups * length, -1});
+  const MixingPass pass{.real = real,
+                        .hidden_dropout = step.hidden_dropout,
+                        .attention_dropout = step.attention_dropout};
+  const at::Tensor mixed = multiplexer_->mix_in(rows.view({groups, count, length, -1}), pass)
+                               .view({groups * length, -1});
   set_uniform(step, groups, length);
   return form_.places_twice ? embedding_.placed(mixed, step) : mixed;
 }

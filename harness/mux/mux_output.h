@@ -1,6 +1,7 @@
 #pragma once
-// The output of a multiplexed encoder: each group's first row is told apart into its instances, and
-// each of them is classified, where there is a classifier.
+// The output of a multiplexed encoder: each group's first row (or as many as the demultiplexer
+// reads) is told apart into its instances, and each of them is classified, where there is a
+// classifier.
 
 #include <memory>
 #include <optional>
@@ -21,8 +22,8 @@ class MuxClassifier final : public Output {
         classifier_(std::move(classifier)),
         ensemble_(ensemble) {}
   [[nodiscard]] Reads reads() const override { return Reads::kSequences; }
-  /// rows [groups, width] -> [groups * N, classes], or width without a classifier; in an ensemble
-  /// [groups, ...], a group for each sequence
+  /// rows [groups * rows read, width] -> [groups * N, classes], or width without a classifier; in
+  /// an ensemble [groups, ...], a group for each sequence
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override {
     return classifier_ ? classifier_->out_features() : demultiplexer_->width();

@@ -5,6 +5,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "harness/model/norm.h"
 #include "harness/mux/demultiplexer.h"
@@ -16,13 +18,15 @@ namespace assay::mux {
 struct RetrievalTensors {
   std::vector<NormBlock> norms;
   at::Tensor bias;  ///< [vocab]
+  /// A demultiplexer of the head's own, where it does not share the model's; or null.
+  std::shared_ptr<Demultiplexer> own = nullptr;
 };
 RetrievalTensors start_retrieval(std::int64_t norms, std::int64_t width, std::int64_t vocab,
                                  double norm_eps);
 void visit_tensors(RetrievalTensors& tensors, const VisitTensor& visit);
 
-/// rows [n, width] of mixed positions, which int64 [n] -> scores [n, vocab]: table a + bias, a
-/// being what the demultiplexer retrieved.
+/// rows [n, ...] as Demultiplexer::read_at() gives them, which int64 [n] -> scores [n, vocab]:
+/// table a + bias, a being what the demultiplexer retrieved.
 at::Tensor retrieval_scores(const Demultiplexer& demultiplexer, const RetrievalTensors& tensors,
                             const at::Tensor& table, const at::Tensor& rows,
                             const at::Tensor& which);
@@ -33,8 +37,10 @@ struct RetrievalQuestions {
   at::Tensor which;    ///< int64 [n]: the instance
   at::Tensor targets;  ///< int64 [n]: its token there
 };
-/// For each position an instance, drawn; of these a drawn share, without pads. `tokens`: [groups,
-/// N, length]. Draws from LibTorch's global generator of the CPU.
-RetrievalQuestions draw_questions(const at::Tensor& tokens, std::int64_t pad_token, double share);
+/// For each position an instance, drawn; of these a drawn share, without pads and without the first
+/// `skipped` positions. `tokens`: [groups, N, length]. Draws from LibTorch's global generator of
+/// the CPU.
+RetrievalQuestions draw_questions(const at::Tensor& tokens, std::int64_t pad_token, double share,
+                                  std::int64_t skipped = 0);
 
 }  // namespace assay::mux

@@ -77,7 +77,8 @@ std::vector<std::string> finetune_params() {
 ParameterChoice trained_parameters(const Params& params) {
   const std::string freeze = params.get_text("freeze");
   return [freeze](const Parameter& parameter) {
-    if (parameter.name.starts_with("mux.")) return false;  // keys are never trained
+    // Keys are never trained.
+    if (parameter.name == "mux.keys" || parameter.name == "mux.matrices") return false;
     const bool embedding = parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
     if (!embedding || freeze == "none") return true;
     return freeze == "all_but_word" && parameter.id->slot == Slot::kEmbedding;

@@ -24,8 +24,13 @@ const mux::Demultiplexer& demultiplexer_of(const Model& model);
 /// Everything but the keys, which are never trained.
 bool trains(const Parameter& parameter);
 
-/// A retrieval head for the model, as a training starts.
-mux::RetrievalTensors fresh_retrieval(const Model& model, const MuxShape& shape);
+/// A retrieval head for the model, as a training starts. With a prefix it has a demultiplexer of
+/// its own, as released, drawn from the seed.
+mux::RetrievalTensors fresh_retrieval(const Model& model, const MuxShape& shape,
+                                      std::uint64_t seed);
+/// Scores [questions, vocab] of the head, about rows [groups * length, width] of a pass.
+at::Tensor answers(const Model& model, const mux::RetrievalTensors& head, const at::Tensor& rows,
+                   std::int64_t length, const mux::RetrievalQuestions& asked);
 /// Mean loss of questions about the rows [groups * length, width] of a pass over `tokens`.
 at::Tensor retrieval_loss(const Model& model, const mux::RetrievalTensors& head,
                           const at::Tensor& rows, const at::Tensor& tokens, double share);

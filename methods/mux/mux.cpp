@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "harness/mux/prefix.h"
 #include "harness/train/training_forms.h"
 #include "methods/mux/multiplexed.h"
 #include "methods/mux/settings.h"
@@ -13,6 +15,30 @@
 namespace assay {
 namespace mux_method {
 namespace {
+
+/// What a prefix asks of a vocabulary, and the length of sequences of the model.
+void add_length_problems(const ModelSpec& spec, const Params& params,
+                         std::vector<std::string>& problems) {
+  const std::int64_t length = params.get_int("length"), instances = params.get_int("instances");
+  if (params.get_text("demultiplexer") != "prefix") {
+    if (length <= spec.max_positions) return;
+    problems.push_back(fmt::format("length = {}, and the model sees at most {} tokens; lower it",
+                                   length, spec.max_positions));
+    return;
+  }
+  const std::int64_t prefix = mux::prefix_length(instances);
+  if (prefix + std::max<std::int64_t>(length, 1) > spec.max_positions) {
+    problems.push_back(fmt::format(
+        "length = {} behind a prefix of {}, and the model sees at most {} tokens; lower "
+        "length or instances",
+        length, prefix, spec.max_positions));
+  }
+  if (!mux::has_prefix_tokens(spec.vocab, instances)) {
+    problems.push_back(fmt::format(
+        "a vocabulary of {} tokens has too few for a prefix of {} instances; lower instances",
+        spec.vocab, instances));
+  }
+}
 
 class Mux final : public Method {
  public:
@@ -45,10 +71,7 @@ class Mux final : public Method {
           "multiplexer = 'binary' gives each instance a part of the width, and there are more "
           "instances than dimensions; lower instances");
     }
-    if (params.get_int("length") > spec.max_positions) {
-      problems.push_back(fmt::format("length = {}, and the model sees at most {} tokens; lower it",
-                                     params.get_int("length"), spec.max_positions));
-    }
+    add_length_problems(spec, params, problems);
     return problems;
   }
 

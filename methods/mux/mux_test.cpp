@@ -54,6 +54,12 @@ class MuxMethod : public testing::Test {
 
   MuxMethod() { context_.training_items = &items_; }
   Artefact fit(const Json& given) { return method().fit(model_, context_, params(given)); }
+  /// In a context of its own: fits of several settings share no checkpoints.
+  Artefact fit_apart(const Json& given) {
+    RecordingContext context(context_.calibration(), 3, {});
+    context.training_items = &items_;
+    return method().fit(model_, context, params(given));
+  }
   [[nodiscard]] Model applied(const Artefact& artefact) const {
     Model changed = model_.clone();
     method().apply(changed, artefact);
@@ -71,7 +77,7 @@ Json with(Json given, const Json& more) {
 }
 
 TEST_F(MuxMethod, LearnsTheTask) {
-  for (const char* multiplexer : {"gaussian", "orthogonal", "binary"}) {
+  for (const char* multiplexer : {"gaussian", "orthogonal", "binary", "contextual"}) {
     RecordingContext context({}, 3, {});
     context.training_items = &items_;
     const Json given = with(kQuick, {{"multiplexer", multiplexer}});
@@ -88,6 +94,17 @@ TEST_F(MuxMethod, ANetworkOfEachInstancesOwnLearnsItToo) {
                                    {"retrieval_weight", 0.1}});
   const Model changed = applied(fit(given));
   EXPECT_LE(score_classifier(changed, items_, 8).error_rate, 0.1);
+}
+
+TEST_F(MuxMethod, KeysOutOfAPrefixLearnItToo) {
+  for (const char* multiplexer : {"gaussian", "contextual"}) {
+    const Json given = with(kQuick, {{"demultiplexer", "prefix"},
+                                     {"multiplexer", multiplexer},
+                                     {"instances", 3},
+                                     {"retrieval_weight", 0.1}});
+    const Model changed = applied(fit_apart(given));
+    EXPECT_LE(score_classifier(changed, items_, 9).error_rate, 0.1) << multiplexer;
+  }
 }
 
 /// The same weights, scored otherwise.
@@ -113,11 +130,53 @@ TEST_F(MuxMethod, TheWarmUpLearnsToRetrieve) {
   EXPECT_EQ(context_.metrics.at("warm_up/steps"), 600);
 }
 
+TEST_F(MuxMethod, TheWarmUpLearnsToRetrieveByAPrefix) {
+  const Json given = with(kQuick, {{"demultiplexer", "prefix"},
+
+                                   {"retrieval_steps", 500},
+                                   {"retrieval_batch", 8},
+                                   {"retrieval_rate", 3e-3},
+                                   {"retrieval_share", 1},
+                                   {"max_steps", 1}});
+  static_cast<void>(fit(given));
+  EXPECT_GT(context_.metrics.at("warm_up/retrieval_accuracy"), 0.9);
+}
+
+/// The prefix takes the place of the last tokens of a text, which has to be longer.
+TEST_F(MuxMethod, TextsKeepTheirLengthBehindAPrefix) {
+  const Json given = with(kQuick, {{"demultiplexer", "prefix"},
+                                   {"retrieval_steps", 1},
+                                   {"retrieval_batch", 2},
+                                   {"max_steps", 1}});
+  const at::Tensor texts = context_.calibration();
+  const Artefact whole = fit(given);
+  at::Tensor other = texts.clone();
+  other.narrow(1, 5, 3).fill_(7);
+  RecordingContext context(other, 3, {});
+  context.training_items = &items_;
+  const Artefact replaced = method().fit(model_, context, params(given));
+  for (const auto& [name, tensor] : whole.tensors) {
+    EXPECT_TRUE(at::equal(tensor, replaced.tensors.at(name))) << name;
+  }
+  EXPECT_THAT(
+      [&] {
+        static_cast<void>(fit(with(given, {{"instances", 7}})));
+      },
+      testing::ThrowsMessage<DoesNotApply>(HasSubstr("leaves nothing of calibration texts of 8")));
+}
+
+TEST_F(MuxMethod, ItemsWithoutRoomBehindAPrefixAreRefused) {
+  const Json given = with(kQuick, {{"demultiplexer", "prefix"}, {"instances", 36}, {"batch", 36}});
+  EXPECT_THAT([&] { static_cast<void>(fit(given)); },
+              testing::ThrowsMessage<DoesNotApply>(
+                  HasSubstr("4 tokens behind a prefix of 37 is longer than the 40 positions")));
+}
+
 /// One question at a time, by hand: the mean of -log p of the token that the instance had.
 TEST_F(MuxMethod, TheRetrievalLossIsThatOfItsQuestions) {
   const MuxShape shape{.instances = 2};
   multiplex(model_, shape, {}, 5);
-  const mux::RetrievalTensors head = fresh_retrieval(model_, shape);
+  const mux::RetrievalTensors head = fresh_retrieval(model_, shape, 5);
   const PackedTokens packed = pack_sequences(at::randint(5, 40, {4, 6}, at::kLong).unbind(0));
   const at::Tensor tokens = input_of(model_).grouped_tokens(packed);
   const at::Tensor rows = model_.hidden_packed(packed);
@@ -150,35 +209,66 @@ TEST_F(MuxMethod, PadsAreNoQuestions) {
 }
 
 TEST_F(MuxMethod, KeysStayAsTheyWereDrawn) {
-  const Artefact artefact = fit(with(kQuick, {{"epochs", 1}}));
-  Model fresh = model_.clone();
-  multiplex(fresh, mux_shape(params(kQuick)), {"a", "b"}, context_.seed());
-  for (const Parameter& parameter : fresh.parameters()) {
-    if (parameter.name != "mux.keys") continue;
-    EXPECT_TRUE(at::equal(parameter.tensor, artefact.tensors.at("mux.keys")));
+  for (const char* multiplexer : {"gaussian", "contextual"}) {
+    const Json given = with(kQuick, {{"epochs", 1}, {"multiplexer", multiplexer}});
+    const Artefact artefact = fit_apart(given);
+    Model fresh = model_.clone();
+    multiplex(fresh, mux_shape(params(given)), {"a", "b"}, context_.seed());
+    std::int64_t of_mux = 0;
+    for (const Parameter& parameter : fresh.parameters()) {
+      if (!parameter.name.starts_with("mux.")) continue;
+      ++of_mux;
+      // The bias of what all queries meet alike has no gradient but rounding.
+      if (parameter.name.ends_with("k.bias")) continue;
+      EXPECT_EQ(at::equal(parameter.tensor, artefact.tensors.at(parameter.name)),
+                parameter.name == "mux.keys")
+          << parameter.name;
+    }
+    EXPECT_EQ(of_mux, multiplexer == std::string("gaussian") ? 1 : 1 + 2 * 16);
+    EXPECT_FALSE(artefact.tensors.contains("retrieval.bias"));
   }
-  EXPECT_FALSE(artefact.tensors.contains("retrieval.bias"));
 }
 
 /// Killed within the warm-up and within the task: the same bits.
 TEST_F(MuxMethod, AFitThatIsInterruptedEndsWithTheSameBits) {
-  const Json given = with(kQuick, {{"retrieval_steps", 6},
-                                   {"retrieval_batch", 2},
-                                   {"epochs", 1},
-                                   {"retrieval_weight", 0.1},
-                                   {"dropout", true}});
-  const Artefact whole = fit(given);
-  RecordingContext again(context_.calibration(), 3, {});
-  again.training_items = &items_;
-  for (const std::int64_t at : {2, 4, 3}) {
-    again.interrupt_at = std::ssize(again.steps) + at;
-    EXPECT_THROW(static_cast<void>(method().fit(model_, again, params(given))), Interrupted);
+  const std::vector<Json> kinds = {Json::object(),
+                                   {{"multiplexer", "contextual"}, {"demultiplexer", "prefix"}}};
+  for (const Json& kind : kinds) {
+    const Json given = with(with(kQuick, kind), {{"retrieval_steps", 6},
+                                                 {"retrieval_batch", 2},
+                                                 {"epochs", 1},
+                                                 {"retrieval_weight", 0.1},
+                                                 {"dropout", true}});
+    const Artefact whole = fit_apart(given);
+    RecordingContext again(context_.calibration(), 3, {});
+    again.training_items = &items_;
+    for (const std::int64_t at : {2, 4, 3}) {
+      again.interrupt_at = std::ssize(again.steps) + at;
+      EXPECT_THROW(static_cast<void>(method().fit(model_, again, params(given))), Interrupted);
+    }
+    again.interrupt_at = -1;
+    const Artefact resumed = method().fit(model_, again, params(given));
+    ASSERT_EQ(resumed.tensors.size(), whole.tensors.size());
+    for (const auto& [name, tensor] : whole.tensors) {
+      EXPECT_TRUE(at::equal(tensor, resumed.tensors.at(name))) << name;
+    }
   }
-  again.interrupt_at = -1;
-  const Artefact resumed = method().fit(model_, again, params(given));
-  ASSERT_EQ(resumed.tensors.size(), whole.tensors.size());
-  for (const auto& [name, tensor] : whole.tensors) {
-    EXPECT_TRUE(at::equal(tensor, resumed.tensors.at(name))) << name;
+}
+
+/// Applying draws the blocks from any seed: all that the fit drew or learnt has to be stored.
+TEST_F(MuxMethod, WhatIsRebuiltScoresTheSame) {
+  const std::vector<Json> kinds = {{{"multiplexer", "contextual"}, {"demultiplexer", "mlp"}},
+                                   {{"multiplexer", "orthogonal"}, {"demultiplexer", "prefix"}}};
+  for (const Json& kind : kinds) {
+    const Artefact artefact = fit_apart(with(with(kQuick, kind), {{"epochs", 1}}));
+    const Model once = applied(artefact), twice = applied(artefact);
+    const at::Tensor tokens = at::randint(5, 40, {4, 6}, at::kLong);
+    EXPECT_TRUE(at::equal(once.sequence_logits(tokens), twice.sequence_logits(tokens)));
+    for (const Parameter& parameter : once.parameters()) {
+      if (parameter.name.starts_with("mux.") || parameter.name.starts_with("demux.")) {
+        EXPECT_TRUE(artefact.tensors.contains(parameter.name)) << parameter.name;
+      }
+    }
   }
 }
 
@@ -196,6 +286,20 @@ TEST_F(MuxMethod, MoreInstancesThanDimensionsAreUnmetForParts) {
   EXPECT_THAT(method().unmet(model_.spec(), params({{"instances", 33}})), testing::IsEmpty());
   EXPECT_THAT(method().unmet(model_.spec(), params({{"length", 41}})),
               testing::ElementsAre(HasSubstr("sees at most 40")));
+}
+
+TEST_F(MuxMethod, APrefixNeedsRoomAndTokens) {
+  const auto problems = [&](const Json& given) {
+    return method().unmet(model_.spec(), params(with(given, {{"demultiplexer", "prefix"}})));
+  };
+  EXPECT_THAT(problems({{"instances", 38}}), testing::IsEmpty());
+  EXPECT_THAT(problems({{"instances", 39}}),
+              testing::ElementsAre(HasSubstr("length = 0 behind a prefix of 40")));
+  EXPECT_THAT(problems({{"instances", 2}, {"length", 38}}),
+              testing::ElementsAre(HasSubstr("lower length or instances")));
+  EXPECT_THAT(problems({{"instances", 70}}),
+              testing::ElementsAre(HasSubstr("behind a prefix of 71"),
+                                   HasSubstr("a vocabulary of 71 tokens")));
 }
 
 }  // namespace

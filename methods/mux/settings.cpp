@@ -11,14 +11,17 @@ namespace {
 std::vector<ParamSpec> shape_specs() {
   return {
       count_param("instances", 2, 1, "sequences", "Sequences that run through the layers as one"),
-      choice_param("multiplexer", {"gaussian", "orthogonal", "binary"},
+      choice_param("multiplexer", {"gaussian", "orthogonal", "binary", "contextual"},
                    "What tells instances apart when they are mixed: keys drawn from a normal "
-                   "distribution (as released), drawn orthogonal matrices, or parts of the width"),
+                   "distribution (as released), drawn orthogonal matrices, parts of the width, or "
+                   "drawn keys between a layer along each sequence and one across instances"),
       real_param("key_norm", 20.0, {.min = 0, .min_open = true},
-                 "gaussian: length of a key; released: 20 in the warm-up of DataMUX, 1 elsewhere"),
-      choice_param("demultiplexer", {"index", "mlp"},
+                 "gaussian, contextual: length of a key; released: 20 in the warm-up of DataMUX, 1 "
+                 "elsewhere"),
+      choice_param("demultiplexer", {"index", "mlp", "prefix"},
                    "What tells them apart behind the last layer: a learnt key beside the mixed row "
-                   "(as released in PruMUX), or a network of each instance's own"),
+                   "(as released in PruMUX), a network of each instance's own, or beside the mixed "
+                   "row what the layers made of a mark in front of each instance"),
       count_param("demux_linears", 3, 2, "", "index: linear layers of the demultiplexer"),
       flag_param("places_twice", true,
                  "Mixed rows get positions, token type and norm once more, as released"),
@@ -60,7 +63,13 @@ std::vector<ParamSpec> task_specs() {
 
 Keys keys_named(const std::string& name) {
   if (name == "orthogonal") return Keys::kOrthogonal;
+  if (name == "contextual") return Keys::kContextual;
   return name == "binary" ? Keys::kBinary : Keys::kGaussian;
+}
+
+Demux demux_named(const std::string& name) {
+  if (name == "prefix") return Demux::kPrefix;
+  return name == "mlp" ? Demux::kMlp : Demux::kIndex;
 }
 
 }  // namespace
@@ -80,7 +89,7 @@ MuxShape mux_shape(const Params& params) {
   return {.instances = params.get_int("instances"),
           .keys = keys_named(params.get_text("multiplexer")),
           .key_norm = params.get_real("key_norm"),
-          .demux = params.get_text("demultiplexer") == "mlp" ? Demux::kMlp : Demux::kIndex,
+          .demux = demux_named(params.get_text("demultiplexer")),
           .demux_linears = params.get_int("demux_linears"),
           .places_twice = params.get_bool("places_twice"),
           .length = params.get_int("length")};

@@ -16,8 +16,9 @@ std::vector<ParamSpec> settings_params();
 std::vector<std::string> warm_up_params();
 std::vector<std::string> task_params();
 
-enum class Keys { kGaussian, kOrthogonal, kBinary };
-enum class Demux { kIndex, kMlp };
+// Stored by their numbers: new ones come last.
+enum class Keys { kGaussian, kOrthogonal, kBinary, kContextual };
+enum class Demux { kIndex, kMlp, kPrefix };
 
 /// What a multiplexed model is made of, beside its encoder.
 struct MuxShape {

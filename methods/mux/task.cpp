@@ -62,9 +62,10 @@ class TaskTraining {
         model_(model.clone()) {
     const LabelledItems& items = context.training();
     multiplex(model_, shape_, items.label_names, context.seed());
-    head_ = fresh_retrieval(model_, shape_);
+    head_ = fresh_retrieval(model_, shape_, context.seed());
     take_warm_up(model_, head_, context.input(kWarmUp));
     require_items_for(model_, items);
+    require_room(items);
     const std::int64_t held = held_out_count(settings_.dev_share, items.count(), "items");
     const ItemParts parts = item_parts(context.seed(), items.count(), held);
     train_ = held > 0 ? chosen_items(items, parts.train) : items;
@@ -101,6 +102,12 @@ class TaskTraining {
   }
 
  private:
+  void require_room(const LabelledItems& items) const {
+    std::int64_t longest = 0;
+    for (std::int64_t i = 0; i < items.count(); ++i) longest = std::max(longest, items.length(i));
+    input_of(model_).require_room(longest);
+  }
+
   [[nodiscard]] Json identity() const {
     return {{"what", "mux_task"},
             {"model", model_.content_hash()},

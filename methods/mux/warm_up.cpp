@@ -1,9 +1,11 @@
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <span>
 #include <vector>
 
+#include "harness/base/cell_errors.h"
 #include "harness/model/packed_sequences.h"
 #include "harness/model/tensor_hash.h"
 #include "harness/train/loss_curve.h"
@@ -23,17 +25,31 @@ PackedTokens chosen_sequences(const at::Tensor& sequences, std::span<const std::
   return pack_sequences(rows);
 }
 
+/// The texts [samples, tokens] without their last tokens, which the prefix replaces as in the
+/// released pre-training: sequences keep their length.
+at::Tensor texts_behind_prefix(const at::Tensor& texts, const MuxShape& shape) {
+  if (shape.demux != Demux::kPrefix) return texts;
+  const std::int64_t prefix = mux::prefix_length(shape.instances), length = texts.size(1);
+  if (length <= prefix) {
+    throw DoesNotApply(fmt::format(
+        "a prefix of {} tokens leaves nothing of calibration texts of {}; take longer ones, or "
+        "lower instances",
+        prefix, length));
+  }
+  return texts.narrow(1, 0, length - prefix).contiguous();
+}
+
 class Retrieval {
  public:
   Retrieval(const Model& model, FitContext& context, const Params& params)
       : context_(context),
         shape_(mux_shape(params)),
-        sequences_(context.calibration().to(model.device())),
+        sequences_(texts_behind_prefix(context.calibration(), shape_).to(model.device())),
         settings_(warm_up_settings(params, context.seed(), sequences_.size(0))),
         before_(model),
         model_(model.clone()) {
     multiplex(model_, shape_, {}, context.seed());
-    head_ = fresh_retrieval(model_, shape_);
+    head_ = fresh_retrieval(model_, shape_, context.seed());
   }
 
   Artefact run() {
@@ -82,11 +98,11 @@ class Retrieval {
     }
     const PackedTokens packed = chosen_sequences(sequences_, items);
     const mux::MuxInput& input = input_of(model_);
+    const at::Tensor tokens = input.grouped_tokens(packed);
     const mux::RetrievalQuestions asked =
-        mux::draw_questions(input.grouped_tokens(packed), input.form().pad_token, 1);
-    const at::Tensor scores = mux::retrieval_scores(
-        demultiplexer_of(model_), head_, input.embedding().token_table(),
-        model_.hidden_packed(packed).index_select(0, asked.rows), asked.which);
+        mux::draw_questions(tokens, input.form().pad_token, 1, input.prefixed());
+    const at::Tensor scores =
+        answers(model_, head_, model_.hidden_packed(packed), tokens.size(2), asked);
     return scores.argmax(1).eq(asked.targets).to(at::kDouble).mean().item<double>();
   }
 
