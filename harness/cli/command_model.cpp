@@ -74,7 +74,6 @@ void add_model_command(CLI::App& program, CommandResult&) {
       "assay model list --json");
   const auto json = add_switch(*list, "--json", "As JSON");
   list->callback([json] { print_model_list(*json); });
-  add_model_export_command(*model);
 }
 
 }  // namespace assay

@@ -278,7 +278,7 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
 
 }  // namespace
 
-void add_model_export_command(CLI::App& model) {
+void add_model_export_command(CLI::App& model, CommandResult&) {
   CLI::App* command = add_command(
       model, "export",
       "Write a compressed model as a Hugging Face directory that transformers loads",
