@@ -80,7 +80,9 @@ ExitCode run_command(int argc, const char* const* argv) {
       "Benchmarks compression methods of transformers: accuracy and time in one record.", "assay");
   CommandResult result;
   program.require_subcommand(1);
-  program.footer("Example:\n  assay run experiments/quickstart.toml");
+  program.footer(
+      "Example:\n  assay run experiments/quickstart.toml\n"
+      "  assay run --model smollm2-135m --method wanda:sparsity=0.5 --suite news-ppl");
   add_commands(program, result);
   refuse_unknown_command(program, "assay ", argv + 1, argv + argc);
   try {
