@@ -27,6 +27,9 @@ TEST(Commands, EveryHelpShowsAnExample) {
                                              {"list"},
                                              {"list", "suites"},
                                              {"describe"},
+                                             {"completion"},
+                                             {"completion", "bash"},
+                                             {"completion", "words"},
                                              {"report"},
                                              {"history"},
                                              {"import"},
@@ -47,11 +50,20 @@ TEST(Commands, EveryHelpShowsAnExample) {
 
 TEST(Commands, ListsAreTextOrJson) {
   const CliWorld world;
-  EXPECT_THAT(world.run({"list", "methods"}).out, HasSubstr("pretend  pretends to be pretend"));
+  EXPECT_EQ(world.run({"list", "methods"}).out,
+            "method   calibrates on  trains on  model      summary\n"
+            "dense    -              -          -          pretends to be dense\n"
+            "gated    -              -          ffn.gated  pretends to be gated\n"
+            "pretend  -              -          -          pretends to be pretend\n"
+            "folds    -              -          -          pretends to be folds\n");
+  const Json methods = Json::parse(world.run({"list", "methods", "--json"}).out);
+  EXPECT_EQ(methods.at(1).at("requires").at(0).at("trait"), "ffn.gated");
+  EXPECT_EQ(methods.at(1).at("calibrates_on"), Json::array());
   EXPECT_EQ(Json::parse(world.run({"list", "suites", "--json"}).out).at(0).at("name"),
             "absent-ppl");
   EXPECT_THAT(world.run({"list", "profiles"}).out, HasSubstr("cpu"));
-  EXPECT_THAT(world.run({"list", "datasets"}).out, HasSubstr("letters"));
+  EXPECT_THAT(world.run({"list", "datasets"}).out,
+              HasSubstr("letters   text  all, absent  letters (licence: none)"));
   EXPECT_THAT(world.run({"list", "families"}).out, HasSubstr("gpt_neox"));
   EXPECT_EQ(world.run({"list", "models"}).code, 0);
 }
