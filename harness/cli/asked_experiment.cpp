@@ -113,7 +113,9 @@ void say_defaults(const Experiment& experiment) {
   std::vector<std::string> seeds;
   for (const std::uint64_t seed : experiment.seeds) seeds.push_back(fmt::format("{}", seed));
   const std::set<std::string> data = data_of(experiment);
-  std::vector<std::string> parts(data.begin(), data.end());
+  std::vector<std::string> parts;
+  if (experiment.methods.front().place.text() == kAddedTwin) parts.emplace_back("dense added");
+  parts.insert(parts.end(), data.begin(), data.end());
   parts.push_back(fmt::format("profile {}", join(experiment.profiles, ", ")));
   parts.push_back(fmt::format("seed {}", join(seeds, ", ")));
   print_error(fmt::format("experiment {}: {}\n", experiment.name, join(parts, "; ")));

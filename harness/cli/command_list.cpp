@@ -128,7 +128,7 @@ const std::vector<Noun>& nouns() {
        {{"calibrates_on", "calibrates on"}, {"trains_on", "trains on"}, {"requires", "model"}}},
       {"models", "model", models, {{"here", "here"}}},
       {"datasets", "data set", datasets, {{"kind", "kind"}, {"splits", "splits"}}},
-      {"suites", "suite", suites, {{"kind", "kind"}, {"dataset", "data"}, {"split", "split"}}},
+      {"suites", "suite", suites, {{"kind", "kind"}, {"dataset", "data"}}},
       {"profiles",
        "profile",
        profiles,

@@ -116,7 +116,7 @@ void add_methods(Lines& lines, const AskedExperiment& asked, SharedCalibration& 
   for (const std::string& text : asked.methods) chains.push_back(parse_chain("--method", text));
   const bool dense =
       std::ranges::any_of(chains, [](const auto& chain) { return chain.front().name == kDense; });
-  if (asked.twin && !dense) add_block(lines, "method", {kDense}, "dense, which is added");
+  if (asked.twin && !dense) add_block(lines, "method", {kDense}, kAddedTwin);
   for (std::size_t i = 0; i < chains.size(); ++i) {
     add_chain(lines, chains[i], "--method " + asked.methods[i], calibration);
   }

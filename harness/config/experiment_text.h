@@ -9,6 +9,9 @@
 
 namespace assay {
 
+/// The place of a twin that nobody named.
+inline constexpr const char* kAddedTwin = "dense, which is added";
+
 /// Options of a command line. Models, methods and suites are texts for parse_settings().
 struct AskedExperiment {
   std::string name;  ///< "": one made of everything else

@@ -56,8 +56,8 @@ TEST_F(OneLine, MeasuresWhatTheSavedFileAsksFor) {
   EXPECT_THAT(first.out,
               AllOf(StartsWith("pretend:sparsity=[0.25,0.5] on ./model\n"), HasSubstr("dense"),
                     HasSubstr("pretend 25%"), HasSubstr("pretend 50%"), HasSubstr("decode")));
-  EXPECT_THAT(first.err, AllOf(HasSubstr("profile cpu; seed 0"), HasSubstr("wrote saved.toml"),
-                               HasSubstr("6 cells OK")));
+  EXPECT_THAT(first.err, AllOf(HasSubstr(": dense added; profile cpu; seed 0"),
+                               HasSubstr("wrote saved.toml"), HasSubstr("6 cells OK")));
   const CommandOutput file = world_.run({"run", "saved.toml"});
   EXPECT_EQ(file.code, 0) << file.err;
   EXPECT_THAT(file.err, HasSubstr("6 of them stored before; 0 artefacts fitted"));
@@ -74,6 +74,7 @@ TEST_F(OneLine, PrintsJson) {
       world_.run(line("run", {"--suite", "letters-ppl", "--no-dense", "--method", "pretend",
                               "--name", "mine", "--json"}));
   ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("experiment mine: profile cpu; seed 0"));
   const Json document = Json::parse(result.out);
   EXPECT_EQ(document, Json::parse(world_.run({"report", "results.db", "--json"}).out));
   EXPECT_EQ(document, Json::parse(world_.run({"report", "results.db", "--format", "json"}).out));
