@@ -121,7 +121,7 @@ struct Noun {
 };
 
 const std::vector<Noun>& nouns() {
-  static const std::vector<Noun> kNouns = {
+  static const std::vector<Noun> all = {
       {"methods",
        "method",
        methods,
@@ -134,7 +134,7 @@ const std::vector<Noun>& nouns() {
        profiles,
        {{"device", "device"}, {"dtype", "dtype"}, {"threads", "threads"}}},
       {"families", "family", all_families, {{"model_types", "model_type"}}}};
-  return kNouns;
+  return all;
 }
 
 /// With the licence of what has one.

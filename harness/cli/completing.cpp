@@ -1,5 +1,7 @@
 #include "harness/cli/completing.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -51,7 +53,7 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 
 std::vector<std::string> with_prefix(const std::string& prefix, std::vector<std::string> words,
                                      const std::string& suffix = "") {
-  for (std::string& word : words) word = prefix + word + suffix;
+  for (std::string& word : words) word = fmt::format("{}{}{}", prefix, word, suffix);
   return words;
 }
 

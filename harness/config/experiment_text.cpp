@@ -40,7 +40,8 @@ void add_block(Lines& lines, const std::string& header, const NamedSettings& blo
   lines.add("", origin);
   lines.add("[[" + header + "]]", origin);
   lines.add("id = " + toml_quoted(block.name), origin);
-  for (const auto& [key, value] : block.settings) lines.add(key + " = " + value, origin);
+  for (const auto& [key, value] : block.settings)
+    lines.add(fmt::format("{} = {}", key, value), origin);
 }
 
 /// The split that a data set has for calibrating, else the one for training; "" for neither.
@@ -81,7 +82,8 @@ class SharedCalibration {
     if (!data.sets("split") && !split.empty())
       data.settings.emplace_back("split", toml_quoted(split));
     std::vector<std::string> members = {"dataset = " + toml_quoted(data.name)};
-    for (const auto& [key, value] : data.settings) members.push_back(key + " = " + value);
+    for (const auto& [key, value] : data.settings)
+      members.push_back(fmt::format("{} = {}", key, value));
     line_ = fmt::format("{} = {{ {} }}", kCalibration, join(members, ", "));
   }
 

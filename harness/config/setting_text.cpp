@@ -122,8 +122,9 @@ NamedSettings settings_of(const std::string& place, const std::string& text) {
 }  // namespace
 
 bool NamedSettings::sets(const std::string& key) const {
+  const std::string inside = key + ".";
   return std::ranges::any_of(settings, [&](const auto& setting) {
-    return setting.first == key || setting.first.starts_with(key + ".");
+    return setting.first == key || setting.first.starts_with(inside);
   });
 }
 
