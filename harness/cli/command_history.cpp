@@ -58,6 +58,11 @@ void add_history_command(CLI::App& program, CommandResult&) {
   command->add_option("--threshold", arguments->threshold, "Smallest step to tell, in percent")
       ->capture_default_str();
   command->add_option("--format", arguments->format, "One of " + join(report_formats(), ", "));
+  command
+      ->add_flag_callback(
+          "--json", [arguments] { arguments->format = "json"; },
+          "As JSON: the same as --format json")
+      ->excludes("--format");
   command->add_option("-o,--output", arguments->output, "File to write instead of standard output");
   command->callback([arguments] { write_history(*arguments); });
 }

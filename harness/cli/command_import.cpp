@@ -15,6 +15,7 @@ namespace {
 struct ImportArguments {
   std::string file, experiment;
   std::string database = "results.db";
+  bool json = false;
 };
 
 void import_file(const ImportArguments& arguments) {
@@ -24,6 +25,13 @@ void import_file(const ImportArguments& arguments) {
   const ImportedFile imported = read_import(file);  // a file that is refused makes no database
   Store store = Store::open(arguments.database);
   const ImportCounts counts = store_import(store, imported, name);
+  if (arguments.json) {
+    print_json({{"experiment", name},
+                {"cells", counts.cells},
+                {"values", counts.values},
+                {"gaps", counts.gaps}});
+    return;
+  }
   print_out(fmt::format("{}: {} cells with {} values and {} gaps from {}\n", name, counts.cells,
                         counts.values, counts.gaps, arguments.file));
 }
@@ -47,6 +55,7 @@ void add_import_command(CLI::App& program, CommandResult&) {
       ->capture_default_str();
   command->add_option("--experiment", arguments->experiment,
                       "Name of the experiment; default: that of the file");
+  command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments] { import_file(*arguments); });
 }
 

@@ -2,12 +2,12 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/listing.h"
 #include "harness/runner/model_finder.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/stop.h"
@@ -15,16 +15,19 @@
 namespace assay {
 namespace {
 
-void import_models(const std::vector<std::string>& names, bool again) {
+void import_models(const std::vector<std::string>& names, bool again, bool json) {
   const StopHandlers handlers;
   StderrProgress progress;
   const Catalogue catalogue = load_catalogue();
   const auto say = [&](const std::string& text) { progress.step(text); };
+  Json imported = Json::array();
   for (const std::string& name : names) {
     std::filesystem::path folder = again ? "" : present_model(name);
     if (folder.empty()) folder = import_model(name, catalogue, say, handlers.stop());
-    print_out(fmt::format("{}\n", folder.string()));
+    imported.push_back({{"name", name}, {"folder", folder.string()}});
+    if (!json) print_out(fmt::format("{}\n", folder.string()));
   }
+  if (json) print_json(imported);
 }
 
 Json model_list() {
@@ -44,15 +47,14 @@ void print_model_list(bool json) {
     print_json(list);
     return;
   }
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<std::vector<std::string>> lines;
   for (const Json& model : list) {
     const auto folder = model.at("folder").get<std::string>();
-    const auto summary = model.at("summary").get<std::string>();
-    rows.emplace_back(model.at("name").get<std::string>(),
-                      fmt::format("{}{}{}", folder.empty() ? "not imported yet" : folder,
-                                  summary.empty() ? "" : "; ", summary));
+    lines.push_back({model.at("name").get<std::string>(),
+                     folder.empty() ? "not imported yet" : folder,
+                     model.at("summary").get<std::string>()});
   }
-  print_out(two_columns(rows));
+  print_out(listing({"model", "folder", "summary"}, lines, terminal_options().width));
 }
 
 }  // namespace
@@ -66,15 +68,15 @@ void add_model_command(CLI::App& program, CommandResult&) {
       add_command(*model, "import", "Download and convert models into Hugging Face directories",
                   "assay model import smollm2-135m");
   const auto names = std::make_shared<std::vector<std::string>>();
-  get->add_option("names", *names, "Names of `assay model list`")->required();
+  get->add_option("names", *names, "Names of `assay model list`")->required()->type_name("MODEL");
   const auto again = add_switch(*get, "--again", "Import even when the model is here already");
-  get->callback([names, again] { import_models(*names, *again); });
+  const auto as_json = add_switch(*get, "--json", "As JSON");
+  get->callback([names, again, as_json] { import_models(*names, *again, *as_json); });
   CLI::App* list = add_command(
       *model, "list", "Models that an experiment can name: importable ones and those in folders",
       "assay model list --json");
   const auto json = add_switch(*list, "--json", "As JSON");
   list->callback([json] { print_model_list(*json); });
-  add_model_export_command(*model);
 }
 
 }  // namespace assay

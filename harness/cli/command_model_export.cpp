@@ -33,6 +33,7 @@ struct ExportArguments {
   std::vector<std::string> settings, then;
   std::uint64_t seed = 0;
   std::uint64_t shard_bytes = 5'000'000'000;
+  bool json = false;
 };
 
 /// What an export starts from.
@@ -105,7 +106,11 @@ class Export {
                                      error.what(), result.applied.size() == 1 ? "" : "s",
                                      files_of(result.applied)));
     }
-    print_out(fmt::format("{}\n", target_.string()));
+    if (arguments_.json) {
+      print_json({{"folder", target_.string()}});
+    } else {
+      print_out(fmt::format("{}\n", target_.string()));
+    }
   }
 
  private:
@@ -238,7 +243,8 @@ std::vector<MethodText> chain_of(const CLI::App& command, const ExportArguments&
 
 void add_options(CLI::App& command, ExportArguments& arguments) {
   command.add_option("model", arguments.model, "A name of `assay model list`, or a folder")
-      ->required();
+      ->required()
+      ->type_name("MODEL");
   command.add_option("--method", arguments.method, "What compresses it; dense: nothing does")
       ->required();
   CLI::Option* set =
@@ -272,13 +278,14 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
       .add_option("--db", arguments.database,
                   "Results database whose values of this result go into the model card")
       ->check(database_place());
+  command.add_flag("--json", arguments.json, "As JSON");
   command.add_option("-o,--output", arguments.output, "Folder to make; it may not be there yet")
       ->required();
 }
 
 }  // namespace
 
-void add_model_export_command(CLI::App& model) {
+void add_model_export_command(CLI::App& model, CommandResult&) {
   CLI::App* command = add_command(
       model, "export",
       "Write a compressed model as a Hugging Face directory that transformers loads",

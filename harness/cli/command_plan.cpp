@@ -9,6 +9,7 @@
 
 #include "harness/base/output.h"
 #include "harness/base/text.h"
+#include "harness/cli/asked_experiment.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/measure/machine_identity.h"
@@ -24,7 +25,8 @@ namespace assay {
 namespace {
 
 struct PlanArguments {
-  std::string file, database = "results.db";
+  ExperimentArguments experiment;
+  std::string database = "results.db";
   bool json = false, resolved = false;
 };
 
@@ -87,8 +89,9 @@ void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* stor
 
 void print_plan(const PlanArguments& arguments) {
   const Catalogue catalogue = load_catalogue();
-  const Experiment experiment = read_experiment(arguments.file, catalogue);
+  const Experiment experiment = asked_experiment(arguments.experiment, catalogue);
   if (arguments.resolved) {
+    save_experiment(arguments.experiment, catalogue);
     print_json(experiment.resolved());
     return;
   }
@@ -99,6 +102,7 @@ void print_plan(const PlanArguments& arguments) {
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_text_lengths(plan);
   check_training_texts(plan, catalogue);
+  save_experiment(arguments.experiment, catalogue);
   const std::optional<Store> store = open_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
   if (!arguments.json) {
@@ -118,9 +122,11 @@ void add_plan_command(CLI::App& program, CommandResult&) {
   CLI::App* command = add_command(program, "plan",
                                   "Say for each cell of an experiment what a run would do, and why",
                                   "assay plan experiments/quickstart.toml\n"
-                                  "  assay plan experiments/quickstart.toml --resolved");
+                                  "  assay plan experiments/quickstart.toml --resolved\n"
+                                  "  assay plan --model smollm2-135m --method "
+                                  "wanda:sparsity=[0.5,0.6] --suite news-ppl --save mine.toml");
   const auto arguments = std::make_shared<PlanArguments>();
-  command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
+  add_experiment_options(*command, arguments->experiment);
   command->add_option("--db", arguments->database, "Results database that a run would use")
       ->check(database_place())
       ->capture_default_str();

@@ -166,6 +166,11 @@ void add_report_command(CLI::App& program, CommandResult&) {
   command->add_option("--format", arguments->format,
                       "One of " + join(report_formats(), ", ") +
                           "; default: that of the output's name, else terminal");
+  command
+      ->add_flag_callback(
+          "--json", [arguments] { arguments->format = "json"; },
+          "As JSON: the same as --format json")
+      ->excludes("--format");
   command->add_option("--experiment", arguments->experiment, "Only this experiment; default: all");
   command->add_option("-o,--output", arguments->output,
                       "File to write instead of standard output; or a folder, for the report and "

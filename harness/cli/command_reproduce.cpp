@@ -148,7 +148,7 @@ void add_reproduce_command(CLI::App& program, CommandResult& result) {
   command->add_option("--format", arguments->format, "terminal, md or csv")
       ->check(CLI::IsMember({"terminal", "md", "csv"}))
       ->capture_default_str();
-  command->add_flag("--json", arguments->json, "Print JSON instead");
+  command->add_flag("--json", arguments->json, "As JSON");
   command->add_flag("--all", arguments->all,
                     "Also rows that are only recalled or have no value yet; they are no claims");
   command->add_flag("--list", arguments->list, "List the papers with counts by evidence");

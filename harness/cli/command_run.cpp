@@ -4,6 +4,7 @@
 #include <string>
 
 #include "harness/base/output.h"
+#include "harness/cli/asked_experiment.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/report_file.h"
@@ -14,16 +15,30 @@ namespace assay {
 namespace {
 
 struct RunArguments {
-  std::string file, database = "results.db", report, instrument;
+  ExperimentArguments experiment;
+  std::string database = "results.db", report, instrument;
   RunOptions options;
+  bool json = false;
 };
 
-void run_experiment(const RunArguments& arguments, CommandResult& result) {
+void print_table(const Store& store, const std::string& experiment, bool json) {
+  if (json) {
+    print_out(render_report(store, experiment, "json", {}));
+  } else {
+    print_coloured(render_report(store, experiment, "terminal", terminal_options()));
+  }
+}
+
+void run(const RunArguments& arguments, CommandResult& result) {
+  const Catalogue catalogue = load_catalogue();
+  const ToRun asked = {asked_experiment(arguments.experiment, catalogue),
+                       arguments.experiment.shown(),
+                       [&] { save_experiment(arguments.experiment, catalogue); }};
   RunOptions options = arguments.options;
   options.count_instructions = !arguments.instrument.empty();
-  const RanExperiment ran = run_experiment_file(arguments.file, arguments.database, options);
+  const RanExperiment ran = run_experiment(asked, catalogue, arguments.database, options);
   const Store store = Store::open_read_only(arguments.database);
-  print_coloured(render_report(store, ran.name, "terminal", terminal_options()));
+  print_table(store, ran.name, arguments.json);
   if (!arguments.report.empty()) {
     write_report_file(arguments.report, render_report(store, ran.name, "md", {}));
   }
@@ -36,12 +51,14 @@ void add_run_command(CLI::App& program, CommandResult& result) {
   CLI::App* command = add_command(
       program, "run",
       "Run an experiment: fit, score and time what the database does not hold yet, print the table",
-      "assay run experiments/quickstart.toml --report report.md\n\n"
+      "assay run experiments/quickstart.toml --report report.md\n"
+      "  assay run --model smollm2-135m --method wanda:sparsity=0.5 --method quantize:bits=4 "
+      "--suite news-ppl --suite decode\n\n"
       "Exit code: 0 every cell is OK or does not apply; 2 bad input; 3 some cell could not be "
       "measured;\n"
       "130 interrupted (run it again to go on).");
   const auto arguments = std::make_shared<RunArguments>();
-  command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
+  add_experiment_options(*command, arguments->experiment);
   command->add_option("--db", arguments->database, "Results database, made when missing")
       ->check(database_place())
       ->capture_default_str();
@@ -53,7 +70,8 @@ void add_run_command(CLI::App& program, CommandResult& result) {
                    "callgrind: also count the instructions of suites of kind kernel (slow)")
       ->check(CLI::IsMember({"callgrind"}));
   command->add_option("--report", arguments->report, "Also write the table as Markdown");
-  command->callback([arguments, &result] { run_experiment(*arguments, result); });
+  command->add_flag("--json", arguments->json, "As JSON");
+  command->callback([arguments, &result] { run(*arguments, result); });
 }
 
 }  // namespace assay

@@ -1,6 +1,6 @@
 #pragma once
-// The commands of `assay`. Each adds itself to the program and returns nothing; what it does runs
-// after the whole command line was read, and its exit code is kept in `result`.
+// The commands of `assay`. Each adds itself to the program; what it does runs after the whole
+// command line was read, and its exit code is kept in `result`.
 
 #include <CLI/App.hpp>
 
@@ -13,25 +13,9 @@ struct CommandResult {
   ExitCode code = ExitCode::kOk;
 };
 
-void add_run_command(CLI::App& program, CommandResult& result);
-void add_plan_command(CLI::App& program, CommandResult& result);
-void add_list_command(CLI::App& program, CommandResult& result);
-void add_describe_command(CLI::App& program, CommandResult& result);
-void add_report_command(CLI::App& program, CommandResult& result);
-void add_history_command(CLI::App& program, CommandResult& result);
-void add_import_command(CLI::App& program, CommandResult& result);
-void add_compare_command(CLI::App& program, CommandResult& result);
-void add_check_command(CLI::App& program, CommandResult& result);
-void add_speedup_command(CLI::App& program, CommandResult& result);
-void add_breakeven_command(CLI::App& program, CommandResult& result);
-void add_autotune_command(CLI::App& program, CommandResult& result);
-void add_baseline_command(CLI::App& program, CommandResult& result);
-void add_reproduce_command(CLI::App& program, CommandResult& result);
-void add_data_command(CLI::App& program, CommandResult& result);
-void add_model_command(CLI::App& program, CommandResult& result);
-/// Below `assay model`.
-void add_model_export_command(CLI::App& model);
-void add_doctor_command(CLI::App& program, CommandResult& result);
-void add_version_command(CLI::App& program, CommandResult& result);
+/// Adds all commands, in the order of their names. A file command_<name>.cpp of this folder
+/// defines `void add_<name>_command(CLI::App& program, CommandResult& result)`, and
+/// command_<name>_<below>.cpp one that gets the command <name> to add itself to.
+void add_commands(CLI::App& program, CommandResult& result);
 
 }  // namespace assay

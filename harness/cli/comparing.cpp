@@ -70,7 +70,7 @@ void add_compare_options(CLI::App& command, CompareArguments& arguments) {
   command.add_flag("--only-common", arguments.only_common, "Leave out cells that one side lacks");
   command.add_flag("--allow-ambiguous", arguments.allow_ambiguous,
                    "Exit with 0 instead of 4 when something could not be decided");
-  command.add_flag("--json", arguments.json, "Print JSON instead of a table");
+  command.add_flag("--json", arguments.json, "As JSON");
   command.add_option("--markdown", arguments.markdown, "Also write a summary in Markdown");
   command.add_option("--junit", arguments.junit, "Also write JUnit XML");
 }

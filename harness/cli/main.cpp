@@ -43,29 +43,6 @@ void refuse_unknown_command(const CLI::App& program, const std::string& prefix,
       fmt::format("{}; see: {}--help", unknown_name_message("command", *words, names), prefix));
 }
 
-void add_commands(CLI::App& program, CommandResult& result) {
-  program.require_subcommand(1);
-  program.footer("Example:\n  assay run experiments/quickstart.toml");
-  add_run_command(program, result);
-  add_plan_command(program, result);
-  add_list_command(program, result);
-  add_describe_command(program, result);
-  add_report_command(program, result);
-  add_history_command(program, result);
-  add_import_command(program, result);
-  add_compare_command(program, result);
-  add_check_command(program, result);
-  add_speedup_command(program, result);
-  add_breakeven_command(program, result);
-  add_autotune_command(program, result);
-  add_baseline_command(program, result);
-  add_reproduce_command(program, result);
-  add_data_command(program, result);
-  add_model_command(program, result);
-  add_doctor_command(program, result);
-  add_version_command(program, result);
-}
-
 /// Children run in folders of their own, and must find what the variables name all the same.
 void make_paths_absolute() {
   for (const char* name : {"ASSAY_HOME", "ASSAY_DATA", "ASSAY_MODELS", "ASSAY_SHARE",
@@ -102,6 +79,10 @@ ExitCode run_command(int argc, const char* const* argv) {
   CLI::App program(
       "Benchmarks compression methods of transformers: accuracy and time in one record.", "assay");
   CommandResult result;
+  program.require_subcommand(1);
+  program.footer(
+      "Example:\n  assay run experiments/quickstart.toml\n"
+      "  assay run --model smollm2-135m --method wanda:sparsity=0.5 --suite news-ppl");
   add_commands(program, result);
   refuse_unknown_command(program, "assay ", argv + 1, argv + argc);
   try {

@@ -61,28 +61,33 @@ void warn_of_shared_place(const std::string& database, Progress& progress) {
 
 }  // namespace
 
-RanExperiment run_experiment_file(const std::string& file, const std::string& database,
-                                  const RunOptions& options) {
+RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
+                             const std::string& database, const RunOptions& options) {
   const double start = monotonic_seconds();
   const StopHandlers handlers;
   StderrProgress progress;
-  const Catalogue catalogue = load_catalogue();
-  const Experiment experiment = read_experiment(file, catalogue);
   std::optional<Store> store = open_if_there(database);
   warn_of_shared_place(database, progress);
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
-  const Plan plan = make_plan(experiment, catalogue, resolver);
+  const Plan plan = make_plan(asked.experiment, catalogue, resolver);
   check_text_lengths(plan);
   check_training_texts(plan, catalogue);
-  check_instrument(options, plan, file);
+  check_instrument(options, plan, asked.shown);
+  asked.accepted();
   if (!store) store.emplace(Store::open(database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
   RunOptions stoppable = options;
   stoppable.stop = handlers.stop();
   const RunSummary summary = run_plan(plan, catalogue, *store, launcher, progress, stoppable);
   progress.step(summary_line(summary, monotonic_seconds() - start));
-  return {experiment.name, summary.exit_code()};
+  return {asked.experiment.name, summary.exit_code()};
+}
+
+RanExperiment run_experiment_file(const std::string& file, const std::string& database,
+                                  const RunOptions& options) {
+  const Catalogue catalogue = load_catalogue();
+  return run_experiment({read_experiment(file, catalogue), file}, catalogue, database, options);
 }
 
 }  // namespace assay

@@ -1,6 +1,7 @@
 #pragma once
-// Running an experiment file, for the commands that do.
+// Running an experiment, for the commands that do.
 
+#include <functional>
 #include <string>
 
 #include "harness/base/errors.h"
@@ -13,8 +14,19 @@ struct RanExperiment {
   ExitCode code = ExitCode::kOk;
 };
 
-/// Plans the file, runs what the database does not hold yet, and says on standard error what it
-/// does. Throws as reading and planning do, and Interrupted.
+struct ToRun {
+  Experiment experiment;
+  std::string shown;  ///< names it in messages: its file, or "the command line"
+  /// Called when the plan is accepted, before anything runs or is written.
+  std::function<void()> accepted = [] {};
+};
+
+/// Plans the experiment, runs what the database does not hold yet, and says on standard error what
+/// it does. Throws as planning does, and Interrupted.
+RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
+                             const std::string& database, const RunOptions& options);
+
+/// The same of a file. Throws as reading does, too.
 RanExperiment run_experiment_file(const std::string& file, const std::string& database,
                                   const RunOptions& options);
 

@@ -80,6 +80,7 @@ struct DatasetEntry {
 struct ModelEntry {
   std::string name, summary, source;
   std::filesystem::path folder;  ///< empty until imported
+  std::string licence = {};      ///< "" where only the folder could tell
 };
 
 /// What a machine must reach before anything is timed on it; 0: not asked.

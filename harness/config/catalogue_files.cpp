@@ -243,7 +243,7 @@ void read_model(TableReader& reader, const TomlDocument& document, Catalogue& ca
   ModelEntry entry;
   entry.name = name_of_file(reader, "name", document);
   entry.summary = reader.required_text("summary");
-  reader.required_text("licence");
+  entry.licence = reader.required_text("licence");
   const auto importer = reader.word("importer", {"folder", "gguf", "shape"});
   if (!document.root.contains("importer")) reader.required_text("importer");
   if (importer == "shape") {

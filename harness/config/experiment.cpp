@@ -147,9 +147,8 @@ Json Experiment::resolved() const {
   return document;
 }
 
-Experiment read_experiment(const std::filesystem::path& path, const Catalogue& catalogue) {
-  const TomlDocument document(path);
-  Problems problems;
+Experiment read_document(const TomlDocument& document, const Catalogue& catalogue,
+                         Problems& problems) {
   TableReader root(document.root, document.file, "the experiment file", problems);
   Experiment experiment;
   read_header(root, catalogue, experiment);
@@ -165,6 +164,11 @@ Experiment read_experiment(const std::filesystem::path& path, const Catalogue& c
   root.finish(key_homes());
   problems.throw_if_any();
   return experiment;
+}
+
+Experiment read_experiment(const std::filesystem::path& path, const Catalogue& catalogue) {
+  Problems problems;
+  return read_document(TomlDocument(path), catalogue, problems);
 }
 
 }  // namespace assay

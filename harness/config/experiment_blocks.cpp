@@ -21,7 +21,7 @@ bool is_new(std::map<std::string, SourcePlace>& seen, const Json& identity, Tabl
   if (!added) {
     reader.problem(reader.place(),
                    fmt::format("{} repeats what {} asks for ({}); remove one", reader.what(),
-                               known->second.text(), canonical_json(identity)));
+                               reader.problems().name(known->second), canonical_json(identity)));
   }
   return added;
 }

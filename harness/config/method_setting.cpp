@@ -5,28 +5,14 @@
 #include "harness/base/errors.h"
 #include "harness/config/experiment_blocks.h"
 #include "harness/config/toml_reader.h"
+#include "harness/config/toml_value.h"
 
 namespace assay {
 namespace {
 
 constexpr const char* kPlace = "--set";
-constexpr const char* kValue = "value";
 constexpr const char* kThen = "then";
 constexpr const char* kDense = "dense";
-
-bool is_value(const toml::node* node) {
-  return node != nullptr && !node->is_time() && !node->is_date() && !node->is_date_time();
-}
-
-/// The table with the value under kValue; a text when it is no TOML, or a time such as 16:32.
-toml::table value_of(const std::string& text) {
-  try {
-    toml::table table = toml::parse(fmt::format("{} = {}", kValue, text));
-    if (is_value(table.get(kValue))) return table;
-  } catch (const toml::parse_error&) {  // NOLINT(bugprone-empty-catch): it is a text
-  }
-  return toml::table{{kValue, text}};
-}
 
 /// The table that a key with dots is in; `key` becomes the part behind the last dot.
 toml::table& table_for(toml::table& root, std::string& key, const std::string& setting) {
@@ -58,7 +44,7 @@ void insert(toml::table& root, const std::string& setting) {
     throw UserError(fmt::format("{} {}: '{}' is given twice; remove one", kPlace, setting, key));
   }
   // A copy has no place in the text, which nobody sees.
-  value_of(setting.substr(equals + 1)).get(kValue)->visit([&](const auto& node) {
+  toml_value(setting.substr(equals + 1)).get(kValueKey)->visit([&](const auto& node) {
     table.insert(key, node);
   });
 }

@@ -70,12 +70,13 @@ void check_dotted_keys(const std::string& text, const std::string& file) {
   }
 }
 
-toml::table parse(const std::string& text, const std::string& file) {
+toml::table parse(const std::string& text, const std::string& file, const Problems& problems) {
   check_dotted_keys(text, file);
   try {
     return toml::parse(std::string_view(text), std::string_view(file));
   } catch (const toml::parse_error& error) {
-    throw UserError(fmt::format("{}: not valid TOML: {}", place_of(file, error.source()).text(),
+    throw UserError(fmt::format("{}: not valid TOML: {}",
+                                problems.name(place_of(file, error.source())),
                                 error.description()));
   }
 }
@@ -86,8 +87,13 @@ std::string SourcePlace::text() const {
   return line == 0 ? file : fmt::format("{}:{}:{}", file, line, column);
 }
 
+std::string Problems::name(const SourcePlace& place) const {
+  const bool known = place.line > 0 && place.line <= origins_.size();
+  return known ? origins_[place.line - 1] : place.text();
+}
+
 void Problems::add(const SourcePlace& place, const std::string& text) {
-  found_.push_back({place, fmt::format("{}: {}", place.text(), text)});
+  found_.push_back({place, fmt::format("{}: {}", name(place), text)});
 }
 
 void Problems::add_line(const std::string& file, const std::string& line) {
@@ -111,7 +117,10 @@ void Problems::throw_if_any() const {
 }
 
 TomlDocument::TomlDocument(const std::filesystem::path& path)
-    : file(path.string()), root(parse(read_bounded(path), file)) {}
+    : file(path.string()), root(parse(read_bounded(path), file, {})) {}
+
+TomlDocument::TomlDocument(const std::string& text, std::string name, const Problems& problems)
+    : file(std::move(name)), root(parse(text, file, problems)) {}
 
 SourcePlace place_of(const std::string& file, const toml::source_region& region) {
   return {file, region.begin.line, region.begin.column};

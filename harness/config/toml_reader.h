@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/base/json.h"
@@ -22,6 +23,11 @@ namespace assay {
 /// Errors of one or several files.
 class Problems {
  public:
+  Problems() = default;
+  /// Of a text that nobody sees: `origins` says what each of its lines comes from.
+  explicit Problems(std::vector<std::string> origins) : origins_(std::move(origins)) {}
+  /// The place in words: "x.toml:14:3", or what the line comes from.
+  [[nodiscard]] std::string name(const SourcePlace& place) const;
   void add(const SourcePlace& place, const std::string& text);
   /// A message that already says its place in `file`, for instance that of the TOML parser.
   void add_line(const std::string& file, const std::string& line);
@@ -35,11 +41,14 @@ class Problems {
     std::string line;  ///< with its place
   };
   std::vector<Problem> found_;
+  std::vector<std::string> origins_;
 };
 
 /// A parsed file. Throws UserError "file:line:column: ..." when it is missing or not TOML.
 struct TomlDocument {
   explicit TomlDocument(const std::filesystem::path& path);
+  /// Of a text; `name` stands for a file's, and `problems` say places.
+  TomlDocument(const std::string& text, std::string name, const Problems& problems);
   std::string file;
   toml::table root;
 };

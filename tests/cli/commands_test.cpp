@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <sstream>
 #include <thread>
 
 #include "harness/base/json.h"
@@ -27,6 +28,9 @@ TEST(Commands, EveryHelpShowsAnExample) {
                                              {"list"},
                                              {"list", "suites"},
                                              {"describe"},
+                                             {"completion"},
+                                             {"completion", "bash"},
+                                             {"completion", "words"},
                                              {"report"},
                                              {"history"},
                                              {"import"},
@@ -47,13 +51,59 @@ TEST(Commands, EveryHelpShowsAnExample) {
 
 TEST(Commands, ListsAreTextOrJson) {
   const CliWorld world;
-  EXPECT_THAT(world.run({"list", "methods"}).out, HasSubstr("pretend  pretends to be pretend"));
+  EXPECT_EQ(world.run({"list", "methods"}).out,
+            "method   calibrates on  trains on  model      summary\n"
+            "dense    -              -          -          pretends to be dense\n"
+            "gated    -              -          ffn.gated  pretends to be gated\n"
+            "pretend  -              -          -          pretends to be pretend\n"
+            "folds    -              -          -          pretends to be folds\n");
+  const Json methods = Json::parse(world.run({"list", "methods", "--json"}).out);
+  EXPECT_EQ(methods.at(1).at("requires").at(0).at("trait"), "ffn.gated");
+  EXPECT_EQ(methods.at(1).at("calibrates_on"), Json::array());
   EXPECT_EQ(Json::parse(world.run({"list", "suites", "--json"}).out).at(0).at("name"),
             "absent-ppl");
   EXPECT_THAT(world.run({"list", "profiles"}).out, HasSubstr("cpu"));
-  EXPECT_THAT(world.run({"list", "datasets"}).out, HasSubstr("letters"));
+  EXPECT_THAT(world.run({"list", "datasets"}).out,
+              HasSubstr("letters   text  all, absent  letters (licence: none)"));
   EXPECT_THAT(world.run({"list", "families"}).out, HasSubstr("gpt_neox"));
   EXPECT_EQ(world.run({"list", "models"}).code, 0);
+}
+
+TEST(Commands, EveryCommandThatPrintsTakesJson) {
+  const CliWorld world;
+  const std::string commands = world.run({"completion", "words", "--", ""}).out;
+  std::istringstream names(commands);
+  int checked = 0;
+  for (std::string name; names >> name;) {
+    std::istringstream below(world.run({"completion", "words", "--", name, ""}).out);
+    std::vector<std::vector<std::string>> all;
+    // What completes an argument, as for `describe`, is no command.
+    const bool parent = world.run({name, "--help"}).out.find("\nSubcommands:") != std::string::npos;
+    for (std::string inner; parent && below >> inner;) all.push_back({name, inner, "--help"});
+    if (!parent) all.push_back({name, "--help"});
+    for (const auto& command : all) {
+      if (name == "completion") continue;  // scripts and words of a shell
+      EXPECT_THAT(world.run(command).out, HasSubstr("--json"));
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 25);
+}
+
+TEST(Commands, WhatWasDoneIsJsonToo) {
+  const CliWorld world;
+  world.write("r.csv", "model,method,suite,metric,value\nm,a,s,token_ppl,3\nm,b,s,token_ppl,\n");
+  const CommandOutput imported = world.run({"import", "r.csv", "--json"});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  EXPECT_EQ(Json::parse(imported.out),
+            (Json{{"experiment", "r"}, {"cells", 2}, {"values", 1}, {"gaps", 1}}));
+  const CommandOutput saved = world.run({"baseline", "save", "main", "--commit", "1f2e", "--json"});
+  ASSERT_EQ(saved.code, 0) << saved.err;
+  EXPECT_EQ(Json::parse(saved.out),
+            (Json{{"name", "main"}, {"commit", "1f2e"}, {"experiment", "r"}}));
+  const CommandOutput both = world.run({"report", "results.db", "--json", "--format", "csv"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_THAT(both.err, HasSubstr("--format excludes --json"));
 }
 
 TEST(Commands, DescribesWhateverHasTheName) {
