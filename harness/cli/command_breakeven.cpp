@@ -233,8 +233,7 @@ void add_breakeven_command(CLI::App& program, CommandResult& result) {
   CLI::App* command = add_command(
       program, "breakeven",
       "Search along an axis for where a method starts or stops being faster than dense",
-      "assay breakeven experiments/quickstart.toml --method magnitude --over batch --from 1 --to "
-      "32 "
+      "assay breakeven experiments/quickstart.toml --method ffsplit --over batch --from 1 --to 32 "
       "--processes 8\n\n"
       "Every point is an ordinary pair of cells in the database: a repeated call runs nothing.\n"
       "Exit code: 0 answered; 2 bad input; 3 a point could not be measured; 4 the noise leaves it\n"

@@ -2,7 +2,9 @@
 #include "harness/contextual/late_keys.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/randint.h>
 #include <gtest/gtest.h>
 
 #include <set>

@@ -1,6 +1,7 @@
 // Blocks that run a part of their heads and neurons: against zeroed columns of the dense model, and
 // their two forms against each other.
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>

@@ -2,8 +2,10 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/erf.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 

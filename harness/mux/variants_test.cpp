@@ -1,6 +1,7 @@
 // What holds for every kind of multiplexer and demultiplexer: passes against transformers' BERT and
 // ELECTRA (tests/data/mux/variants.json), and what must hold by design.
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>

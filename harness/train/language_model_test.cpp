@@ -1,5 +1,6 @@
 #include "harness/train/language_model.h"
 
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include "harness/base/errors.h"

@@ -1,6 +1,7 @@
 #include "harness/train/trainer.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/rand.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>

@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
