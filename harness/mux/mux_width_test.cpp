@@ -30,6 +30,13 @@ namespace {
 
 constexpr std::int64_t kInstances = 2, kGroups = 3, kLength = 5;
 
+/// Its epsilon is that of norms inside.
+NormBlock without_norm() {
+  NormBlock norm;
+  norm.eps = 1e-12;
+  return norm;
+}
+
 class NarrowMux : public testing::TestWithParam<bool> {
  protected:
   Model model_ = without_layers();
@@ -100,7 +107,7 @@ TEST_P(NarrowMux, WithKeysBesideTheRowsIsTheMaskedOne) {
                    last = formula(width_, width_, 0.29, 0.17, 0.2, 0.4);
   const at::Tensor bias = at::zeros({width_});
   multiplex(std::make_unique<IndexDemultiplexer>(IndexDemuxTensors{
-      .keys = keys, .dense = {{first, bias}, {last, bias}}, .norm = {.eps = 1e-12}}));
+      .keys = keys, .dense = {{first, bias}, {last, bias}}, .norm = without_norm()}));
   const at::Tensor rows = mixed();
   const at::Tensor found = narrow_scores();
   for (std::int64_t g = 0; g < kGroups; ++g) {
@@ -123,7 +130,7 @@ TEST_P(NarrowMux, WithPrivateNetworksIsTheMaskedOne) {
                                                                .norm_scale = none + 1,
                                                                .norm_shift = none,
                                                                .shared = {last, at::Tensor()},
-                                                               .norm = {.eps = 1e-12}}));
+                                                               .norm = without_norm()}));
   const at::Tensor rows = mixed();
   const at::Tensor found = narrow_scores();
   for (std::int64_t g = 0; g < kGroups; ++g) {

@@ -238,7 +238,9 @@ TEST_F(CoFiTest, PrunesAMultiplexedModel) {
   EXPECT_EQ(artefact.tensors.at("demux.dense.0.weight").size(0), width);
   // Not gated, keys stay what they are.
   given["prune_width"] = false;
-  EXPECT_FALSE(method().fit(model_, context_, params(given)).tensors.contains("mux.keys"));
+  RecordingContext again({}, 3, {});
+  again.training_items = &items_;
+  EXPECT_FALSE(method().fit(model_, again, params(given)).tensors.contains("mux.keys"));
 }
 
 TEST(Alignment, TaughtLayersAreTheLastOfEqualParts) {
