@@ -11,6 +11,7 @@
 #include <map>
 
 #include "harness/base/errors.h"
+#include "harness/model/encoder_golden.h"
 #include "harness/model/golden_cases.h"
 #include "harness/model/model_builder.h"
 
@@ -186,6 +187,41 @@ TEST_P(Slicing, AddedBiasesAreZero) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Slicing, testing::ValuesIn(golden_cases()),
+                         [](const auto& test) { return test.param; });
+
+class SlicingEncoder : public testing::TestWithParam<std::string> {
+ protected:
+  Model model_ = Model::load(encoder_folder() / GetParam(), {});
+  at::Tensor tokens_ = at::arange(3 * 7, at::kLong).remainder(70).view({3, 7});
+  std::int64_t width_ = model_.spec().width;
+};
+
+TEST_P(SlicingEncoder, AnotherOrderOfTheWidthIsTheSameFunction) {
+  const at::Tensor before = model_.sequence_logits(tokens_);
+  order_width(model_, at::randperm(width_, at::kLong));
+  at::Tensor after = model_.sequence_logits(tokens_);
+  // Without a pooler and a classifier the rows themselves come out, in their new order.
+  const bool rows = model_.spec().pooler_width == 0 && model_.output().outputs() == width_;
+  EXPECT_LE(relative_error(rows ? std::get<0>(after.sort(1)) : after,
+                           rows ? std::get<0>(before.sort(1)) : before),
+            1e-5);
+}
+
+/// Tables, layers and what the output reads are narrower; what a pooler gives is not.
+TEST_P(SlicingEncoder, ANarrowModelIsThatOfTheNarrowTable) {
+  const std::int64_t pooled = model_.spec().pooler_width;
+  keep_width(model_, at::arange(4, width_, at::kLong));
+  EXPECT_EQ(model_.spec().pooler_width, pooled);
+  const Model extracted = rebuilt(model_, model_.spec(), table(model_));
+  EXPECT_LE(relative_error(extracted.sequence_logits(tokens_), model_.sequence_logits(tokens_)),
+            1e-5);
+  for (const ParameterShape& parameter : parameter_shapes(model_.spec())) {
+    EXPECT_EQ(model_.parameter(parameter.id).sizes().vec(), parameter.shape);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Encoders, SlicingEncoder,
+                         testing::Values("bert_classifier", "bert_model", "bert_mlm"),
                          [](const auto& test) { return test.param; });
 
 TEST(SlicingInput, RefusesWhatIsNoSelection) {

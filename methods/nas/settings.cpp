@@ -48,7 +48,7 @@ std::vector<ParamSpec> space_specs() {
       list_param("depths", "Numbers of layers, ascending (small); [] for all"),
       list_param("groups", "Key/value heads of a layer, ascending (small, medium); [] for all"),
       list_param("neurons", "Neurons of a layer, ascending (small, medium); [] for `steps` sizes"),
-      list_param("widths", "Hidden widths, ascending (small, decoders); [] for the model's own"),
+      list_param("widths", "Hidden widths, ascending (small); [] for the model's own"),
       count_param("steps", 8, 1, "", "Sizes of a layer's FFN, equally spaced"),
       choice_param("cost", {"parameters", "layer_parameters", "macs", "latency"},
                    "Size of a network as a share of the model's: all parameters, those of the "
