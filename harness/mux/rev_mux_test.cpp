@@ -186,6 +186,31 @@ TEST(RevMux, GradientsReachEverything) {
   }
 }
 
+std::map<std::string, at::Tensor> adapter_gradients(const Form& form, bool frozen) {
+  Model model = small_rev(form);
+  model.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    tensor = tensor.clone().requires_grad_(!frozen || name.starts_with("rev."));
+  });
+  model.sequence_logits(tokens_of(4, 6)).square().sum().backward();
+  std::map<std::string, at::Tensor> gradients;
+  for (const Parameter& parameter : model.parameters()) {
+    const bool adapter = parameter.name.starts_with("rev.");
+    EXPECT_EQ(parameter.tensor.grad().defined(), adapter || !frozen) << parameter.name;
+    if (adapter) gradients[parameter.name] = parameter.tensor.grad();
+  }
+  return gradients;
+}
+
+/// Through layers that are frozen, whose kernels may be others.
+TEST(RevMux, GradientsPassThroughAFrozenEncoder) {
+  for (const Form& form : kForms) {
+    const auto whole = adapter_gradients(form, false), frozen = adapter_gradients(form, true);
+    for (const auto& [name, gradient] : whole) {
+      EXPECT_LE(relative_error(frozen.at(name), gradient), 1e-5) << name;
+    }
+  }
+}
+
 /// Of a pass the parts that were mixed, with their pads.
 TEST(RevMux, WhoWatchesSeesTheParts) {
   const c10::InferenceMode inference;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <typeinfo>
 #include <utility>
 #include <vector>
@@ -21,8 +22,9 @@
 namespace assay::revmux {
 namespace {
 
-constexpr double kDeviation = 0.02;    ///< of BERT's matrices as a training starts
-constexpr std::uint64_t kAnySeed = 0;  ///< of blocks that stored tensors fill
+constexpr std::string_view kAdapters = "rev.";  ///< begin of their names
+constexpr double kDeviation = 0.02;             ///< of BERT's matrices as a training starts
+constexpr std::uint64_t kAnySeed = 0;           ///< of blocks that stored tensors fill
 
 const EmbeddingInput& embedding_of(const Model& model) {
   const auto* embedding = dynamic_cast<const EmbeddingInput*>(&model.input());
@@ -76,10 +78,11 @@ std::vector<Layer> take_layers(Model& model, std::int64_t count) {
   return taken;
 }
 
+/// The adapters of a block; the rest is the model's own.
 template <typename Block>
 void move_to(const Model& model, Block& block) {
-  block.visit_tensors([&](const std::string&, at::Tensor& tensor) {
-    tensor = tensor.to(model.device(), model.dtype());
+  block.visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+    if (name.starts_with(kAdapters)) tensor = tensor.to(model.device(), model.dtype());
   });
 }
 
@@ -119,7 +122,7 @@ const mux::RevMuxOutput& output_of(const Model& model) {
   return dynamic_cast<const mux::RevMuxOutput&>(model.output());
 }
 
-bool is_adapter(const Parameter& parameter) { return parameter.name.starts_with("rev."); }
+bool is_adapter(const Parameter& parameter) { return parameter.name.starts_with(kAdapters); }
 
 Json plan_of(const RevShape& shape) {
   return {{"shape",
