@@ -10,37 +10,9 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/mux/step_sequences.h"
 
 namespace assay::mux {
-namespace {
-
-/// int64 tensors [length], in order.
-std::vector<at::Tensor> sequences_of(const at::Tensor& tokens, const StepContext& step) {
-  std::vector<at::Tensor> sequences;
-  if (step.visibility.segments == nullptr) return tokens.view({step.batch, step.tokens}).unbind(0);
-  for (const Segment& segment : *step.visibility.segments) {
-    sequences.push_back(tokens.narrow(0, segment.offset, segment.length));
-  }
-  return sequences;
-}
-
-std::int64_t longest(const std::vector<at::Tensor>& sequences) {
-  std::int64_t length = 0;
-  for (const at::Tensor& sequence : sequences) length = std::max(length, sequence.size(0));
-  return length;
-}
-
-/// A step of `batch` sequences of one length that see all of themselves.
-void set_uniform(StepContext& step, std::int64_t batch, std::int64_t length) {
-  step.batch = batch;
-  step.tokens = length;
-  step.positions = at::arange(length, step.positions.options()).repeat({batch});
-  step.token_types.reset();
-  step.prompt.reset();
-  step.visibility.segments = nullptr;
-}
-
-}  // namespace
 
 at::Tensor MuxInput::grouped_tokens(const PackedTokens& packed) const {
   StepContext step;
@@ -64,7 +36,7 @@ std::int64_t MuxInput::member(std::int64_t group, std::int64_t place, std::int64
 at::Tensor MuxInput::grouped(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
-  const auto [groups, whole] = batch_of(given, longest(sequences));
+  const auto [groups, whole] = batch_of(given, longest_of(sequences));
   const std::int64_t length = whole - prefixed();
   at::Tensor padded =
       at::full({groups * count, length}, form_.pad_token, sequences.front().options());
@@ -95,7 +67,7 @@ at::Tensor MuxInput::with_prefix(const at::Tensor& tokens) const {
 at::Tensor MuxInput::real_of(const std::vector<at::Tensor>& sequences) const {
   const std::int64_t count = multiplexer_->instances();
   const auto given = std::ssize(sequences);
-  const Batch batch = batch_of(given, longest(sequences));
+  const Batch batch = batch_of(given, longest_of(sequences));
   std::vector<std::int64_t> ends;
   for (std::int64_t i = 0; i < batch.sequences * count; ++i) {
     const auto which = static_cast<std::size_t>(member(i / count, i % count, given));
