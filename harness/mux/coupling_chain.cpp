@@ -84,7 +84,7 @@ DenseLinear start_uniform_linear(std::int64_t out, std::int64_t in, at::Generato
 }
 
 std::vector<CouplingNet> start_coupling_nets(std::int64_t instances, std::int64_t width,
-                                             at::Generator generator) {
+                                             const at::Generator& generator) {
   std::vector<CouplingNet> nets;
   if (instances == 1) return nets;
   const std::int64_t part = width / instances;

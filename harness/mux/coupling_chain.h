@@ -53,7 +53,7 @@ class CouplingChain {
 DenseLinear start_uniform_linear(std::int64_t out, std::int64_t in, at::Generator generator);
 /// Nets that widen to `width`; f32.
 std::vector<CouplingNet> start_coupling_nets(std::int64_t instances, std::int64_t width,
-                                             at::Generator generator);
+                                             const at::Generator& generator);
 
 /// A chain that the input and the output of one model compute with: the input lists its tensors,
 /// the output does not. A model that is shared or cloned asks its input for a twin before its

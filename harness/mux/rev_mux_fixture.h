@@ -214,6 +214,7 @@ class Naive {
     std::vector<at::Tensor> rows;
     for (std::int64_t p = 0; p < parts.front().size(0); ++p) {
       std::vector<at::Tensor> x;
+      x.reserve(parts.size());
       for (const at::Tensor& part : parts) x.push_back(part[p]);
       rows.push_back(form_.twice ? placed(mixed(x), p, 0) : mixed(x));
     }

@@ -31,6 +31,7 @@ at::Tensor padded_with(const std::vector<at::Tensor>& sequences, std::int64_t pa
 at::Tensor real_of(const std::vector<at::Tensor>& sequences) {
   const std::int64_t longest = longest_of(sequences);
   std::vector<std::int64_t> ends;
+  ends.reserve(sequences.size());
   for (const at::Tensor& sequence : sequences) ends.push_back(sequence.size(0));
   if (std::ranges::all_of(ends, [&](std::int64_t end) { return end == longest; })) return {};
   const at::Tensor end = at::tensor(ends, at::kLong).unsqueeze(1);

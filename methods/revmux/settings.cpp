@@ -90,7 +90,7 @@ std::vector<std::string> unmet_shape(const ModelSpec& spec, const Params& params
   if (spec.pre_norm && !spec.causal) {
     problems.emplace_back(
         "layers whose norms stand in front of their blocks are not run sequence by sequence here; "
-        "published for BERT and T5");
+        "take an encoder whose norms stand behind the residuals, as BERT's");
   }
   return problems;
 }
