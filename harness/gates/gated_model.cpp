@@ -51,7 +51,7 @@ void fold(Model& model, const GateSet& gates) {
 
 std::vector<std::int64_t> open_dimensions(const ModelSpec& spec, const GateSet& gates) {
   if (!gates.width.defined()) return subnetwork::first_units(spec.width);
-  const std::vector<std::int64_t> open = open_units(gates.width);
+  std::vector<std::int64_t> open = open_units(gates.width);
   if (!open.empty()) return open;
   return {gates.width.detach().argmax().item<std::int64_t>()};
 }
