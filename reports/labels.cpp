@@ -45,8 +45,31 @@ std::string owner_of(const Flat& flat, const std::string& key) {
   return link + (id == flat.end() ? "" : id->second);
 }
 
-/// Parameters with several values, or that some of the entries which could have them lack. Of a
-/// link of a chain these are the entries with the same link.
+/// Whether no two of the entries have the same values of these.
+bool told_apart(const std::set<std::string>& texts, const std::set<std::string>& keys) {
+  std::set<std::vector<std::string>> seen;
+  for (const std::string& text : texts) {
+    const Flat flat = flat_parameters(text);
+    std::vector<std::string> values;
+    for (const std::string& key : keys) {
+      const auto entry = flat.find(key);
+      values.push_back(entry == flat.end() ? "" : entry->second);
+    }
+    if (!seen.insert(std::move(values)).second) return false;
+  }
+  return true;
+}
+
+/// Whether a parameter is one of a table's, as those of "calibration" are.
+bool in_table(const std::string& key) {
+  const std::size_t begin = key.starts_with(kThen) ? key.find('.', kThen.size()) + 1 : 0;
+  return key.find('.', begin) != std::string::npos;
+}
+
+/// Parameters with several values, or that some of the entries which could have them lack; but of
+/// tables that some entries lack (what one calibrates on, and another does not) only where the
+/// others do not tell the entries apart. Of a link of a chain these are the entries with the same
+/// link.
 std::vector<std::string> varying_keys(const std::set<std::string>& texts) {
   std::map<std::string, std::size_t> owners;
   std::map<std::pair<std::string, std::string>, std::multiset<std::string>> values;
@@ -60,11 +83,14 @@ std::vector<std::string> varying_keys(const std::set<std::string>& texts) {
     }
     for (const std::string& owner : there) ++owners[owner];
   }
-  std::set<std::string> keys;
+  std::set<std::string> keys, of_tables;
   for (const auto& [of, found] : values) {
     const bool several = found.count(*found.begin()) < found.size();
-    if (several || found.size() < owners[of.second]) keys.insert(of.first);
+    const bool lacking = found.size() < owners[of.second];
+    if (several || (lacking && !in_table(of.first))) keys.insert(of.first);
+    if (!several && lacking && in_table(of.first)) of_tables.insert(of.first);
   }
+  if (!told_apart(texts, keys)) keys.merge(of_tables);
   return {keys.begin(), keys.end()};
 }
 

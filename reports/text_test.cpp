@@ -118,6 +118,18 @@ TEST(Labels, ALinkShowsWhatTellsItFromTheSameLink) {
   EXPECT_EQ(labels.method(rows[3]), "mux n=2 then finetune");
 }
 
+/// What one row calibrates on and another does not is shown where nothing else tells them apart.
+TEST(Labels, LeaveOutWhatOnlySomeHaveWhereOtherThingsDiffer) {
+  const ResultRow rounded = row("quantize", R"({"bits":8,"algorithm":"rtn"})");
+  const ResultRow fitted =
+      row("quantize", R"({"bits":4,"algorithm":"gptq","calibration":{"n":16}})");
+  const ResultRow same = row("quantize", R"({"bits":8,"algorithm":"rtn","calibration":{"n":16}})");
+  EXPECT_EQ(Labels({rounded, fitted}).method(fitted), "quantize algorithm=gptq bits=4");
+  EXPECT_EQ(Labels({rounded, same}).method(same), "quantize calibration.n=16");
+  EXPECT_EQ(Labels({rounded, fitted, same}).method(fitted),
+            "quantize algorithm=gptq bits=4 calibration.n=16");
+}
+
 TEST(Labels, ShowSeedsAndSuiteParametersOnlyWhenTheyVary) {
   std::vector<ResultRow> rows = {row("dense", "{}", 0), row("dense", "{}", 7)};
   rows[1].suite_params = R"({"batch":8,"prompt":8})";
