@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 
@@ -40,6 +41,15 @@ std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& pa
     for (std::int64_t r = 0; r < mixing->rows_read(); ++r) rows.push_back(i * batch.length + r);
   }
   return rows;
+}
+
+at::Tensor output_input(const Model& model, const at::Tensor& rows, const PackedTokens& packed) {
+  const at::Tensor read = at::tensor(output_rows(model, packed), at::kLong).to(rows.device());
+  return rows.index_select(0, read);
+}
+
+bool is_mixing_key(const Parameter& parameter) {
+  return parameter.name == "mux.keys" || parameter.name == "mux.matrices";
 }
 
 }  // namespace assay

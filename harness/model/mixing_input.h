@@ -37,5 +37,10 @@ at::Tensor wanted_of(const Input& input, const StepContext& step, const at::Tens
 /// Rows of a pass over `packed` that an output which reads sequences reads: the first one of each
 /// sequence that ran through the layers, or as many as a mixing input says.
 std::vector<std::int64_t> output_rows(const Model& model, const PackedTokens& packed);
+/// Those of `rows` [n, width], the hidden rows of that pass.
+at::Tensor output_input(const Model& model, const at::Tensor& rows, const PackedTokens& packed);
+
+/// Whether a parameter is what tells instances apart when they are mixed: drawn, never trained.
+bool is_mixing_key(const Parameter& parameter);
 
 }  // namespace assay

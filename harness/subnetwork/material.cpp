@@ -52,9 +52,8 @@ class Items final : public Material {
           "let the method that mixes them come last");
     }
     const PackedTokens packed = pack_items(items_, items, model.device());
-    const at::Tensor first = at::tensor(output_rows(model, packed), at::kLong);
-    const at::Tensor rows = model.hidden_packed(packed).index_select(0, first.to(model.device()));
-    return {rows, labels_of(items_, items, model.device())};
+    return {output_input(model, model.hidden_packed(packed), packed),
+            labels_of(items_, items, model.device())};
   }
 
   [[nodiscard]] Json identity() const override { return {{"items", items_.content_hash()}}; }

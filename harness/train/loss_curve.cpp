@@ -28,7 +28,10 @@ std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, std::size_
   return points;
 }
 
-void tell_curve(FitContext& context, const TrainResult& result) {
+void tell_training(FitContext& context, const TrainResult& result) {
+  context.metric("train/steps", static_cast<double>(result.steps));
+  if (!result.curve.empty()) context.metric("train/loss", result.curve.back().loss);
+  if (result.best) context.metric("train/dev_loss", result.best->value);
   for (const CurvePoint& point : thinned(result.curve, kMostEntries)) {
     context.metric(fmt::format("train/loss/step.{}", point.step), point.loss);
   }

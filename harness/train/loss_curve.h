@@ -13,8 +13,9 @@ namespace assay {
 /// last of them says.
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, std::size_t most);
 
-/// Tells the context the metrics "train/loss/step.N" (of at most 64 entries) and
+/// Tells the context what every training says of itself: "train/steps", "train/loss" (its last),
+/// "train/dev_loss" (its best), and the curves "train/loss/step.N" (of at most 64 entries) and
 /// "train/dev_loss/step.N", N: steps done.
-void tell_curve(FitContext& context, const TrainResult& result);
+void tell_training(FitContext& context, const TrainResult& result);
 
 }  // namespace assay

@@ -27,15 +27,28 @@ TEST(Thinned, TakesMeansOfNeighbours) {
   EXPECT_TRUE(thinned({}, 3).empty());
 }
 
-TEST(TellCurve, NamesTheSteps) {
+TEST(TellTraining, SaysItsEndAndNamesTheStepsOfItsCurves) {
   RecordingContext context({}, 0, {});
   TrainResult result;
+  result.steps = 200;
   result.curve = falling(200);
   result.held_out = {{100, 0.5}, {200, 0.4}};
-  tell_curve(context, result);
+  result.best = HeldOutPoint{100, 0.3};
+  tell_training(context, result);
+  EXPECT_EQ(context.metrics.at("train/steps"), 200);
+  EXPECT_EQ(context.metrics.at("train/loss"), result.curve.back().loss);
+  EXPECT_EQ(context.metrics.at("train/dev_loss"), 0.3);
   EXPECT_EQ(context.metrics.at("train/dev_loss/step.200"), 0.4);
   EXPECT_EQ(context.metrics.count("train/loss/step.200"), 1U);
-  EXPECT_LE(context.metrics.size(), 64U + 2U);
+  EXPECT_LE(context.metrics.size(), 64U + 2U + 3U);
+}
+
+TEST(TellTraining, WithoutHeldOutItemsThereIsNoLossOfThem) {
+  RecordingContext context({}, 0, {});
+  TrainResult result;
+  result.curve = falling(2);
+  tell_training(context, result);
+  EXPECT_EQ(context.metrics.count("train/dev_loss"), 0U);
 }
 
 }  // namespace

@@ -66,4 +66,19 @@ ItemParts item_parts(std::uint64_t seed, std::int64_t count, std::int64_t held) 
   return {{order.begin(), border}, {border, order.end()}};
 }
 
+SplitItems split_items(const LabelledItems& items, double dev_share, std::uint64_t seed) {
+  const std::int64_t held = held_out_count(dev_share, items.count(), "items");
+  if (held == 0) return {items, std::nullopt};
+  const ItemParts parts = item_parts(seed, items.count(), held);
+  return {chosen_items(items, parts.train), chosen_items(items, parts.held)};
+}
+
+void remark_on_groups(FitContext& context, std::int64_t batch, std::int64_t instances) {
+  if (batch % instances == 0) return;
+  context.warn("mux_groups_filled",
+               fmt::format("{} items a step do not fill groups of {}; the last group of each batch "
+                           "is filled up with items of the batch",
+                           batch, instances));
+}
+
 }  // namespace assay

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/base/training_need.h"
 #include "harness/data/labelled_items.h"
+#include "harness/method/method.h"
 #include "harness/model/model.h"
 
 namespace assay {
@@ -34,5 +36,17 @@ struct ItemParts {
   std::vector<std::int64_t> train, held;
 };
 ItemParts item_parts(std::uint64_t seed, std::int64_t count, std::int64_t held);
+
+/// The items themselves in these parts; without a held-out one where `dev_share` is 0. Throws as
+/// held_out_count does.
+struct SplitItems {
+  LabelledItems train;
+  std::optional<LabelledItems> dev;
+};
+SplitItems split_items(const LabelledItems& items, double dev_share, std::uint64_t seed);
+
+/// Remark "mux_groups_filled" where a batch of items does not fill groups of `instances`, which run
+/// as one.
+void remark_on_groups(FitContext& context, std::int64_t batch, std::int64_t instances);
 
 }  // namespace assay

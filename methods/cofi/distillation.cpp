@@ -57,9 +57,8 @@ at::Tensor distances(const LayerPass& student, const LayerPass& teacher,
 LayerPass pass_with_layers(const Model& model, const PackedTokens& packed) {
   Streams streams(model.layer_count());
   const at::Tensor rows = model.hidden_packed(packed, &streams);
-  const at::Tensor read = at::tensor(output_rows(model, packed), at::kLong).to(rows.device());
   // The last group of a multiplexed model may have scores of what filled it up.
-  const at::Tensor scores = model.logits(rows.index_select(0, read));
+  const at::Tensor scores = model.logits(output_input(model, rows, packed));
   LayerPass pass{.layers = {}, .scores = scores.narrow(0, 0, std::ssize(packed.segments))};
   for (std::size_t l = 1; l < streams.read().size(); ++l) pass.layers.push_back(streams.read()[l]);
   pass.layers.push_back(rows);

@@ -139,9 +139,7 @@ class Pruning {
     const at::NoGradGuard no_grad;
     clamp();
     const gates::GateSet open = gates::open_probabilities(logits_);
-    context_.metric("train/steps", static_cast<double>(result.steps));
-    if (!result.curve.empty()) context_.metric("train/loss", result.curve.back().loss);
-    tell_curve(context_, result);
+    tell_training(context_, result);
     context_.metric("prune/expected_sparsity",
                     gates::expected_sparsity(shape_, open).item<double>());
     context_.metric("prune/multiplier_linear", multipliers_.linear.item<double>());

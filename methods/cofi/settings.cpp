@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "harness/base/param_makers.h"
+#include "harness/model/mixing_input.h"
 #include "harness/train/training_params.h"
 
 namespace assay::cofi {
@@ -77,8 +78,7 @@ std::vector<std::string> finetune_params() {
 ParameterChoice trained_parameters(const Params& params) {
   const std::string freeze = params.get_text("freeze");
   return [freeze](const Parameter& parameter) {
-    // Keys are never trained.
-    if (parameter.name == "mux.keys" || parameter.name == "mux.matrices") return false;
+    if (is_mixing_key(parameter)) return false;
     const bool embedding = parameter.id && slot_info(parameter.id->slot).owner == SlotOwner::kInput;
     if (!embedding || freeze == "none") return true;
     return freeze == "all_but_word" && parameter.id->slot == Slot::kEmbedding;

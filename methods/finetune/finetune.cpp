@@ -18,13 +18,6 @@ using namespace finetune;
 constexpr const char* kLabels = "labels";
 constexpr std::uint64_t kAnySeed = 0;  ///< of a classifier that stored weights fill
 
-void tell(FitContext& context, const TrainResult& result) {
-  context.metric("train/steps", static_cast<double>(result.steps));
-  if (!result.curve.empty()) context.metric("train/loss", result.curve.back().loss);
-  if (result.best) context.metric("train/dev_loss", result.best->value);
-  tell_curve(context, result);
-}
-
 class Finetune final : public Method {
  public:
   [[nodiscard]] MethodInfo info() const override {
@@ -61,7 +54,7 @@ class Finetune final : public Method {
         decoder ? train_on_text(trained, context.training_text(), settings, hooks)
                 : train_on_items(trained, context.training(), settings, hooks);
     merge_lora(trained);
-    tell(context, result);
+    tell_training(context, result);
     artefact.tensors = changed_parameters(model, trained);
     return artefact;
   }

@@ -10,6 +10,7 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/method/masks.h"
+#include "harness/model/mixing_input.h"
 #include "harness/mux/contextual_multiplexer.h"
 #include "harness/mux/mlp_demultiplexer.h"
 #include "harness/mux/prefix_demultiplexer.h"
@@ -115,9 +116,7 @@ const mux::Demultiplexer& demultiplexer_of(const Model& model) {
   return dynamic_cast<const mux::MuxClassifier&>(model.output()).demultiplexer();
 }
 
-bool trains(const Parameter& parameter) {
-  return parameter.name != "mux.keys" && parameter.name != "mux.matrices";
-}
+bool trains(const Parameter& parameter) { return !is_mixing_key(parameter); }
 
 mux::RetrievalTensors fresh_retrieval(const Model& model, const MuxShape& shape,
                                       std::uint64_t seed) {

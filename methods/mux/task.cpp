@@ -1,9 +1,6 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/tensor.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "harness/method/masks.h"
@@ -44,11 +41,7 @@ void remark_on_data(FitContext& context, const LabelledItems& items, const MuxSh
                  "the items are pairs of texts, and a multiplexed model is not told where the "
                  "second one begins (as released)");
   }
-  if (batch % shape.instances == 0) return;
-  context.warn("mux_groups_filled",
-               fmt::format("{} items a step do not fill groups of {}; the last group of each batch "
-                           "is filled up with items of the batch",
-                           batch, shape.instances));
+  remark_on_groups(context, batch, shape.instances);
 }
 
 class TaskTraining {
@@ -66,10 +59,7 @@ class TaskTraining {
     take_warm_up(model_, head_, context.input(kWarmUp));
     require_items_for(model_, items);
     require_room(items);
-    const std::int64_t held = held_out_count(settings_.dev_share, items.count(), "items");
-    const ItemParts parts = item_parts(context.seed(), items.count(), held);
-    train_ = held > 0 ? chosen_items(items, parts.train) : items;
-    if (held > 0) dev_ = chosen_items(items, parts.held);
+    items_ = split_items(items, settings_.dev_share, context.seed());
     remark_on_data(context, items, shape_, settings_.loop.batch);
   }
 
@@ -80,24 +70,22 @@ class TaskTraining {
     TrainTask task;
     task.tensors = trained.tensors();
     if (settings_.retrieval_weight > 0) add_head(task);
-    task.items = train_.count();
+    task.items = items_.train.count();
     task.loss = [this](std::span<const std::int64_t> items) { return loss(items); };
-    if (dev_) {
+    if (items_.dev) {
       task.held_out = [&] {
-        return without_dropout(
-            trained, [&] { return score_classifier(model_, *dev_, settings_.loop.batch).loss; });
+        return without_dropout(trained, [&] {
+          return score_classifier(model_, *items_.dev, settings_.loop.batch).loss;
+        });
       };
     }
     task.identity = identity();
     const TrainResult result = train(task, settings_.loop, hooks_of(context_));
     trained.finish();
-    context_.metric("train/steps", static_cast<double>(result.steps));
-    if (!result.curve.empty()) context_.metric("train/loss", result.curve.back().loss);
-    if (result.best) context_.metric("train/dev_loss", result.best->value);
-    tell_curve(context_, result);
+    tell_training(context_, result);
     MuxShape applied = shape_;
     applied.ensemble = ensemble_;
-    return {.plan = plan_of(applied, train_.label_names),
+    return {.plan = plan_of(applied, items_.train.label_names),
             .tensors = changed_parameters(before_, model_)};
   }
 
@@ -111,8 +99,8 @@ class TaskTraining {
   [[nodiscard]] Json identity() const {
     return {{"what", "mux_task"},
             {"model", model_.content_hash()},
-            {"items", train_.content_hash()},
-            {"dev", dev_ ? dev_->content_hash() : ""},
+            {"items", items_.train.content_hash()},
+            {"dev", items_.dev ? items_.dev->content_hash() : ""},
             {"shape", plan_of(shape_, {}).at("shape")},
             {"retrieval_weight", settings_.retrieval_weight},
             {"share", settings_.share},
@@ -127,16 +115,15 @@ class TaskTraining {
   }
 
   [[nodiscard]] at::Tensor loss(std::span<const std::int64_t> items) const {
-    const PackedTokens packed = pack_items(train_, items, model_.device());
-    const at::Tensor labels = labels_of(train_, items, model_.device());
+    const PackedTokens packed = pack_items(items_.train, items, model_.device());
+    const at::Tensor labels = labels_of(items_.train, items, model_.device());
     if (settings_.retrieval_weight == 0) {
       return cross_entropy(model_.sequence_logits(packed), labels);
     }
     const at::Tensor tokens = input_of(model_).grouped_tokens(packed);
     const at::Tensor rows = model_.hidden_packed(packed);
-    const at::Tensor first =
-        rows.index_select(0, at::tensor(output_rows(model_, packed), at::kLong).to(rows.device()));
-    const at::Tensor scores = model_.logits(first).narrow(0, 0, std::ssize(items));
+    const at::Tensor scores =
+        model_.logits(output_input(model_, rows, packed)).narrow(0, 0, std::ssize(items));
     return (1 - settings_.retrieval_weight) * cross_entropy(scores, labels) +
            settings_.retrieval_weight *
                retrieval_loss(model_, head_, rows, tokens, settings_.share);
@@ -149,8 +136,7 @@ class TaskTraining {
   const Model& before_;
   Model model_;
   mux::RetrievalTensors head_;
-  LabelledItems train_;
-  std::optional<LabelledItems> dev_;
+  SplitItems items_;
 };
 
 }  // namespace

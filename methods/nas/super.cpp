@@ -39,9 +39,8 @@ std::function<SubNetwork(PythonRandom&)> drawn_from(const NetworkSpace& space, c
 }
 
 void tell(FitContext& context, const TrainResult& result) {
-  context.metric("train/steps", static_cast<double>(result.steps));
+  tell_training(context, result);
   context.metric("train/seconds", result.seconds);
-  tell_curve(context, result);
 }
 
 }  // namespace

@@ -2,10 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/tensor.h>
-#include <fmt/format.h>
 
-#include <optional>
 #include <span>
 
 #include "harness/model/mixing_input.h"
@@ -24,20 +21,6 @@
 namespace assay::revmux {
 namespace {
 
-/// What stands for each sequence behind the last layer [rows read, width].
-at::Tensor first_rows(const Model& model, const PackedTokens& packed) {
-  const at::Tensor rows = model.hidden_packed(packed);
-  return rows.index_select(0, at::tensor(output_rows(model, packed), at::kLong).to(rows.device()));
-}
-
-void remark_on_groups(FitContext& context, std::int64_t batch, std::int64_t instances) {
-  if (batch % instances == 0) return;
-  context.warn("mux_groups_filled",
-               fmt::format("{} items a step do not fill groups of {}; the last group of each batch "
-                           "is filled up with items of the batch",
-                           batch, instances));
-}
-
 class Training {
  public:
   Training(const Model& model, FitContext& context, const Params& params)
@@ -52,10 +35,7 @@ class Training {
     multiplex(model_, shape_, context.seed()).watch(&pass_);
     settings_.parameters.trains = [this](const Parameter& parameter) { return trains(parameter); };
     require_items_for(model_, items);
-    const std::int64_t held = held_out_count(settings_.dev_share, items.count(), "items");
-    const ItemParts parts = item_parts(context.seed(), items.count(), held);
-    train_ = held > 0 ? chosen_items(items, parts.train) : items;
-    if (held > 0) dev_ = chosen_items(items, parts.held);
+    items_ = split_items(items, settings_.dev_share, context.seed());
     remark_on_groups(context, settings_.loop.batch, shape_.instances);
   }
 
@@ -63,18 +43,19 @@ class Training {
     TrainedModel trained(model_, settings_.parameters);
     TrainTask task;
     task.tensors = trained.tensors();
-    task.items = train_.count();
+    task.items = items_.train.count();
     task.loss = [this](std::span<const std::int64_t> items) { return loss(items); };
-    if (dev_) {
+    if (items_.dev) {
       task.held_out = [&] {
-        return without_dropout(
-            trained, [&] { return score_classifier(model_, *dev_, settings_.loop.batch).loss; });
+        return without_dropout(trained, [&] {
+          return score_classifier(model_, *items_.dev, settings_.loop.batch).loss;
+        });
       };
     }
     task.identity = identity();
     const TrainResult result = train(task, settings_.loop, hooks_of(context_));
     trained.finish();
-    tell(result);
+    tell_training(context_, result);
     return artefact();
   }
 
@@ -88,8 +69,8 @@ class Training {
     return {{"what", "revmux"},
             {"model", teacher_.content_hash()},
             {"start", model_.content_hash()},
-            {"items", train_.content_hash()},
-            {"dev", dev_ ? dev_->content_hash() : ""},
+            {"items", items_.train.content_hash()},
+            {"dev", items_.dev ? items_.dev->content_hash() : ""},
             {"shape", plan_of(shape_).at("shape")},
             {"tune_head", settings_.tune_head},
             {"tune_backbone", settings_.tune_backbone},
@@ -100,11 +81,11 @@ class Training {
   }
 
   [[nodiscard]] at::Tensor loss(std::span<const std::int64_t> items) const {
-    const PackedTokens packed = pack_items(train_, items, model_.device());
-    const at::Tensor first = first_rows(model_, packed);
+    const PackedTokens packed = pack_items(items_.train, items, model_.device());
+    const at::Tensor first = output_input(model_, model_.hidden_packed(packed), packed);
     // What filled the last group up is left out.
     const at::Tensor scores = model_.logits(first).narrow(0, 0, std::ssize(items));
-    at::Tensor sum = cross_entropy(scores, labels_of(train_, items, model_.device()));
+    at::Tensor sum = cross_entropy(scores, labels_of(items_.train, items, model_.device()));
     if (settings_.contrast_weight > 0) {
       const at::Tensor apart = output_of(model_).features(first).narrow(0, 0, std::ssize(items));
       sum = sum +
@@ -116,14 +97,7 @@ class Training {
 
   [[nodiscard]] at::Tensor taught(const PackedTokens& packed) const {
     const at::NoGradGuard no_grad;
-    return first_rows(teacher_, packed);
-  }
-
-  void tell(const TrainResult& result) {
-    context_.metric("train/steps", static_cast<double>(result.steps));
-    if (!result.curve.empty()) context_.metric("train/loss", result.curve.back().loss);
-    if (result.best) context_.metric("train/dev_loss", result.best->value);
-    tell_curve(context_, result);
+    return output_input(teacher_, teacher_.hidden_packed(packed), packed);
   }
 
   /// All that trains; the rest is the model's own.
@@ -146,8 +120,7 @@ class Training {
   mux::RevMuxPass pass_;  ///< the model's latest
   bool fresh_head_ = false;
   std::vector<std::string> labels_;
-  LabelledItems train_;
-  std::optional<LabelledItems> dev_;
+  SplitItems items_;
 };
 
 }  // namespace
