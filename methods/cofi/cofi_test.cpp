@@ -112,16 +112,8 @@ TEST_F(CoFiTest, GatesOfTheWidthNarrowTheModel) {
 TEST_F(CoFiTest, ASparsityOutOfReachIsRefused) {
   Json given = kQuick;
   given.update({{"sparsity", 0.999}, {"prune_width", false}});
-  EXPECT_THROW(
-      {
-        try {
-          static_cast<void>(method().fit(model_, context_, params(given)));
-        } catch (const DoesNotApply& error) {
-          EXPECT_THAT(error.what(), HasSubstr("sparsity 0.999 is out of reach"));
-          throw;
-        }
-      },
-      DoesNotApply);
+  EXPECT_THAT([&] { static_cast<void>(method().fit(model_, context_, params(given))); },
+              testing::ThrowsMessage<DoesNotApply>(HasSubstr("sparsity 0.999 is out of reach")));
   EXPECT_TRUE(context_.steps.empty());
 }
 
@@ -241,6 +233,30 @@ TEST_F(CoFiTest, PrunesAMultiplexedModel) {
   RecordingContext again({}, 3, {});
   again.training_items = &items_;
   EXPECT_FALSE(method().fit(model_, again, params(given)).tensors.contains("mux.keys"));
+}
+
+/// Adds up whatever comes, and does not say how it would do so with fewer dimensions.
+class Opaque final : public mux::Multiplexer {
+ public:
+  [[nodiscard]] std::int64_t instances() const override { return 2; }
+  [[nodiscard]] at::Tensor mix(const at::Tensor& instances) const override {
+    return instances.sum(1);
+  }
+  [[nodiscard]] std::int64_t macs() const override { return 0; }
+  void visit_tensors(const VisitTensor&) override {}
+  [[nodiscard]] std::unique_ptr<Multiplexer> share() const override {
+    return std::make_unique<Opaque>();
+  }
+};
+
+TEST_F(CoFiTest, AWidthThatCannotBeCutIsRefusedBeforeTraining) {
+  const auto embedding = dynamic_cast<const EmbeddingInput&>(model_.input());
+  model_.replace_input(
+      std::make_unique<mux::MuxInput>(embedding, std::make_unique<Opaque>(), mux::MuxForm{}));
+  EXPECT_THAT(
+      [&] { static_cast<void>(method().fit(model_, context_, params(kQuick))); },
+      testing::ThrowsMessage<DoesNotApply>(HasSubstr("prune_width = true: this multiplexer")));
+  EXPECT_TRUE(context_.steps.empty());
 }
 
 TEST(Alignment, TaughtLayersAreTheLastOfEqualParts) {

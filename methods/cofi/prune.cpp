@@ -1,6 +1,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ones.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -11,6 +13,7 @@
 #include "harness/gates/gate_sizes.h"
 #include "harness/gates/gated_model.h"
 #include "harness/gates/hard_concrete.h"
+#include "harness/model/slicing.h"
 #include "harness/subnetwork/network_artefact.h"
 #include "harness/train/generators.h"
 #include "harness/train/item_batches.h"
@@ -45,6 +48,7 @@ class Pruning {
         transform_(start_transform(model.spec().width)) {
     require_items_for(model, items_);
     require_reachable();
+    if (settings_.prune_width) require_width();
   }
 
   Artefact run() {
@@ -70,6 +74,18 @@ class Pruning {
         fmt::format("sparsity {} is out of reach: gates of this model take it to {:.3f} at most "
                     "(and {:.3f} at least); choose one in between",
                     wanted, range.high, range.low));
+  }
+
+  /// Before anything is trained: blocks of another method may read all dimensions at once.
+  void require_width() const {
+    const std::int64_t width = teacher_.spec().width;
+    try {
+      Model tried = teacher_.share();
+      scale_width(tried, at::ones({width}));
+      keep_width(tried, at::arange(width, at::kLong));
+    } catch (const DoesNotApply& error) {
+      throw DoesNotApply(fmt::format("prune_width = true: {}", error.what()));
+    }
   }
 
   [[nodiscard]] Json identity() const {
