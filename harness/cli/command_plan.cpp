@@ -30,7 +30,7 @@ struct PlanArguments {
   bool json = false, resolved = false;
 };
 
-std::optional<Store> open_if_there(const std::string& database) {
+std::optional<Store> read_if_there(const std::string& database) {
   std::error_code missing;
   if (!std::filesystem::exists(database, missing)) return std::nullopt;
   Store store = Store::open_read_only(database);
@@ -103,7 +103,7 @@ void print_plan(const PlanArguments& arguments) {
   check_text_lengths(plan);
   check_training_texts(plan, catalogue);
   save_experiment(arguments.experiment, catalogue);
-  const std::optional<Store> store = open_if_there(arguments.database);
+  const std::optional<Store> store = read_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
   if (!arguments.json) {
     print_cells(plan, catalogue, stored);
