@@ -62,13 +62,17 @@ bool has_head(const ModelSpec& spec, const LayerShape&) {
 }
 
 bool no_bias(const ModelSpec&) { return false; }
-bool norm_bias(const ModelSpec& spec) { return spec.norm == NormKind::kLayerNorm; }
+bool norm_bias(const ModelSpec& spec) {
+  return spec.norm == NormKind::kLayerNorm && spec.norm_bias;
+}
 bool qkv_bias(const ModelSpec& spec) { return spec.qkv_bias; }
 bool out_bias(const ModelSpec& spec) { return spec.attention_out_bias; }
 bool ffn_bias(const ModelSpec& spec) { return spec.ffn_bias; }
 bool ffn_out_bias(const ModelSpec& spec) { return spec.ffn_out_bias; }
 bool pooler_bias(const ModelSpec&) { return true; }
-bool head_bias(const ModelSpec& spec) { return spec.output == OutputKind::kClassifier; }
+bool head_bias(const ModelSpec& spec) {
+  return spec.output == OutputKind::kClassifier || spec.head_bias;
+}
 
 bool learned_positions(const ModelSpec& spec, const LayerShape&) {
   return spec.positions == PositionKind::kLearned;

@@ -60,6 +60,12 @@ std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
   return spec.layer_windows.empty() ? 0 : spec.layer_windows.at(static_cast<std::size_t>(layer));
 }
 
+std::int64_t rotated_alike(const ModelSpec& spec) {
+  const std::string& kind = spec.rope_scaling.kind;
+  const bool by_length = kind == "dynamic" || kind == "longrope";
+  return by_length ? spec.rope_scaling.original_positions : 0;
+}
+
 Json traits(const ModelSpec& spec) {
   Json shapes = {{"heads", Json::array()},
                  {"kv_heads", Json::array()},
@@ -86,7 +92,10 @@ Json traits(const ModelSpec& spec) {
           {"vocab", spec.vocab},
           {"max_positions", spec.max_positions},
           {"positions", position_name(spec.positions)},
+          {"rope.scaling", spec.rope_scaling.kind},
+          {"rope.interleaved", spec.rope_interleaved},
           {"tied_head", spec.tied_head},
+          {"head.bias", spec.head_bias},
           {"parallel_residual", spec.parallel_residual},
           {"ffn.gated", spec.ffn_gated},
           {"ffn.activation", activation_name(spec.activation)},

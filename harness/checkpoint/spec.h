@@ -15,15 +15,18 @@ enum class ActivationKind { kSilu, kRelu, kGelu, kGeluTanh };
 
 /// Scaling of rotary frequencies (config key `rope_scaling` or `rope_parameters`).
 struct RopeScaling {
-  std::string kind = "none";  ///< "none", "linear", "dynamic", "llama3", "yarn"
+  std::string kind = "none";  ///< "none", "linear", "dynamic", "llama3", "yarn", "longrope"
   double factor = 1.0;
-  double low_frequency_factor = 1.0;    ///< llama3
-  double high_frequency_factor = 4.0;   ///< llama3
-  std::int64_t original_positions = 0;  ///< llama3, yarn: longest sequence before scaling
-  double beta_fast = 32.0;              ///< yarn: rotations above which a frequency is kept
-  double beta_slow = 1.0;               ///< yarn: rotations below which it is slowed by the factor
-  bool truncate = true;                 ///< yarn: the two borders are whole dimensions
-  double attention_factor = 1.0;        ///< yarn: cosines and sines are multiplied by it
+  double low_frequency_factor = 1.0;   ///< llama3
+  double high_frequency_factor = 4.0;  ///< llama3
+  /// dynamic, llama3, yarn, longrope: longest sequence before scaling
+  std::int64_t original_positions = 0;
+  double beta_fast = 32.0;        ///< yarn: rotations above which a frequency is kept
+  double beta_slow = 1.0;         ///< yarn: rotations below which it is slowed by the factor
+  bool truncate = true;           ///< yarn: the two borders are whole dimensions
+  double attention_factor = 1.0;  ///< yarn, longrope: cosines and sines are multiplied by it
+  /// longrope: what each frequency is divided by, in sequences up to the original length and longer
+  std::vector<double> short_factors, long_factors;
 };
 
 /// What stands after the last layer.
@@ -92,6 +95,11 @@ struct ModelSpec {
   bool ffn_out_bias = false;  ///< of down
   bool tied_head = false;
 
+  bool norm_bias = true;          ///< of layer norms
+  bool head_bias = false;         ///< of the scores of the vocabulary
+  bool rope_interleaved = false;  ///< element 2 i of a head turns with 2 i + 1, not i with i + half
+  double attention_scale = 0;     ///< of the scores of attention; 0: 1 / sqrt(head_dim)
+
   // Shares that training drops; passes that do not train drop nothing.
   double hidden_dropout = 0;      ///< of the embedded rows and of every block's output
   double attention_dropout = 0;   ///< of the attention weights
@@ -107,6 +115,10 @@ std::int64_t classified_width(const ModelSpec& spec);
 
 /// How many positions, itself included, a token of this layer sees; 0: all before it.
 std::int64_t window_of(const ModelSpec& spec, std::int64_t layer);
+
+/// Longest sequence whose rotation is that of any shorter one; a longer one has frequencies of its
+/// own, for all of its tokens. 0: all are alike.
+std::int64_t rotated_alike(const ModelSpec& spec);
 
 /// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
 /// "ffn.activation": "silu", "attention.kv_heads": 3, ...}. Where layers differ, a list of all.

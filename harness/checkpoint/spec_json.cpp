@@ -31,6 +31,8 @@ void for_each_rope_field(Scaling& scaling, Field field) {
   field("beta_slow", scaling.beta_slow);
   field("truncate", scaling.truncate);
   field("attention_factor", scaling.attention_factor);
+  field("short_factors", scaling.short_factors);
+  field("long_factors", scaling.long_factors);
 }
 
 template <typename Field, typename Spec>
@@ -72,6 +74,10 @@ void for_each_field(Spec& spec, Field field) {
   field("ffn_bias", spec.ffn_bias);
   field("ffn_out_bias", spec.ffn_out_bias);
   field("tied_head", spec.tied_head);
+  field("norm_bias", spec.norm_bias);
+  field("head_bias", spec.head_bias);
+  field("rope_interleaved", spec.rope_interleaved);
+  field("attention_scale", spec.attention_scale);
   field("hidden_dropout", spec.hidden_dropout);
   field("attention_dropout", spec.attention_dropout);
   field("classifier_dropout", spec.classifier_dropout);

@@ -105,7 +105,9 @@ void LateKeys::compute_head(const StandardAttention& attention, const StepContex
     return dense_product(at::cat(rows), part(linear.weight()), part(linear.bias()));
   };
   at::Tensor keys = product(Slot::kK);
-  if (cos.front().defined()) keys = rotate_heads(keys, 1, width, at::cat(cos), at::cat(sin));
+  if (cos.front().defined()) {
+    keys = rotate_heads(keys, 1, width, at::cat(cos), at::cat(sin), attention.shape().interleaved);
+  }
   const auto place = [&](at::Tensor& cached) {
     return cached.select(0, 0).select(0, head).narrow(0, begin_ + size() - count, count);
   };

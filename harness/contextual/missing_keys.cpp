@@ -63,7 +63,7 @@ at::Tensor attend_part(const AttentionShape& shape, const AttentionHeads& heads,
     contexts.push_back(at::scaled_dot_product_attention(
         heads.query.narrow(1, first * group, at_once * group), heads.keys.narrow(1, first, at_once),
         heads.values.narrow(1, first, at_once), mask, step.attention_dropout, /*is_causal=*/false,
-        /*scale=*/std::nullopt, /*enable_gqa=*/group > 1));
+        /*scale=*/shape.own_scale(), /*enable_gqa=*/group > 1));
   }
   const at::Tensor context = contexts.size() == 1 ? contexts.front() : at::cat(contexts, 1);
   return context.transpose(1, 2).reshape({context.size(0) * queries, -1});

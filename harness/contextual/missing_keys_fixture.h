@@ -111,8 +111,9 @@ class ByHand final : public Attention {
     double total = 0;
     for (std::int64_t j = 0; j <= i; ++j) {
       if (!sees(step, i, j) || !is_there(step, j, group)) continue;
-      double score = part(q, i, h).dot(part(k, j, group)).item<double>() /
-                     std::sqrt(static_cast<double>(shape_.head_dim));
+      double score =
+          part(q, i, h).dot(part(k, j, group)).item<double>() *
+          shape_.own_scale().value_or(1 / std::sqrt(static_cast<double>(shape_.head_dim)));
       if (bias_.defined()) score += bias_[0][h][0][step.positions[j]].item<double>();
       sum += part(v, j, group) * std::exp(score);
       total += std::exp(score);

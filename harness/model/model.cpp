@@ -18,7 +18,6 @@
 #include "harness/base/hashing.h"
 #include "harness/model/layer_pass.h"
 #include "harness/model/mixing_input.h"
-#include "harness/model/rotation.h"
 #include "harness/model/visibility.h"
 
 namespace assay {
@@ -64,10 +63,7 @@ void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
 }  // namespace
 
 void Model::check_positions(std::int64_t end) const {
-  // Dynamic scaling changes nothing up to here; beyond, frequencies depend on what ran before.
-  const bool limited =
-      spec_.positions != PositionKind::kRotary || spec_.rope_scaling.kind == "dynamic";
-  if (!limited || end <= spec_.max_positions) return;
+  if (spec_.positions == PositionKind::kRotary || end <= spec_.max_positions) return;
   throw DoesNotApply(
       fmt::format("a sequence of {} tokens is longer than the {} positions of this {} model; "
                   "choose a shorter window",
@@ -82,16 +78,8 @@ StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int
   step.visibility.causal = spec_.causal;
   step.positions = at::arange(begin, begin + tokens, at::TensorOptions(at::kLong).device(device_));
   if (batch > 1) step.positions = step.positions.repeat({batch});
-  set_rotation(step);
+  rotary_.set_angles(step);
   return step;
-}
-
-void Model::set_rotation(StepContext& step) const {
-  if (!rope_frequencies_.defined()) return;
-  const RopeAngles angles =
-      rope_angles(step.positions, rope_frequencies_, spec_.rope_scaling.attention_factor);
-  step.rope_cos = angles.cos;
-  step.rope_sin = angles.sin;
 }
 
 at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
@@ -160,7 +148,7 @@ StepContext Model::packed_step(const PackedTokens& packed) const {
   step.token_types = packed.token_types;
   step.prompt = packed.prompt;
   step.visibility = {spec_.causal, &packed.segments};
-  set_rotation(step);
+  rotary_.set_angles(step);
   return step;
 }
 
@@ -181,6 +169,7 @@ at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
         "a step of [{}, {}] tokens does not fit a cache of batch {} with {} of {} tokens used",
         tokens.size(0), tokens.size(1), cache.batch(), cache.length(), cache.capacity()));
   }
+  rotary_.check_turn(cache, tokens.size(1));
   StepContext step = uniform_step(tokens.size(0), cache.length(), tokens.size(1));
   step.cache = &cache;
   step.sequence = &cache.state();
@@ -313,7 +302,7 @@ Model Model::share() const {
   twin.warnings_ = warnings_;
   twin.dtype_ = dtype_;
   twin.device_ = device_;
-  twin.rope_frequencies_ = rope_frequencies_;
+  twin.rotary_ = rotary_;
   twin.alibi_ = alibi_;
   twin.input_ = input_->share();
   twin.final_norm_ = final_norm_;
@@ -349,7 +338,7 @@ void Model::replace_output(std::unique_ptr<Output> block, const OutputShape& sha
   spec_.classes = shape.classes;
   spec_.labels = shape.labels;
   spec_.pooler_width = shape.pooler_width;
-  spec_.tied_head = false;
+  spec_.tied_head = spec_.head_bias = false;
   use_dropout(dropout_);
 }
 

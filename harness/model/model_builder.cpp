@@ -16,7 +16,6 @@
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/outputs.h"
 #include "harness/model/random_weights.h"
-#include "harness/model/rotation.h"
 #include "harness/model/standard_attention.h"
 #include "harness/model/standard_ffn.h"
 
@@ -149,7 +148,8 @@ std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
   const LayerShape& shape = spec_.layer(index);
   if (!shape.has_attention) return nullptr;
   return std::make_unique<StandardAttention>(
-      AttentionShape{shape.heads, shape.kv_heads, shape.head_dim, window_of(spec_, index)},
+      AttentionShape{shape.heads, shape.kv_heads, shape.head_dim, window_of(spec_, index),
+                     spec_.rope_interleaved, spec_.attention_scale},
       dense(index, Slot::kQ), dense(index, Slot::kK), dense(index, Slot::kV),
       dense(index, Slot::kO));
 }
@@ -194,7 +194,7 @@ Model ModelBuilder::build(const std::filesystem::path& folder,
   model.final_norm_ = norm(-1, Slot::kFinalNorm);
   model.output_ = output();
   if (spec_.positions == PositionKind::kRotary) {
-    model.rope_frequencies_ = rope_frequencies(spec_).to(device_);
+    model.rotary_ = RotaryPositions(spec_, device_);
   } else if (spec_.positions == PositionKind::kAlibi) {
     model.alibi_ = alibi_bias(spec_, spec_.max_positions).to(device_);
   }

@@ -100,7 +100,7 @@ at::Tensor StandardAttention::project(const at::Tensor& rows) const {
 at::Tensor StandardAttention::rotate(at::Tensor qkv, const StepContext& step) const {
   if (!step.rope_cos.defined()) return qkv;
   return rotate_heads(std::move(qkv), shape_.heads + shape_.kv_heads, shape_.head_dim,
-                      step.rope_cos, step.rope_sin);
+                      step.rope_cos, step.rope_sin, shape_.interleaved);
 }
 
 AttentionHeads StandardAttention::split(const at::Tensor& qkv, const StepContext& step) const {
@@ -152,7 +152,7 @@ at::Tensor StandardAttention::scaled_product(const AttentionHeads& heads, const 
   const bool causal = step.seen.causal && !mask.defined() && heads.query.size(2) > 1;
   return at::scaled_dot_product_attention(
       heads.query, heads.keys, heads.values, mask.defined() ? std::optional(mask) : std::nullopt,
-      step.attention_dropout, causal, std::nullopt, shape_.heads != shape_.kv_heads);
+      step.attention_dropout, causal, shape_.own_scale(), shape_.heads != shape_.kv_heads);
 }
 
 bool StandardAttention::blocks_apply(const at::Tensor& qkv, const StepContext& step) const {
@@ -185,7 +185,8 @@ at::Tensor StandardAttention::attend_one(const AttentionHeads& heads,
   if (mask.defined()) mask = mask.view({1, shape_.kv_heads, group, mask.size(-1)});
   return at::scaled_dot_product_attention(
              heads.query.reshape({step.batch, shape_.kv_heads, group, shape_.head_dim}), heads.keys,
-             heads.values, mask.defined() ? std::optional(mask) : std::nullopt)
+             heads.values, mask.defined() ? std::optional(mask) : std::nullopt, 0.0, false,
+             shape_.own_scale())
       .reshape({step.batch, shape_.heads * shape_.head_dim});
 }
 
@@ -196,7 +197,8 @@ at::Tensor StandardAttention::attend(const at::Tensor& qkv, const AttentionHeads
       return attend_segments(qkv, heads, step);
     case Path::kCachedQuery:
       return attend_one_cpu(qkv, step.cache->keys(step.layer), step.cache->values(step.layer),
-                            shape_.heads, first_key(step), step.cache->length() + 1);
+                            shape_.heads, first_key(step), step.cache->length() + 1,
+                            shape_.layout().score_scale());
     case Path::kBlocks:
       return blocked_attention(qkv, spans_of(step), shape_.layout(), step.seen.causal);
     case Path::kOneQuery:

@@ -19,7 +19,13 @@ struct AttentionShape {
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t sliding_window = 0;  ///< 0: none
-  [[nodiscard]] HeadLayout layout() const { return {heads, kv_heads, head_dim}; }
+  bool interleaved = false;         ///< of rotation; see rotate_heads()
+  double scale = 0;                 ///< of the scores; 0: 1 / sqrt(head_dim)
+  [[nodiscard]] HeadLayout layout() const { return {heads, kv_heads, head_dim, scale}; }
+  /// As ATen takes it.
+  [[nodiscard]] std::optional<double> own_scale() const {
+    return scale > 0 ? std::optional(scale) : std::nullopt;
+  }
 };
 
 /// What store() hands to attend(); all views.

@@ -95,12 +95,25 @@ HWY_INLINE void rotate_head(Element* first, Element* second, const float* cos, c
 }
 
 template <typename Element>
+void rotate_neighbours(Element* head, const float* cos, const float* sin, std::int64_t half) {
+  for (std::int64_t i = 0; i < half; ++i) {
+    const float a = to_float(head[2 * i]), b = to_float(head[2 * i + 1]);
+    head[2 * i] = round_to<Element>(a * cos[i] - b * sin[i]);
+    head[2 * i + 1] = round_to<Element>(b * cos[i] + a * sin[i]);
+  }
+}
+
+template <typename Element>
 void rotate(const RotateArgs<Element>& args, std::int64_t begin, std::int64_t end) {
   for (std::int64_t r = begin; r < end; ++r) {
     for (std::int64_t h = 0; h < args.heads; ++h) {
       Element* head = args.rows + r * args.stride + h * args.head_dim;
-      rotate_head(head, head + args.half, args.cos + r * args.half, args.sin + r * args.half,
-                  args.half);
+      const float *cos = args.cos + r * args.half, *sin = args.sin + r * args.half;
+      if (args.interleaved) {
+        rotate_neighbours(head, cos, sin, args.half);
+      } else {
+        rotate_head(head, head + args.half, cos, sin, args.half);
+      }
     }
   }
 }

@@ -20,7 +20,8 @@ void silu_gate_rows(const float* both, std::int64_t rows, std::int64_t width, fl
 void silu_gate_rows(const std::uint16_t* both, std::int64_t rows, std::int64_t width,
                     std::uint16_t* out);
 
-/// Rotates leading heads in place: elements i and i + half of each head by the row's angle i.
+/// Rotates leading heads in place: elements i and i + half of each head, or 2 i and 2 i + 1, by the
+/// row's angle i.
 template <typename Element>
 struct RotateArgs {
   Element* rows = nullptr;  ///< row r starts at rows + r * stride
@@ -28,6 +29,7 @@ struct RotateArgs {
   std::int64_t heads = 0;
   std::int64_t head_dim = 0;
   std::int64_t half = 0;       ///< half of the rotated part
+  bool interleaved = false;    ///< the pairs are neighbours
   const float* cos = nullptr;  ///< [rows, half]
   const float* sin = nullptr;
 };

@@ -72,6 +72,26 @@ TEST_P(Rowwise, RotateLeavesTheOtherColumnsAlone) {
   EXPECT_TRUE(rows.narrow(1, heads * head_dim, 5).equal(before.narrow(1, heads * head_dim, 5)));
 }
 
+TEST_P(Rowwise, RotateTurnsNeighboursWhereTheyArePairs) {
+  const std::int64_t heads = 3, head_dim = 2 * width() + 3, n = 11;
+  at::Tensor rows = random({n, heads * head_dim + 5});
+  const at::Tensor before = rows.clone();
+  const at::Tensor angles = at::randn({n, width()});
+  rotate_heads_cpu(rows, heads, head_dim, angles.cos(), angles.sin(), true);
+  at::Tensor expected = before.to(at::kDouble);
+  for (std::int64_t h = 0; h < heads; ++h) {
+    for (std::int64_t i = 0; i < width(); ++i) {
+      const std::int64_t column = h * head_dim + 2 * i;
+      const at::Tensor a = before.select(1, column).to(at::kDouble);
+      const at::Tensor b = before.select(1, column + 1).to(at::kDouble);
+      const at::Tensor c = angles.select(1, i).cos(), s = angles.select(1, i).sin();
+      expected.select(1, column).copy_(a * c - b * s);
+      expected.select(1, column + 1).copy_(b * c + a * s);
+    }
+  }
+  EXPECT_LE(largest_difference(rows, expected), tolerance(8));
+}
+
 TEST_P(Rowwise, AppendOne) {
   const std::int64_t batch = 3, heads = 4, kv_heads = 2, capacity = 5, position = 3;
   const at::Tensor qkv = random({batch, (heads + 2 * kv_heads) * width()});
@@ -97,12 +117,15 @@ TEST_P(Rowwise, AttendOne) {
     return cache.to(at::kDouble).narrow(2, first, end - first).repeat_interleave(3, 1);
   };
   const at::Tensor q = query.to(at::kDouble).reshape({batch, heads, 1, width()});
-  const at::Tensor scores = at::matmul(q, expand(keys).transpose(2, 3)) / std::sqrt(width());
-  const at::Tensor expected =
-      at::matmul(at::softmax(scores, 3), expand(values)).view({batch, heads * width()});
-  const at::Tensor context = attend_one_cpu(query, keys, values, heads, first, end);
-  EXPECT_EQ(context.scalar_type(), dtype());
-  EXPECT_LE(largest_difference(context, expected), tolerance(4));
+  const at::Tensor products = at::matmul(q, expand(keys).transpose(2, 3));
+  for (const double scale : {1 / std::sqrt(width()), 0.3}) {
+    const at::Tensor expected =
+        at::matmul(at::softmax(products * scale, 3), expand(values)).view({batch, heads * width()});
+    const at::Tensor context =
+        attend_one_cpu(query, keys, values, heads, first, end, static_cast<float>(scale));
+    EXPECT_EQ(context.scalar_type(), dtype());
+    EXPECT_LE(largest_difference(context, expected), tolerance(4));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Widths, Rowwise,

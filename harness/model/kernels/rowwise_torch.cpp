@@ -56,7 +56,8 @@ void by_type(const at::Tensor& tensor, Call call) {
 
 template <typename Element>
 void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                  std::int64_t heads, std::int64_t first, std::int64_t end, at::Tensor& context) {
+                  std::int64_t heads, std::int64_t first, std::int64_t end, float scale,
+                  at::Tensor& context) {
   const std::int64_t width = keys.size(3);
   const std::int64_t group = heads / keys.size(1);
   const std::int64_t work = (end - first) * width;
@@ -75,7 +76,7 @@ void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Ten
                        args.values = cached(values);
                        args.count = end - first;
                        args.head_dim = width;
-                       args.scale = 1.0F / std::sqrt(static_cast<float>(width));
+                       args.scale = scale;
                        args.scores = scores.data();
                        args.context = out<Element>(context) + i * width;
                        attend_one_query(args);
@@ -121,7 +122,7 @@ at::Tensor silu_gate_cpu(const at::Tensor& both) {
 }
 
 void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
-                      const at::Tensor& cos, const at::Tensor& sin) {
+                      const at::Tensor& cos, const at::Tensor& sin, bool interleaved) {
   require(cpu_type(rows) && rows.dim() == 2 && rows.stride(1) == 1 &&
               heads * head_dim <= rows.size(1) && cos.is_contiguous() && sin.is_contiguous() &&
               cos.scalar_type() == at::kFloat && cos.size(0) == rows.size(0) &&
@@ -135,6 +136,7 @@ void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_di
     args.heads = heads;
     args.head_dim = head_dim;
     args.half = cos.size(1);
+    args.interleaved = interleaved;
     args.cos = cos.const_data_ptr<float>();
     args.sin = sin.const_data_ptr<float>();
     at::parallel_for(0, rows.size(0), grain_rows(heads * head_dim),
@@ -165,7 +167,7 @@ void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t posi
 }
 
 at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                          std::int64_t heads, std::int64_t first, std::int64_t end) {
+                          std::int64_t heads, std::int64_t first, std::int64_t end, float scale) {
   require(cpu_type(query) && query.dim() == 2 && query.stride(1) == 1 && cpu_kernels_apply(keys) &&
               cpu_kernels_apply(values) && keys.dim() == 4 && keys.sizes() == values.sizes() &&
               keys.scalar_type() == query.scalar_type() && heads % keys.size(1) == 0 &&
@@ -175,7 +177,7 @@ at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const
   at::Tensor context = at::empty({query.size(0), heads * keys.size(3)}, query.options());
   by_type(query, [&](auto* type) {
     using Element = std::remove_pointer_t<decltype(type)>;
-    attend_heads<Element>(query, keys, values, heads, first, end, context);
+    attend_heads<Element>(query, keys, values, heads, first, end, scale, context);
   });
   return context;
 }
