@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace assay {
 namespace {
 
 constexpr double kDefaultTheta = 10000.0;
-constexpr const char* kKinds = "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\"";
+constexpr const char* kKinds =
+    "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"";
 
 // A factor that transformers requires.
 double factor_of(ConfigReader& rope, const char* key) { return rope.real(key, {}); }
@@ -62,6 +65,30 @@ void read_llama3(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
   }
 }
 
+std::vector<double> factors_of(ConfigReader& rope, const char* key, const ModelSpec& spec) {
+  const Json& list = rope.at(key);
+  const auto is_factor = [](const Json& entry) { return entry.is_number() && entry > 0; };
+  const std::int64_t count = spec.rotary_dim / 2;
+  if (list.is_array() && std::ssize(list) == count &&
+      std::all_of(list.begin(), list.end(), is_factor)) {
+    return list.get<std::vector<double>>();
+  }
+  rope.problem(key, list.is_null() ? "missing" : list.dump(),
+               fmt::format("a list of {} numbers > 0, one for each frequency", count));
+  return {};
+}
+
+void read_longrope(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+  RopeScaling& out = spec.rope_scaling;
+  out.original_positions = original_positions(config, rope, spec);
+  out.short_factors = factors_of(rope, "short_factor", spec);
+  out.long_factors = factors_of(rope, "long_factor", spec);
+  const auto original = static_cast<double>(out.original_positions);
+  const double ratio = rope.real("factor", static_cast<double>(spec.max_positions) / original);
+  const double found = ratio <= 1 ? 1.0 : std::sqrt(1 + std::log(ratio) / std::log(original));
+  out.attention_factor = rope.real("attention_factor", found);
+}
+
 // Where it scales nothing, a length may stand there, and a factor of 1.
 void read_plain(ConfigReader& rope) {
   (void)rope.at("original_max_position_embeddings");
@@ -81,20 +108,24 @@ std::string kind_of(ConfigReader& rope) {
   return kind;
 }
 
-void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
-  const std::string kind = kind_of(rope);
+void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec, bool older_longrope) {
+  std::string kind = kind_of(rope);
+  if (older_longrope && (kind == "su" || kind == "yarn")) kind = "longrope";
   if (kind == "default") return read_plain(rope);
   spec.rope_scaling.kind = kind;
   if (kind == "linear") {
     spec.rope_scaling.factor = factor_of(rope, "factor");
   } else if (kind == "dynamic") {
     spec.rope_scaling.factor = factor_of(rope, "factor");
+    spec.rope_scaling.original_positions = spec.max_positions;
     rope.require_count("original_max_position_embeddings", spec.max_positions,
                        "max_position_embeddings, which dynamic scaling starts from");
   } else if (kind == "llama3") {
     read_llama3(config, rope, spec);
   } else if (kind == "yarn") {
     read_yarn(config, rope, spec);
+  } else if (kind == "longrope") {
+    read_longrope(config, rope, spec);
   } else {
     rope.problem("rope_type", "\"" + kind + "\"", kKinds);
   }
@@ -178,8 +209,8 @@ void read_rope(ConfigReader& config, ModelSpec& spec, const RopeNames& names) {
                                            names.default_fraction);
   require_same(config, "rope_theta", names.theta, spec.rope_theta);
   require_same(config, "partial_rotary_factor", names.fraction, fraction);
-  read_scaling(config, rope, spec);
   set_rotated_part(config, spec, names, fraction);
+  read_scaling(config, rope, spec, names.older_longrope);
   refuse_other_keys(rope);
   config.take(rope);
 }

@@ -10,7 +10,8 @@ struct RopeNames {
   const char* theta = "rope_theta";
   const char* fraction = "partial_rotary_factor";
   double default_fraction = 1.0;
-  bool partial = false;  ///< the model type can rotate a part of a head only
+  bool partial = false;         ///< the model type can rotate a part of a head only
+  bool older_longrope = false;  ///< "su" and "yarn" are older words for "longrope"
 };
 
 /// Reads `rope_scaling` (which wins) or `rope_parameters`, and the keys beside them, into the spec;
