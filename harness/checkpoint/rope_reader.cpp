@@ -13,16 +13,19 @@ constexpr double kDefaultTheta = 10000.0;
 constexpr const char* kKinds =
     "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"";
 
+constexpr const char* kOnlyLong = "\"default\", \"longrope\"";
+
 // A factor that transformers requires.
 double factor_of(ConfigReader& rope, const char* key) { return rope.real(key, {}); }
 
-// The length before scaling: the key at top level wins, then the rope object's, then the length
-// that the configuration has now.
-std::int64_t original_positions(ConfigReader& config, ConfigReader& rope, const ModelSpec& spec) {
+// The length before scaling: the key at top level, or what stands for it, wins, then the rope
+// object's, then the length that the configuration has now.
+std::int64_t original_positions(ConfigReader& config, ConfigReader& rope, const ModelSpec& spec,
+                                const RopeNames& names) {
   constexpr const char* kKey = "original_max_position_embeddings";
   const std::int64_t inside = rope.count(kKey, spec.max_positions);
-  if (!config.has(kKey)) return inside;
-  const std::int64_t outside = config.count(kKey, {});
+  if (!config.has(kKey) && names.default_original == 0) return inside;
+  const std::int64_t outside = config.count(kKey, names.default_original);
   if (rope.has(kKey) && inside != outside) {
     rope.remark(kKey, fmt::format("is {}, and '{}' at top level, {}, counts, as in transformers",
                                   inside, kKey, outside));
@@ -34,9 +37,9 @@ double yarn_scale(double factor, double weight) {
   return factor <= 1 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
 }
 
-void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec, const RopeNames& names) {
   RopeScaling& out = spec.rope_scaling;
-  out.original_positions = original_positions(config, rope, spec);
+  out.original_positions = original_positions(config, rope, spec, names);
   // Null asks for the ratio of the two lengths; a missing factor is an error.
   const bool ratio = rope.names("factor") && !rope.has("factor");
   out.factor =
@@ -52,12 +55,13 @@ void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
   out.attention_factor = rope.real("attention_factor", found);
 }
 
-void read_llama3(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+void read_llama3(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                 const RopeNames& names) {
   RopeScaling& out = spec.rope_scaling;
   out.factor = factor_of(rope, "factor");
   out.low_frequency_factor = factor_of(rope, "low_freq_factor");
   out.high_frequency_factor = factor_of(rope, "high_freq_factor");
-  out.original_positions = original_positions(config, rope, spec);
+  out.original_positions = original_positions(config, rope, spec, names);
   if (rope.has("low_freq_factor") && rope.has("high_freq_factor") &&
       out.high_frequency_factor <= out.low_frequency_factor) {
     rope.problem("high_freq_factor", fmt::format("{}", out.high_frequency_factor),
@@ -78,9 +82,10 @@ std::vector<double> factors_of(ConfigReader& rope, const char* key, const ModelS
   return {};
 }
 
-void read_longrope(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+void read_longrope(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                   const RopeNames& names) {
   RopeScaling& out = spec.rope_scaling;
-  out.original_positions = original_positions(config, rope, spec);
+  out.original_positions = original_positions(config, rope, spec, names);
   out.short_factors = factors_of(rope, "short_factor", spec);
   out.long_factors = factors_of(rope, "long_factor", spec);
   const auto original = static_cast<double>(out.original_positions);
@@ -108,24 +113,34 @@ std::string kind_of(ConfigReader& rope) {
   return kind;
 }
 
-void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec, bool older_longrope) {
+void read_dynamic(ConfigReader& rope, ModelSpec& spec) {
+  spec.rope_scaling.factor = factor_of(rope, "factor");
+  spec.rope_scaling.original_positions = spec.max_positions;
+  rope.require_count("original_max_position_embeddings", spec.max_positions,
+                     "max_position_embeddings, which dynamic scaling starts from");
+  if (spec.rotary_dim > 2) return;
+  rope.problem("rope_type", "\"dynamic\"", "another; its base has no value for a single frequency");
+}
+
+void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                  const RopeNames& names) {
   std::string kind = kind_of(rope);
-  if (older_longrope && (kind == "su" || kind == "yarn")) kind = "longrope";
   if (kind == "default") return read_plain(rope);
+  if (names.longrope_only) {
+    if (kind == "su" || kind == "yarn") kind = "longrope";
+    if (kind != "longrope") return rope.problem("rope_type", "\"" + kind + "\"", kOnlyLong);
+  }
   spec.rope_scaling.kind = kind;
   if (kind == "linear") {
     spec.rope_scaling.factor = factor_of(rope, "factor");
   } else if (kind == "dynamic") {
-    spec.rope_scaling.factor = factor_of(rope, "factor");
-    spec.rope_scaling.original_positions = spec.max_positions;
-    rope.require_count("original_max_position_embeddings", spec.max_positions,
-                       "max_position_embeddings, which dynamic scaling starts from");
+    read_dynamic(rope, spec);
   } else if (kind == "llama3") {
-    read_llama3(config, rope, spec);
+    read_llama3(config, rope, spec, names);
   } else if (kind == "yarn") {
-    read_yarn(config, rope, spec);
+    read_yarn(config, rope, spec, names);
   } else if (kind == "longrope") {
-    read_longrope(config, rope, spec);
+    read_longrope(config, rope, spec, names);
   } else {
     rope.problem("rope_type", "\"" + kind + "\"", kKinds);
   }
@@ -210,7 +225,7 @@ void read_rope(ConfigReader& config, ModelSpec& spec, const RopeNames& names) {
   require_same(config, "rope_theta", names.theta, spec.rope_theta);
   require_same(config, "partial_rotary_factor", names.fraction, fraction);
   set_rotated_part(config, spec, names, fraction);
-  read_scaling(config, rope, spec, names.older_longrope);
+  read_scaling(config, rope, spec, names);
   refuse_other_keys(rope);
   config.take(rope);
 }

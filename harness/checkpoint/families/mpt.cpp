@@ -8,17 +8,11 @@ namespace assay {
 namespace {
 
 const std::vector<ConfigKey> kKeys = {
-    {"n_layers", &ModelSpec::layers, {}},
-    {"d_model", &ModelSpec::width, {}},
-    {"n_heads", &LayerShape::heads, {}},
     {"vocab_size", &ModelSpec::vocab, {}},
     {"max_seq_len", &ModelSpec::max_positions, 2048},
     {"layer_norm_epsilon", &ModelSpec::norm_eps, 1e-5},
     {"tie_word_embeddings", &ModelSpec::tied_head, true},
 };
-
-// How it is computed, and what it drops in training.
-constexpr const char* kHarmlessAttention[] = {"attn_impl", "attn_pdrop", "model_type"};
 
 void read_attention(ConfigReader& config, ModelSpec& spec) {
   ConfigReader attention = config.table("attn_config");
@@ -31,16 +25,17 @@ void read_attention(ConfigReader& config, ModelSpec& spec) {
   for (const char* off : {"attn_uses_sequence_id", "prefix_lm", "qk_ln"}) {
     attention.require_flag(off, false);
   }
-  for (const char* key : kHarmlessAttention) (void)attention.at(key);
-  for (const std::string& key : attention.unread()) {
-    attention.problem(key, attention.at(key).dump(), "no such key, or null");
-  }
+  judge_unread_keys(attention, {{"attn_impl"}, {"clip_qkv", "0"}});
   config.take(attention);
 }
 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
+  // The second name of each is an alias in transformers.
+  spec.layers = config.count_of({"n_layers", "num_hidden_layers"}, {});
+  spec.width = config.count_of({"d_model", "hidden_size"}, {});
+  spec.shape.heads = config.count_of({"n_heads", "num_attention_heads"}, {});
   spec.shape.kv_heads = spec.shape.heads;
   spec.shape.head_dim = std::max<std::int64_t>(spec.width / spec.shape.heads, 1);
   spec.shape.ffn_width = 4 * spec.width;
@@ -66,7 +61,14 @@ std::vector<TensorRule> tensors(const ModelSpec& spec) {
   };
 }
 
-std::vector<ConfigKey> written(const std::string&) { return kKeys; }
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = {
+      {"n_layers", &ModelSpec::layers, {}}, {"num_hidden_layers", &ModelSpec::layers, {}},
+      {"d_model", &ModelSpec::width, {}},   {"hidden_size", &ModelSpec::width, {}},
+      {"n_heads", &LayerShape::heads, {}},  {"num_attention_heads", &LayerShape::heads, {}}};
+  keys.insert(keys.end(), kKeys.begin(), kKeys.end());
+  return keys;
+}
 
 }  // namespace
 

@@ -1,6 +1,8 @@
 // Phi-1, Phi-1.5 and Phi-2: parallel residual with one norm, partial rotary positions, a head with
 // a bias.
 
+#include <algorithm>
+
 #include "harness/checkpoint/family.h"
 #include "harness/checkpoint/layer_types.h"
 #include "harness/checkpoint/rope_reader.h"
@@ -22,8 +24,8 @@ ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
   spec.shape.kv_heads = config.count("num_key_value_heads", spec.shape.heads);
-  spec.shape.head_dim = spec.width / spec.shape.heads;
-  config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
+  spec.shape.head_dim =
+      config.count("head_dim", std::max<std::int64_t>(spec.width / spec.shape.heads, 1));
   config.require_flag("tie_word_embeddings", false);
   config.require_flag("qk_layernorm", false);
   require_full_attention(config, spec);
@@ -53,6 +55,7 @@ std::vector<TensorRule> tensors(const ModelSpec&) {
 std::vector<ConfigKey> written(const std::string&) {
   std::vector<ConfigKey> keys = kKeys;
   keys.push_back({"num_key_value_heads", &LayerShape::kv_heads, {}});
+  keys.push_back({"head_dim", &LayerShape::head_dim, {}});
   return keys;
 }
 

@@ -36,7 +36,7 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.shape.head_dim = spec.width / spec.shape.heads;
   config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   spec.activation = config.activation("hidden_act", "silu");
-  read_rope(config, spec, {.partial = true, .older_longrope = true});
+  read_rope(config, spec, {.partial = true, .longrope_only = true, .default_original = 4096});
   read_window(config, spec);
   return spec;
 }

@@ -23,9 +23,7 @@ const std::vector<ConfigKey> kKeys = {
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec;
   config.fill(spec, kKeys);
-  const bool null_heads = config.names("num_key_value_heads");
-  spec.shape.kv_heads =
-      config.count("num_key_value_heads", null_heads ? spec.shape.heads : std::int64_t{32});
+  spec.shape.kv_heads = config.count("num_key_value_heads", 32);
   spec.shape.head_dim = spec.width / spec.shape.heads;
   config.require_count("head_dim", spec.shape.head_dim, "hidden_size over the number of heads");
   config.require_flag("qk_layernorm", false);

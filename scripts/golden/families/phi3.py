@@ -56,7 +56,7 @@ BASE = {
     "max_position_embeddings": 96,
     "original_max_position_embeddings": 96,
     "tie_word_embeddings": False,
-    "pad_token_id": None,
+    "pad_token_id": 0,
 }
 SHORT, LONGER = [1.0, 1.2, 1.5, 3.0], [1.0, 2.0, 5.0, 9.0]
 FACTORS = {"short_factor": SHORT, "long_factor": LONGER}
@@ -91,9 +91,17 @@ CASES = {
     "long_beyond": case(long() | MIXED, cached=False),
     "long_equal_lengths": case(long()),
     "long_old": case({"rope_scaling": {"type": "longrope", **FACTORS}, **FAR}),
-    "long_su": case({"rope_scaling": {"type": "su", **FACTORS}, **FAR}),
+    "long_su": case({"rope_scaling": {"type": "su", **FACTORS, **FAR}, **FAR}),
     "long_yarn": case({"rope_scaling": {"type": "yarn", **FACTORS}, **MIXED}, cached=False),
-    "long_inside": case(long(original_max_position_embeddings=64)),
+    "long_twice": case(
+        long(original_max_position_embeddings=64) | MIXED,
+        "'rope_parameters.original_max_position_embeddings' is 64",
+        cached=False,
+    ),
+    "long_default": case(
+        long(original_max_position_embeddings=32) | {"original_max_position_embeddings": None},
+        "'rope_parameters.original_max_position_embeddings' is 32",
+    ),
     "long_factor": case(long(factor=4.0) | FAR),
     "long_attention_factor": case(long(attention_factor=1.3) | FAR),
     "long_partial": case(
