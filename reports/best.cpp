@@ -17,11 +17,6 @@ bool counts(const Contender& contender) {
 
 double merit(const ResultRow& row) { return row.direction * *row.value; }
 
-/// Two-sided confidence of one of `comparisons` that share the one-sided level.
-double confidence_of(std::size_t comparisons) {
-  return 1 - 2 * kLevel / static_cast<double>(comparisons);
-}
-
 std::string family_of(const ResultRow& row) {
   return fmt::format("{1}{0}{2}{0}{3}{0}{4}{0}{5}{0}{6}{0}{7}{0}{8}", '\x1f', row.experiment,
                      row.model, row.profile, row.suite, row.suite_params, row.seed, row.metric,
@@ -29,6 +24,10 @@ std::string family_of(const ResultRow& row) {
 }
 
 }  // namespace
+
+double shared_confidence(std::size_t comparisons) {
+  return 1 - 2 * kLevel / static_cast<double>(comparisons);
+}
 
 std::vector<std::optional<bool>> best_of(const std::vector<Contender>& contenders,
                                          const Evidence& evidence) {
@@ -47,7 +46,7 @@ std::vector<std::optional<bool>> best_of(const std::vector<Contender>& contender
       return contenders[i].row != &best && evidence.comparable(*contenders[i].row, best);
     });
     if (!known) continue;
-    const double confidence = confidence_of(members.size() - 1);
+    const double confidence = shared_confidence(members.size() - 1);
     for (const std::size_t i : members) {
       result[i] = !evidence.apart(*contenders[i].row, best, confidence);
     }

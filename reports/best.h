@@ -19,6 +19,10 @@ struct Contender {
   std::string family;  ///< what the values that are compared have in common
 };
 
+/// Two-sided confidence of one of so many comparisons that share a one-sided level of 5 %
+/// (Bonferroni).
+double shared_confidence(std::size_t comparisons);
+
 /// Of each contender, whether it is not told apart from the best value of its family: that one
 /// itself, equal ones, and all of which the evidence does not say that they are worse. The
 /// comparisons with the best of k values share a one-sided level of 5 % (Bonferroni), so that

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "reports/answer.h"
 #include "reports/best.h"
 #include "reports/cells.h"
 #include "reports/document.h"
@@ -105,14 +106,6 @@ std::vector<Source> table_sources(const Group& group) {
     }
   }
   return sources;
-}
-
-TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes) {
-  TableCell cell;
-  cell.kind = TableCell::Kind::kStatus;
-  cell.text = word;
-  if (!reason.empty()) notes.add(cell, word + ": " + reason);
-  return cell;
 }
 
 TableCell value_or_status(const ResultRow& row, const Headline& headline, const Cells& cells,
@@ -237,6 +230,17 @@ Section layouts_section(const ExperimentResults& results, const Evidence& eviden
   return section;
 }
 
+/// A picture that stands at the top is not shown again below.
+void drop_shown(std::vector<Section>& sections, const Section& answer) {
+  const auto shown = [&](const Plot& plot) {
+    return std::ranges::any_of(answer.plots, [&](const Plot& first) {
+      return first.title == plot.title && points_in(first) == points_in(plot);
+    });
+  };
+  for (Section& section : sections) std::erase_if(section.plots, shown);
+  std::erase_if(sections, [](const Section& section) { return section.empty(); });
+}
+
 /// What every document of these rows has, whatever its tables.
 Document document_of(const ExperimentResults& results, const std::vector<ResultRow>& rows,
                      const Evidence& evidence) {
@@ -260,11 +264,13 @@ Document make_document(const ExperimentResults& results, Detail detail) {
   document.timings = results.timings;
   Notes notes(document.remarks);
   const Cells cells(results.rows, evidence);
+  document.answer = answer_section({results, cells, notes});
   for (const Group& group : make_groups(results.rows, cells.labels())) {
     document.tables.push_back(make_table(group, cells, notes));
   }
   if (detail == Detail::kAll) {
     document.sections = make_sections({results, cells, notes});
+    drop_shown(document.sections, document.answer);
     Section layouts = layouts_section(results, evidence, notes);
     if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
   }

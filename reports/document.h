@@ -88,6 +88,7 @@ struct Document {
   std::vector<std::string> warnings;  ///< watermark lines; every format shows them first
   /// Words for a watermark across everything: "LIMITED RUN", "RANDOM WEIGHTS".
   std::vector<std::string> watermarks;
+  Section answer;  ///< what stands first: sentences that verdicts carry, and their fronts
   std::vector<Table> tables;             ///< what every format shows
   std::vector<Section> sections;         ///< what only a long report shows
   std::vector<std::string> notes;        ///< what the numbers behind status words stand for

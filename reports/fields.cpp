@@ -14,7 +14,7 @@ namespace {
 using Getter = std::function<std::string(const ResultRow&)>;
 
 const std::map<std::string, Getter>& plain_fields() {
-  static const std::map<std::string, Getter> kFields = {
+  static const std::map<std::string, Getter> kGetters = {
       {"experiment", [](const ResultRow& row) { return row.experiment; }},
       {"model", [](const ResultRow& row) { return row.model; }},
       {"method", [](const ResultRow& row) { return row.method; }},
@@ -23,7 +23,7 @@ const std::map<std::string, Getter>& plain_fields() {
       {"profile", [](const ResultRow& row) { return row.profile; }},
       {"seed", [](const ResultRow& row) { return std::to_string(row.seed); }},
       {"status", [](const ResultRow& row) { return row.status; }}};
-  return kFields;
+  return kGetters;
 }
 
 }  // namespace

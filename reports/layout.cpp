@@ -159,14 +159,6 @@ std::string differing_fields(const std::vector<const ResultRow*>& rows, const Fi
   return text.empty() ? "convention" : text;
 }
 
-TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes) {
-  TableCell cell;
-  cell.kind = TableCell::Kind::kStatus;
-  cell.text = word;
-  if (!reason.empty()) notes.add(cell, word + ": " + reason);
-  return cell;
-}
-
 /// The same value in several places (a model is as large in every suite) is one value.
 bool one_value(const std::vector<const ResultRow*>& rows) {
   return std::all_of(rows.begin(), rows.end(), [&](const ResultRow* row) {

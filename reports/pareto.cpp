@@ -7,15 +7,17 @@
 namespace assay {
 namespace {
 
-bool surely_beats(const std::pair<Side, Side>& sides) {
-  const auto holds = [](Side side) { return side == Side::kBetter || side == Side::kEqual; };
-  const bool equal = sides.first == Side::kEqual && sides.second == Side::kEqual;
+bool surely_beats(const std::pair<FrontSide, FrontSide>& sides) {
+  const auto holds = [](FrontSide side) {
+    return side == FrontSide::kBetter || side == FrontSide::kEqual;
+  };
+  const bool equal = sides.first == FrontSide::kEqual && sides.second == FrontSide::kEqual;
   return holds(sides.first) && holds(sides.second) && !equal;
 }
 
-bool may_beat(const std::pair<Side, Side>& sides) {
-  const bool equal = sides.first == Side::kEqual && sides.second == Side::kEqual;
-  return sides.first != Side::kWorse && sides.second != Side::kWorse && !equal;
+bool may_beat(const std::pair<FrontSide, FrontSide>& sides) {
+  const bool equal = sides.first == FrontSide::kEqual && sides.second == FrontSide::kEqual;
+  return sides.first != FrontSide::kWorse && sides.second != FrontSide::kWorse && !equal;
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ std::vector<std::size_t> pareto_front(const std::vector<std::pair<double, double
                                       int x_direction, int y_direction);
 
 /// How the first of two points stands to the second in one direction.
-enum class Side { kBetter, kEqual, kUndecided, kWorse };
-using Sides = std::function<std::pair<Side, Side>(std::size_t, std::size_t)>;  ///< in x and in y
+enum class FrontSide { kBetter, kEqual, kUndecided, kWorse };
+using Sides =
+    std::function<std::pair<FrontSide, FrontSide>(std::size_t, std::size_t)>;  ///< in x and in y
 
 /// Of each of `count` points, whether its place on the front or off it is undecided: it is surely
 /// off when another point is better in one and better or equal in the other, surely on it when

@@ -57,10 +57,10 @@ TEST(Pareto, EqualPointsAreOnItTogether) {
 }
 
 /// Values that are told apart when they differ by more than one.
-Side side(double a, double b) {
-  if (a == b) return Side::kEqual;
-  if (std::abs(a - b) <= 1) return Side::kUndecided;
-  return a > b ? Side::kBetter : Side::kWorse;
+FrontSide side(double a, double b) {
+  if (a == b) return FrontSide::kEqual;
+  if (std::abs(a - b) <= 1) return FrontSide::kUndecided;
+  return a > b ? FrontSide::kBetter : FrontSide::kWorse;
 }
 
 std::vector<bool> undecided(const Points& points) {

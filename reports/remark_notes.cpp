@@ -51,6 +51,14 @@ void Notes::add_cell_remarks(TableCell& cell, const std::string& cell_key) {
   for (const RowRemark& remark : remarks_.of_cell(cell_key)) add_remark(cell, remark);
 }
 
+TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes) {
+  TableCell cell;
+  cell.kind = TableCell::Kind::kStatus;
+  cell.text = word;
+  if (!reason.empty()) notes.add(cell, word + ": " + reason);
+  return cell;
+}
+
 std::string remark_text(const RowRemark& remark) { return remark.code + ": " + remark.text; }
 
 std::string remarks_line(const std::vector<RowRemark>& remarks) {

@@ -31,6 +31,9 @@ class Notes {
   NumberedNotes notes_;
 };
 
+/// A status word, marked with its reason where there is one.
+TableCell status_cell(const std::string& word, const std::string& reason, Notes& notes);
+
 /// "not_steady: the later half took longer": a note, a line of a label.
 std::string remark_text(const RowRemark& remark);
 /// All of a row in one line; "" without any.

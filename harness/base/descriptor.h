@@ -24,8 +24,8 @@ class Descriptor {
   int fd_;
 };
 
-/// Returns 0 or the error; then a part may have been written.
-int write_all(int fd, std::string_view bytes);
+/// Returns 0 or the error; then a part may have been written. Waits for what does not block.
+int write_all(int fd, std::string_view bytes) noexcept;
 
 /// Returns 0 or the error. Pipes and some devices have nothing to sync.
 int sync_to_disk(int fd);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "harness/base/descriptor.h"
 #include "harness/base/display.h"
 #include "harness/base/errors.h"
 
@@ -34,22 +34,6 @@ std::size_t kept_length(std::string_view text, bool coloured) {
 std::size_t plain_length(std::string_view text) {
   const auto end = std::ranges::find_if(text, [](char c) { return c < 0x20 || c >= 0x7F; });
   return static_cast<std::size_t>(end - text.begin());
-}
-
-/// 0, or the error that stopped it.
-int write_all(int descriptor, std::string_view text) noexcept {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written > 0) {
-      text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (written < 0 && errno == EAGAIN) {
-      pollfd wait{descriptor, POLLOUT, 0};
-      ::poll(&wait, 1, -1);
-    } else if (written == 0 || errno != EINTR) {
-      return written == 0 ? EIO : errno;
-    }
-  }
-  return 0;
 }
 
 [[noreturn]] void fail(int error) {

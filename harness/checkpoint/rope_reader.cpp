@@ -2,23 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace assay {
 namespace {
 
-constexpr const char* kKinds = "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\"";
+constexpr const char* kKinds =
+    "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"";
+
+constexpr const char* kOnlyLong = "\"default\", \"longrope\"";
 
 // A factor that transformers requires.
 double factor_of(ConfigReader& rope, const char* key) { return rope.real(key, {}); }
 
-// The length before scaling: the key at top level wins, then the rope object's, then the length
-// that the configuration has now.
-std::int64_t original_positions(ConfigReader& config, ConfigReader& rope, const ModelSpec& spec) {
+// The length before scaling: the key at top level, or what stands for it, wins, then the rope
+// object's, then the length that the configuration has now.
+std::int64_t original_positions(ConfigReader& config, ConfigReader& rope, const ModelSpec& spec,
+                                const RopeNames& names) {
   constexpr const char* kKey = "original_max_position_embeddings";
   const std::int64_t inside = rope.count(kKey, spec.max_positions);
-  if (!config.has(kKey)) return inside;
-  const std::int64_t outside = config.count(kKey, {});
+  if (!config.has(kKey) && names.default_original == 0) return inside;
+  const std::int64_t outside = config.count(kKey, names.default_original);
   if (rope.has(kKey) && inside != outside) {
     rope.remark(kKey, fmt::format("is {}, and '{}' at top level, {}, counts, as in transformers",
                                   inside, kKey, outside));
@@ -30,9 +36,9 @@ double yarn_scale(double factor, double weight) {
   return factor <= 1 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
 }
 
-void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec, const RopeNames& names) {
   RopeScaling& out = spec.rope_scaling;
-  out.original_positions = original_positions(config, rope, spec);
+  out.original_positions = original_positions(config, rope, spec, names);
   // Null asks for the ratio of the two lengths; a missing factor is an error.
   const bool ratio = rope.names("factor") && !rope.has("factor");
   out.factor =
@@ -48,17 +54,43 @@ void read_yarn(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
   out.attention_factor = rope.real("attention_factor", found);
 }
 
-void read_llama3(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
+void read_llama3(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                 const RopeNames& names) {
   RopeScaling& out = spec.rope_scaling;
   out.factor = factor_of(rope, "factor");
   out.low_frequency_factor = factor_of(rope, "low_freq_factor");
   out.high_frequency_factor = factor_of(rope, "high_freq_factor");
-  out.original_positions = original_positions(config, rope, spec);
+  out.original_positions = original_positions(config, rope, spec, names);
   if (rope.has("low_freq_factor") && rope.has("high_freq_factor") &&
       out.high_frequency_factor <= out.low_frequency_factor) {
     rope.problem("high_freq_factor", fmt::format("{}", out.high_frequency_factor),
                  "a number above low_freq_factor");
   }
+}
+
+std::vector<double> factors_of(ConfigReader& rope, const char* key, const ModelSpec& spec) {
+  const Json& list = rope.at(key);
+  const auto is_factor = [](const Json& entry) { return entry.is_number() && entry > 0; };
+  const std::int64_t count = spec.rotary_dim / 2;
+  if (list.is_array() && std::ssize(list) == count &&
+      std::all_of(list.begin(), list.end(), is_factor)) {
+    return list.get<std::vector<double>>();
+  }
+  rope.problem(key, list.is_null() ? "missing" : list.dump(),
+               fmt::format("a list of {} numbers > 0, one for each frequency", count));
+  return {};
+}
+
+void read_longrope(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                   const RopeNames& names) {
+  RopeScaling& out = spec.rope_scaling;
+  out.original_positions = original_positions(config, rope, spec, names);
+  out.short_factors = factors_of(rope, "short_factor", spec);
+  out.long_factors = factors_of(rope, "long_factor", spec);
+  const auto original = static_cast<double>(out.original_positions);
+  const double ratio = rope.real("factor", static_cast<double>(spec.max_positions) / original);
+  const double found = ratio <= 1 ? 1.0 : std::sqrt(1 + std::log(ratio) / std::log(original));
+  out.attention_factor = rope.real("attention_factor", found);
 }
 
 // Where it scales nothing, a length may stand there, and a factor of 1.
@@ -80,20 +112,34 @@ std::string kind_of(ConfigReader& rope) {
   return kind;
 }
 
-void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec) {
-  const std::string kind = kind_of(rope);
+void read_dynamic(ConfigReader& rope, ModelSpec& spec) {
+  spec.rope_scaling.factor = factor_of(rope, "factor");
+  spec.rope_scaling.original_positions = spec.max_positions;
+  rope.require_count("original_max_position_embeddings", spec.max_positions,
+                     "max_position_embeddings, which dynamic scaling starts from");
+  if (spec.rotary_dim > 2) return;
+  rope.problem("rope_type", "\"dynamic\"", "another; its base has no value for a single frequency");
+}
+
+void read_scaling(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                  const RopeNames& names) {
+  std::string kind = kind_of(rope);
   if (kind == "default") return read_plain(rope);
+  if (names.longrope_only) {
+    if (kind == "su" || kind == "yarn") kind = "longrope";
+    if (kind != "longrope") return rope.problem("rope_type", "\"" + kind + "\"", kOnlyLong);
+  }
   spec.rope_scaling.kind = kind;
   if (kind == "linear") {
     spec.rope_scaling.factor = factor_of(rope, "factor");
   } else if (kind == "dynamic") {
-    spec.rope_scaling.factor = factor_of(rope, "factor");
-    rope.require_count("original_max_position_embeddings", spec.max_positions,
-                       "max_position_embeddings, which dynamic scaling starts from");
+    read_dynamic(rope, spec);
   } else if (kind == "llama3") {
-    read_llama3(config, rope, spec);
+    read_llama3(config, rope, spec, names);
   } else if (kind == "yarn") {
-    read_yarn(config, rope, spec);
+    read_yarn(config, rope, spec, names);
+  } else if (kind == "longrope") {
+    read_longrope(config, rope, spec, names);
   } else {
     rope.problem("rope_type", "\"" + kind + "\"", kKinds);
   }
@@ -174,8 +220,8 @@ void read_rope_object(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
   const double fraction = beside_or_inside(config, rope, names.fraction, "partial_rotary_factor",
                                            names.default_fraction);
   require_same(config, "partial_rotary_factor", names.fraction, fraction);
-  read_scaling(config, rope, spec);
   set_rotated_part(config, spec, names, fraction);
+  read_scaling(config, rope, spec, names);
   refuse_other_keys(rope);
 }
 

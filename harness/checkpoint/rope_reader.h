@@ -12,6 +12,11 @@ struct RopeNames {
   double default_theta = 10000.0;
   double default_fraction = 1.0;
   bool partial = false;  ///< the model type can rotate a part of a head only
+  /// No other scaling than "longrope", for which "su" and "yarn" are older words (Phi-3).
+  bool longrope_only = false;
+  /// Length before scaling where the key at top level is absent: it wins over the rope object's. 0:
+  /// there is no such default.
+  std::int64_t default_original = 0;
 };
 
 /// Reads `rope_scaling` (which wins) or `rope_parameters`, and the keys beside them, into the spec;

@@ -50,7 +50,7 @@ void expect_judged(const ClaimSet& claims, const std::vector<Measured>& measured
   ASSERT_EQ(judgements.size(), all.size());
   for (const ClaimJudgement& judgement : judgements) {
     ASSERT_FALSE(judgement.reasons.empty()) << judgement.of.claim->id;
-    for (const Reason& reason : judgement.reasons) {
+    for (const ClaimReason& reason : judgement.reasons) {
       EXPECT_FALSE(reason.code.empty() || reason.text.empty()) << judgement.of.claim->id;
     }
     if (judgement.verdict != ClaimVerdict::kNotComparable) {

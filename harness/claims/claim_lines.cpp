@@ -50,7 +50,7 @@ std::string nearest_text(const ClaimJudgement& judgement) {
 
 std::string because_text(const ClaimJudgement& judgement) {
   std::vector<std::string> parts;
-  for (const Reason& reason : judgement.reasons) parts.push_back(reason.text);
+  for (const ClaimReason& reason : judgement.reasons) parts.push_back(reason.text);
   return join(parts, "; ");
 }
 
@@ -68,7 +68,7 @@ std::vector<std::string> summary_lines(const Reproduction& reproduction) {
   for (const ClaimJudgement* judgement : written(reproduction)) {
     ++verdicts[verdict_name(judgement->verdict)];
     if (judgement->verdict != ClaimVerdict::kNotComparable) continue;
-    for (const Reason& reason : judgement->reasons) ++reasons[reason.code];
+    for (const ClaimReason& reason : judgement->reasons) ++reasons[reason.code];
   }
   std::vector<std::string> lines;
   lines.push_back(fmt::format("{} claims: {}.", written(reproduction).size(),

@@ -203,7 +203,7 @@ int distance(const Reasons& reasons) {
       {"no_twin", 4},       {"limited_run", 2},  {"other_calibration", 2}, {"other_batch", 1},
       {"other_length", 1}};
   int sum = 0;
-  for (const Reason& reason : reasons) {
+  for (const ClaimReason& reason : reasons) {
     const auto weight = kWeights.find(reason.code);
     sum += weight == kWeights.end() ? 1 : weight->second;
   }

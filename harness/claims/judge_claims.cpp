@@ -8,10 +8,11 @@
 #include <set>
 #include <tuple>
 
+#include "harness/base/dense_method.h"
+
 namespace assay {
 namespace {
 
-constexpr const char* kDense = "dense";
 constexpr const char* kBelow = "evidence_below_verified";
 
 std::string text_of(const Json& value) {
@@ -115,14 +116,14 @@ class Judge {
     judgement.nearest_label = label_of(*nearest, methods_);
     judgement.here = in_claims_unit(metric, *judgement.of.claim, nearest->row);
     const std::set<std::string> said = codes(judgement.reasons);
-    for (const Reason& reason : why) {
+    for (const ClaimReason& reason : why) {
       if (!said.contains(reason.code)) judgement.reasons.push_back(reason);
     }
   }
 
   static std::set<std::string> codes(const Reasons& reasons) {
     std::set<std::string> found;
-    for (const Reason& reason : reasons) found.insert(reason.code);
+    for (const ClaimReason& reason : reasons) found.insert(reason.code);
     return found;
   }
 

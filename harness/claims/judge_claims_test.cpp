@@ -22,7 +22,7 @@ class JudgeClaims : public testing::Test {
   }
   std::vector<std::string> codes(const std::string& id, const std::vector<Measured>& measured) {
     std::vector<std::string> found;
-    for (const Reason& reason : judge(id, measured).reasons) found.push_back(reason.code);
+    for (const ClaimReason& reason : judge(id, measured).reasons) found.push_back(reason.code);
     return found;
   }
   /// Dense with this perplexity is the twin of all that follows.

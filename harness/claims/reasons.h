@@ -11,10 +11,10 @@
 namespace assay {
 
 /// One reason: a stable code for programs, words for people.
-struct Reason {
+struct ClaimReason {
   std::string code, text;
 };
-using Reasons = std::vector<Reason>;
+using Reasons = std::vector<ClaimReason>;
 
 /// What the judging knows besides claims and measurements.
 struct MethodKnowledge {

@@ -104,7 +104,7 @@ Json judgement_json(const ClaimJudgement& judgement) {
   document["paper"] = judgement.of.paper->name;
   document["verdict"] = verdict_name(judgement.verdict);
   document["reasons"] = Json::array();
-  for (const Reason& reason : judgement.reasons) {
+  for (const ClaimReason& reason : judgement.reasons) {
     document["reasons"].push_back({{"code", reason.code}, {"text", reason.text}});
   }
   document["here"] = or_null(judgement.here);

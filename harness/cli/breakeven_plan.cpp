@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "harness/base/dense_method.h"
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/cli/selector.h"
@@ -13,7 +14,6 @@
 namespace assay {
 namespace {
 
-constexpr const char* kDense = "dense";
 constexpr double kSteps = 64;
 
 bool numeric(const ParamSpec& spec) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "harness/base/dense_method.h"
 #include "harness/base/errors.h"
 #include "harness/base/hashing.h"
 #include "harness/base/text.h"
@@ -16,7 +17,6 @@
 namespace assay {
 namespace {
 
-constexpr const char* kDense = "dense";
 constexpr const char* kCalibration = "calibration";
 constexpr std::size_t kDigitsOfName = 8;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/dense_method.h"
 #include "harness/base/errors.h"
 #include "harness/config/experiment_blocks.h"
 #include "harness/config/toml_reader.h"
@@ -12,7 +13,6 @@ namespace {
 
 constexpr const char* kPlace = "--set";
 constexpr const char* kThen = "then";
-constexpr const char* kDense = "dense";
 
 /// The table that a key with dots is in; `key` becomes the part behind the last dot.
 toml::table& table_for(toml::table& root, std::string& key, const std::string& setting) {

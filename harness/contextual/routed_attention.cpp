@@ -27,7 +27,8 @@ at::Tensor chosen_rows(const Selection& selection) {
 }
 
 /// What the chosen outputs of a layer are for one row; zeros for the others -> [1, out]
-at::Tensor product_of(const DenseLinear& linear, const at::Tensor& row, const Selection& chosen) {
+at::Tensor selected_outputs(const DenseLinear& linear, const at::Tensor& row,
+                            const Selection& chosen) {
   const at::Tensor found = gathered_product(row.squeeze(0), linear.weight(), linear.bias(), chosen);
   const at::Tensor places = chosen_rows(chosen);
   at::Tensor all = at::zeros({linear.out_features()}, row.options());
@@ -130,8 +131,8 @@ at::Tensor RoutedAttention::kept(const at::Tensor& context, const at::Tensor& ma
 at::Tensor RoutedAttention::projected(const at::Tensor& row, const at::Tensor& mask,
                                       const at::Tensor& keyed) const {
   const auto chosen = [&](Slot slot, const at::Tensor& heads) {
-    return product_of(*dense_slot(*dense_, slot), row,
-                      selection_of(heads.repeat_interleave(dense_->shape().head_dim)));
+    return selected_outputs(*dense_slot(*dense_, slot), row,
+                            selection_of(heads.repeat_interleave(dense_->shape().head_dim)));
   };
   const at::Tensor query = chosen(Slot::kQ, mask);
   if (!keyed.defined() || keyed.all().item<bool>()) {

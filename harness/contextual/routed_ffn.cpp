@@ -19,7 +19,8 @@ const DenseLinear* dense_slot(const StandardFfn& ffn, Slot slot) {
 }
 
 /// x W^T + b of the selected rows of W, f32 [neurons] of which the first count are meant.
-at::Tensor product_of(const DenseLinear& linear, const at::Tensor& x, const Selection& selection) {
+at::Tensor selected_neurons(const DenseLinear& linear, const at::Tensor& x,
+                            const Selection& selection) {
   return gathered_product(x, linear.weight(), linear.bias(), selection);
 }
 
@@ -91,9 +92,9 @@ at::Tensor RoutedFfn::gathered_row(const at::Tensor& row, const at::Tensor& mask
   const Selection chosen = selection_of(mask);
   const DenseLinear* gate = dense_slot(*dense_, Slot::kGate);
   const DenseLinear& up = *dense_slot(*dense_, Slot::kUp);
-  at::Tensor values = product_of(gate != nullptr ? *gate : up, row, chosen);
+  at::Tensor values = selected_neurons(gate != nullptr ? *gate : up, row, chosen);
   values = activate(std::move(values), dense_->activation());
-  if (gate != nullptr) values.mul_(product_of(up, row, chosen));
+  if (gate != nullptr) values.mul_(selected_neurons(up, row, chosen));
   return down().forward_selected(values, chosen);
 }
 

@@ -21,9 +21,9 @@ namespace {
 
 /// int(rows * (1 - share)), whatever rounding makes of a whole number.
 std::int64_t training_rows(std::int64_t rows, double held_out_share) {
-  constexpr double kRounding = 1e-9;
+  constexpr double kShareRounding = 1e-9;
   return static_cast<std::int64_t>(
-      std::floor(static_cast<double>(rows) * (1 - held_out_share) + kRounding));
+      std::floor(static_cast<double>(rows) * (1 - held_out_share) + kShareRounding));
 }
 
 void require_both_parts(std::int64_t rows, std::int64_t training, double held_out_share) {

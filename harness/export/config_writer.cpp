@@ -89,10 +89,21 @@ class Writer {
       if (value_of(found, row) == value_of(wanted_, row)) continue;
       if (is_the_name(keys_, row, config_)) set(row.key, value_of(wanted_, row));
     }
-    set_layer_types(found);
+    family_.windows != nullptr ? set_windows(found) : set_layer_types(found);
     set_rotating_layers(found);
     set_classifier(found);
     return changes_.size() != before;
+  }
+
+  /// As the family says it.
+  void set_windows(const ModelSpec& found) {
+    if (found.layer_windows == wanted_.layer_windows) return;
+    const std::map<std::string, Json> said = family_.windows(wanted_);
+    const auto there = [&](const auto& entry) { return config_.contains(entry.first); };
+    const bool none = std::none_of(said.begin(), said.end(), there);
+    for (const auto& entry : said) {
+      if (none || there(entry)) set(entry.first.c_str(), entry.second);
+    }
   }
 
   /// The list has a word for each layer.

@@ -42,11 +42,12 @@ std::string identity(const CellRecord& cell, const Level& level, bool across_met
   return parts.dump();
 }
 
-using Side = std::multimap<std::string, const CellRecord*>;
+using Unmatched = std::multimap<std::string, const CellRecord*>;
 
-Side side_of(const std::vector<CellRecord>& cells, const std::set<const CellRecord*>& done,
-             const Level& level, bool across_methods) {
-  Side side;
+Unmatched unmatched_of(const std::vector<CellRecord>& cells,
+                       const std::set<const CellRecord*>& done, const Level& level,
+                       bool across_methods) {
+  Unmatched side;
   for (const CellRecord& cell : cells) {
     if (!done.contains(&cell)) side.emplace(identity(cell, level, across_methods), &cell);
   }
@@ -83,8 +84,8 @@ std::vector<CellPair> match_cells(const std::vector<CellRecord>& a,
   std::map<const CellRecord*, const CellRecord*> partner;
   std::set<const CellRecord*> done;
   for (const Level& level : kLevels) {
-    const Side left = side_of(a, done, level, across_methods);
-    const Side right = side_of(b, done, level, across_methods);
+    const Unmatched left = unmatched_of(a, done, level, across_methods);
+    const Unmatched right = unmatched_of(b, done, level, across_methods);
     for (const auto& [key, cell] : left) {
       if (left.count(key) != 1 || right.count(key) != 1) continue;
       const CellRecord* other = right.find(key)->second;

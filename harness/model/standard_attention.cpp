@@ -14,18 +14,14 @@
 #include "harness/model/kernels/rowwise_torch.h"
 #include "harness/model/kv_cache.h"
 #include "harness/model/rotation.h"
+#include "harness/model/slot_index.h"
 
 namespace assay {
 namespace {
 
 constexpr std::size_t kProjected = 3;  ///< q, k and v, the first of the slots
 constexpr std::size_t kOut = 3;
-constexpr Slot kSlots[] = {Slot::kQ, Slot::kK, Slot::kV, Slot::kO};
-
-std::size_t index_of(Slot slot) {
-  const auto* found = std::find(std::begin(kSlots), std::end(kSlots), slot);
-  return static_cast<std::size_t>(found - std::begin(kSlots));
-}
+constexpr Slot kAttentionSlots[] = {Slot::kQ, Slot::kK, Slot::kV, Slot::kO};
 
 // The part of a mask that belongs to the last keys.
 at::Tensor last_keys(const at::Tensor& mask, std::int64_t keys) {
@@ -236,12 +232,12 @@ at::Tensor StandardAttention::forward(const at::Tensor& rows, StepContext& step)
 }
 
 Linear* StandardAttention::linear(Slot slot) const {
-  const std::size_t index = index_of(slot);
+  const std::size_t index = index_in(kAttentionSlots, slot);
   return index < slots_.size() ? slots_[index].get() : nullptr;
 }
 
 void StandardAttention::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
-  const std::size_t index = index_of(slot);
+  const std::size_t index = index_in(kAttentionSlots, slot);
   if (index >= slots_.size()) {
     throw std::logic_error(std::string("attention has no slot '") + slot_name(slot) + "'");
   }
@@ -252,7 +248,7 @@ void StandardAttention::replace_linear(Slot slot, std::unique_ptr<Linear> block)
 void StandardAttention::visit_tensors(const VisitTensor& visit) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (i == kOut) visit_norms(visit);
-    slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kSlots[i])) + "."));
+    slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kAttentionSlots[i])) + "."));
   }
   // The visitor may have put others in their place.
   fused_ = adjacent_linears(std::span(slots_).first(kProjected));
@@ -276,7 +272,7 @@ DenseForm StandardAttention::dense_form() const {
   if (typeid(*this) != typeid(StandardAttention)) return Attention::dense_form();
   DenseForm form;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    form.add(std::string(slot_name(kSlots[i])) + ".", slots_[i]->dense_form());
+    form.add(std::string(slot_name(kAttentionSlots[i])) + ".", slots_[i]->dense_form());
   }
   for (const auto& [slot, norm] :
        {std::pair(Slot::kQNorm, &norms_.query), std::pair(Slot::kKNorm, &norms_.key)}) {

@@ -12,18 +12,14 @@
 
 #include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/rowwise_torch.h"
+#include "harness/model/slot_index.h"
 
 namespace assay {
 namespace {
 
 constexpr std::size_t kGate = 0, kUp = 1, kDown = 2;
 constexpr std::size_t kFirst = 2;  ///< gate and up, the first of the slots
-constexpr Slot kSlots[] = {Slot::kGate, Slot::kUp, Slot::kDown};
-
-std::size_t index_of(Slot slot) {
-  const auto* found = std::find(std::begin(kSlots), std::end(kSlots), slot);
-  return static_cast<std::size_t>(found - std::begin(kSlots));
-}
+constexpr Slot kFfnSlots[] = {Slot::kGate, Slot::kUp, Slot::kDown};
 
 at::Tensor activated(const at::Tensor& rows, ActivationKind kind) {
   switch (kind) {
@@ -100,7 +96,7 @@ at::Tensor StandardFfn::forward(const at::Tensor& rows, StepContext& step) const
 }
 
 Linear* StandardFfn::linear(Slot slot) const {
-  const std::size_t index = index_of(slot);
+  const std::size_t index = index_in(kFfnSlots, slot);
   return index < slots_.size() ? slots_[index].get() : nullptr;
 }
 
@@ -108,14 +104,14 @@ void StandardFfn::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
   if (linear(slot) == nullptr) {
     throw std::logic_error(std::string("this FFN has no slot '") + slot_name(slot) + "'");
   }
-  slots_[index_of(slot)] = std::move(block);
+  slots_[index_in(kFfnSlots, slot)] = std::move(block);
   if (slot != Slot::kDown) fused_.reset();
 }
 
 void StandardFfn::visit_tensors(const VisitTensor& visit) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i]) continue;
-    slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kSlots[i])) + "."));
+    slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kFfnSlots[i])) + "."));
   }
   // The visitor may have put others in their place.
   if (slots_[kGate]) fused_ = adjacent_linears(std::span(slots_).first(kFirst));
@@ -137,7 +133,7 @@ DenseForm StandardFfn::dense_form() const {
   DenseForm form;
   form.activation = activation_;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i]) form.add(std::string(slot_name(kSlots[i])) + ".", slots_[i]->dense_form());
+    if (slots_[i]) form.add(std::string(slot_name(kFfnSlots[i])) + ".", slots_[i]->dense_form());
   }
   return form;
 }

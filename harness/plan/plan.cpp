@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "harness/base/dense_method.h"
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 #include "harness/config/profile.h"
@@ -18,7 +19,6 @@ namespace assay {
 namespace {
 
 constexpr int kKeySchema = 1;
-constexpr const char* kDense = "dense";
 /// Stands for the key of data that are not asked for, since the suite does not apply.
 constexpr const char* kNotNeeded = "not needed";
 

@@ -19,7 +19,8 @@ namespace {
 
 /// Sums of fidelities such as 1/16 are exact; others are off by less than this.
 constexpr double kSlack = 1e-9;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// What a point that could not be judged counts as.
+constexpr double kWorst = std::numeric_limits<double>::infinity();
 
 bool is_finite(const Objectives& objectives) {
   return std::isfinite(objectives[0]) && std::isfinite(objectives[1]);
@@ -28,7 +29,7 @@ bool is_finite(const Objectives& objectives) {
 /// A candidate that failed is worse than all others in both objectives: with a finite size it
 /// would be on the searcher's front.
 Objectives told(const Objectives& objectives) {
-  return is_finite(objectives) ? objectives : Objectives{kInfinity, kInfinity};
+  return is_finite(objectives) ? objectives : Objectives{kWorst, kWorst};
 }
 
 std::string described(const Space& space, const Asked& asked) {

@@ -63,11 +63,11 @@ std::vector<std::string> environment() {
   return variables;
 }
 
-Json number_json(double value) { return std::isinf(value) ? Json("inf") : Json(value); }
+Json objective_json(double value) { return std::isinf(value) ? Json("inf") : Json(value); }
 
 Json pair_json(const Told& told) {
-  return Json::array({told.asked.point, Json::array({number_json(told.objectives[0]),
-                                                     number_json(told.objectives[1])})});
+  return Json::array({told.asked.point, Json::array({objective_json(told.objectives[0]),
+                                                     objective_json(told.objectives[1])})});
 }
 
 }  // namespace

@@ -7,22 +7,15 @@
 #include <vector>
 
 #include "harness/base/python_random.h"
+#include "harness/stats/preconditions.h"
 
 namespace assay {
 namespace {
 
+constexpr const char* kName = "bootstrap";
+
 /// A statistic of chosen rows; rows may repeat.
 using OfRows = std::function<double(std::span<const std::size_t>)>;
-
-void require(bool condition, const char* what) {
-  if (!condition) throw std::invalid_argument(what);
-}
-
-void require_finite(std::span<const double> values) {
-  const bool clean =
-      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-  require(!values.empty() && clean, "bootstrap: no values, or they hold NaN or infinity");
-}
 
 void require_sane(const Resampling& resampling, int least) {
   require(resampling.resamples >= least && resampling.confidence > 0 && resampling.confidence < 1,
@@ -125,7 +118,7 @@ OfRows on_values(std::span<const double> values, const Statistic& statistic) {
 
 Interval bootstrap_interval(std::span<const double> values, const Statistic& statistic,
                             int resamples, std::uint64_t seed, double confidence) {
-  require_finite(values);
+  require_finite(values, kName);
   const Resampling resampling{resamples, seed, confidence};
   require_sane(resampling, 1);
   return percentile_interval(distribution(values.size(), on_values(values, statistic), resampling),
@@ -134,14 +127,14 @@ Interval bootstrap_interval(std::span<const double> values, const Statistic& sta
 
 BootstrapEstimate bootstrap_estimate(std::span<const double> values, const Statistic& statistic,
                                      const Resampling& resampling) {
-  require_finite(values);
+  require_finite(values, kName);
   return estimate(values.size(), on_values(values, statistic), resampling);
 }
 
 BootstrapEstimate paired_bootstrap(std::span<const double> a, std::span<const double> b,
                                    const PairedStatistic& statistic, const Resampling& resampling) {
-  require_finite(a);
-  require_finite(b);
+  require_finite(a, kName);
+  require_finite(b, kName);
   require(a.size() == b.size(), "bootstrap: pairs need two lists of one length");
   std::vector<double> left, right;
   return estimate(
@@ -160,8 +153,8 @@ BootstrapEstimate paired_bootstrap(std::span<const double> a, std::span<const do
 
 BootstrapEstimate ratio_of_medians(std::span<const double> a, std::span<const double> b,
                                    const Resampling& resampling) {
-  require_finite(a);
-  require_finite(b);
+  require_finite(a, kName);
+  require_finite(b, kName);
   require_sane(resampling, 2);
   const auto positive = [](double v) { return v > 0; };
   require(std::all_of(a.begin(), a.end(), positive) && std::all_of(b.begin(), b.end(), positive),

@@ -10,12 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "harness/stats/preconditions.h"
+
 namespace assay {
 namespace {
-
-void require(bool condition, const char* what) {
-  if (!condition) throw std::invalid_argument(what);
-}
 
 void require_numbers(std::span<const double> values, std::size_t least) {
   require(values.size() >= least, "too few values");

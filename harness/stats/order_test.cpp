@@ -11,8 +11,6 @@
 namespace assay {
 namespace {
 
-constexpr double kTie = 1e-12;
-
 double successive(std::span<const double> values) {
   double sum = 0;
   for (std::size_t i = 1; i < values.size(); ++i) {

@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "harness/base/python_random.h"
+#include "harness/stats/preconditions.h"
 
 namespace assay {
 namespace {
-
-constexpr double kTie = 1e-12;
-
-void require_finite(std::span<const double> values) {
-  if (values.empty()) throw std::invalid_argument("permutation test: no values");
-  const bool clean =
-      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-  if (!clean) throw std::invalid_argument("permutation test: values hold NaN or infinity");
-}
 
 /// Arrangements at least as large and at least as small as the observed one.
 struct Hits {
@@ -170,14 +162,14 @@ class Relabelled {
 
 TestResult sign_flip_test(std::span<const double> differences, Alternative alternative,
                           const PermutationLimits& limits) {
-  require_finite(differences);
+  require_finite(differences, "permutation test");
   return flip_test(differences, static_cast<double>(differences.size()), "signflip", alternative,
                    limits);
 }
 
 TestResult block_flip_test(std::span<const double> differences, std::size_t block,
                            Alternative alternative, const PermutationLimits& limits) {
-  require_finite(differences);
+  require_finite(differences, "permutation test");
   if (block < 1) throw std::invalid_argument("permutation test: blocks hold at least one pair");
   std::vector<double> sums;
   for (std::size_t i = 0; i < differences.size(); ++i) {
@@ -190,8 +182,8 @@ TestResult block_flip_test(std::span<const double> differences, std::size_t bloc
 TestResult permutation_test(std::span<const double> x, std::span<const double> y,
                             const Statistic& statistic, Alternative alternative,
                             const PermutationLimits& limits) {
-  require_finite(x);
-  require_finite(y);
+  require_finite(x, "permutation test");
+  require_finite(y, "permutation test");
   const std::int64_t count = splits(x.size() + y.size(), x.size(), limits.exact_splits);
   const bool exact = count <= limits.exact_splits;
   if (!exact && limits.draws < 1) throw std::invalid_argument("permutation test: no draws");

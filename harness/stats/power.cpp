@@ -5,20 +5,18 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "harness/stats/preconditions.h"
+
 namespace assay {
 namespace {
 
-void require(bool condition) {
-  if (!condition) {
-    throw std::invalid_argument(
-        "minimum detectable effect: no values, a negative deviation, or a level outside (0, 1)");
-  }
-}
+constexpr const char* kWrong =
+    "minimum detectable effect: no values, a negative deviation, or a level outside (0, 1)";
 
 bool inside(double share) { return share > 0 && share < 1; }
 
 double z_sum(double alpha, double power) {
-  require(inside(alpha) && inside(power));
+  require(inside(alpha) && inside(power), kWrong);
   const boost::math::normal law;
   return boost::math::quantile(boost::math::complement(law, alpha)) +
          boost::math::quantile(law, power);
@@ -27,13 +25,13 @@ double z_sum(double alpha, double power) {
 }  // namespace
 
 double minimum_detectable_effect(double deviation, std::size_t n, double alpha, double power) {
-  require(n >= 1 && deviation >= 0);
+  require(n >= 1 && deviation >= 0, kWrong);
   return z_sum(alpha, power) * deviation / std::sqrt(static_cast<double>(n));
 }
 
 double minimum_detectable_difference(double deviation_a, std::size_t n_a, double deviation_b,
                                      std::size_t n_b, double alpha, double power) {
-  require(n_a >= 1 && n_b >= 1 && deviation_a >= 0 && deviation_b >= 0);
+  require(n_a >= 1 && n_b >= 1 && deviation_a >= 0 && deviation_b >= 0, kWrong);
   return z_sum(alpha, power) * std::sqrt(deviation_a * deviation_a / static_cast<double>(n_a) +
                                          deviation_b * deviation_b / static_cast<double>(n_b));
 }

@@ -6,18 +6,12 @@
 #include <stdexcept>
 #include <vector>
 
+#include "harness/stats/preconditions.h"
+
 namespace assay {
 namespace {
 
 constexpr std::size_t kExactSide = 50;
-
-void require_finite(std::span<const double> values) {
-  const bool clean =
-      std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-  if (values.empty() || !clean) {
-    throw std::invalid_argument("rank test: a side is empty or holds NaN or infinity");
-  }
-}
 
 double pairs_won(std::span<const double> x, std::span<const double> y) {
   double u = 0;
@@ -82,8 +76,8 @@ double normal_upper(double u, double center, double deviation) {
 
 TestResult rank_test(std::span<const double> x, std::span<const double> y,
                      Alternative alternative) {
-  require_finite(x);
-  require_finite(y);
+  require_finite(x, "rank test");
+  require_finite(y, "rank test");
   const auto m = static_cast<double>(x.size());
   const auto n = static_cast<double>(y.size());
   const double ties = tie_term(x, y);

@@ -16,6 +16,9 @@ inline std::string alternative_name(Alternative alternative) {
   return alternative == Alternative::kLess ? "less" : "two_sided";
 }
 
+/// Statistics of two arrangements that are no further apart are equal.
+inline constexpr double kTie = 1e-12;
+
 struct TestResult {
   double statistic = 0;
   double p = 1;

@@ -10,13 +10,13 @@
 namespace assay::subnetwork {
 namespace {
 
-constexpr std::int64_t kScoredRows = 1024;
+constexpr std::int64_t kRowsAtOnce = 1024;
 
 /// Calls with each part [begin, begin + count) of the rows.
 template <typename Call>
 void in_parts(std::int64_t rows, Call call) {
-  for (std::int64_t begin = 0; begin < rows; begin += kScoredRows) {
-    call(begin, std::min(kScoredRows, rows - begin));
+  for (std::int64_t begin = 0; begin < rows; begin += kRowsAtOnce) {
+    call(begin, std::min(kRowsAtOnce, rows - begin));
   }
 }
 

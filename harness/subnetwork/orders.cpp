@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kPrefix = "order/";
 
-std::string name_of(std::int64_t layer, const char* what) {
+std::string order_name(std::int64_t layer, const char* what) {
   return fmt::format("{}layer.{}.{}", kPrefix, layer, what);
 }
 
@@ -95,8 +95,8 @@ void apply_orders(Model& model, const Orders& orders) {
 
 std::map<std::string, at::Tensor> to_tensors(const Orders& orders) {
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& [layer, order] : orders.neurons) tensors[name_of(layer, "neurons")] = order;
-  for (const auto& [layer, order] : orders.groups) tensors[name_of(layer, "groups")] = order;
+  for (const auto& [layer, order] : orders.neurons) tensors[order_name(layer, "neurons")] = order;
+  for (const auto& [layer, order] : orders.groups) tensors[order_name(layer, "groups")] = order;
   if (orders.width.defined()) tensors[std::string(kPrefix) + "width"] = orders.width;
   tensors[std::string(kPrefix) + "layers"] = at::tensor(orders.layers, at::kLong);
   return tensors;

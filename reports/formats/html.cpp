@@ -117,6 +117,9 @@ void append_document(std::string& out, const Part& part, PageData& data) {
   for (const std::string& warning : document.warnings) {
     out += "<p class=\"warning\" role=\"note\">" + html_escaped(warning) + "</p>\n";
   }
+  if (!document.answer.text.empty()) {
+    append_section(out, document.answer, part.anchor + "-" + document.answer.id, part, data);
+  }
   Section results{"results", "Results", {}, document.tables, {}};
   if (document.tables.empty()) results.text.emplace_back("No results.");
   append_section(out, results, part.anchor + "-results", part, data);
@@ -138,6 +141,8 @@ void append_navigation(std::string& out, const std::vector<Part>& parts) {
                          html_escaped(part.document->title));
     }
     out += "<ul>\n";
+    const Section& answer = part.document->answer;
+    if (!answer.text.empty()) link(answer.id, answer.title);
     link("results", "Results");
     for (const Section& section : part.document->sections) {
       link(section.id, html_escaped(section.title));

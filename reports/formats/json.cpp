@@ -62,7 +62,8 @@ std::string text_of(const Json& value) { return json_text(value); }
 
 /// One record a line: a document of all of them would take longer to build than to write.
 std::string experiment(const Document& document) {
-  std::string text = "    {\n      \"environment\": " + text_of(document.environment) +
+  std::string text = "    {\n      \"answer\": " + text_of(document.answer.text) +
+                     ",\n      \"environment\": " + text_of(document.environment) +
                      ",\n      \"footer\": " + text_of(document.footer) + ",\n      \"results\": [";
   for (std::size_t i = 0; i < document.records.size(); ++i) {
     const ResultRow& row = document.records[i];

@@ -49,6 +49,10 @@ std::string document_text(const Document& document) {
   for (const std::string& warning : document.warnings) {
     text += "> **" + markdown_escaped(warning) + "**\n\n";
   }
+  for (const std::string& sentence : document.answer.text) {
+    text += "* " + markdown_escaped(sentence) + "\n";
+  }
+  if (!document.answer.text.empty()) text += "\n";
   if (document.tables.empty()) text += "No results.\n\n";
   for (const Table& table : document.tables) text += table_text(table);
   for (std::size_t i = 0; i < document.notes.size(); ++i) {

@@ -7,6 +7,7 @@
 #include "reports/best.h"
 #include "reports/cell_text.h"
 #include "reports/format.h"
+#include "reports/text_plot.h"
 
 namespace assay {
 namespace {
@@ -201,12 +202,32 @@ std::string table_text(const Table& table, const RenderOptions& options) {
   return text;
 }
 
+/// What stands first: the sentences, and the first front in letters.
+std::string answer_text(const Section& answer, const RenderOptions& options) {
+  constexpr std::size_t kWidest = 78;
+  constexpr std::size_t kHeight = 11;
+  std::string text;
+  for (const std::string& sentence : answer.text) text += wrapped(visible(sentence), options);
+  if (answer.text.empty()) return "";
+  text += "\n";
+  if (answer.plots.empty()) return text;
+  const auto lines = text_plot(answer.plots.front(), std::min(width_of(options), kWidest), kHeight);
+  for (const std::string& line : lines) text += line + "\n";
+  if (lines.empty()) return text;
+  return text +
+         wrapped(
+             "Capital letters: on the front, no other point is better in both values. Undecided: "
+             "not told apart from a point that would beat it, or that it would beat.",
+             options) +
+         "\n";
+}
+
 std::string document_text(const Document& document, const RenderOptions& options) {
   std::string text = painted(document.title, Colour::kBold, options);
   for (const std::string& warning : document.warnings) {
     text += painted(warning, Colour::kYellow, options);
   }
-  text += "\n";
+  text += "\n" + answer_text(document.answer, options);
   if (document.tables.empty()) text += "No results.\n";
   for (const Table& table : document.tables) text += table_text(table, options);
   for (std::size_t i = 0; i < document.notes.size(); ++i) {

@@ -6,8 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "reports/front_verdicts.h"
 #include "reports/numbers.h"
-#include "reports/pareto.h"
 
 namespace assay {
 namespace {
@@ -43,12 +43,6 @@ struct FrontPoint {
   const ResultRow* x = nullptr;
   const ResultRow* y = nullptr;
 };
-
-Side side_of(const ResultRow& a, const ResultRow& b, const Evidence& evidence) {
-  if (*a.value == *b.value) return Side::kEqual;
-  if (!evidence.apart(a, b)) return Side::kUndecided;
-  return (*a.value > *b.value) == (a.direction > 0) ? Side::kBetter : Side::kWorse;
-}
 
 void mark_front(const Plot& plot, const std::vector<FrontPoint>& points, const Evidence& evidence) {
   std::vector<std::pair<double, double>> values;

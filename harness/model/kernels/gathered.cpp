@@ -19,14 +19,12 @@ namespace {
 
 /// Neurons of a piece of a selection.
 constexpr std::int64_t kSelectPiece = 64 * 1024;
-/// Weight bytes of a piece of work: some microseconds of reading.
-constexpr std::int64_t kPieceBytes = 64 * 1024;
 /// Columns of a piece of a sum of rows: enough that the processor prefetches along each row, fewer
 /// where some threads would have nothing to do. Multiples of all vectors, so that a column is
 /// summed by the same instructions in any piece.
 constexpr std::int64_t kAddColumns = 1024, kLeastAddColumns = 256, kColumnUnit = 64;
 
-void require(bool condition, const char* what) {
+void require_selection(bool condition, const char* what) {
   if (!condition) throw std::logic_error(std::string("gathered product: ") + what);
 }
 
@@ -41,10 +39,10 @@ bool is_matrix(const at::Tensor& weight) {
 }
 
 void check_selection(const Selection& selection, const at::Tensor& weight) {
-  require(is_vector(selection.indices, at::kInt, weight.size(0)) &&
-              is_vector(selection.count, at::kInt, 1),
-          "the selection does not fit the weight");
-  require(
+  require_selection(is_vector(selection.indices, at::kInt, weight.size(0)) &&
+                        is_vector(selection.count, at::kInt, 1),
+                    "the selection does not fit the weight");
+  require_selection(
       selection.indices.device() == weight.device() && selection.count.device() == weight.device(),
       "the selection lies on another device than the weight");
 }
@@ -52,7 +50,8 @@ void check_selection(const Selection& selection, const at::Tensor& weight) {
 /// Of a selection on the CPU.
 std::int64_t count_of(const Selection& selection, const at::Tensor& weight) {
   const std::int64_t count = *selection.count.const_data_ptr<std::int32_t>();
-  require(0 <= count && count <= weight.size(0), "it selects more neurons than there are");
+  require_selection(0 <= count && count <= weight.size(0),
+                    "it selects more neurons than there are");
   return count;
 }
 
@@ -105,10 +104,10 @@ void run_add(const GatherArgs<Element>& args, const at::Tensor& coefficients, at
 
 Selection select_outside(const at::Tensor& z, const at::Tensor& low, const at::Tensor& high) {
   const std::int64_t neurons = z.numel();
-  require(is_vector(z, at::kFloat, neurons) && is_vector(low, at::kFloat, neurons) &&
-              is_vector(high, at::kFloat, neurons) &&
-              neurons <= std::numeric_limits<std::int32_t>::max(),
-          "values and ranges must be f32 [neurons]");
+  require_selection(is_vector(z, at::kFloat, neurons) && is_vector(low, at::kFloat, neurons) &&
+                        is_vector(high, at::kFloat, neurons) &&
+                        neurons <= std::numeric_limits<std::int32_t>::max(),
+                    "values and ranges must be f32 [neurons]");
   if (!z.device().is_cpu()) {
     return has_device_kernels(z.device()) ? device_select_outside(z, low, high)
                                           : plain_select_outside(z, low, high);
@@ -134,11 +133,11 @@ Selection select_outside(const at::Tensor& z, const at::Tensor& low, const at::T
 
 at::Tensor gathered_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const Selection& selection) {
-  require(is_matrix(weight) && is_vector(x, weight.scalar_type(), weight.size(1)),
-          "x and weight must be fp32 or bf16, [width] and [neurons, width]");
-  require(!bias.defined() || is_vector(bias, weight.scalar_type(), weight.size(0)),
-          "the bias does not fit the weight");
-  require(!needs_gradient(x, weight, bias), "it has no derivative; use the masked form");
+  require_selection(is_matrix(weight) && is_vector(x, weight.scalar_type(), weight.size(1)),
+                    "x and weight must be fp32 or bf16, [width] and [neurons, width]");
+  require_selection(!bias.defined() || is_vector(bias, weight.scalar_type(), weight.size(0)),
+                    "the bias does not fit the weight");
+  require_selection(!needs_gradient(x, weight, bias), "it has no derivative; use the masked form");
   check_selection(selection, weight);
   if (!weight.device().is_cpu()) {
     return has_device_kernels(weight.device()) ? device_gathered_product(x, weight, bias, selection)
@@ -159,10 +158,11 @@ at::Tensor gathered_product(const at::Tensor& x, const at::Tensor& weight, const
 
 void gathered_accumulate(const at::Tensor& coefficients, const at::Tensor& weight,
                          const Selection& selection, at::Tensor& y) {
-  require(is_matrix(weight) && is_vector(coefficients, at::kFloat, weight.size(0)) &&
-              is_vector(y, at::kFloat, weight.size(1)),
-          "coefficients and sums must be f32, [neurons] and [width]");
-  require(!needs_gradient(coefficients, weight, y), "it has no derivative; use the masked form");
+  require_selection(is_matrix(weight) && is_vector(coefficients, at::kFloat, weight.size(0)) &&
+                        is_vector(y, at::kFloat, weight.size(1)),
+                    "coefficients and sums must be f32, [neurons] and [width]");
+  require_selection(!needs_gradient(coefficients, weight, y),
+                    "it has no derivative; use the masked form");
   check_selection(selection, weight);
   if (!weight.device().is_cpu()) {
     return has_device_kernels(weight.device())

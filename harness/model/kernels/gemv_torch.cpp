@@ -14,9 +14,6 @@
 namespace assay {
 namespace {
 
-/// Weight bytes of a piece of work: some microseconds of reading.
-constexpr std::int64_t kPieceBytes = 64 * 1024;
-
 /// Activations up to this many elements are widened on the stack.
 constexpr std::int64_t kStackElements = 4096;
 

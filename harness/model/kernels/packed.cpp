@@ -24,8 +24,6 @@
 namespace assay {
 namespace {
 
-/// Bytes of codes of a piece of work: some microseconds.
-constexpr std::int64_t kPieceBytes = 64 * 1024;
 /// Weights of a dequantised tile; 8 MiB in fp32, so that most caches hold it.
 constexpr std::int64_t kTileWeights = std::int64_t{2} << 20;
 constexpr std::int64_t kLeastTileRows = 64;
@@ -37,7 +35,7 @@ constexpr std::int64_t kRowsAtOnce = 512;
   throw std::logic_error("packed matrix: " + what);
 }
 
-void require(bool condition, const char* what) {
+void require_packed(bool condition, const char* what) {
   if (!condition) refuse(what);
 }
 
@@ -52,13 +50,16 @@ bool is_plain(const at::Tensor& tensor, at::ScalarType dtype, std::int64_t rows,
 }
 
 void check(const PackedMatrix& m) {
-  require(m.bits == 2 || m.bits == 3 || m.bits == 4 || m.bits == 8, "bits must be 2, 3, 4 or 8");
-  require(m.group > 0 && m.group % kPackedUnit == 0, "the group must be a multiple of 32");
-  require(m.rows >= 0 && m.cols > 0, "it has no columns");
-  require(is_plain(m.codes, at::kByte, m.rows, packed_row_bytes(m.cols, m.bits)),
-          "the codes do not fit its size");
-  require(is_plain(m.scales, at::kHalf, m.rows, groups_of(m)), "the scales do not fit its size");
-  require(is_plain(m.zeros, at::kByte, m.rows, groups_of(m)), "the zeros do not fit its size");
+  require_packed(m.bits == 2 || m.bits == 3 || m.bits == 4 || m.bits == 8,
+                 "bits must be 2, 3, 4 or 8");
+  require_packed(m.group > 0 && m.group % kPackedUnit == 0, "the group must be a multiple of 32");
+  require_packed(m.rows >= 0 && m.cols > 0, "it has no columns");
+  require_packed(is_plain(m.codes, at::kByte, m.rows, packed_row_bytes(m.cols, m.bits)),
+                 "the codes do not fit its size");
+  require_packed(is_plain(m.scales, at::kHalf, m.rows, groups_of(m)),
+                 "the scales do not fit its size");
+  require_packed(is_plain(m.zeros, at::kByte, m.rows, groups_of(m)),
+                 "the zeros do not fit its size");
 }
 
 PackedView view(const PackedMatrix& matrix) {
@@ -221,14 +222,15 @@ std::int64_t packed_bytes(std::int64_t rows, std::int64_t cols, std::int64_t bit
 
 PackedMatrix pack_matrix(const at::Tensor& codes, const at::Tensor& scales, const at::Tensor& zeros,
                          std::int64_t bits, std::int64_t group) {
-  require(codes.dim() == 2 && codes.scalar_type() == at::kByte && codes.device().is_cpu(),
-          "the codes to pack must be uint8 [rows, cols] on the CPU");
+  require_packed(codes.dim() == 2 && codes.scalar_type() == at::kByte && codes.device().is_cpu(),
+                 "the codes to pack must be uint8 [rows, cols] on the CPU");
   PackedMatrix matrix;
   matrix.rows = codes.size(0);
   matrix.cols = codes.size(1);
   matrix.bits = bits;
   matrix.group = group;
-  require(codes.numel() == 0 || codes.max().item<int>() >> bits == 0, "a code has too many bits");
+  require_packed(codes.numel() == 0 || codes.max().item<int>() >> bits == 0,
+                 "a code has too many bits");
   matrix.codes =
       empty_on_large_pages({matrix.rows, packed_row_bytes(matrix.cols, bits)}, codes.options());
   matrix.codes.zero_();
@@ -248,7 +250,7 @@ PackedMatrix pack_matrix(const at::Tensor& codes, const at::Tensor& scales, cons
 
 at::Tensor unpack_codes(const PackedMatrix& matrix) {
   check(matrix);
-  require(matrix.codes.device().is_cpu(), "codes are unpacked on the CPU");
+  require_packed(matrix.codes.device().is_cpu(), "codes are unpacked on the CPU");
   at::Tensor result = at::empty({matrix.rows, matrix.cols}, matrix.codes.options());
   const auto* from = matrix.codes.const_data_ptr<std::uint8_t>();
   auto* to = result.mutable_data_ptr<std::uint8_t>();
@@ -262,18 +264,20 @@ at::Tensor unpack_codes(const PackedMatrix& matrix) {
 
 at::Tensor dequantise(const PackedMatrix& matrix, at::ScalarType dtype) {
   check(matrix);
-  require(dtype == at::kFloat || dtype == at::kBFloat16, "weights are dequantised to fp32 or bf16");
+  require_packed(dtype == at::kFloat || dtype == at::kBFloat16,
+                 "weights are dequantised to fp32 or bf16");
   return dequantise_rows(matrix, dtype, 0, matrix.rows);
 }
 
 at::Tensor packed_product(const at::Tensor& rows, const PackedMatrix& matrix,
                           const at::Tensor& bias) {
   check(matrix);
-  require(rows.dim() == 2 && rows.size(1) == matrix.cols &&
-              (rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16),
-          "the activations must be fp32 or bf16 [n, cols]");
-  require(!bias.defined() || bias.numel() == matrix.rows, "the bias does not fit its rows");
-  require(rows.device() == matrix.codes.device(), "it lies on another device than the activations");
+  require_packed(rows.dim() == 2 && rows.size(1) == matrix.cols &&
+                     (rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16),
+                 "the activations must be fp32 or bf16 [n, cols]");
+  require_packed(!bias.defined() || bias.numel() == matrix.rows, "the bias does not fit its rows");
+  require_packed(rows.device() == matrix.codes.device(),
+                 "it lies on another device than the activations");
   const at::Tensor plain = rows.contiguous();
   if (cpu_kernels_apply(plain) && !needs_gradient(bias)) return cpu_product(plain, matrix, bias);
   if (plain.size(0) <= kCudaPackedMaxBatch && has_device_kernels(plain.device()) &&

@@ -9,6 +9,9 @@
 
 namespace assay {
 
+/// Weight bytes (or bytes of codes) of a piece of work: some microseconds of reading.
+inline constexpr std::int64_t kPieceBytes = 64 * 1024;
+
 /// call(begin, end) for each piece of [0, total). Threads take pieces as they come: one that the
 /// system has stopped for a while holds up a piece, not half of the work. No thread is woken for a
 /// single piece. Pieces must not depend on each other.
