@@ -129,7 +129,8 @@ TEST_P(Export, FewerLayers) {
   expect_the_same(found);
   EXPECT_EQ(found.load().spec().layers, model_.layer_count());
   std::size_t keys = 1;
-  for (const char* list : {"layer_types", "attention_types", "attention_layers"}) {
+  for (const char* list :
+       {"layer_types", "no_rope_layers", "attention_types", "attention_layers"}) {
     keys += found.config().contains(list) ? 1 : 0;
   }
   EXPECT_EQ(found.written.config.size(), keys);
