@@ -115,7 +115,11 @@ TEST_F(Config, LayerTypesWithoutAWindowAreRefused) {
 
 TEST_F(Config, EverySubKeyOfTheRopeObjectIsReadOrRefused) {
   const std::vector<std::pair<Json, const char*>> cases = {
-      {{{"rope_type", "longrope"}, {"short_factor", {1, 1}}}, "'rope_parameters.rope_type'"},
+      {{{"rope_type", "proportional"}}, "'rope_parameters.rope_type'"},
+      {{{"rope_type", "longrope"}, {"short_factor", {1, 1}}},
+       "'rope_parameters.short_factor' is [1,1]; allowed: a list of 4 numbers"},
+      {{{"rope_type", "longrope"}, {"short_factor", {1, 1, 1, 1}}},
+       "'rope_parameters.long_factor' is missing"},
       {{{"rope_type", "default"}, {"mrope_section", {1, 1}}}, "'rope_parameters.mrope_section'"},
       {{{"rope_type", "default"}, {"factor", 4.0}}, "'rope_parameters.factor'"},
       {{{"rope_type", "linear"}}, "'rope_parameters.factor' is missing"},

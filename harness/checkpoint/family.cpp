@@ -23,7 +23,8 @@ constexpr const char* kUntied =
 // The head stands outside the part that carries the prefix, wherever a file has it, under a name
 // that changed with the versions of transformers.
 std::vector<std::string> head_names(const Family& family, const std::string& name) {
-  std::vector<std::string> names = {name, "lm_head.weight", "embed_out.weight"};
+  const std::string end = name.substr(name.rfind('.'));
+  std::vector<std::string> names = {name, "lm_head" + end, "embed_out" + end};
   for (const std::string& prefix : family.prefixes) names.push_back(prefix + name);
   return names;
 }
@@ -126,7 +127,7 @@ class Binder {
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const std::string& n) { return index_.contains(n); });
     if (found == names.end()) {
-      const bool untied = rule.slots.front() == Slot::kHead && spec_.causal;
+      const bool untied = rule.slots.front() == Slot::kHead && spec_.causal && !bias;
       problems_.push_back(fmt::format("{}: missing tensor '{}' of shape [{}]{}", place_,
                                       names.front(), fmt::join(shape, ", "),
                                       untied ? kUntied : ""));

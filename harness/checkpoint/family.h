@@ -1,6 +1,7 @@
 #pragma once
 // What one family of checkpoints is: the only thing a new family has to write.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Family {
   /// Keys by which a configuration of this model type says how a changed model differs from the
   /// original; of several names of a field the usual one first. What no key says is not exported.
   std::vector<ConfigKey> (*written)(const std::string& model_type);
+  /// Keys, and their values, by which a configuration says which layers have a window; null: it is
+  /// `layer_types`.
+  std::map<std::string, Json> (*windows)(const ModelSpec& spec) = nullptr;
 };
 
 /// All families, sorted by name. Generated from the files in families/.

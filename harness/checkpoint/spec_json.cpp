@@ -31,6 +31,8 @@ void for_each_rope_field(Scaling& scaling, Field field) {
   field("beta_slow", scaling.beta_slow);
   field("truncate", scaling.truncate);
   field("attention_factor", scaling.attention_factor);
+  field("short_factors", scaling.short_factors);
+  field("long_factors", scaling.long_factors);
 }
 
 template <typename Field, typename Spec>
@@ -58,6 +60,22 @@ void for_each_field(Spec& spec, Field field) {
   field("rotary_dim", spec.rotary_dim);
   field("rope_scaling", spec.rope_scaling);
   field("layer_windows", spec.layer_windows);
+  field("layer_rotates", spec.layer_rotates);
+  field("window_rope_theta", spec.window_rope_theta);
+  field("window_rope_scaling", spec.window_rope_scaling);
+  field("norm_weights", spec.norm_weights);
+  field("norm_offset", spec.norm_offset);
+  field("norm_rounds_last", spec.norm_rounds_last);
+  field("input_norms", spec.input_norms);
+  field("output_norms", spec.output_norms);
+  field("qk_norm", spec.qk_norm);
+  field("qkv_clip", spec.qkv_clip);
+  field("attention_softcap", spec.attention_softcap);
+  field("embedding_scale", spec.embedding_scale);
+  field("embedding_scale_rounded", spec.embedding_scale_rounded);
+  field("residual_scale", spec.residual_scale);
+  field("logit_scale", spec.logit_scale);
+  field("logit_softcap", spec.logit_softcap);
   field("activation", spec.activation);
   field("ffn_gated", spec.ffn_gated);
   field("parallel_residual", spec.parallel_residual);
@@ -72,6 +90,10 @@ void for_each_field(Spec& spec, Field field) {
   field("ffn_bias", spec.ffn_bias);
   field("ffn_out_bias", spec.ffn_out_bias);
   field("tied_head", spec.tied_head);
+  field("norm_bias", spec.norm_bias);
+  field("head_bias", spec.head_bias);
+  field("rope_interleaved", spec.rope_interleaved);
+  field("attention_scale", spec.attention_scale);
   field("hidden_dropout", spec.hidden_dropout);
   field("attention_dropout", spec.attention_dropout);
   field("classifier_dropout", spec.classifier_dropout);

@@ -56,7 +56,7 @@ class Export : public testing::TestWithParam<std::string> {
   void expect_the_same(const Exported& found) const {
     EXPECT_LE(relative_error(logits(found.load(), tokens_), logits(model_, tokens_)), 1e-5);
   }
-  [[nodiscard]] bool alibi() const { return model_.spec().positions == PositionKind::kAlibi; }
+  [[nodiscard]] bool heads_stay() const { return !why_heads_stay(model_.spec()).empty(); }
   Model model_ = load_golden(GetParam());
   at::Tensor tokens_ = read_golden(GetParam()).tokens;
 };
@@ -76,7 +76,7 @@ TEST_P(Export, DenseComesBackBitByBit) {
 TEST_P(Export, NarrowerLayersAreFilledUpWithZeros) {
   const LayerShape shape = model_.spec().layer(0);
   keep_neurons(model_, 0, first(shape.ffn_width - 8));
-  if (!alibi() && shape.kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
+  if (!heads_stay() && shape.kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
   const Exported found = exported();
   expect_the_same(found);
   EXPECT_THAT(found.remarks, Contains(HasSubstr("filled up with zeros")));
@@ -88,13 +88,13 @@ TEST_P(Export, EquallyNarrowLayersNeedNoZerosWhereAKeySaysTheirWidth) {
   for (std::int64_t i = 0; i < model_.layer_count(); ++i) keep_neurons(model_, i, first(width - 8));
   const Exported found = exported();
   expect_the_same(found);
-  const bool fixed = model_.spec().family == "bloom";
+  const bool fixed = !can_say(written_keys(Checkpoint::open(original())), &LayerShape::ffn_width);
   EXPECT_EQ(found.load().spec().shape.ffn_width, fixed ? width : width - 8);
   EXPECT_EQ(found.remarks.empty(), !fixed);
 }
 
 TEST_P(Export, FewerHeadsInAllLayers) {
-  if (alibi() || model_.spec().shape.kv_heads < 2) GTEST_SKIP() << "heads cannot be taken out";
+  if (heads_stay() || model_.spec().shape.kv_heads < 2) GTEST_SKIP() << "heads cannot be taken out";
   for (std::int64_t i = 0; i < model_.layer_count(); ++i) {
     keep_head_groups(model_, i, indices({1}));
   }
@@ -128,7 +128,22 @@ TEST_P(Export, FewerLayers) {
   const Exported found(model_, original());
   expect_the_same(found);
   EXPECT_EQ(found.load().spec().layers, model_.layer_count());
-  EXPECT_EQ(found.written.config.size(), found.config().contains("layer_types") ? 2U : 1U);
+  std::size_t keys = 1;
+  for (const char* list :
+       {"layer_types", "no_rope_layers", "attention_types", "attention_layers"}) {
+    keys += found.config().contains(list) ? 1 : 0;
+  }
+  EXPECT_EQ(found.written.config.size(), keys);
+}
+
+/// Neither is there a bias, nor a key for one.
+bool cannot_say(const Checkpoint& original, bool ModelSpec::*bias) {
+  const std::vector<ConfigKey> keys = written_keys(original);
+  return !(original.spec().*bias) &&
+         std::none_of(keys.begin(), keys.end(), [&](const ConfigKey& row) {
+           const auto* field = std::get_if<bool ModelSpec::*>(&row.field);
+           return field != nullptr && *field == bias;
+         });
 }
 
 TEST_P(Export, AddedBiases) {
@@ -138,10 +153,13 @@ TEST_P(Export, AddedBiases) {
   for (const Slot slot : {Slot::kO, Slot::kDown}) {
     model_.layers()[0].dense(slot).bias().copy_(at::randn({model_.spec().width}));
   }
-  const std::string type = Checkpoint::open(original()).config().at("model_type");
-  if (type == "mistral" || type == "qwen2") {
+  const Checkpoint checkpoint = Checkpoint::open(original());
+  const bool ffn = cannot_say(checkpoint, &ModelSpec::ffn_out_bias);
+  if (ffn || cannot_say(checkpoint, &ModelSpec::attention_out_bias)) {
     EXPECT_THAT([&] { (void)exported(); },
-                ThrowsMessage<DoesNotApply>(AllOf(HasSubstr(type), HasSubstr("ffn_out_bias"))));
+                ThrowsMessage<DoesNotApply>(
+                    AllOf(HasSubstr(checkpoint.config().at("model_type").get<std::string>()),
+                          HasSubstr(ffn ? "ffn_out_bias" : "attention_out_bias"))));
     return;
   }
   const Exported found = exported();

@@ -4,7 +4,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -16,30 +15,14 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
+#include "harness/model/added_bias.h"
 #include "harness/model/layer_pass.h"
+#include "harness/model/layer_rotation.h"
 #include "harness/model/mixing_input.h"
-#include "harness/model/rotation.h"
 #include "harness/model/visibility.h"
 
 namespace assay {
 namespace {
-
-/// Whether the slots that share a flag with this one have biases.
-bool& bias_flag(ModelSpec& spec, Slot slot) {
-  switch (slot) {
-    case Slot::kQ:
-      return spec.qkv_bias;
-    case Slot::kO:
-      return spec.attention_out_bias;
-    case Slot::kUp:
-      return spec.ffn_bias;
-    case Slot::kDown:
-      return spec.ffn_out_bias;
-    default:
-      throw std::logic_error(std::string("biases are added to q, o, up or down, not to ") +
-                             slot_name(slot));
-  }
-}
 
 /// The tensor with the chosen places of every dimension that grows with the model's width.
 at::Tensor selected_where_wider(at::Tensor tensor, const std::string& name, const ModelSpec& spec,
@@ -64,10 +47,7 @@ void check_tokens(const at::Tensor& tokens, std::int64_t dimensions) {
 }  // namespace
 
 void Model::check_positions(std::int64_t end) const {
-  // Dynamic scaling changes nothing up to here; beyond, frequencies depend on what ran before.
-  const bool limited =
-      spec_.positions != PositionKind::kRotary || spec_.rope_scaling.kind == "dynamic";
-  if (!limited || end <= spec_.max_positions) return;
+  if (spec_.positions == PositionKind::kRotary || end <= spec_.max_positions) return;
   throw DoesNotApply(
       fmt::format("a sequence of {} tokens is longer than the {} positions of this {} model; "
                   "choose a shorter window",
@@ -82,21 +62,13 @@ StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int
   step.visibility.causal = spec_.causal;
   step.positions = at::arange(begin, begin + tokens, at::TensorOptions(at::kLong).device(device_));
   if (batch > 1) step.positions = step.positions.repeat({batch});
-  set_rotation(step);
+  rotary_.set_angles(step);
   return step;
-}
-
-void Model::set_rotation(StepContext& step) const {
-  if (!rope_frequencies_.defined()) return;
-  const RopeAngles angles =
-      rope_angles(step.positions, rope_frequencies_, spec_.rope_scaling.attention_factor);
-  step.rope_cos = angles.cos;
-  step.rope_sin = angles.sin;
 }
 
 at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
                           const at::Tensor& wanted) const {
-  const LayerForm form{.pre_norm = spec_.pre_norm, .parallel = spec_.parallel_residual};
+  const LayerForm form = layer_form(spec_);
   if (may_leave_out(step)) return pass_layer(layer, rows, step, form, wanted);
   return rows_of(pass_layer(layer, rows, step, form), wanted);
 }
@@ -119,9 +91,11 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
   at::Tensor rows = drop_hidden(input_->forward(tokens, step), step);
   const at::Tensor last_wanted = wanted_of(*input_, step, wanted);
   SeenByWindow seen(step, alibi_);
+  LayerRotation rotation(spec_, window_rotary_, step);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     step.seen = seen.of(window_of(spec_, step.layer));
+    rotation.set(step, step.layer);
     const bool last = i + 1 == layers_.size();
     rows = run_one(layers_[i], rows, step, last ? last_wanted : at::Tensor());
   }
@@ -160,7 +134,7 @@ StepContext Model::packed_step(const PackedTokens& packed) const {
   step.token_types = packed.token_types;
   step.prompt = packed.prompt;
   step.visibility = {spec_.causal, &packed.segments};
-  set_rotation(step);
+  rotary_.set_angles(step);
   return step;
 }
 
@@ -181,6 +155,7 @@ at::Tensor Model::hidden_step(const at::Tensor& tokens, KvCache& cache) const {
         "a step of [{}, {}] tokens does not fit a cache of batch {} with {} of {} tokens used",
         tokens.size(0), tokens.size(1), cache.batch(), cache.length(), cache.capacity()));
   }
+  rotary_.check_turn(cache, tokens.size(1));
   StepContext step = uniform_step(tokens.size(0), cache.length(), tokens.size(1));
   step.cache = &cache;
   step.sequence = &cache.state();
@@ -231,6 +206,7 @@ at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Te
   step.state = &state;
   step.recorder = recorder;
   step.seen = SeenByWindow(step, alibi_).of(window_of(spec_, index));
+  LayerRotation(spec_, window_rotary_, step).set(step, index);
   return run_one(layer, rows, step);
 }
 
@@ -313,7 +289,8 @@ Model Model::share() const {
   twin.warnings_ = warnings_;
   twin.dtype_ = dtype_;
   twin.device_ = device_;
-  twin.rope_frequencies_ = rope_frequencies_;
+  twin.rotary_ = rotary_;
+  twin.window_rotary_ = window_rotary_;
   twin.alibi_ = alibi_;
   twin.input_ = input_->share();
   twin.final_norm_ = final_norm_;
@@ -349,7 +326,7 @@ void Model::replace_output(std::unique_ptr<Output> block, const OutputShape& sha
   spec_.classes = shape.classes;
   spec_.labels = shape.labels;
   spec_.pooler_width = shape.pooler_width;
-  spec_.tied_head = false;
+  spec_.tied_head = spec_.head_bias = false;
   use_dropout(dropout_);
 }
 
@@ -361,6 +338,7 @@ void Model::drop_layer(std::int64_t index) {
   erase(layers_);
   erase(spec_.layer_shapes);
   erase(spec_.layer_windows);
+  erase(spec_.layer_rotates);
   --spec_.layers;
 }
 
@@ -386,23 +364,6 @@ void Model::select_width(const at::Tensor& dimensions) {
   fuse();
 }
 
-void Model::add_bias(Slot slot) {
-  bool& flag = bias_flag(spec_, slot);
-  if (flag) return;
-  flag = true;
-  const bool of_q = slot == Slot::kQ, of_gate = slot == Slot::kUp;
-  const std::vector<Slot> slots = of_q      ? std::vector<Slot>{Slot::kQ, Slot::kK, Slot::kV}
-                                  : of_gate ? std::vector<Slot>{Slot::kGate, Slot::kUp}
-                                            : std::vector<Slot>{slot};
-  for (Layer& layer : layers_) {
-    for (const Slot each : slots) {
-      if (layer.find(each) == nullptr) continue;
-      const at::Tensor weight = layer.dense(each).weight();
-      layer.replace_linear(each, std::make_unique<DenseLinear>(
-                                     weight, at::zeros({weight.size(0)}, weight.options())));
-    }
-    layer.fuse();
-  }
-}
+void Model::add_bias(Slot slot) { assay::add_bias(spec_, layers_, slot); }
 
 }  // namespace assay

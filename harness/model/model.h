@@ -15,6 +15,7 @@
 #include "harness/model/device.h"
 #include "harness/model/kv_cache.h"
 #include "harness/model/layer.h"
+#include "harness/model/rotary_positions.h"
 #include "harness/model/seams.h"
 
 namespace assay {
@@ -171,7 +172,6 @@ class Model {
   /// Positions [begin, begin + tokens) for each of `batch` rows, with rotation.
   [[nodiscard]] StepContext uniform_step(std::int64_t batch, std::int64_t begin,
                                          std::int64_t tokens) const;
-  void set_rotation(StepContext& step) const;
   void check_positions(std::int64_t end) const;
 
   ModelSpec spec_;
@@ -183,8 +183,9 @@ class Model {
   std::vector<Layer> layers_;
   NormBlock final_norm_;
   std::unique_ptr<Output> output_;
-  at::Tensor rope_frequencies_;  ///< f32 [rotary_dim / 2] or undefined
-  at::Tensor alibi_;             ///< f32 [1, heads, 1, max_positions] or undefined
+  RotaryPositions rotary_;         ///< of a model that has them
+  RotaryPositions window_rotary_;  ///< of layers with a window, where they turn otherwise
+  at::Tensor alibi_;               ///< f32 [1, heads, 1, max_positions] or undefined
   StepObserver* observer_ = nullptr;
   RoutingHook* routing_ = nullptr;
   bool dropout_ = false;

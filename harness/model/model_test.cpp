@@ -1,9 +1,12 @@
 #include "harness/model/model.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/tensor.h>
@@ -20,6 +23,7 @@
 namespace assay {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -191,6 +195,62 @@ TEST(ModelPass, RefusesMorePositionsThanTheTableHas) {
   EXPECT_THROW((void)load_golden("gpt2").hidden(tokens), UserError);
   EXPECT_THROW((void)load_golden("falcon_rw").hidden(tokens), UserError);  // ALiBi
   EXPECT_EQ(load_golden("llama_gqa").hidden(tokens).size(0), 33);          // rotary has no table
+}
+
+// Its head dimension of 12 turns 8 elements; sequences of more than 24 tokens take the long
+// factors.
+class TurnedByLength : public testing::Test {
+ protected:
+  [[nodiscard]] at::Tensor rows_of(std::int64_t length) const {
+    return model_.hidden(tokens_.narrow(0, 0, length).unsqueeze(0));
+  }
+  void step(KvCache& cache, std::int64_t count) const {
+    last_ = model_.hidden_step(tokens_.narrow(0, cache.length(), count).unsqueeze(0), cache);
+  }
+  [[nodiscard]] KvCache cache() const { return {model_.spec(), 1, 40, at::kFloat, at::kCPU}; }
+  Model model_ = load_golden("phi3_long_partial");
+  at::Tensor tokens_ = at::arange(40, at::kLong);
+  mutable at::Tensor last_;
+};
+
+TEST_F(TurnedByLength, PackedSequencesEachByTheirOwn) {
+  EXPECT_GT(relative_error(rows_of(30).narrow(0, 0, 10), rows_of(10)), 1e-3);
+  EXPECT_LE(relative_error(rows_of(24).narrow(0, 0, 10), rows_of(10)), 1e-5);
+  const std::vector<Segment> segments = {{0, 30, {}}, {30, 10, {}}};
+  const auto both = [&](const at::Tensor& a) {
+    return at::cat({a.narrow(0, 0, 30), a.narrow(0, 0, 10)});
+  };
+  const at::Tensor packed =
+      model_.hidden_packed({both(tokens_), both(at::arange(40, at::kLong)), {}, segments});
+  EXPECT_LE(relative_error(packed, at::cat({rows_of(30), rows_of(10)})), 1e-5);
+}
+
+TEST_F(TurnedByLength, ATreeThatIsTooLongIsRefused) {
+  const auto pass = [&](std::int64_t length) {
+    const std::vector<Segment> tree = {{0, length, at::ones({length, length}, at::kBool).tril()}};
+    const at::Tensor places = at::arange(length, at::kLong);
+    return model_.hidden_packed({tokens_.narrow(0, 0, length), places, {}, tree});
+  };
+  EXPECT_LE(relative_error(pass(24), rows_of(24)), 1e-5);
+  EXPECT_THAT([&] { (void)pass(25); },
+              testing::ThrowsMessage<DoesNotApply>(
+                  AllOf(HasSubstr("longer than 24 tokens"), HasSubstr("longrope"))));
+}
+
+TEST_F(TurnedByLength, ACacheKeepsItsTurn) {
+  KvCache longer = cache();
+  step(longer, 25);
+  step(longer, 1);
+  step(longer, 2);
+  EXPECT_LE(relative_error(last_, rows_of(28).narrow(0, 26, 2)), 1e-5);
+  longer.truncate(3);
+  EXPECT_THROW(step(longer, 1), DoesNotApply);  // would be short again
+  longer.truncate(0);
+  step(longer, 23);
+  step(longer, 1);
+  EXPECT_LE(relative_error(last_, rows_of(24).narrow(0, 23, 1)), 1e-5);
+  EXPECT_THROW(step(longer, 1), DoesNotApply);
+  EXPECT_EQ(longer.length(), 24);
 }
 
 TEST(Alibi, SlopesAreThoseOfThePaper) {

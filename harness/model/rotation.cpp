@@ -4,10 +4,12 @@
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/sin.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/rowwise_torch.h"
@@ -66,24 +68,44 @@ float yarn_frequency(const ModelSpec& spec, const YarnRange& range, std::int64_t
 float scaled_frequency(const RopeScaling& scaling, float frequency) {
   if (scaling.kind == "linear") return frequency / static_cast<float>(scaling.factor);
   if (scaling.kind == "llama3") return llama3_frequency(scaling, frequency);
-  return frequency;  // "dynamic" as well, up to the longest sequence that is let in
+  return frequency;  // "dynamic" as well, whose base grows
+}
+
+// Dynamic NTK: a base that grows with what the sequence is longer than the original.
+double base_of(const ModelSpec& spec, std::int64_t length) {
+  const RopeScaling& scaling = spec.rope_scaling;
+  if (scaling.kind != "dynamic" || length <= scaling.original_positions) return spec.rope_theta;
+  const auto dimensions = static_cast<double>(spec.rotary_dim);
+  const double ratio =
+      static_cast<double>(length) / static_cast<double>(scaling.original_positions);
+  return spec.rope_theta *
+         std::pow(scaling.factor * ratio - (scaling.factor - 1), dimensions / (dimensions - 2));
+}
+
+/// Of LongRoPE: one for each frequency; empty for other kinds.
+const std::vector<double>& divisors_of(const RopeScaling& scaling, std::int64_t length) {
+  return length > scaling.original_positions ? scaling.long_factors : scaling.short_factors;
 }
 
 /// The heads after rotation; a new tensor, which can be differentiated.
-at::Tensor rotated(const at::Tensor& split, const at::Tensor& cos, const at::Tensor& sin) {
+at::Tensor rotated(const at::Tensor& split, const at::Tensor& cos, const at::Tensor& sin,
+                   bool interleaved) {
   const std::int64_t half = cos.size(1);
-  const at::Tensor a = split.narrow(2, 0, half).to(at::kFloat);
-  const at::Tensor b = split.narrow(2, half, half).to(at::kFloat);
+  const at::Tensor turning = split.narrow(2, 0, 2 * half).to(at::kFloat);
+  const at::Tensor pairs = interleaved ? turning.unflatten(2, {half, 2})
+                                       : turning.unflatten(2, {2, half}).transpose(2, 3);
+  const at::Tensor a = pairs.select(3, 0), b = pairs.select(3, 1);
   const at::Tensor c = cos.unsqueeze(1);
   const at::Tensor s = sin.unsqueeze(1);
-  return at::cat({a.mul(c).sub(b.mul(s)), b.mul(c).add(a.mul(s))}, 2);
+  const at::Tensor first = a.mul(c).sub(b.mul(s)), second = b.mul(c).add(a.mul(s));
+  return interleaved ? at::stack({first, second}, 3).flatten(2) : at::cat({first, second}, 2);
 }
 
 at::Tensor rotate_by_operators(const at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
-                               const at::Tensor& cos, const at::Tensor& sin) {
+                               const at::Tensor& cos, const at::Tensor& sin, bool interleaved) {
   const std::int64_t columns = heads * head_dim, turning = 2 * cos.size(1);
   const at::Tensor split = rows.narrow(1, 0, columns).view({rows.size(0), heads, head_dim});
-  const at::Tensor turned = rotated(split, cos, sin).to(rows.scalar_type());
+  const at::Tensor turned = rotated(split, cos, sin, interleaved).to(rows.scalar_type());
   if (!needs_gradient(rows)) {
     split.narrow(2, 0, turning).copy_(turned);
     return rows;
@@ -96,14 +118,17 @@ at::Tensor rotate_by_operators(const at::Tensor& rows, std::int64_t heads, std::
 
 }  // namespace
 
-at::Tensor rope_frequencies(const ModelSpec& spec) {
+at::Tensor rope_frequencies(const ModelSpec& spec, std::int64_t length) {
   at::Tensor frequencies = at::empty({spec.rotary_dim / 2}, at::kFloat);
   auto* out = frequencies.mutable_data_ptr<float>();
   const bool yarn = spec.rope_scaling.kind == "yarn";
   const YarnRange range = yarn ? yarn_range(spec) : YarnRange{};
+  const auto base = static_cast<float>(base_of(spec, length));
+  const std::vector<double>& divisors = divisors_of(spec.rope_scaling, length);
   for (std::int64_t i = 0; i < spec.rotary_dim / 2; ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(spec.rotary_dim);
-    const float power = std::pow(static_cast<float>(spec.rope_theta), exponent);
+    float power = std::pow(base, exponent);
+    if (!divisors.empty()) power *= static_cast<float>(divisors[static_cast<std::size_t>(i)]);
     out[i] = yarn ? yarn_frequency(spec, range, i, power)
                   : scaled_frequency(spec.rope_scaling, 1.0F / power);
   }
@@ -120,12 +145,12 @@ RopeAngles rope_angles(const at::Tensor& positions, const at::Tensor& frequencie
 }
 
 at::Tensor rotate_heads(at::Tensor rows, std::int64_t heads, std::int64_t head_dim,
-                        const at::Tensor& cos, const at::Tensor& sin) {
+                        const at::Tensor& cos, const at::Tensor& sin, bool interleaved) {
   const bool known = rows.scalar_type() == at::kFloat || rows.scalar_type() == at::kBFloat16;
   if (!rows.device().is_cpu() || !known || needs_gradient(rows)) {
-    return rotate_by_operators(rows, heads, head_dim, cos, sin);
+    return rotate_by_operators(rows, heads, head_dim, cos, sin, interleaved);
   }
-  rotate_heads_cpu(rows, heads, head_dim, cos, sin);
+  rotate_heads_cpu(rows, heads, head_dim, cos, sin, interleaved);
   return rows;
 }
 

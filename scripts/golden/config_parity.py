@@ -7,8 +7,10 @@
   nll       mean next-token cross-entropy of `ids` in nats, float64, of the model in float32
   logits    the last position's first logits, nine digits
   remarks   words that the reader's remarks have to hold, one entry a remark
+  cached    false where a cache is refused, since a longer sequence turns all positions anew
 
-Only variants that transformers itself runs are here. Eager attention.
+Only variants that transformers itself runs are here. Eager attention. Later families have a module
+each in families/.
 
 Usage: config_parity.py OUT [FAMILY ...], with transformers 5.23 and torch 2.11.
 """
@@ -21,9 +23,10 @@ from pathlib import Path
 
 import torch
 import transformers as hf
+from families import CONFIG_VOCAB as VOCAB
+from families import all_configs, case, rope
 from safetensors.torch import save_file
 
-VOCAB = 61
 IDS = [(13 * i + 7) % VOCAB for i in range(48)]
 
 LLAMA = {
@@ -100,14 +103,6 @@ YARN = {"rope_type": "yarn", "factor": 4.0}
 SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
 OWN_HEAD = {"tie_word_embeddings": True}
 HEAD = ["the file holds a head that differs"]
-
-
-def rope(**parameters):
-    return {"rope_parameters": {"rope_theta": 10000.0} | parameters}
-
-
-def case(change, *remarks):
-    return change, list(remarks)
 
 
 LLAMA_CASES = {
@@ -299,7 +294,7 @@ CASES = {
     "opt": {"opt": (OPT, {"plain": case({}, *HEAD)})},
     "falcon": {"falcon": (FALCON, FALCON_CASES)},
     "bloom": {"bloom": (BLOOM, {"plain": case({}, *HEAD)})},
-}
+} | all_configs()
 
 
 def changed(config, change):
@@ -349,10 +344,12 @@ def write_family(family: str, out: Path) -> None:
     for model_type, (base, cases) in CASES[family].items():
         if not variants:
             write_weights(base, weights)
-        for name, (change, remarks) in cases.items():
+        for name, (change, remarks, cached) in cases.items():
             config = changed(base, change)
             print(family, model_type, name, flush=True)
             head = {"name": f"{model_type}_{name}", "config": config, "remarks": remarks}
+            if not cached:
+                head["cached"] = False
             variants.append(head | expect(config, weights))
     text = ",\n".join(json.dumps(variant) for variant in variants)
     (out / f"{family}.json").write_text(f'{{"ids": {json.dumps(IDS)}, "variants": [\n{text}\n]}}\n')

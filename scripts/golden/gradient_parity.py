@@ -49,6 +49,7 @@ from pathlib import Path
 
 import torch
 import transformers as hf
+from families import all_gradients
 from safetensors.torch import load_file, save_file
 
 VOCAB = 71
@@ -68,6 +69,7 @@ DECODERS = [
     "falcon_40b",
     "falcon_rw",
     "bloom",
+    *all_gradients(),
 ]
 
 BERT = {

@@ -14,6 +14,8 @@ swapped, dropped or transposed shows in the logits. Eager attention: the plaines
 ALiBi takes its default instead, because its eager form adds the bias twice (in the mask and again
 to the scores).
 
+Later families have a module each in families/.
+
 Usage: model_parity.py OUT [CASE ...], with transformers 5.23 and torch 2.11.
 A case NAME=FOLDER takes a trained model instead and stores only the logits' last columns.
 """
@@ -23,9 +25,10 @@ from pathlib import Path
 
 import torch
 import transformers as hf
+from families import MODEL_VOCAB as VOCAB
+from families import all_models
 from safetensors.torch import save_file
 
-VOCAB = 67
 BATCH, LENGTH = 2, 21
 
 SMALL = {"vocab_size": VOCAB, "max_position_embeddings": 32}
@@ -122,7 +125,7 @@ CASES = {
         }
     ),
     "bloom": hf.BloomConfig(vocab_size=VOCAB, hidden_size=40, n_layer=2, n_head=5),
-}
+} | all_models()
 
 
 DTYPES = {"llama_gqa": torch.float32, "gpt2": torch.float32, "opt": torch.float16}
@@ -135,7 +138,8 @@ def randomise(model: torch.nn.Module) -> None:
         if parameter.dim() == 1 and "norm" not in name and "ln_" not in name:
             parameter.data = 0.2 * noise
         elif parameter.dim() == 1:
-            parameter.data = (1.0 if name.endswith("weight") else 0.0) + 0.2 * noise
+            # Around what transformers starts with: 1, or 0 where the model adds the 1 itself.
+            parameter.data = parameter.data.mean().round() + 0.2 * noise
         else:
             parameter.data = noise / parameter.shape[-1] ** 0.5
 

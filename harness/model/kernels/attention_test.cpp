@@ -39,7 +39,8 @@ at::Tensor written_out(const at::Tensor& qkv, std::int64_t batch, const HeadLayo
       heads.narrow(1, layout.heads + layout.kv_heads, layout.kv_heads).repeat_interleave(group, 1);
   at::Tensor hidden = at::ones({tokens, tokens}, at::kBool).triu(1);
   if (!causal) hidden.zero_();
-  const at::Tensor scores = at::matmul(query, key.transpose(2, 3)) / std::sqrt(layout.head_dim);
+  const double scale = layout.scale > 0 ? layout.scale : 1 / std::sqrt(layout.head_dim);
+  const at::Tensor scores = at::matmul(query, key.transpose(2, 3)) * scale;
   const at::Tensor weights =
       at::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1);
   return at::matmul(weights, value).transpose(1, 2).reshape({batch * tokens, -1});
@@ -52,12 +53,13 @@ TEST_P(BlockedAttention, EqualsTheWrittenOutOne) {
   const auto [tokens, head_dim, dtype] = GetParam();
   const c10::InferenceMode inference;
   at::manual_seed(5);
-  const HeadLayout layout{6, 2, head_dim};
+  HeadLayout layout{6, 2, head_dim};
   const std::int64_t batch = 2;
   // Scores of the size that trained models have, so that the running maximum moves.
   const at::Tensor qkv = (at::randn({batch * tokens, 10 * head_dim}) * 2).to(dtype);
   if (!blocked_attention_applies(qkv, layout)) GTEST_SKIP() << "no packed products here";
   for (const bool causal : {true, false}) {
+    layout.scale = causal ? 0 : 0.1;
     const at::Tensor context = blocked_attention(qkv, batch_of(batch, tokens), layout, causal);
     EXPECT_EQ(context.scalar_type(), dtype);
     const at::Tensor expected = written_out(qkv, batch, layout, causal);

@@ -121,7 +121,7 @@ class BlockAttention {
         rows_(sequence.query_rows()),
         columns_(sequence.key_width()),
         width_(sequence.layout.head_dim),
-        scale_(1.0F / std::sqrt(static_cast<float>(width_))),
+        scale_(sequence.layout.score_scale()),
         queries_(static_cast<std::size_t>(rows_ * width_)),
         scores_(static_cast<std::size_t>(rows_ * columns_)),
         weights_(static_cast<std::size_t>(rows_ * columns_)),
@@ -240,6 +240,10 @@ void require_fit(const at::Tensor& qkv, const std::vector<RowSpan>& sequences,
 }
 
 }  // namespace
+
+float HeadLayout::score_scale() const {
+  return scale > 0 ? static_cast<float>(scale) : 1.0F / std::sqrt(static_cast<float>(head_dim));
+}
 
 bool blocked_attention_applies(const at::Tensor& qkv, const HeadLayout& layout) {
   if (!cpu_kernels_apply(qkv) || qkv.dim() != 2 || qkv.size(0) == 0) return false;

@@ -10,6 +10,8 @@ namespace assay {
 
 struct HeadLayout {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  double scale = 0;  ///< of the scores; 0: 1 / sqrt(head_dim)
+  [[nodiscard]] float score_scale() const;
 };
 
 /// Rows [offset, offset + length) of a matrix.
@@ -23,8 +25,7 @@ bool blocked_attention_applies(const at::Tensor& qkv, const HeadLayout& layout);
 
 /// qkv [tokens, (heads + 2 kv_heads) * head_dim], query heads first, then keys, then values
 /// -> context [tokens, heads * head_dim]. `sequences` follow each other and cover the rows; each
-/// token sees those of its sequence, or `causal`ly itself and those before it. Scores are scaled by
-/// 1 / sqrt(head_dim).
+/// token sees those of its sequence, or `causal`ly itself and those before it.
 ///
 /// Blocked with a running softmax (Dao et al., 2022). ATen's own runs through MKL, which on
 /// processors that are not Intel's multiplies bfloat16 as fp32. Scores, softmax and sums are fp32;

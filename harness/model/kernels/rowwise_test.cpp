@@ -46,7 +46,18 @@ TEST_P(Rowwise, RmsNorm) {
   const at::Tensor wide = rows.to(at::kFloat);
   const at::Tensor factor = at::rsqrt((wide * wide).mean(-1, true) + 1e-5);
   const at::Tensor expected = (wide * factor).to(dtype()) * weight;
-  EXPECT_LE(largest_difference(rms_norm_cpu(rows, weight, 1e-5), expected), tolerance(8));
+  EXPECT_LE(largest_difference(rms_norm_cpu(rows, weight, {.eps = 1e-5}), expected), tolerance(8));
+}
+
+TEST_P(Rowwise, RmsNormThatRoundsLast) {
+  const at::Tensor rows = random({11, width()}), weight = random({width()});
+  const at::Tensor wide = rows.to(at::kFloat), factor = weight.to(at::kFloat) + 1.0;
+  const at::Tensor normed = wide * at::rsqrt((wide * wide).mean(-1, true) + 1e-5);
+  const at::Tensor found =
+      rms_norm_cpu(rows, weight, {.eps = 1e-5, .offset = 1, .rounds_last = true});
+  // One rounding: half of the last place.
+  const at::Tensor allowed = (normed * factor).abs() * (dtype() == at::kFloat ? 2e-6 : 0x1.01p-9);
+  EXPECT_TRUE((found.to(at::kFloat) - normed * factor).abs().le(allowed + 1e-6).all().item<bool>());
 }
 
 TEST_P(Rowwise, SiluGate) {
@@ -70,6 +81,26 @@ TEST_P(Rowwise, RotateLeavesTheOtherColumnsAlone) {
           .view({n, heads * head_dim});
   EXPECT_LE(largest_difference(rows.narrow(1, 0, heads * head_dim), expected), tolerance(8));
   EXPECT_TRUE(rows.narrow(1, heads * head_dim, 5).equal(before.narrow(1, heads * head_dim, 5)));
+}
+
+TEST_P(Rowwise, RotateTurnsNeighboursWhereTheyArePairs) {
+  const std::int64_t heads = 3, head_dim = 2 * width() + 3, n = 11;
+  at::Tensor rows = random({n, heads * head_dim + 5});
+  const at::Tensor before = rows.clone();
+  const at::Tensor angles = at::randn({n, width()});
+  rotate_heads_cpu(rows, heads, head_dim, angles.cos(), angles.sin(), true);
+  at::Tensor expected = before.to(at::kDouble);
+  for (std::int64_t h = 0; h < heads; ++h) {
+    for (std::int64_t i = 0; i < width(); ++i) {
+      const std::int64_t column = h * head_dim + 2 * i;
+      const at::Tensor a = before.select(1, column).to(at::kDouble);
+      const at::Tensor b = before.select(1, column + 1).to(at::kDouble);
+      const at::Tensor c = angles.select(1, i).cos(), s = angles.select(1, i).sin();
+      expected.select(1, column).copy_(a * c - b * s);
+      expected.select(1, column + 1).copy_(b * c + a * s);
+    }
+  }
+  EXPECT_LE(largest_difference(rows, expected), tolerance(8));
 }
 
 TEST_P(Rowwise, AppendOne) {
@@ -97,12 +128,15 @@ TEST_P(Rowwise, AttendOne) {
     return cache.to(at::kDouble).narrow(2, first, end - first).repeat_interleave(3, 1);
   };
   const at::Tensor q = query.to(at::kDouble).reshape({batch, heads, 1, width()});
-  const at::Tensor scores = at::matmul(q, expand(keys).transpose(2, 3)) / std::sqrt(width());
-  const at::Tensor expected =
-      at::matmul(at::softmax(scores, 3), expand(values)).view({batch, heads * width()});
-  const at::Tensor context = attend_one_cpu(query, keys, values, heads, first, end);
-  EXPECT_EQ(context.scalar_type(), dtype());
-  EXPECT_LE(largest_difference(context, expected), tolerance(4));
+  const at::Tensor products = at::matmul(q, expand(keys).transpose(2, 3));
+  for (const double scale : {1 / std::sqrt(width()), 0.3}) {
+    const at::Tensor expected =
+        at::matmul(at::softmax(products * scale, 3), expand(values)).view({batch, heads * width()});
+    const at::Tensor context =
+        attend_one_cpu(query, keys, values, heads, first, end, static_cast<float>(scale));
+    EXPECT_EQ(context.scalar_type(), dtype());
+    EXPECT_LE(largest_difference(context, expected), tolerance(4));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Widths, Rowwise,
@@ -119,7 +153,7 @@ TEST(RowwiseEdges, NotANumberIsNotLost) {
     EXPECT_TRUE(std::isnan(silu_gate_cpu(both)[0][2].item<float>()));
     at::Tensor rows = at::randn({1, width});
     rows[0][1] = nan;
-    EXPECT_TRUE(std::isnan(rms_norm_cpu(rows, at::ones({width}), 1e-5)[0][0].item<float>()));
+    EXPECT_TRUE(std::isnan(rms_norm_cpu(rows, at::ones({width}), {})[0][0].item<float>()));
   }
 }
 
@@ -131,7 +165,7 @@ TEST(RowwiseEdges, SiluOfLargeInputsDoesNotOverflow) {
 
 TEST(RowwiseEdges, RefuseWhatDoesNotFit) {
   EXPECT_THROW((void)silu_gate_cpu(at::randn({2, 5})), std::logic_error);
-  EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), 1e-5), std::logic_error);
+  EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), {}), std::logic_error);
   EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).t()));
   EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).to(at::kDouble)));
 }

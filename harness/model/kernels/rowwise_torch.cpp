@@ -56,7 +56,8 @@ void by_type(const at::Tensor& tensor, Call call) {
 
 template <typename Element>
 void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                  std::int64_t heads, std::int64_t first, std::int64_t end, at::Tensor& context) {
+                  std::int64_t heads, std::int64_t first, std::int64_t end, float scale,
+                  at::Tensor& context) {
   const std::int64_t width = keys.size(3);
   const std::int64_t group = heads / keys.size(1);
   const std::int64_t work = (end - first) * width;
@@ -75,7 +76,7 @@ void attend_heads(const at::Tensor& query, const at::Tensor& keys, const at::Ten
                        args.values = cached(values);
                        args.count = end - first;
                        args.head_dim = width;
-                       args.scale = 1.0F / std::sqrt(static_cast<float>(width));
+                       args.scale = scale;
                        args.scores = scores.data();
                        args.context = out<Element>(context) + i * width;
                        attend_one_query(args);
@@ -89,7 +90,7 @@ bool cpu_kernels_apply(const at::Tensor& tensor) {
   return cpu_type(tensor) && tensor.is_contiguous();
 }
 
-at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps) {
+at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, const RmsNormForm& form) {
   require(cpu_kernels_apply(rows) && cpu_kernels_apply(weight) && rows.dim() == 2 &&
               weight.numel() == rows.size(1) && weight.scalar_type() == rows.scalar_type(),
           "rms_norm_cpu(): the weight does not fit the rows");
@@ -98,8 +99,10 @@ at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double
   by_type(rows, [&](auto* type) {
     using Element = std::remove_pointer_t<decltype(type)>;
     at::parallel_for(0, rows.size(0), grain_rows(width), [&](std::int64_t begin, std::int64_t end) {
-      rms_norm_rows(in<Element>(rows) + begin * width, in<Element>(weight), end - begin, width,
-                    static_cast<float>(eps), out<Element>(result) + begin * width);
+      const NormRows shape{end - begin, width, static_cast<float>(form.eps),
+                           static_cast<float>(form.offset), form.rounds_last};
+      rms_norm_rows(in<Element>(rows) + begin * width, in<Element>(weight), shape,
+                    out<Element>(result) + begin * width);
     });
   });
   return result;
@@ -121,7 +124,7 @@ at::Tensor silu_gate_cpu(const at::Tensor& both) {
 }
 
 void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_dim,
-                      const at::Tensor& cos, const at::Tensor& sin) {
+                      const at::Tensor& cos, const at::Tensor& sin, bool interleaved) {
   require(cpu_type(rows) && rows.dim() == 2 && rows.stride(1) == 1 &&
               heads * head_dim <= rows.size(1) && cos.is_contiguous() && sin.is_contiguous() &&
               cos.scalar_type() == at::kFloat && cos.size(0) == rows.size(0) &&
@@ -135,6 +138,7 @@ void rotate_heads_cpu(at::Tensor& rows, std::int64_t heads, std::int64_t head_di
     args.heads = heads;
     args.head_dim = head_dim;
     args.half = cos.size(1);
+    args.interleaved = interleaved;
     args.cos = cos.const_data_ptr<float>();
     args.sin = sin.const_data_ptr<float>();
     at::parallel_for(0, rows.size(0), grain_rows(heads * head_dim),
@@ -165,7 +169,7 @@ void append_one_cpu(const at::Tensor& qkv, std::int64_t heads, std::int64_t posi
 }
 
 at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                          std::int64_t heads, std::int64_t first, std::int64_t end) {
+                          std::int64_t heads, std::int64_t first, std::int64_t end, float scale) {
   require(cpu_type(query) && query.dim() == 2 && query.stride(1) == 1 && cpu_kernels_apply(keys) &&
               cpu_kernels_apply(values) && keys.dim() == 4 && keys.sizes() == values.sizes() &&
               keys.scalar_type() == query.scalar_type() && heads % keys.size(1) == 0 &&
@@ -175,7 +179,7 @@ at::Tensor attend_one_cpu(const at::Tensor& query, const at::Tensor& keys, const
   at::Tensor context = at::empty({query.size(0), heads * keys.size(3)}, query.options());
   by_type(query, [&](auto* type) {
     using Element = std::remove_pointer_t<decltype(type)>;
-    attend_heads<Element>(query, keys, values, heads, first, end, context);
+    attend_heads<Element>(query, keys, values, heads, first, end, scale, context);
   });
   return context;
 }
