@@ -81,9 +81,7 @@ def _require_experiment(connection: sqlite3.Connection, database: Place, wanted:
         raise InputError(f"{database}: no experiment '{wanted}'; there are: {', '.join(names)}")
 
 
-def results(
-    database: Place = "results.db", *, experiment: str | None = None
-) -> "pandas.DataFrame":
+def results(database: Place = "results.db", *, experiment: str | None = None) -> "pandas.DataFrame":
     """One row for each metric of each cell that is OK, and one without metric for each that is not:
     `status` and `reason` say why."""
     return view("results", database, experiment=experiment)
@@ -110,9 +108,7 @@ def item_scores(
     return view("item_scores", database, experiment=experiment)
 
 
-def remarks(
-    database: Place = "results.db", *, experiment: str | None = None
-) -> "pandas.DataFrame":
+def remarks(database: Place = "results.db", *, experiment: str | None = None) -> "pandas.DataFrame":
     """What was said about cells: altered data, unsteady machines, wide intervals."""
     return view("remarks", database, experiment=experiment)
 

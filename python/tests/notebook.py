@@ -43,7 +43,7 @@ def run_cell(source: str, names: dict[str, Any], name: str = "cell") -> list[dic
         contextlib.redirect_stdout(streams["stdout"]),
         contextlib.redirect_stderr(streams["stderr"]),
     ):
-        exec(compile(tree, name, "exec"), names)
+        exec(compile(tree, name, "exec"), names)  # noqa: S102 (a notebook is code to be run)
         if last is not None:
             value = eval(compile(ast.Expression(last.value), name, "eval"), names)
     outputs: list[dict[str, Any]] = [

@@ -11,9 +11,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import notebook
-
 import assay
+import notebook
 
 _ROOT = Path(__file__).parents[2]
 _NOTEBOOKS = sorted((_ROOT / "docs/notebooks").glob("*.ipynb"))
