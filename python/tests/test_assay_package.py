@@ -144,7 +144,7 @@ def _split(requirement: str) -> tuple[str, str, tuple[int, ...]]:
 
 def _imported(folder: Path) -> set[str]:
     names = set()
-    for file in folder.glob("*.py"):
+    for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
