@@ -50,11 +50,11 @@ TEST_F(CheckpointFolder, UnknownModelTypeListsFamilies) {
 
 TEST_F(CheckpointFolder, UnsupportedValuesAreListedTogether) {
   change("hidden_act", "quick_gelu");
-  change("rope_parameters", {{"rope_type", "longrope"}, {"factor", 2.0}});
+  change("rope_parameters", {{"rope_type", "proportional"}, {"factor", 2.0}});
   change("num_hidden_layers", "two");
   EXPECT_THAT(open_error(),
               AllOf(HasSubstr("'hidden_act' is \"quick_gelu\""), HasSubstr("gelu_new"),
-                    HasSubstr("'rope_parameters.rope_type' is \"longrope\""),
+                    HasSubstr("'rope_parameters.rope_type' is \"proportional\""),
                     HasSubstr("'num_hidden_layers' is \"two\"")));
 }
 
