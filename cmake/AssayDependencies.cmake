@@ -22,6 +22,8 @@ assay_require(OpenSSL COMPONENTS Crypto)
 assay_require(benchmark CONFIG)
 if(ASSAY_TESTS)
   assay_require(GTest CONFIG)
+else()
+  find_package(GTest CONFIG QUIET)  # its version names the compiled headers, which builds with tests and without share in the cache
 endif()
 find_library(ASSAY_HWY_LIBRARY hwy)
 if(NOT ASSAY_HWY_LIBRARY)

@@ -1,12 +1,11 @@
 # `cmake --install BUILD --prefix X`: X can be moved afterwards. The program finds share/assay and the
 # worker beside itself; the worker finds LibTorch where the wheel has it.
-if(TARGET assay)
-  install(TARGETS assay RUNTIME DESTINATION bin)
-endif()
-if(TARGET assay-worker)
+if(ASSAY_WHEEL)
+  include(AssayWheel)
+else()
   set_target_properties(assay-worker PROPERTIES INSTALL_RPATH ${ASSAY_TORCH_DIR}/lib)
-  install(TARGETS assay-worker RUNTIME DESTINATION bin)
 endif()
+install(TARGETS assay assay-worker RUNTIME DESTINATION bin)
 foreach(folder claims datasets experiments hardware_profiles models)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/${folder} DESTINATION share/assay FILES_MATCHING PATTERN "*.toml")
 endforeach()

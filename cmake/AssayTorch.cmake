@@ -1,9 +1,16 @@
 # LibTorch out of the Python wheel, without TorchConfig.cmake: that one stops when the wheel was built for CUDA and
 # the machine has no CUDA toolkit, and its target loads every CUDA library into each process.
 # assay_torch links torch_cpu and c10 only; a CUDA device makes the worker load libtorch_cuda at run time.
+#
+# pip builds a wheel in an environment that is gone afterwards: what an earlier build found may not be there any more.
+if(ASSAY_WHEEL AND NOT EXISTS "${ASSAY_TORCH_DIR}/version.py")
+  unset(ASSAY_TORCH_DIR CACHE)
+endif()
 if(NOT ASSAY_TORCH_DIR)
   if(ASSAY_PYTHON)
     set(assay_python ${ASSAY_PYTHON})
+  elseif(ASSAY_WHEEL)
+    set(assay_python ${Python_EXECUTABLE})  # the one that pip builds with
   else()
     find_program(assay_python python3)
   endif()
@@ -19,7 +26,8 @@ if(NOT EXISTS ${ASSAY_TORCH_DIR}/include/ATen/core/Tensor.h)
   message(FATAL_ERROR "ASSAY_TORCH_DIR=${ASSAY_TORCH_DIR} holds no include/ATen/core/Tensor.h")
 endif()
 file(STRINGS ${ASSAY_TORCH_DIR}/version.py assay_torch_version REGEX "__version__")
-if(NOT assay_torch_version MATCHES "2\\.11\\.0")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" ASSAY_TORCH_VERSION "${assay_torch_version}")
+if(NOT ASSAY_TORCH_VERSION STREQUAL "2.11.0")
   message(FATAL_ERROR "assay is built and tested with torch 2.11.0; found: ${assay_torch_version}")
 endif()
 
@@ -30,4 +38,6 @@ target_include_directories(assay_torch SYSTEM INTERFACE ${ASSAY_TORCH_DIR}/inclu
 target_compile_definitions(assay_torch INTERFACE AT_PER_OPERATOR_HEADERS FMT_HEADER_ONLY)
 target_link_directories(assay_torch INTERFACE ${ASSAY_TORCH_DIR}/lib)
 target_link_libraries(assay_torch INTERFACE torch_cpu c10)
-target_link_options(assay_torch INTERFACE -Wl,-rpath,${ASSAY_TORCH_DIR}/lib)
+if(NOT ASSAY_WHEEL)  # there INSTALL_RPATH is all: CMake would leave this path in front of it
+  target_link_options(assay_torch INTERFACE -Wl,-rpath,${ASSAY_TORCH_DIR}/lib)
+endif()

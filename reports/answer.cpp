@@ -173,7 +173,7 @@ std::string front_sentence(const Scene& scene, const std::string& start, const T
   }
   if (names.empty() && !open) return "";
   return fmt::format("{}{}: {}.", scene.start, start,
-                     names.empty() ? "none that could be told" : listed(std::move(names)));
+                     names.empty() ? "none could be told" : listed(std::move(names)));
 }
 
 /// What is not told apart from dense, and what has no value.
@@ -208,9 +208,9 @@ std::string fastest_sentence(const Scene& scene, const Theme& speed) {
                                 value_text(scene, row, speed.brief)));
   }
   if (names.empty()) return "";
+  const bool several = names.size() > 1;
   return fmt::format("{}Fastest ({}){}: {}.", scene.start, speed.name,
-                     names.size() > 1 ? ", not told apart from each other" : "",
-                     listed(std::move(names)));
+                     several ? ", not told apart from each other" : "", listed(std::move(names)));
 }
 
 void add_front(Section& section, const Scene& scene, const Theme& quality, const Theme& other) {

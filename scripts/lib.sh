@@ -11,6 +11,7 @@ ENVIRONMENT=$ASSAY_HOME/env-$(lock_id "$ROOT/requirements.txt")
 REPORT_LIBRARY=$ASSAY_HOME/report-$(lock_id "$ROOT/requirements-report.txt")
 SEARCH_LIBRARY=$ASSAY_HOME/search-$(lock_id "$ROOT/requirements-search.txt")
 PEERS=$ASSAY_HOME/peers-$(lock_id "$ROOT/requirements-peers.txt")
+WHEEL_LIBRARY=$ASSAY_HOME/wheel-$(lock_id "$ROOT/requirements-wheel.txt")
 
 # Paths are stored relative to the clone, so that a second clone finds what the first compiled.
 export CCACHE_DIR=${CCACHE_DIR:-$ASSAY_HOME/ccache}
@@ -26,4 +27,13 @@ fail() {
   printf '%s: cannot go on: %s\n' "$(basename "$0")" "$1" >&2
   printf '%s: what helps: %s\n' "$(basename "$0")" "$2" >&2
   exit 3
+}
+
+# A compiler of LibTorch's headers takes up to 1.5 GB: memory limits the jobs as much as cores do.
+jobs() {
+  local cores memory
+  cores=$(nproc)
+  memory=$(awk '/^MemAvailable:/ {print int($2 / 1500000)}' /proc/meminfo)
+  [ "$memory" -ge 1 ] || memory=1
+  echo $((cores < memory ? cores : memory))
 }

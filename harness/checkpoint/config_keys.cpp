@@ -174,6 +174,10 @@ void judge(ConfigReader& config, const std::string& key, const HarmlessKey* harm
 
 }  // namespace
 
+bool is_harmless(const std::vector<HarmlessKey>& of_family, const std::string& key) {
+  return find_key(of_family, key) != nullptr || find_key(common_keys(), key) != nullptr;
+}
+
 void judge_unread_keys(ConfigReader& config, const std::vector<HarmlessKey>& of_family) {
   for (const std::string& key : config.unread()) {
     const HarmlessKey* own = find_key(of_family, key);

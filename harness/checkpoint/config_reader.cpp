@@ -74,6 +74,14 @@ std::int64_t ConfigReader::count(const std::string& key, std::optional<std::int6
   return 1;
 }
 
+std::int64_t ConfigReader::whole(const std::string& key, std::int64_t otherwise) {
+  const Json& value = at(key);
+  if (value.is_null()) return otherwise;
+  if (value.is_number_integer() && value >= 0) return value.get<std::int64_t>();
+  problem(key, value.dump(), "a whole number");
+  return otherwise;
+}
+
 std::int64_t ConfigReader::count_of(const std::vector<std::string>& names,
                                     std::optional<std::int64_t> otherwise) {
   std::string first;

@@ -35,6 +35,8 @@ class ConfigReader {
   [[nodiscard]] bool names(const std::string& key) const;
 
   std::int64_t count(const std::string& key, std::optional<std::int64_t> otherwise);
+  /// An integer from 0 on.
+  std::int64_t whole(const std::string& key, std::int64_t otherwise);
   double real(const std::string& key, std::optional<double> otherwise);
   bool flag(const std::string& key, std::optional<bool> otherwise);
   std::string text(const std::string& key, const std::string& otherwise);

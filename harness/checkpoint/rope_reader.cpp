@@ -9,7 +9,6 @@
 namespace assay {
 namespace {
 
-constexpr double kDefaultTheta = 10000.0;
 constexpr const char* kKinds =
     "\"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"";
 
@@ -213,21 +212,56 @@ void refuse_other_keys(ConfigReader& rope) {
   }
 }
 
+/// One rope object, and what stands beside it.
+void read_rope_object(ConfigReader& config, ConfigReader& rope, ModelSpec& spec,
+                      const RopeNames& names) {
+  spec.positions = PositionKind::kRotary;
+  spec.rope_theta = beside_or_inside(config, rope, names.theta, "rope_theta", names.default_theta);
+  const double fraction = beside_or_inside(config, rope, names.fraction, "partial_rotary_factor",
+                                           names.default_fraction);
+  require_same(config, "partial_rotary_factor", names.fraction, fraction);
+  set_rotated_part(config, spec, names, fraction);
+  read_scaling(config, rope, spec, names);
+  refuse_other_keys(rope);
+}
+
 }  // namespace
 
 void read_rope(ConfigReader& config, ModelSpec& spec, const RopeNames& names) {
   ConfigReader rope = config.table(object_that_counts(config));
   (void)config.at("original_max_position_embeddings");
-  spec.positions = PositionKind::kRotary;
-  spec.rope_theta = beside_or_inside(config, rope, names.theta, "rope_theta", kDefaultTheta);
-  const double fraction = beside_or_inside(config, rope, names.fraction, "partial_rotary_factor",
-                                           names.default_fraction);
+  read_rope_object(config, rope, spec, names);
   require_same(config, "rope_theta", names.theta, spec.rope_theta);
-  require_same(config, "partial_rotary_factor", names.fraction, fraction);
-  set_rotated_part(config, spec, names, fraction);
-  read_scaling(config, rope, spec, names);
-  refuse_other_keys(rope);
   config.take(rope);
+}
+
+void read_layer_ropes(ConfigReader& config, ModelSpec& spec, const RopeNames& full,
+                      const RopeNames& windowed) {
+  const Json& older = config.at("rope_scaling");
+  const Json& newer = config.at("rope_parameters");
+  if (!newer.is_null() && !newer.is_object()) {
+    config.problem("rope_parameters", newer.dump(), "an object for each kind of layer");
+  }
+  ConfigReader both = config.table("rope_parameters");
+  ConfigReader of_windows = both.table("sliding_attention"),
+               of_others = both.table("full_attention");
+  for (const std::string& key : both.unread()) {
+    both.problem(key, both.at(key).dump(), "\"full_attention\", \"sliding_attention\"");
+  }
+  if (is_filled(older) && is_filled(both.at("full_attention"))) {
+    config.problem("rope_scaling", older.dump(), "null beside rope_parameters.full_attention");
+  }
+  ConfigReader scaled = config.table("rope_scaling");
+  ModelSpec windows = spec;
+  read_rope_object(config, of_windows, windows, windowed);
+  read_rope_object(config, is_filled(older) ? scaled : of_others, spec, full);
+  if (!windows.rope_scaling.is_fixed()) {
+    of_windows.problem("rope_type", "\"" + windows.rope_scaling.kind + "\"",
+                       "\"default\", \"linear\", \"llama3\", \"yarn\"");
+  }
+  spec.window_rope_theta = windows.rope_theta;
+  spec.window_rope_scaling = windows.rope_scaling;
+  for (const ConfigReader* reader : {&of_windows, &of_others, &scaled, &both}) config.take(*reader);
 }
 
 }  // namespace assay

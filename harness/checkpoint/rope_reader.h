@@ -9,6 +9,7 @@ namespace assay {
 struct RopeNames {
   const char* theta = "rope_theta";
   const char* fraction = "partial_rotary_factor";
+  double default_theta = 10000.0;
   double default_fraction = 1.0;
   bool partial = false;  ///< the model type can rotate a part of a head only
   /// No other scaling than "longrope", for which "su" and "yarn" are older words (Phi-3).
@@ -22,5 +23,11 @@ struct RopeNames {
 /// head_dim and max_positions must be there already. Follows transformers 5.23;
 /// docs/formats/model.md has the rules. Problems go to the reader.
 void read_rope(ConfigReader& config, ModelSpec& spec, const RopeNames& names = {});
+
+/// The same where layers with a window rotate by a rope object of their own: `rope_parameters`
+/// holds "full_attention" and "sliding_attention", and an older `rope_scaling` is that of the
+/// first.
+void read_layer_ropes(ConfigReader& config, ModelSpec& spec, const RopeNames& full,
+                      const RopeNames& windowed);
 
 }  // namespace assay

@@ -29,6 +29,12 @@ Shape project_out(const ModelSpec& spec, const LayerShape&) {
   return {spec.embedding_width, spec.width};
 }
 Shape norm(const ModelSpec& spec, const LayerShape&) { return {spec.width}; }
+Shape query_norm(const ModelSpec& spec, const LayerShape& layer) {
+  return {spec.qk_norm == QkNorm::kHead ? layer.head_dim : query_width(layer)};
+}
+Shape key_norm(const ModelSpec& spec, const LayerShape& layer) {
+  return {spec.qk_norm == QkNorm::kHead ? layer.head_dim : layer.kv_heads * layer.head_dim};
+}
 Shape query(const ModelSpec& spec, const LayerShape& layer) {
   return {query_width(layer), spec.width};
 }
@@ -78,13 +84,22 @@ bool learned_positions(const ModelSpec& spec, const LayerShape&) {
   return spec.positions == PositionKind::kLearned;
 }
 bool typed(const ModelSpec& spec, const LayerShape&) { return spec.token_types > 0; }
+bool qk_normed(const ModelSpec& spec, const LayerShape& layer) {
+  return layer.has_attention && spec.qk_norm != QkNorm::kNone;
+}
 bool embedding_normed(const ModelSpec& spec, const LayerShape&) { return spec.embedding_norm; }
 // Without a block there is nothing to norm, before it or after it.
 bool attention_normed(const ModelSpec& spec, const LayerShape& layer) {
-  return layer.has_attention || (spec.shared_norm && layer.has_ffn);
+  return spec.input_norms && (layer.has_attention || (spec.shared_norm && layer.has_ffn));
 }
 bool ffn_normed(const ModelSpec& spec, const LayerShape& layer) {
-  return layer.has_ffn && !spec.shared_norm;
+  return spec.input_norms && layer.has_ffn && !spec.shared_norm;
+}
+bool attention_out_normed(const ModelSpec& spec, const LayerShape& layer) {
+  return spec.output_norms && layer.has_attention;
+}
+bool ffn_out_normed(const ModelSpec& spec, const LayerShape& layer) {
+  return spec.output_norms && layer.has_ffn;
 }
 bool gated(const ModelSpec& spec, const LayerShape& layer) {
   return layer.has_ffn && spec.ffn_gated;
@@ -105,11 +120,16 @@ std::vector<SlotInfo> make_table() {
       {Slot::kQ, "q", kLinear, kAttention, query, in_attention, qkv_bias},
       {Slot::kK, "k", kLinear, kAttention, key, in_attention, qkv_bias},
       {Slot::kV, "v", kLinear, kAttention, key, in_attention, qkv_bias},
+      {Slot::kQNorm, "q_norm", kNorm, kAttention, query_norm, qk_normed, no_bias},
+      {Slot::kKNorm, "k_norm", kNorm, kAttention, key_norm, qk_normed, no_bias},
       {Slot::kO, "o", kLinear, kAttention, attention_out, in_attention, out_bias},
+      {Slot::kAttentionOutNorm, "attention_out_norm", kNorm, kNorms, norm, attention_out_normed,
+       norm_bias},
       {Slot::kFfnNorm, "ffn_norm", kNorm, kNorms, norm, ffn_normed, norm_bias},
       {Slot::kGate, "gate", kLinear, kFfn, ffn_in, gated, ffn_bias},
       {Slot::kUp, "up", kLinear, kFfn, ffn_in, in_ffn, ffn_bias},
       {Slot::kDown, "down", kLinear, kFfn, ffn_out, in_ffn, ffn_out_bias},
+      {Slot::kFfnOutNorm, "ffn_out_norm", kNorm, kNorms, norm, ffn_out_normed, norm_bias},
       {Slot::kFinalNorm, "final_norm", kNorm, kOutput, norm, finally_normed, norm_bias},
       {Slot::kProjectOut, "project_out", kLinear, kOutput, project_out, projected, no_bias},
       {Slot::kPooler, "pooler", kLinear, kOutput, pooler, pooled, pooler_bias},
@@ -127,7 +147,7 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 void add_parameters(std::vector<ParameterShape>& all, const ModelSpec& spec, const SlotInfo& info,
                     std::int64_t layer) {
   const LayerShape& shape = layer < 0 ? spec.shape : spec.layer(layer);
-  if (!info.used(spec, shape)) return;
+  if (!info.used(spec, shape) || (info.kind == SlotKind::kNorm && !spec.norm_weights)) return;
   all.push_back({{layer, info.slot, false}, info.shape(spec, shape)});
   if (info.bias(spec)) all.push_back({{layer, info.slot, true}, {all.back().shape.front()}});
 }
@@ -141,6 +161,10 @@ bool SlotInfo::of_layer() const {
 const std::vector<SlotInfo>& slot_table() {
   static const std::vector<SlotInfo> kTable = make_table();
   return kTable;
+}
+
+bool norm_stands(const ModelSpec& spec, const LayerShape& layer, Slot norm) {
+  return slot_info(norm).used(spec, layer);
 }
 
 const SlotInfo& slot_info(Slot slot) { return slot_table().at(static_cast<std::size_t>(slot)); }

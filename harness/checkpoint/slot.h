@@ -23,11 +23,15 @@ enum class Slot {
   kQ,
   kK,
   kV,
+  kQNorm,
+  kKNorm,
   kO,
+  kAttentionOutNorm,
   kFfnNorm,
   kGate,
   kUp,
   kDown,
+  kFfnOutNorm,
   kFinalNorm,
   kProjectOut,
   kPooler,
@@ -45,10 +49,13 @@ struct SlotInfo {
   SlotOwner owner;
   /// Of the weight in this layer: [out, in], [entries, width], [width] for norms.
   std::vector<std::int64_t> (*shape)(const ModelSpec& spec, const LayerShape& layer);
-  bool (*used)(const ModelSpec& spec, const LayerShape& layer);  ///< false: no such parameter here
+  bool (*used)(const ModelSpec& spec, const LayerShape& layer);  ///< false: no such place here
   bool (*bias)(const ModelSpec& spec);                           ///< true: there is a bias as well
   [[nodiscard]] bool of_layer() const;
 };
+
+/// Whether a norm stands there, with a weight or without (`norm_weights`).
+bool norm_stands(const ModelSpec& spec, const LayerShape& layer, Slot norm);
 
 /// One row a slot, in the order of the enumeration.
 const std::vector<SlotInfo>& slot_table();

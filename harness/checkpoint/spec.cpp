@@ -31,6 +31,25 @@ const char* position_name(PositionKind kind) {
   return "";
 }
 
+const char* qk_norm_name(QkNorm kind) {
+  switch (kind) {
+    case QkNorm::kNone:
+      return "none";
+    case QkNorm::kHead:
+      return "head";
+    case QkNorm::kProjection:
+      return "projection";
+  }
+  return "";
+}
+
+/// Where the norms of a layer's blocks stand, seen from the block.
+const char* norms_name(const ModelSpec& spec) {
+  if (!spec.pre_norm) return "behind_residual";
+  if (!spec.output_norms) return "in_front";
+  return spec.input_norms ? "both" : "behind";
+}
+
 const char* output_name(OutputKind kind) {
   switch (kind) {
     case OutputKind::kVocabulary:
@@ -61,9 +80,21 @@ std::int64_t window_of(const ModelSpec& spec, std::int64_t layer) {
 }
 
 std::int64_t rotated_alike(const ModelSpec& spec) {
-  const std::string& kind = spec.rope_scaling.kind;
-  const bool by_length = kind == "dynamic" || kind == "longrope";
-  return by_length ? spec.rope_scaling.original_positions : 0;
+  return spec.rope_scaling.is_fixed() ? 0 : spec.rope_scaling.original_positions;
+}
+
+bool rotates(const ModelSpec& spec, std::int64_t layer) {
+  return spec.layer_rotates.empty() || spec.layer_rotates.at(static_cast<std::size_t>(layer)) != 0;
+}
+
+std::string why_heads_stay(const ModelSpec& spec) {
+  if (spec.positions == PositionKind::kAlibi) {
+    return "this model has ALiBi, a slope of its own for each head";
+  }
+  if (spec.qk_norm == QkNorm::kProjection) {
+    return "this model norms queries and keys over all heads together, so each depends on all";
+  }
+  return "";
 }
 
 Json traits(const ModelSpec& spec) {
@@ -101,7 +132,15 @@ Json traits(const ModelSpec& spec) {
           {"ffn.activation", activation_name(spec.activation)},
           {"ffn.width", one_or_all(shapes["ffn_width"])},
           {"attention.kv_heads", one_or_all(shapes["kv_heads"])},
-          {"attention.head_dim", one_or_all(shapes["head_dim"])}};
+          {"attention.head_dim", one_or_all(shapes["head_dim"])},
+          {"attention.qk_norm", qk_norm_name(spec.qk_norm)},
+          {"attention.softcap", spec.attention_softcap},
+          {"attention.clip", spec.qkv_clip},
+          {"norms", norms_name(spec)},
+          {"norms.weighted", spec.norm_weights},
+          {"embedding.scale", spec.embedding_scale},
+          {"residual.scale", spec.residual_scale},
+          {"logits.softcap", spec.logit_softcap}};
 }
 
 }  // namespace assay

@@ -10,6 +10,12 @@
 namespace assay {
 
 enum class NormKind { kLayerNorm, kRmsNorm };
+/// What q and k go through before they meet.
+enum class QkNorm {
+  kNone,
+  kHead,        ///< an RMS norm over each head, whose weights all heads share
+  kProjection,  ///< an RMS norm over all heads together: heads are no longer apart
+};
 enum class PositionKind { kRotary, kLearned, kAlibi };
 enum class ActivationKind { kSilu, kRelu, kGelu, kGeluTanh };
 
@@ -27,6 +33,8 @@ struct RopeScaling {
   double attention_factor = 1.0;  ///< yarn, longrope: cosines and sines are multiplied by it
   /// longrope: what each frequency is divided by, in sequences up to the original length and longer
   std::vector<double> short_factors, long_factors;
+  /// Whether frequencies are those of any length.
+  [[nodiscard]] bool is_fixed() const { return kind != "dynamic" && kind != "longrope"; }
 };
 
 /// What stands after the last layer.
@@ -79,6 +87,24 @@ struct ModelSpec {
   std::int64_t rotary_dim = 0;  ///< leading part of a head that rotates
   RopeScaling rope_scaling;
   std::vector<std::int64_t> layer_windows;  ///< of each layer, 0: none; empty: none anywhere
+  /// Of each layer, 0: its heads do not rotate; empty: all do.
+  std::vector<std::int64_t> layer_rotates;
+  double window_rope_theta = 0;     ///< of layers with a window (Gemma 3); 0: as the others
+  RopeScaling window_rope_scaling;  ///< likewise, where there is a theta
+
+  bool norm_weights = true;       ///< false: norms have neither weight nor bias (OLMo)
+  double norm_offset = 0;         ///< a norm multiplies by its weight and this together (Gemma: 1)
+  bool norm_rounds_last = false;  ///< RMS norm: weighted before it is rounded to the dtype
+  bool input_norms = true;        ///< of blocks with `pre_norm`: there is a norm in front of them
+  bool output_norms = false;      ///< and one behind, before the residual is added
+  QkNorm qk_norm = QkNorm::kNone;
+  double qkv_clip = 0;           ///< q, k and v stay within [-clip, clip]; 0: no such bounds
+  double attention_softcap = 0;  ///< scores become cap * tanh(score / cap); 0: they stay
+  double embedding_scale = 1;    ///< embedded rows are multiplied by it
+  bool embedding_scale_rounded = false;  ///< which is rounded to the model's dtype
+  double residual_scale = 1;             ///< what a block gives is multiplied by it
+  double logit_scale = 1;                ///< of the scores of the vocabulary
+  double logit_softcap = 0;              ///< of them, behind their scale; as attention_softcap
 
   ActivationKind activation = ActivationKind::kGelu;
   bool ffn_gated = false;          ///< down(act(gate(x)) * up(x)) instead of down(act(up(x)))
@@ -119,6 +145,13 @@ std::int64_t window_of(const ModelSpec& spec, std::int64_t layer);
 /// Longest sequence whose rotation is that of any shorter one; a longer one has frequencies of its
 /// own, for all of its tokens. 0: all are alike.
 std::int64_t rotated_alike(const ModelSpec& spec);
+
+/// Whether heads of this layer rotate, where positions are rotary.
+bool rotates(const ModelSpec& spec, std::int64_t layer);
+
+/// Why no head can be taken out of such a model, nor its heads be put into another order: "this
+/// model has ALiBi, ..."; empty where they can.
+std::string why_heads_stay(const ModelSpec& spec);
 
 /// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
 /// "ffn.activation": "silu", "attention.kv_heads": 3, ...}. Where layers differ, a list of all.

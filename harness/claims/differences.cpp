@@ -20,8 +20,9 @@ bool equal(const Json& a, const Json& b) {
 }
 
 /// Lower case, without folders before the name, separators, and "hf" at the end.
-std::string plain_name(const std::string& name) {
+std::string plain_name(std::string name) {
   std::string plain;
+  if (name.starts_with("hf:")) name.resize(std::min(name.find('@'), name.size()));
   const std::size_t slash = name.find_last_of('/');
   for (const char letter : name.substr(slash == std::string::npos ? 0 : slash + 1)) {
     if (letter == '-' || letter == '_' || letter == ' ') continue;

@@ -18,7 +18,7 @@
 namespace assay {
 namespace {
 
-struct Arguments {
+struct AutotuneArguments {
   std::string database = "results.db", experiment;
   std::vector<double> budgets;
   std::vector<std::string> over, tried;
@@ -40,7 +40,7 @@ std::vector<std::string> preferred(bool (*is)(const ResultRow&)) {
 }
 
 /// --try cofi.sparsity=0.65,0.7: more values of an axis to choose from.
-std::vector<std::vector<double>> tried_values(const Arguments& arguments) {
+std::vector<std::vector<double>> tried_values(const AutotuneArguments& arguments) {
   std::vector<std::vector<double>> values(arguments.query.over.size());
   for (const std::string& text : arguments.tried) {
     const std::size_t equals = text.find('=');
@@ -62,7 +62,7 @@ std::vector<std::vector<double>> tried_values(const Arguments& arguments) {
   return values;
 }
 
-void check(const Arguments& arguments) {
+void check(const AutotuneArguments& arguments) {
   for (const double budget : arguments.budgets) {
     if (!(budget >= 0 && budget < 100)) {
       throw UserError(fmt::format("--budget {}: give 0 or more and less than 100", budget));
@@ -77,7 +77,7 @@ ExitCode code_of(const Tuning& tuning) {
   return all ? ExitCode::kOk : ExitCode::kNotMeasured;
 }
 
-void autotune(Arguments arguments, CommandResult& result) {
+void autotune(AutotuneArguments arguments, CommandResult& result) {
   check(arguments);
   for (const std::string& text : arguments.over) {
     const tune::Axis axis = tune::parse_axis(text);
@@ -109,7 +109,7 @@ void autotune(Arguments arguments, CommandResult& result) {
   }
 }
 
-void add_task_options(CLI::App& command, Arguments& arguments) {
+void add_task_options(CLI::App& command, AutotuneArguments& arguments) {
   command
       .add_option("--over", arguments.over,
                   "METHOD.PARAMETER to tune, and behind a colon its value where the method is not "
@@ -140,7 +140,7 @@ void add_autotune_command(CLI::App& program, CommandResult& result) {
       "  assay autotune results.db --budget 3 --over contextual.density:1 --over "
       "quantize.bits:16\n\n"
       "Exit code: 0 every budget has a setting; 2 bad input; 3 some have none.");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<AutotuneArguments>();
   command->add_option("--db,database", arguments->database, "Results database")
       ->check(database_place())
       ->capture_default_str();

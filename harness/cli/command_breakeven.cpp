@@ -22,7 +22,7 @@
 namespace assay {
 namespace {
 
-struct Arguments {
+struct BreakEvenArguments {
   std::string file, database = "results.db";
   BreakEvenChoice choice;
   bool json = false;
@@ -95,9 +95,9 @@ class Points {
 };
 
 constexpr std::size_t kColumns = 6;
-using Line = std::array<std::string, kColumns>;
+using PointLine = std::array<std::string, kColumns>;
 
-Line line_of(const AxisPoint& point) {
+PointLine line_of(const AxisPoint& point) {
   const SpeedUp& row = point.measured;
   const auto seconds = [](const std::optional<double>& value) {
     return value ? human_seconds(*value) : std::string("-");
@@ -125,16 +125,17 @@ std::string heading(const BreakEvenPlan& plan, const std::string& model) {
 }
 
 void print_text(const BreakEvenPlan& plan, const BreakEven& found) {
-  std::vector<Line> lines{{plan.over, "speed-up [95 %]", "roofline", "dense", "method", "says"}};
+  std::vector<PointLine> lines{
+      {plan.over, "speed-up [95 %]", "roofline", "dense", "method", "says"}};
   for (const AxisPoint& point : found.points) lines.push_back(line_of(point));
   std::array<std::size_t, kColumns> widths{};
-  for (const Line& line : lines) {
+  for (const PointLine& line : lines) {
     for (std::size_t i = 0; i < kColumns; ++i) {
       widths[i] = std::max(widths[i], display_width(line[i]));
     }
   }
   print_out(fmt::format("{}\n\n", heading(plan, plan.base.models.front().id)));
-  for (const Line& line : lines) {
+  for (const PointLine& line : lines) {
     std::string text;
     for (std::size_t i = 0; i + 1 < kColumns; ++i) text += pad_left(line[i], widths[i]) + "  ";
     print_out(fmt::format("{}{}\n", text, line.back()));
@@ -182,7 +183,7 @@ Json document_of(const BreakEvenPlan& plan, const BreakEven& found, ExitCode cod
           {"points", points}};
 }
 
-void run_break_even(const Arguments& arguments, CommandResult& result) {
+void run_break_even(const BreakEvenArguments& arguments, CommandResult& result) {
   const Catalogue catalogue = load_catalogue();
   const Experiment experiment = read_experiment(arguments.file, catalogue);
   const BreakEvenPlan plan = plan_break_even(experiment, catalogue, arguments.choice);
@@ -238,7 +239,7 @@ void add_breakeven_command(CLI::App& program, CommandResult& result) {
       "Every point is an ordinary pair of cells in the database: a repeated call runs nothing.\n"
       "Exit code: 0 answered; 2 bad input; 3 a point could not be measured; 4 the noise leaves it\n"
       "open; 130 interrupted (run it again to go on).");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<BreakEvenArguments>();
   command->add_option("file", arguments->file, "Experiment file (TOML) with dense and the method")
       ->required();
   add_options(*command, arguments->choice);

@@ -26,7 +26,7 @@
 namespace assay {
 namespace {
 
-struct Arguments : CompareArguments {
+struct CheckArguments : CompareArguments {
   std::string file, baseline, name, database = "results.db", instrument;
   bool no_run = false, no_confirm = false;
 };
@@ -38,7 +38,7 @@ struct Base {
 };
 
 /// The newest baseline of that name, or NAME@COMMIT, or an experiment of that name.
-std::optional<Base> find_base(const Arguments& arguments, const std::string& experiment) {
+std::optional<Base> find_base(const CheckArguments& arguments, const std::string& experiment) {
   std::error_code missing;
   if (!std::filesystem::exists(arguments.baseline, missing)) return std::nullopt;
   const Store store = Store::open_read_only(arguments.baseline);
@@ -56,9 +56,10 @@ std::optional<Base> find_base(const Arguments& arguments, const std::string& exp
 }
 
 /// Runs the experiment's cells, and again where asked.
-class Candidate {
+class CheckedRun {
  public:
-  Candidate(const Arguments& arguments, const Experiment& experiment, const Catalogue& catalogue)
+  CheckedRun(const CheckArguments& arguments, const Experiment& experiment,
+             const Catalogue& catalogue)
       : experiment_(experiment),
         catalogue_(catalogue),
         resolver_(
@@ -104,10 +105,10 @@ std::set<std::string> to_confirm(const Comparison& comparison) {
 }
 
 /// Measures, compares, and lets fresh processes confirm; nothing when it was interrupted.
-std::optional<Comparison> run_and_compare(const Arguments& arguments, const Base& base,
+std::optional<Comparison> run_and_compare(const CheckArguments& arguments, const Base& base,
                                           const Experiment& experiment, const Catalogue& catalogue,
                                           Rules rules) {
-  Candidate candidate(arguments, experiment, catalogue);
+  CheckedRun candidate(arguments, experiment, catalogue);
   RunOptions options;
   options.count_instructions = !arguments.instrument.empty();
   if (options.count_instructions) (void)valgrind_program();
@@ -139,7 +140,8 @@ std::string asked_differently(const Json& file, const Json& stored) {
 }
 
 /// Without a run the stored cells must be those of the file.
-void require_stored(const Arguments& arguments, const Experiment& experiment, const Store& store) {
+void require_stored(const CheckArguments& arguments, const Experiment& experiment,
+                    const Store& store) {
   const std::string differ =
       asked_differently(experiment.resolved(), store.experiment_config(experiment.name));
   if (differ.empty()) return;
@@ -149,7 +151,7 @@ void require_stored(const Arguments& arguments, const Experiment& experiment, co
                   arguments.database, experiment.name, differ));
 }
 
-Comparison compare_stored(const Arguments& arguments, const Base& base,
+Comparison compare_stored(const CheckArguments& arguments, const Base& base,
                           const Experiment& experiment, Rules rules) {
   const Store store = Store::open_read_only(arguments.database);
   require_stored(arguments, experiment, store);
@@ -158,7 +160,7 @@ Comparison compare_stored(const Arguments& arguments, const Base& base,
   return compare_cells(base.cells, cells, rules, {.only_common = arguments.only_common});
 }
 
-void check(const Arguments& arguments, CommandResult& result) {
+void check(const CheckArguments& arguments, CommandResult& result) {
   const Rules rules = rules_of(arguments);
   const Catalogue catalogue = load_catalogue();
   const Experiment experiment = read_experiment(arguments.file, catalogue);
@@ -196,7 +198,7 @@ void add_check_command(CLI::App& program, CommandResult& result) {
       "assay check experiments/quickstart.toml --baseline baselines.db --markdown summary.md\n\n"
       "Exit code: 0 nothing got worse; 1 something did; 2 bad input; 3 something could not be\n"
       "measured, or there is no baseline; 4 something could not be decided; 130 interrupted.");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<CheckArguments>();
   command->add_option("file", arguments->file, "Experiment file (TOML)")->required();
   command
       ->add_option("--baseline", arguments->baseline,

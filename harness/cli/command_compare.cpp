@@ -14,7 +14,7 @@
 namespace assay {
 namespace {
 
-struct Arguments : CompareArguments {
+struct TwoSides : CompareArguments {
   std::string a, b, database, experiment;
 };
 
@@ -24,7 +24,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 /// Experiment of two databases: as asked, the only one of both, or the only name in common.
 std::pair<std::string, std::string> experiments_of(const Store& a, const Store& b,
-                                                   const Arguments& arguments) {
+                                                   const TwoSides& arguments) {
   if (!arguments.experiment.empty()) return {arguments.experiment, arguments.experiment};
   const std::vector<std::string> left = a.experiments();
   const std::vector<std::string> right = b.experiments();
@@ -40,7 +40,7 @@ std::pair<std::string, std::string> experiments_of(const Store& a, const Store& 
       join(right, ", ")));
 }
 
-Comparison compare_databases(const Arguments& arguments) {
+Comparison compare_databases(const TwoSides& arguments) {
   const Store a = Store::open_read_only(arguments.a);
   const Store b = Store::open_read_only(arguments.b);
   const auto [left, right] = experiments_of(a, b, arguments);
@@ -51,7 +51,7 @@ Comparison compare_databases(const Arguments& arguments) {
                        {.only_common = arguments.only_common});
 }
 
-Comparison compare_within(const Arguments& arguments) {
+Comparison compare_within(const TwoSides& arguments) {
   const Store store = Store::open_read_only(arguments.database);
   const std::vector<std::string> names = store.experiments();
   Rules rules = rules_of(arguments);
@@ -74,7 +74,7 @@ Comparison compare_within(const Arguments& arguments) {
                        rules, {.across_methods = true, .only_common = arguments.only_common});
 }
 
-void compare(const Arguments& arguments, CommandResult& result) {
+void compare(const TwoSides& arguments, CommandResult& result) {
   Comparison comparison =
       arguments.database.empty() ? compare_databases(arguments) : compare_within(arguments);
   comparison.base = arguments.a;
@@ -95,7 +95,7 @@ void add_compare_command(CLI::App& program, CommandResult& result) {
       "  assay compare main@1f2e3d main@4c5b6a --db baselines.db --json\n\n"
       "Exit code: 0 nothing got worse; 1 something did; 2 bad input; 3 something could not be\n"
       "measured or compared; 4 something could not be decided.");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<TwoSides>();
   command->add_option("A", arguments->a, "Base")->required();
   command->add_option("B", arguments->b, "Candidate")->required();
   command->add_option("--db", arguments->database, "Database that holds both sides")

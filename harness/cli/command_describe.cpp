@@ -78,10 +78,10 @@ Json describe_dataset(const DatasetEntry& dataset) {
           {"sampling", dataset.sampling}};
 }
 
-Json describe_model(const ModelEntry& model) {
+Json describe_model(const Catalogue& catalogue, const ModelEntry& model) {
   Json document = {{"kind", "model"}, {"name", model.name}, {"summary", model.summary}};
   if (!model.source.empty()) document["source"] = model.source;
-  const auto folder = present_model(model.name);
+  const auto folder = present_model(model.name, catalogue);
   document["folder"] = folder.string();
   if (!folder.empty()) document["traits"] = traits(Checkpoint::open(folder, false).spec());
   return document;
@@ -118,7 +118,7 @@ std::vector<Json> describe_all(const Catalogue& catalogue, const std::string& na
     if (e.name == name) found.push_back(describe_dataset(e));
   }
   for (const auto& e : catalogue.models) {
-    if (e.name == name) found.push_back(describe_model(e));
+    if (e.name == name) found.push_back(describe_model(catalogue, e));
   }
   for (const auto& e : catalogue.profiles) {
     if (e.id == name) found.push_back(describe_profile(e));

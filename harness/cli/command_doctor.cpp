@@ -102,16 +102,16 @@ Json document_of(const ProfileEntry& profile, const Examination& found) {
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-std::string text_of(const Json& value) {
+std::string shown_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   std::string text;
   if (value.is_array()) {
-    for (const Json& item : value) text += (text.empty() ? "" : " ") + text_of(item);
+    for (const Json& item : value) text += (text.empty() ? "" : " ") + shown_text(item);
     return text;
   }
   if (!value.is_object()) return value.dump();
   for (const auto& [key, item] : value.items()) {
-    text += (text.empty() ? "" : ", ") + key + " " + text_of(item);
+    text += (text.empty() ? "" : ", ") + key + " " + shown_text(item);
   }
   return text;
 }
@@ -121,11 +121,11 @@ Rows environment_rows(const Json& environment) {
   Rows rows;
   for (const auto& [section, content] : environment.items()) {
     if (!content.is_object()) {
-      rows.emplace_back(section, text_of(content));
+      rows.emplace_back(section, shown_text(content));
       continue;
     }
     for (const auto& [key, value] : content.items()) {
-      const std::string text = text_of(value);
+      const std::string text = shown_text(value);
       if (!text.empty()) rows.emplace_back(section + " " + key, text);
     }
   }

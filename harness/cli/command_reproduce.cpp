@@ -13,6 +13,7 @@
 #include "harness/claims/render_claims.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/needed_models.h"
 #include "harness/cli/running.h"
 
 namespace assay {
@@ -55,10 +56,11 @@ fs::path local_experiment(const std::string& name, const std::vector<ClaimOf>& c
                     : "name one of the papers: assay reproduce --list"));
 }
 
-void run_local(const ReproduceArguments& arguments, const std::vector<ClaimOf>& claims,
-               CommandResult& result) {
+void run_local(const ReproduceArguments& arguments, const Catalogue& catalogue,
+               const std::vector<ClaimOf>& claims, CommandResult& result) {
   const fs::path file = local_experiment(arguments.name, claims);
-  print_error(fmt::format("running {}\n", file.string()));
+  print_error(fmt::format("running {}\n{}", file.string(),
+                          model_places_text(read_experiment(file, catalogue), catalogue)));
   const RanExperiment ran = run_experiment_file(file.string(), first_database(arguments), {});
   if (ran.code == ExitCode::kInterrupted) result.code = ran.code;
 }
@@ -113,7 +115,7 @@ void reproduce(const ReproduceArguments& arguments, CommandResult& result) {
     throw UserError("name a paper or a method, or give --list; for example: assay reproduce wanda");
   }
   const std::vector<ClaimOf> asked = find_claims(claims, arguments.name);
-  if (arguments.run) run_local(arguments, asked, result);
+  if (arguments.run) run_local(arguments, catalogue, asked, result);
   if (result.code == ExitCode::kInterrupted) return;
   Reproduction reproduction;
   reproduction.name = arguments.name;

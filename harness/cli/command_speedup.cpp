@@ -17,7 +17,7 @@
 namespace assay {
 namespace {
 
-struct Arguments {
+struct SpeedupArguments {
   std::string database = "results.db", experiment;
   bool json = false;
 };
@@ -113,7 +113,7 @@ ExitCode code_of(const std::vector<SpeedUp>& rows) {
   return all ? ExitCode::kOk : ExitCode::kNotMeasured;
 }
 
-void print_speed_ups(const Arguments& arguments, CommandResult& result) {
+void print_speed_ups(const SpeedupArguments& arguments, CommandResult& result) {
   const Store store = Store::open_read_only(arguments.database);
   const std::string experiment = only_experiment(store, arguments.experiment, arguments.database);
   const std::vector<SpeedUp> rows = speed_ups(store, experiment);
@@ -151,7 +151,7 @@ void add_speedup_command(CLI::App& program, CommandResult& result) {
       "assay speedup --db results.db\n"
       "  assay doctor --profile cpu --db results.db    # the machine's figures for the roofline\n\n"
       "Exit code: 0 every timed cell has a speed-up; 2 bad input; 3 some have none.");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<SpeedupArguments>();
   command->add_option("--db", arguments->database, "Results database")
       ->check(database_place())
       ->capture_default_str();

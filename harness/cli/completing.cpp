@@ -8,13 +8,15 @@
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/checkpoint/hub_cache.h"
 #include "harness/cli/help.h"
 #include "reports/report.h"
 
 namespace assay {
 namespace {
 
-constexpr std::array kKinds = {"METHOD", "MODEL", "SUITE", "PROFILE", "DATASET", "FORMAT", "NAME"};
+constexpr std::array kKinds = {"METHOD",  "MODEL",  "REPOSITORY", "SUITE", "PROFILE",
+                               "DATASET", "FORMAT", "NAME"};
 
 template <typename Entries, typename Name>
 void add_names(std::set<std::string>& names, const Entries& entries, Name name) {
@@ -72,6 +74,7 @@ std::vector<ParamSpec> params_of(const Catalogue& catalogue, const std::string& 
 /// "wanda+fine" becomes "wanda+finetune".
 std::vector<std::string> values_of_kind(const std::string& kind, const std::string& typed) {
   const Catalogue catalogue = load_catalogue();
+  if (is_hub_id(typed)) return names_of_kind(catalogue, kind);
   const std::size_t plus = kind == "METHOD" ? typed.rfind('+') : std::string::npos;
   const std::size_t begin = plus == std::string::npos ? 0 : plus + 1;
   const std::size_t colon = typed.find(':', begin);
@@ -168,6 +171,11 @@ std::vector<std::string> names_of_kind(const Catalogue& catalogue, const std::st
   const bool any = kind == "NAME";
   if (any || kind == "METHOD") add_names(names, catalogue.methods, &MethodEntry::name);
   if (any || kind == "MODEL") add_names(names, catalogue.models, &ModelEntry::name);
+  if (kind == "REPOSITORY") {
+    for (const ModelEntry& model : catalogue.models) {
+      if (!model.hub.empty() || is_hub_id(model.name)) names.insert(model.name);
+    }
+  }
   if (any || kind == "SUITE") add_names(names, catalogue.suites, &SuiteEntry::id);
   if (any || kind == "PROFILE") add_names(names, catalogue.profiles, &ProfileEntry::id);
   if (any || kind == "DATASET") add_names(names, catalogue.datasets, &DatasetEntry::name);

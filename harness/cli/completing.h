@@ -9,8 +9,9 @@
 
 namespace assay {
 
-/// Names of a kind that options ask for ("METHOD", "MODEL", "SUITE", "PROFILE", "DATASET",
-/// "FORMAT", "NAME" for any of them), sorted; none for another kind.
+/// Names of a kind that options ask for ("METHOD", "MODEL", "REPOSITORY" for models of the Hugging
+/// Face Hub alone, "SUITE", "PROFILE", "DATASET", "FORMAT", "NAME" for any of them), sorted; none
+/// for another kind.
 std::vector<std::string> names_of_kind(const Catalogue& catalogue, const std::string& kind);
 
 /// What the last word may become: commands, options, the names that an option or argument takes,

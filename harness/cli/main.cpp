@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "assay_build.h"
@@ -46,9 +47,12 @@ void refuse_unknown_command(const CLI::App& program, const std::string& prefix,
 /// Children run in folders of their own, and must find what the variables name all the same.
 void make_paths_absolute() {
   for (const char* name : {"ASSAY_HOME", "ASSAY_DATA", "ASSAY_MODELS", "ASSAY_SHARE",
-                           "ASSAY_PYTHON", "ASSAY_WORKER", "XDG_CACHE_HOME", "HOME", "TMPDIR"}) {
+                           "ASSAY_PYTHON", "ASSAY_WORKER", "XDG_CACHE_HOME", "HOME", "TMPDIR",
+                           "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH"}) {
     const std::filesystem::path path = environment_or(name, "");
-    if (path.is_relative() && !path.empty()) {
+    // huggingface_hub takes "~" for the home folder.
+    const bool of_hub = std::string_view(name).starts_with("H") && path.string().starts_with("~");
+    if (path.is_relative() && !path.empty() && !of_hub) {
       ::setenv(name, std::filesystem::absolute(path).c_str(), 1);
     }
   }

@@ -42,7 +42,7 @@ std::string list(const std::vector<std::string>& texts) {
   return lines;
 }
 
-std::string params_text(const Json& params) {
+std::string given_text(const Json& params) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : params.items()) {
     parts.push_back(fmt::format("{} = {}", name, value.dump()));
@@ -79,7 +79,7 @@ std::string link_rows(const CardFacts& facts, std::size_t index) {
   const MethodChoice& link = facts.method.link(index);
   const std::string number = facts.method.then.empty() ? "" : fmt::format(" of step {}", index + 1);
   std::string rows = row("Method" + number, link.id);
-  rows += row("Parameters" + number, params_text(link.params));
+  rows += row("Parameters" + number, given_text(link.params));
   rows += row("Calibration data" + number,
               facts.own_artefact ? kNotRecorded : calibration_text(link.calibration));
   if (link.training) rows += row("Training data" + number, training_text(*link.training));

@@ -9,6 +9,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/text.h"
 #include "harness/cli/help.h"
+#include "harness/cli/needed_models.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
@@ -68,6 +69,7 @@ RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
   StderrProgress progress;
   std::optional<Store> store = open_if_there(database);
   warn_of_shared_place(database, progress);
+  require_hub_models(asked.experiment, catalogue, handlers.stop());
   DiskResolver resolver(
       catalogue, [&](const std::string& text) { progress.step(text); }, handlers.stop());
   const Plan plan = make_plan(asked.experiment, catalogue, resolver);

@@ -9,6 +9,7 @@
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/config/model_files.h"
 #include "harness/config/profile_file.h"
 #include "harness/config/toml_reader.h"
 
@@ -221,64 +222,6 @@ void read_suite(TableReader& reader, const TomlDocument& document, Catalogue& ca
   catalogue.suites.push_back(std::move(entry));
 }
 
-// [source] of a model that comes out of a wheel: one file of it, or a folder of listed ones.
-std::string read_source(TableReader& source, bool folder) {
-  std::string said =
-      fmt::format("PyPI {} {}", source.required_text("package"), source.required_text("version"));
-  source.required_text("sha256");
-  source.required_text(folder ? "folder" : "file");
-  if (!folder) {
-    source.text("file_sha256");
-  } else if (auto files = source.table("files", "[source.files]")) {
-    for (const std::string& name : files->keys()) files->text(name);
-    files->finish();
-  } else if (!source.node().contains("files")) {
-    source.problem(source.place(), "no [source.files]; add it");
-  }
-  source.finish();
-  return said;
-}
-
-void read_model(TableReader& reader, const TomlDocument& document, Catalogue& catalogue) {
-  ModelEntry entry;
-  entry.name = name_of_file(reader, "name", document);
-  entry.summary = reader.required_text("summary");
-  entry.licence = reader.required_text("licence");
-  const auto importer = reader.word("importer", {"folder", "gguf", "shape"});
-  if (!document.root.contains("importer")) reader.required_text("importer");
-  if (importer == "shape") {
-    entry.source = "a shape without weights";
-    // Its content is the family's own, and is checked when the model is opened.
-    if (!reader.take("config")) reader.problem(reader.place(), "no [config]; add it");
-  } else if (auto source = reader.table("source", "[source]")) {
-    entry.source = read_source(*source, importer == "folder");
-  } else if (!document.root.contains("source")) {
-    reader.problem(reader.place(), "no [source]; add it");
-  }
-  catalogue.models.push_back(std::move(entry));
-}
-
-// Folders of models that are already there; a manifest of the same name gets its folder.
-void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
-  std::error_code error;
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(parent, error)) {
-    if (fs::exists(entry.path() / "config.json", error)) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  for (const fs::path& folder : folders) {
-    const std::string name = folder.filename().string();
-    const auto known =
-        std::find_if(catalogue.models.begin(), catalogue.models.end(),
-                     [&name](const ModelEntry& model) { return model.name == name; });
-    if (known == catalogue.models.end()) {
-      catalogue.models.push_back({name, "folder " + folder.string(), "local", folder});
-    } else if (known->folder.empty()) {
-      known->folder = folder;
-    }
-  }
-}
-
 }  // namespace
 
 void read_catalogue_files(const fs::path& share, Catalogue& catalogue) {
@@ -295,9 +238,7 @@ void read_catalogue_files(const fs::path& share, Catalogue& catalogue) {
     read_profile(std::move(document), problems, catalogue);
   });
   problems.throw_if_any();
-  const std::string own_models = environment_or("ASSAY_MODELS", "");
-  if (!own_models.empty()) find_model_folders(own_models, catalogue);
-  find_model_folders(assay_home() / "models", catalogue);
+  add_models_that_are_here(catalogue);
 }
 
 }  // namespace assay

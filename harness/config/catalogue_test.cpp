@@ -10,6 +10,7 @@
 namespace assay {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(Catalogue, KnowsWhatTheFilesAndTheWorkerSay) {
@@ -154,10 +155,34 @@ TEST(Catalogue, AModelOutOfAWheelIsOneFileOrAFolder) {
       "models/bad.toml:5:1: [source] has no key 'folder'; add it\n"
       "models/bad.toml:5:1: no [source.files]; add it\n"
       "models/bad.toml:9:1: unknown key 'file' in [source]; did you mean 'files'? known: files, "
-      "folder, package, sha256, version\n"
+      "folder, package, sha256, size, version\n"
       "models/worse.toml:5:1: [source] has no key 'file'; add it\n"
       "models/worse.toml:9:1: unknown key 'folder' in [source]; known: file, file_sha256, "
-      "package, sha256, version");
+      "package, sha256, size, version");
+}
+
+TEST(Catalogue, AModelOfTheHubHasARepositoryAndPerhapsASize) {
+  const Share share;
+  const auto write = [&](const std::string& name, const std::string& source) {
+    share.write("models/" + name + ".toml", "name = \"" + name +
+                                                "\"\nsummary = \"s\"\nlicence = \"l\"\nimporter = "
+                                                "\"hub\"\n[source]\n" +
+                                                source);
+  };
+  write("good", "repository = \"tiny/opt\"\nrevision = \"v2\"\nsize = \"13.5 GB\"\n");
+  const ModelEntry good = share.catalogue().models.at(0);
+  EXPECT_EQ(good.hub, "tiny/opt@v2");
+  EXPECT_EQ(good.bytes, 13'500'000'000);
+  EXPECT_EQ(good.source, "Hugging Face Hub tiny/opt@v2");
+  write("bad", "repository = \"a/b/c\"\nsize = \"13 GiB\"\npackage = \"p\"\n");
+  write("worse", "size = \"0 MB\"\n");
+  EXPECT_THAT(share.catalogue_problems(),
+              AllOf(HasSubstr("bad.toml:6:14: 'a/b/c' names no model of the Hugging Face Hub"),
+                    HasSubstr("bad.toml:7:8: size = \"13 GiB\" in [source] is not allowed; give a "
+                              "size such as \"13.3 GB\" or \"98 MB\""),
+                    HasSubstr("bad.toml:8:1: unknown key 'package' in [source]"),
+                    HasSubstr("worse.toml:5:1: [source] has no key 'repository'"),
+                    HasSubstr("worse.toml:6:8: size = \"0 MB\"")));
 }
 
 TEST(Catalogue, AWorkerOfAnotherVersionIsRefused) {

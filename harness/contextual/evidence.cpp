@@ -85,7 +85,7 @@ class PlainAttention {
 
 /// Detached tensors have flags of their own over the same memory.
 Layer shared_layer(const Layer& layer) {
-  Layer twin{layer.attention_norm, layer.ffn_norm, nullptr, nullptr};
+  Layer twin = layer.without_blocks();
   if (layer.attention) twin.attention = std::make_unique<ShownAttention>(layer.attention->share());
   if (layer.ffn) twin.ffn = layer.ffn->share();
   twin.visit_tensors([](const std::string& name, at::Tensor& tensor) {

@@ -50,6 +50,10 @@ at::Tensor waiting_rows(const Segment& sequence, at::Device device) {
   return at::where(back.le(depth.remainder(kMostWaiting).unsqueeze(1)), path, -1);
 }
 
+at::Tensor clipped(const at::Tensor& rows, const AttentionShape& shape) {
+  return shape.clip > 0 ? rows.clamp(-shape.clip, shape.clip) : rows;
+}
+
 }  // namespace
 
 at::Tensor rows_due_if_decoded(const StepContext& step, const at::Tensor& keyed) {
@@ -104,7 +108,7 @@ void LateKeys::compute_head(const StandardAttention& attention, const StepContex
     };
     return dense_product(at::cat(rows), part(linear.weight()), part(linear.bias()));
   };
-  at::Tensor keys = product(Slot::kK);
+  at::Tensor keys = attention.norms().key.forward(clipped(product(Slot::kK), attention.shape()));
   if (cos.front().defined()) {
     keys = rotate_heads(keys, 1, width, at::cat(cos), at::cat(sin), attention.shape().interleaved);
   }
@@ -112,7 +116,7 @@ void LateKeys::compute_head(const StandardAttention& attention, const StepContex
     return cached.select(0, 0).select(0, head).narrow(0, begin_ + size() - count, count);
   };
   place(step.cache->keys(step.layer)).copy_(keys);
-  place(step.cache->values(step.layer)).copy_(product(Slot::kV));
+  place(step.cache->values(step.layer)).copy_(clipped(product(Slot::kV), attention.shape()));
 }
 
 void LateKeys::compute(const StandardAttention& attention, const StepContext& step,

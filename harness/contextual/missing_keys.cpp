@@ -4,7 +4,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/ones_like.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/where.h>
 
 #include <limits>
@@ -60,10 +59,10 @@ at::Tensor attend_part(const AttentionShape& shape, const AttentionHeads& heads,
   std::vector<at::Tensor> contexts;
   for (std::int64_t first = 0; first < shape.kv_heads; first += at_once) {
     const at::Tensor mask = scores_mask(there, base, places, group, {first, at_once});
-    contexts.push_back(at::scaled_dot_product_attention(
-        heads.query.narrow(1, first * group, at_once * group), heads.keys.narrow(1, first, at_once),
-        heads.values.narrow(1, first, at_once), mask, step.attention_dropout, /*is_causal=*/false,
-        /*scale=*/shape.own_scale(), /*enable_gqa=*/group > 1));
+    contexts.push_back(attention_product(heads.query.narrow(1, first * group, at_once * group),
+                                         heads.keys.narrow(1, first, at_once),
+                                         heads.values.narrow(1, first, at_once),
+                                         {mask, false, step.attention_dropout}, shape.scores()));
   }
   const at::Tensor context = contexts.size() == 1 ? contexts.front() : at::cat(contexts, 1);
   return context.transpose(1, 2).reshape({context.size(0) * queries, -1});

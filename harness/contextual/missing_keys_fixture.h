@@ -23,9 +23,12 @@
 
 namespace assay {
 
-/// Small models: grouped queries with rotation, learned positions, a window, ALiBi.
+/// Small models: grouped queries with rotation, learned positions, a window, ALiBi, norms of heads,
+/// capped scores, bounds, neighbours that rotate, two rotary bases.
 inline const std::vector<std::string>& attention_kinds() {
-  static const std::vector<std::string> names{"llama_gqa", "opt", "mistral_window", "bloom"};
+  static const std::vector<std::string> names{"llama_gqa", "opt",    "mistral_window",
+                                              "bloom",     "qwen3",  "gemma2",
+                                              "gemma3",    "cohere", "olmo_clipped_gqa"};
   return names;
 }
 
@@ -39,12 +42,18 @@ class ByHand final : public Attention {
         masks_(std::move(masks)),
         absent_(absent) {
     if (spec.positions == PositionKind::kAlibi) bias_ = alibi_bias(spec, 64);
+    eps_ = spec.norm_eps;
+    offset_ = spec.norm_offset;
+    dense_->visit_tensors([&](const std::string& name, at::Tensor& tensor) {
+      if (name == "q_norm.weight") norms_[Slot::kQ] = tensor.to(at::kDouble);
+      if (name == "k_norm.weight") norms_[Slot::kK] = tensor.to(at::kDouble);
+    });
   }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override {
-    const at::Tensor q = turned(product(Slot::kQ, rows), step);
-    const at::Tensor k = turned(product(Slot::kK, rows), step);
-    const at::Tensor v = product(Slot::kV, rows);
+    const at::Tensor q = turned(normed(Slot::kQ, bounded(product(Slot::kQ, rows))), step);
+    const at::Tensor k = turned(normed(Slot::kK, bounded(product(Slot::kK, rows))), step);
+    const at::Tensor v = bounded(product(Slot::kV, rows));
     at::Tensor context = at::zeros_like(q);
     for (std::int64_t i = 0; i < rows.size(0); ++i) {
       for (std::int64_t h = 0; h < shape_.heads; ++h) {
@@ -65,12 +74,27 @@ class ByHand final : public Attention {
     const at::Tensor out = rows.to(at::kDouble).matmul(linear.weight().to(at::kDouble).t());
     return linear.bias().defined() ? out.add(linear.bias()) : out;
   }
+  [[nodiscard]] at::Tensor bounded(const at::Tensor& rows) const {
+    return shape_.clip > 0 ? rows.clamp_max(shape_.clip).clamp_min(-shape_.clip) : rows;
+  }
+  /// Each head by itself.
+  [[nodiscard]] at::Tensor normed(Slot slot, at::Tensor rows) const {
+    const auto weight = norms_.find(slot);
+    for (std::int64_t h = 0; weight != norms_.end() && h < rows.size(1) / shape_.head_dim; ++h) {
+      at::Tensor head = rows.narrow(1, h * shape_.head_dim, shape_.head_dim);
+      const at::Tensor size = (head * head).mean(1, true).add(eps_).sqrt();
+      head.copy_(head / size * (weight->second + offset_));
+    }
+    return rows;
+  }
   [[nodiscard]] at::Tensor turned(at::Tensor rows, const StepContext& step) const {
     if (!step.rope_cos.defined()) return rows;
     const std::int64_t half = step.rope_cos.size(1);
     for (std::int64_t h = 0; h < rows.size(1) / shape_.head_dim; ++h) {
-      at::Tensor left = rows.narrow(1, h * shape_.head_dim, half);
-      at::Tensor right = rows.narrow(1, h * shape_.head_dim + half, half);
+      const std::int64_t first = h * shape_.head_dim, step_size = shape_.interleaved ? 2 : 1;
+      const std::int64_t second = first + (shape_.interleaved ? 1 : half);
+      at::Tensor left = rows.slice(1, first, first + step_size * half, step_size);
+      at::Tensor right = rows.slice(1, second, first + 2 * half, step_size);
       const at::Tensor a = left.clone(), b = right.clone();
       left.copy_(a * step.rope_cos - b * step.rope_sin);
       right.copy_(b * step.rope_cos + a * step.rope_sin);
@@ -113,7 +137,8 @@ class ByHand final : public Attention {
       if (!sees(step, i, j) || !is_there(step, j, group)) continue;
       double score =
           part(q, i, h).dot(part(k, j, group)).item<double>() *
-          shape_.own_scale().value_or(1 / std::sqrt(static_cast<double>(shape_.head_dim)));
+          shape_.scores().scale.value_or(1 / std::sqrt(static_cast<double>(shape_.head_dim)));
+      if (shape_.softcap > 0) score = std::tanh(score / shape_.softcap) * shape_.softcap;
       if (bias_.defined()) score += bias_[0][h][0][step.positions[j]].item<double>();
       sum += part(v, j, group) * std::exp(score);
       total += std::exp(score);
@@ -124,6 +149,8 @@ class ByHand final : public Attention {
   std::unique_ptr<Attention> dense_;
   AttentionShape shape_;
   at::Tensor masks_, bias_;
+  std::map<Slot, at::Tensor> norms_;  ///< weights
+  double eps_ = 0, offset_ = 0;
   bool absent_;
 };
 

@@ -12,6 +12,11 @@
 namespace assay {
 namespace {
 
+constexpr const char* kHeadsTogether =
+    "this model norms queries and keys over all heads together, so that a token cannot leave out "
+    "the "
+    "work of one; set head_density = 1";
+
 [[noreturn]] void refuse(std::int64_t layer, const char* what) {
   throw DoesNotApply(fmt::format(
       "layer {}: heads and neurons are chosen token by token from dense matrices, and another "
@@ -29,6 +34,9 @@ void wrap_attention(Model& model, std::int64_t index, const Routing& routing, Ro
   Layer& layer = model.layers()[static_cast<std::size_t>(index)];
   if (!layer.attention || (!parts.heads && !parts.reader && !routing.keeps_streams)) return;
   require_dense_attention(model, index);
+  if (parts.heads && model.spec().qk_norm == QkNorm::kProjection) {
+    throw DoesNotApply(fmt::format("layer {}: {}", index, kHeadsTogether));
+  }
   std::unique_ptr<StandardAttention> dense(
       static_cast<StandardAttention*>(layer.attention.release()));
   layer.attention = std::make_unique<RoutedAttention>(std::move(dense), std::move(parts.heads),
@@ -88,6 +96,11 @@ RoutingSettings routing_settings(const Json& plan) {
 std::vector<Requirement> routing_requirements() {
   return {{"causal", "==", true, "an encoder decodes no tokens whose work could be spared"},
           {"output", "==", "vocabulary"}};
+}
+
+std::vector<std::string> routing_problems(const ModelSpec& spec, const Params& params) {
+  if (spec.qk_norm != QkNorm::kProjection || params.get_real("head_density") == 1) return {};
+  return {kHeadsTogether};
 }
 
 void require_dense_attention(const Model& model, std::int64_t layer) {

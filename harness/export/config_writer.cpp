@@ -17,6 +17,7 @@ namespace assay {
 namespace {
 
 constexpr const char* kLayerTypes = "layer_types";
+constexpr const char* kRotatingLayers = "no_rope_layers";
 /// A key whose default depends on another key shows only when that is set.
 constexpr int kPasses = 4;
 
@@ -89,6 +90,7 @@ class Writer {
       if (is_the_name(keys_, row, config_)) set(row.key, value_of(wanted_, row));
     }
     family_.windows != nullptr ? set_windows(found) : set_layer_types(found);
+    set_rotating_layers(found);
     set_classifier(found);
     return changes_.size() != before;
   }
@@ -116,6 +118,19 @@ class Writer {
       words.push_back(window_of(wanted_, layer) > 0 ? "sliding_attention" : "full_attention");
     }
     set(kLayerTypes, words);
+  }
+
+  /// The list has a 1 for each layer that rotates.
+  void set_rotating_layers(const ModelSpec& found) {
+    const auto list = config_.find(kRotatingLayers);
+    const bool listed = list != config_.end() && list->is_array();
+    const bool fits = !listed || std::ssize(*list) == wanted_.layers;
+    if (fits && found.layer_rotates == wanted_.layer_rotates) return;
+    Json switches = Json::array();
+    for (std::int64_t layer = 0; layer < wanted_.layers; ++layer) {
+      switches.push_back(rotates(wanted_, layer) ? 1 : 0);
+    }
+    set(kRotatingLayers, switches);
   }
 
   /// One in the place of another output, or with other classes.

@@ -56,7 +56,7 @@ class Export : public testing::TestWithParam<std::string> {
   void expect_the_same(const Exported& found) const {
     EXPECT_LE(relative_error(logits(found.load(), tokens_), logits(model_, tokens_)), 1e-5);
   }
-  [[nodiscard]] bool alibi() const { return model_.spec().positions == PositionKind::kAlibi; }
+  [[nodiscard]] bool heads_stay() const { return !why_heads_stay(model_.spec()).empty(); }
   Model model_ = load_golden(GetParam());
   at::Tensor tokens_ = read_golden(GetParam()).tokens;
 };
@@ -76,7 +76,7 @@ TEST_P(Export, DenseComesBackBitByBit) {
 TEST_P(Export, NarrowerLayersAreFilledUpWithZeros) {
   const LayerShape shape = model_.spec().layer(0);
   keep_neurons(model_, 0, first(shape.ffn_width - 8));
-  if (!alibi() && shape.kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
+  if (!heads_stay() && shape.kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
   const Exported found = exported();
   expect_the_same(found);
   EXPECT_THAT(found.remarks, Contains(HasSubstr("filled up with zeros")));
@@ -94,7 +94,7 @@ TEST_P(Export, EquallyNarrowLayersNeedNoZerosWhereAKeySaysTheirWidth) {
 }
 
 TEST_P(Export, FewerHeadsInAllLayers) {
-  if (alibi() || model_.spec().shape.kv_heads < 2) GTEST_SKIP() << "heads cannot be taken out";
+  if (heads_stay() || model_.spec().shape.kv_heads < 2) GTEST_SKIP() << "heads cannot be taken out";
   for (std::int64_t i = 0; i < model_.layer_count(); ++i) {
     keep_head_groups(model_, i, indices({1}));
   }
@@ -129,7 +129,8 @@ TEST_P(Export, FewerLayers) {
   expect_the_same(found);
   EXPECT_EQ(found.load().spec().layers, model_.layer_count());
   std::size_t keys = 1;
-  for (const char* list : {"layer_types", "attention_types", "attention_layers"}) {
+  for (const char* list :
+       {"layer_types", "no_rope_layers", "attention_types", "attention_layers"}) {
     keys += found.config().contains(list) ? 1 : 0;
   }
   EXPECT_EQ(found.written.config.size(), keys);

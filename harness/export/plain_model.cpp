@@ -1,6 +1,6 @@
 #include "harness/export/plain_model.h"
 
-#include <ATen/ops/ones.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -127,8 +127,10 @@ class Plainer {
     PlainLayer layer{number, model_.spec().layer(number), {}};
     add_norm(layer, "attention_norm", from.attention_norm);
     if (from.attention) take("attention", from.attention->dense_form(), layer);
+    add_norm(layer, "attention_out_norm", from.attention_out_norm);
     add_norm(layer, "ffn_norm", from.ffn_norm);
     if (from.ffn) take("feed-forward block", from.ffn->dense_form(), layer);
+    add_norm(layer, "ffn_out_norm", from.ffn_out_norm);
     layer.shape.has_attention = from.attention != nullptr;
     layer.shape.has_ffn = from.ffn != nullptr;
     layers_.push_back(std::move(layer));
@@ -164,9 +166,10 @@ class Plainer {
     }
     if (empty.empty() || empty.size() == layers_.size()) return;
     std::erase_if(layers_, is_empty);
-    auto& windows = plain_.spec.layer_windows;
-    for (auto layer = empty.rbegin(); layer != empty.rend() && !windows.empty(); ++layer) {
-      windows.erase(windows.begin() + *layer);
+    for (auto* list : {&plain_.spec.layer_windows, &plain_.spec.layer_rotates}) {
+      for (auto layer = empty.rbegin(); layer != empty.rend() && !list->empty(); ++layer) {
+        list->erase(list->begin() + *layer);
+      }
     }
     plain_.spec.layers = std::ssize(layers_);
     plain_.remarks.push_back(fmt::format("left out: {} of {}, of which nothing was left",
@@ -266,20 +269,20 @@ class Plainer {
     join_biases(keys_, spec);
   }
 
-  /// Of the tensors that stand for nothing: norms of ones, everything else of zeros.
+  /// Of the tensors that stand for nothing: norms that multiply by one, everything else zeros.
   [[nodiscard]] at::Tensor filling(const ParameterShape& wanted) const {
     const auto options = at::TensorOptions(model_.dtype()).device(model_.device());
     const bool norm = slot_info(wanted.id.slot).kind == SlotKind::kNorm;
-    return norm && !wanted.id.bias ? at::ones(wanted.shape, options)
-                                   : at::zeros(wanted.shape, options);
+    const double value = norm && !wanted.id.bias ? 1 - plain_.spec.norm_offset : 0;
+    return at::full(wanted.shape, value, options);
   }
 
   /// True for what the configuration asks for and the layer does without.
   [[nodiscard]] static bool may_lack(const PlainLayer& layer, const ParameterId& id) {
     const SlotInfo& info = slot_info(id.slot);
     if (info.kind == SlotKind::kLinear && id.bias) return true;
-    const bool of_attention =
-        info.owner == SlotOwner::kAttention || id.slot == Slot::kAttentionNorm;
+    const bool of_attention = info.owner == SlotOwner::kAttention ||
+                              id.slot == Slot::kAttentionNorm || id.slot == Slot::kAttentionOutNorm;
     return of_attention ? !layer.shape.has_attention : !layer.shape.has_ffn;
   }
 

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include <string>
 #include <utility>
@@ -19,9 +20,18 @@ at::Tensor plus(at::Tensor rows, const at::Tensor& more) {
 
 }  // namespace
 
+at::Tensor EmbeddingInput::embedded(const at::Tensor& tokens) const {
+  at::Tensor rows = at::index_select(tensors_.tokens, 0, tokens);
+  if (tensors_.scale == 1) return rows;
+  const double scale = tensors_.scale_rounded
+                           ? at::scalar_tensor(tensors_.scale, rows.scalar_type()).item<double>()
+                           : tensors_.scale;
+  return rows.mul(scale);
+}
+
 at::Tensor EmbeddingInput::forward(const at::Tensor& tokens, StepContext& step) const {
   const EmbeddingTensors& t = tensors_;
-  at::Tensor rows = at::index_select(t.tokens, 0, tokens);
+  at::Tensor rows = embedded(tokens);
   if (t.project_in) rows = t.project_in->forward(rows);
   return placed(std::move(rows), step);
 }

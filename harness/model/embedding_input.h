@@ -20,9 +20,11 @@ struct EmbeddingTensors {
   std::optional<DenseLinear> project_in;
   NormBlock norm;
   std::int64_t position_offset = 0;  ///< row of position 0
+  double scale = 1;                  ///< of the rows of `tokens`
+  bool scale_rounded = false;        ///< to the dtype of these rows
 };
 
-/// norm(project(tokens) + positions + token types).
+/// norm(project(scale * tokens) + positions + token types).
 class EmbeddingInput final : public Input {
  public:
   explicit EmbeddingInput(EmbeddingTensors tensors) : tensors_(std::move(tensors)) {}
@@ -40,6 +42,7 @@ class EmbeddingInput final : public Input {
   [[nodiscard]] const at::Tensor& token_table() const { return tensors_.tokens; }
 
  private:
+  [[nodiscard]] at::Tensor embedded(const at::Tensor& tokens) const;
   EmbeddingTensors tensors_;
 };
 

@@ -66,13 +66,17 @@ void Layer::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
 void Layer::visit_tensors(const VisitTensor& visit) {
   attention_norm.visit_tensors(visit_part(visit, "attention_norm."));
   if (attention) attention->visit_tensors(visit);
+  attention_out_norm.visit_tensors(visit_part(visit, "attention_out_norm."));
   ffn_norm.visit_tensors(visit_part(visit, "ffn_norm."));
   if (ffn) ffn->visit_tensors(visit);
+  ffn_out_norm.visit_tensors(visit_part(visit, "ffn_out_norm."));
 }
 
 Cost Layer::cost() const {
   Cost cost = attention_norm.cost();
-  cost += ffn_norm.cost();
+  for (const NormBlock* norm : {&attention_out_norm, &ffn_norm, &ffn_out_norm}) {
+    cost += norm->cost();
+  }
   if (attention) cost += attention->cost();
   if (ffn) cost += ffn->cost();
   return cost;
@@ -83,9 +87,15 @@ void Layer::fuse() {
   if (ffn) ffn->fuse();
 }
 
+Layer Layer::without_blocks() const {
+  return {attention_norm, ffn_norm, nullptr, nullptr, attention_out_norm, ffn_out_norm};
+}
+
 Layer Layer::share() const {
-  return {attention_norm, ffn_norm, attention ? attention->share() : nullptr,
-          ffn ? ffn->share() : nullptr};
+  Layer twin = without_blocks();
+  if (attention) twin.attention = attention->share();
+  if (ffn) twin.ffn = ffn->share();
+  return twin;
 }
 
 Layer Layer::clone() const {

@@ -13,10 +13,12 @@ namespace assay {
 
 /// Owns its blocks. A missing block (null) is a residual that passes by.
 struct Layer {
-  NormBlock attention_norm;  ///< weight undefined when there is nothing to norm
+  NormBlock attention_norm;  ///< not there when there is nothing to norm
   NormBlock ffn_norm;        ///< likewise, and when the norm is shared
   std::unique_ptr<Attention> attention;
   std::unique_ptr<Ffn> ffn;
+  NormBlock attention_out_norm{};  ///< of what attention gives, before the residual is added
+  NormBlock ffn_out_norm{};
 
   /// The linear slots this layer has, in the order q k v o gate up down.
   [[nodiscard]] std::vector<Slot> slots() const;
@@ -32,6 +34,8 @@ struct Layer {
   [[nodiscard]] Cost cost() const;
   /// See Attention::fuse().
   void fuse();
+  /// The norms alone.
+  [[nodiscard]] Layer without_blocks() const;
   /// A layer that computes with the same tensors.
   [[nodiscard]] Layer share() const;
   /// Deep copy.

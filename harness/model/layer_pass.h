@@ -8,9 +8,12 @@
 namespace assay {
 
 struct LayerForm {
-  bool pre_norm = true;   ///< norms stand before their block, not behind its residual
-  bool parallel = false;  ///< both blocks read the same rows; only where norms stand before
+  bool pre_norm = true;       ///< norms stand before their block, not behind its residual
+  bool parallel = false;      ///< both blocks read the same rows; only where norms stand before
+  double residual_scale = 1;  ///< what a block gives is multiplied by it
 };
+
+LayerForm layer_form(const ModelSpec& spec);
 
 /// rows [n, width] before the layer -> after it: all, or those in `wanted` (int64 [m] -> [m,
 /// width]). What follows attention runs for those alone then, so nobody may look on or draw

@@ -4,7 +4,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -16,29 +15,14 @@
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/hashing.h"
+#include "harness/model/added_bias.h"
 #include "harness/model/layer_pass.h"
+#include "harness/model/layer_rotation.h"
 #include "harness/model/mixing_input.h"
 #include "harness/model/visibility.h"
 
 namespace assay {
 namespace {
-
-/// Whether the slots that share a flag with this one have biases.
-bool& bias_flag(ModelSpec& spec, Slot slot) {
-  switch (slot) {
-    case Slot::kQ:
-      return spec.qkv_bias;
-    case Slot::kO:
-      return spec.attention_out_bias;
-    case Slot::kUp:
-      return spec.ffn_bias;
-    case Slot::kDown:
-      return spec.ffn_out_bias;
-    default:
-      throw std::logic_error(std::string("biases are added to q, o, up or down, not to ") +
-                             slot_name(slot));
-  }
-}
 
 /// The tensor with the chosen places of every dimension that grows with the model's width.
 at::Tensor selected_where_wider(at::Tensor tensor, const std::string& name, const ModelSpec& spec,
@@ -84,7 +68,7 @@ StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int
 
 at::Tensor Model::run_one(const Layer& layer, const at::Tensor& rows, StepContext& step,
                           const at::Tensor& wanted) const {
-  const LayerForm form{.pre_norm = spec_.pre_norm, .parallel = spec_.parallel_residual};
+  const LayerForm form = layer_form(spec_);
   if (may_leave_out(step)) return pass_layer(layer, rows, step, form, wanted);
   return rows_of(pass_layer(layer, rows, step, form), wanted);
 }
@@ -107,9 +91,11 @@ at::Tensor Model::run(const at::Tensor& tokens, StepContext& step, const at::Ten
   at::Tensor rows = drop_hidden(input_->forward(tokens, step), step);
   const at::Tensor last_wanted = wanted_of(*input_, step, wanted);
   SeenByWindow seen(step, alibi_);
+  LayerRotation rotation(spec_, window_rotary_, step);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     step.layer = static_cast<std::int64_t>(i);
     step.seen = seen.of(window_of(spec_, step.layer));
+    rotation.set(step, step.layer);
     const bool last = i + 1 == layers_.size();
     rows = run_one(layers_[i], rows, step, last ? last_wanted : at::Tensor());
   }
@@ -220,6 +206,7 @@ at::Tensor Model::run_layer(const Layer& layer, std::int64_t index, const at::Te
   step.state = &state;
   step.recorder = recorder;
   step.seen = SeenByWindow(step, alibi_).of(window_of(spec_, index));
+  LayerRotation(spec_, window_rotary_, step).set(step, index);
   return run_one(layer, rows, step);
 }
 
@@ -303,6 +290,7 @@ Model Model::share() const {
   twin.dtype_ = dtype_;
   twin.device_ = device_;
   twin.rotary_ = rotary_;
+  twin.window_rotary_ = window_rotary_;
   twin.alibi_ = alibi_;
   twin.input_ = input_->share();
   twin.final_norm_ = final_norm_;
@@ -350,6 +338,7 @@ void Model::drop_layer(std::int64_t index) {
   erase(layers_);
   erase(spec_.layer_shapes);
   erase(spec_.layer_windows);
+  erase(spec_.layer_rotates);
   --spec_.layers;
 }
 
@@ -375,23 +364,6 @@ void Model::select_width(const at::Tensor& dimensions) {
   fuse();
 }
 
-void Model::add_bias(Slot slot) {
-  bool& flag = bias_flag(spec_, slot);
-  if (flag) return;
-  flag = true;
-  const bool of_q = slot == Slot::kQ, of_gate = slot == Slot::kUp;
-  const std::vector<Slot> slots = of_q      ? std::vector<Slot>{Slot::kQ, Slot::kK, Slot::kV}
-                                  : of_gate ? std::vector<Slot>{Slot::kGate, Slot::kUp}
-                                            : std::vector<Slot>{slot};
-  for (Layer& layer : layers_) {
-    for (const Slot each : slots) {
-      if (layer.find(each) == nullptr) continue;
-      const at::Tensor weight = layer.dense(each).weight();
-      layer.replace_linear(each, std::make_unique<DenseLinear>(
-                                     weight, at::zeros({weight.size(0)}, weight.options())));
-    }
-    layer.fuse();
-  }
-}
+void Model::add_bias(Slot slot) { assay::add_bias(spec_, layers_, slot); }
 
 }  // namespace assay

@@ -183,8 +183,9 @@ class Model {
   std::vector<Layer> layers_;
   NormBlock final_norm_;
   std::unique_ptr<Output> output_;
-  RotaryPositions rotary_;  ///< of a model that has them
-  at::Tensor alibi_;        ///< f32 [1, heads, 1, max_positions] or undefined
+  RotaryPositions rotary_;         ///< of a model that has them
+  RotaryPositions window_rotary_;  ///< of layers with a window, where they turn otherwise
+  at::Tensor alibi_;               ///< f32 [1, heads, 1, max_positions] or undefined
   StepObserver* observer_ = nullptr;
   RoutingHook* routing_ = nullptr;
   bool dropout_ = false;

@@ -14,6 +14,7 @@
 #include "harness/model/alibi.h"
 #include "harness/model/embedding_input.h"
 #include "harness/model/kernels/large_pages.h"
+#include "harness/model/layer_rotation.h"
 #include "harness/model/outputs.h"
 #include "harness/model/random_weights.h"
 #include "harness/model/standard_attention.h"
@@ -108,7 +109,7 @@ void ModelBuilder::fill_at_random(std::uint64_t seed) {
   for (auto& [id, tensor] : tensors_) {
     ++stream;
     if (slot_info(id.slot).kind == SlotKind::kNorm) {
-      tensor.fill_(id.bias ? 0 : 1);
+      tensor.fill_(id.bias ? 0 : 1 - spec_.norm_offset);
     } else {
       fill_random(tensor, seed, stream, kRandomDeviation);
     }
@@ -132,7 +133,12 @@ void ModelBuilder::fill(const std::map<std::string, at::Tensor>& tensors) {
 }
 
 NormBlock ModelBuilder::norm(std::int64_t layer, Slot slot) const {
-  return {spec_.norm, spec_.norm_eps, get({layer, slot, false}), get({layer, slot, true})};
+  const LayerShape& shape = layer < 0 ? spec_.shape : spec_.layer(layer);
+  NormBlock block{spec_.norm, spec_.norm_eps, get({layer, slot, false}), get({layer, slot, true})};
+  block.offset = spec_.norm_offset;
+  block.rounds_last = spec_.norm_rounds_last;
+  block.bare = !spec_.norm_weights && norm_stands(spec_, shape, slot);
+  return block;
 }
 
 DenseLinear ModelBuilder::dense(std::int64_t layer, Slot slot) const {
@@ -149,9 +155,10 @@ std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
   if (!shape.has_attention) return nullptr;
   return std::make_unique<StandardAttention>(
       AttentionShape{shape.heads, shape.kv_heads, shape.head_dim, window_of(spec_, index),
-                     spec_.rope_interleaved, spec_.attention_scale},
+                     spec_.rope_interleaved, spec_.attention_scale, spec_.attention_softcap,
+                     spec_.qkv_clip},
       dense(index, Slot::kQ), dense(index, Slot::kK), dense(index, Slot::kV),
-      dense(index, Slot::kO));
+      dense(index, Slot::kO), QkNorms{norm(index, Slot::kQNorm), norm(index, Slot::kKNorm)});
 }
 
 std::unique_ptr<Ffn> ModelBuilder::ffn(std::int64_t index) const {
@@ -163,7 +170,8 @@ std::unique_ptr<Ffn> ModelBuilder::ffn(std::int64_t index) const {
 std::unique_ptr<Input> ModelBuilder::input() const {
   return std::make_unique<EmbeddingInput>(EmbeddingTensors{
       get({-1, Slot::kEmbedding}), get({-1, Slot::kPositions}), get({-1, Slot::kTokenTypes}),
-      dense_if_there(-1, Slot::kProjectIn), norm(-1, Slot::kEmbeddingNorm), spec_.position_offset});
+      dense_if_there(-1, Slot::kProjectIn), norm(-1, Slot::kEmbeddingNorm), spec_.position_offset,
+      spec_.embedding_scale, spec_.embedding_scale_rounded});
 }
 
 std::unique_ptr<Output> ModelBuilder::output() const {
@@ -174,7 +182,8 @@ std::unique_ptr<Output> ModelBuilder::output() const {
   DenseLinear head = spec_.tied_head ? DenseLinear(get({-1, Slot::kEmbedding}), at::Tensor())
                                      : dense(-1, Slot::kHead);
   return std::make_unique<VocabularyHead>(dense_if_there(-1, Slot::kProjectOut), std::move(head),
-                                          spec_.tied_head);
+                                          spec_.tied_head,
+                                          LogitForm{spec_.logit_scale, spec_.logit_softcap});
 }
 
 Model ModelBuilder::build(const std::filesystem::path& folder,
@@ -188,13 +197,14 @@ Model ModelBuilder::build(const std::filesystem::path& folder,
   model.device_ = device_;
   model.input_ = input();
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
-    model.layers_.push_back(
-        {norm(i, Slot::kAttentionNorm), norm(i, Slot::kFfnNorm), attention(i), ffn(i)});
+    model.layers_.push_back({norm(i, Slot::kAttentionNorm), norm(i, Slot::kFfnNorm), attention(i),
+                             ffn(i), norm(i, Slot::kAttentionOutNorm), norm(i, Slot::kFfnOutNorm)});
   }
   model.final_norm_ = norm(-1, Slot::kFinalNorm);
   model.output_ = output();
   if (spec_.positions == PositionKind::kRotary) {
     model.rotary_ = RotaryPositions(spec_, device_);
+    model.window_rotary_ = window_positions(spec_, device_);
   } else if (spec_.positions == PositionKind::kAlibi) {
     model.alibi_ = alibi_bias(spec_, spec_.max_positions).to(device_);
   }

@@ -11,15 +11,16 @@
 
 namespace assay {
 
-VocabularyHead::VocabularyHead(std::optional<DenseLinear> project_out, DenseLinear head, bool tied)
-    : project_out_(std::move(project_out)), head_(std::move(head)), tied_(tied) {}
+VocabularyHead::VocabularyHead(std::optional<DenseLinear> project_out, DenseLinear head, bool tied,
+                               const LogitForm& form)
+    : project_out_(std::move(project_out)), head_(std::move(head)), tied_(tied), form_(form) {}
 
 at::Tensor VocabularyHead::projected(const at::Tensor& rows) const {
   return project_out_ ? project_out_->forward(rows) : rows;
 }
 
 at::Tensor VocabularyHead::forward(const at::Tensor& rows) const {
-  return head_.forward(projected(rows));
+  return formed_logits(head_.forward(projected(rows)), form_);
 }
 
 at::Tensor VocabularyHead::log_likelihood(const at::Tensor& rows, const at::Tensor& targets) const {
@@ -28,7 +29,7 @@ at::Tensor VocabularyHead::log_likelihood(const at::Tensor& rows, const at::Tens
       needs_gradient(head_.bias())) {
     return Output::log_likelihood(rows, targets);
   }
-  return head_log_likelihood(last, head_.weight(), head_.bias(), targets.contiguous());
+  return head_log_likelihood(last, head_.weight(), head_.bias(), targets.contiguous(), form_);
 }
 
 void VocabularyHead::select_width(const at::Tensor& dimensions) {

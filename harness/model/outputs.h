@@ -7,15 +7,17 @@
 #include <optional>
 
 #include "harness/model/dense_linear.h"
+#include "harness/model/kernels/head_torch.h"
 #include "harness/model/seams.h"
 
 namespace assay {
 
-/// Scores of the next token: head(project(rows)).
+/// Scores of the next token: formed(head(project(rows))).
 class VocabularyHead final : public Output {
  public:
   /// head [vocab, embedding_width]; `tied`: it is the embedding, and counted there.
-  VocabularyHead(std::optional<DenseLinear> project_out, DenseLinear head, bool tied);
+  VocabularyHead(std::optional<DenseLinear> project_out, DenseLinear head, bool tied,
+                 const LogitForm& form = {});
   [[nodiscard]] Reads reads() const override { return Reads::kTokens; }
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows) const override;
   [[nodiscard]] std::int64_t outputs() const override { return head_.out_features(); }
@@ -35,6 +37,7 @@ class VocabularyHead final : public Output {
   std::optional<DenseLinear> project_out_;
   DenseLinear head_;
   bool tied_;
+  LogitForm form_;
 };
 
 /// Scores of classes out of each sequence's first row: classifier(tanh(pooler(row))).

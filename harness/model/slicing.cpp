@@ -53,14 +53,10 @@ const Standard& standard(const std::unique_ptr<Seam>& block, const char* what) {
       ", and nothing can be cut out of it; apply this one first, or leave one of them out");
 }
 
-Layer without_blocks(const Layer& layer) {
-  return {layer.attention_norm, layer.ffn_norm, nullptr, nullptr};
-}
-
 void put(Model& model, std::int64_t index, std::unique_ptr<Attention> attention,
          std::unique_ptr<Ffn> ffn, const LayerShape& shape) {
   Layer& old = model.layers().at(static_cast<std::size_t>(index));
-  Layer layer = without_blocks(old);
+  Layer layer = old.without_blocks();
   layer.attention = std::move(attention);
   layer.ffn = std::move(ffn);
   layer.fuse();
@@ -142,20 +138,21 @@ void select_neurons(Model& model, std::int64_t index, const at::Tensor& neurons)
 }
 
 void select_head_groups(Model& model, std::int64_t index, const at::Tensor& groups) {
-  if (model.spec().positions == PositionKind::kAlibi) {
-    throw DoesNotApply(
-        "heads cannot be taken out of a model with ALiBi: each has a slope of its own");
+  if (const std::string why = why_heads_stay(model.spec()); !why.empty()) {
+    throw DoesNotApply("heads cannot be taken out of this model, nor change places: " + why);
   }
   Layer& layer = model.layers().at(static_cast<std::size_t>(index));
   LayerShape shape = model.spec().layer(index);
-  AttentionShape attention = standard<StandardAttention>(layer.attention, "attention").shape();
+  const auto& whole = standard<StandardAttention>(layer.attention, "attention");
+  AttentionShape attention = whole.shape();
   const std::int64_t each = shape.heads / shape.kv_heads;
   const auto [queries, keys] = attention_rows(shape, groups.to(model.device()), each);
   shape.kv_heads = attention.kv_heads = groups.size(0);
   shape.heads = attention.heads = groups.size(0) * each;
   auto block = std::make_unique<StandardAttention>(
       attention, rows_of(layer.dense(Slot::kQ), queries), rows_of(layer.dense(Slot::kK), keys),
-      rows_of(layer.dense(Slot::kV), keys), columns_of(layer.dense(Slot::kO), queries));
+      rows_of(layer.dense(Slot::kV), keys), columns_of(layer.dense(Slot::kO), queries),
+      whole.norms());
   put(model, index, std::move(block), std::move(layer.ffn), shape);
 }
 
@@ -235,6 +232,7 @@ void drop_attention(Model& model, std::int64_t index) {
   shape.has_attention = false;
   const bool shared = model.spec().shared_norm && shape.has_ffn;
   if (!shared) layer.attention_norm = {};
+  layer.attention_out_norm = {};
   put(model, index, nullptr, std::move(layer.ffn), shape);
 }
 
@@ -243,6 +241,7 @@ void drop_ffn(Model& model, std::int64_t index) {
   LayerShape shape = model.spec().layer(index);
   shape.has_ffn = false;
   layer.ffn_norm = {};
+  layer.ffn_out_norm = {};
   put(model, index, std::move(layer.attention), nullptr, shape);
 }
 

@@ -23,7 +23,7 @@ std::unique_ptr<StandardFfn> slice_neurons(const StandardFfn& ffn, const at::Ten
 void keep_neurons(Model& model, std::int64_t layer, const at::Tensor& neurons);
 
 /// Only these groups stay: a key/value head with the query heads that read it. Throws DoesNotApply
-/// for a model with ALiBi, whose heads differ by their number.
+/// for a model whose heads are not apart: why_heads_stay().
 void keep_head_groups(Model& model, std::int64_t layer, const at::Tensor& groups);
 
 /// Only these dimensions of the residual stream stay; norms are then over those that are there, and
@@ -42,7 +42,7 @@ void scale_width(Model& model, const at::Tensor& factors);
 // of its sums. An order is int64 and names each unit once: order[i] is where the unit i was.
 
 void order_neurons(Model& model, std::int64_t layer, const at::Tensor& order);
-/// Throws DoesNotApply for a model with ALiBi.
+/// Throws DoesNotApply for a model whose heads are not apart.
 void order_head_groups(Model& model, std::int64_t layer, const at::Tensor& order);
 void order_width(Model& model, const at::Tensor& order);
 

@@ -42,7 +42,7 @@ void zero_columns(const Model& model, std::int64_t layer, Slot slot, std::int64_
 
 class Slicing : public testing::TestWithParam<std::string> {
  protected:
-  [[nodiscard]] bool alibi() const { return model_.spec().positions == PositionKind::kAlibi; }
+  [[nodiscard]] bool heads_stay() const { return !why_heads_stay(model_.spec()).empty(); }
   Model model_ = load_golden(GetParam());
   at::Tensor tokens_ = read_golden(GetParam()).tokens;
 };
@@ -62,7 +62,7 @@ TEST_P(Slicing, FewerHeadsEqualZeroedOnes) {
   if (shape.kv_heads < 2) GTEST_SKIP() << "one group of heads";
   std::vector<std::int64_t> rest;
   for (std::int64_t i = 1; i < shape.kv_heads; ++i) rest.push_back(i);
-  if (alibi()) {
+  if (heads_stay()) {
     EXPECT_THROW(keep_head_groups(model_, 0, indices(rest)), UserError);
     return;
   }
@@ -77,7 +77,8 @@ TEST_P(Slicing, AnotherOrderIsTheSameFunction) {
   const at::Tensor before = logits(model_, tokens_);
   for (std::int64_t l = 0; l < spec.layers; ++l) {
     order_neurons(model_, l, at::randperm(spec.layer(l).ffn_width, at::kLong));
-    if (!alibi()) order_head_groups(model_, l, at::randperm(spec.layer(l).kv_heads, at::kLong));
+    if (!heads_stay())
+      order_head_groups(model_, l, at::randperm(spec.layer(l).kv_heads, at::kLong));
   }
   order_width(model_, at::randperm(spec.width, at::kLong));
   EXPECT_LE(relative_error(logits(model_, tokens_), before), 1e-5);
@@ -149,7 +150,8 @@ TEST(AttentionRowsTest, TakeTheFirstHeadsOfEachGroup) {
 TEST_P(Slicing, SlicedEqualsExtracted) {
   const std::int64_t width = model_.spec().layer(0).ffn_width;
   keep_neurons(model_, 0, at::arange(0, width - 8, at::kLong));
-  if (!alibi() && model_.spec().layer(1).kv_heads > 1) keep_head_groups(model_, 1, indices({0}));
+  if (!heads_stay() && model_.spec().layer(1).kv_heads > 1)
+    keep_head_groups(model_, 1, indices({0}));
   drop_ffn(model_, 1);
   const Model extracted = rebuilt(model_, model_.spec(), table(model_));
   EXPECT_LE(relative_error(logits(extracted, tokens_), logits(model_, tokens_)), 1e-5);

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 
 #include <algorithm>
 #include <span>
@@ -79,8 +78,8 @@ at::Tensor to_rows(const at::Tensor& context) {
 }  // namespace
 
 StandardAttention::StandardAttention(const AttentionShape& shape, DenseLinear q, DenseLinear k,
-                                     DenseLinear v, DenseLinear o)
-    : shape_(shape) {
+                                     DenseLinear v, DenseLinear o, QkNorms norms)
+    : shape_(shape), norms_(std::move(norms)) {
   DenseLinear* const blocks[] = {&q, &k, &v, &o};
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     slots_[i] = std::make_unique<DenseLinear>(std::move(*blocks[i]));
@@ -93,7 +92,22 @@ at::Tensor StandardAttention::project(const at::Tensor& rows) const {
   return at::cat({slots_[0]->forward(rows), slots_[1]->forward(rows), slots_[2]->forward(rows)}, 1);
 }
 
+at::Tensor StandardAttention::clipped_and_normed(const at::Tensor& qkv) const {
+  const at::Tensor rows = shape_.clip > 0 ? qkv.clamp(-shape_.clip, shape_.clip) : qkv;
+  if (!norms_.query.is_there()) return rows;
+  const std::int64_t queries = shape_.heads * shape_.head_dim;
+  const std::int64_t keys = shape_.kv_heads * shape_.head_dim;
+  const auto normed = [&](const NormBlock& norm, std::int64_t begin, std::int64_t columns) {
+    const at::Tensor part = rows.narrow(1, begin, columns);
+    return norm.forward(part.reshape({-1, norm.weight.size(0)})).view(part.sizes());
+  };
+  return at::cat({normed(norms_.query, 0, queries), normed(norms_.key, queries, keys),
+                  rows.narrow(1, queries + keys, keys)},
+                 1);
+}
+
 at::Tensor StandardAttention::rotate(at::Tensor qkv, const StepContext& step) const {
+  qkv = clipped_and_normed(qkv);
   if (!step.rope_cos.defined()) return qkv;
   return rotate_heads(std::move(qkv), shape_.heads + shape_.kv_heads, shape_.head_dim,
                       step.rope_cos, step.rope_sin, shape_.interleaved);
@@ -136,7 +150,8 @@ StandardAttention::Path StandardAttention::path(const at::Tensor& qkv,
   if (step.visibility.segments != nullptr) return Path::kSegments;
   const bool plain = !step.seen.mask.defined();
   if (step.tokens == 1) {
-    const bool cached = step.cache != nullptr && plain && cpu_kernels_apply(qkv);
+    const bool cached =
+        step.cache != nullptr && plain && shape_.softcap == 0 && cpu_kernels_apply(qkv);
     return cached ? Path::kCachedQuery : Path::kOneQuery;
   }
   const bool alone = step.cache == nullptr || step.cache->length() == 0;
@@ -145,14 +160,14 @@ StandardAttention::Path StandardAttention::path(const at::Tensor& qkv,
 
 at::Tensor StandardAttention::scaled_product(const AttentionHeads& heads, const at::Tensor& mask,
                                              const StepContext& step) const {
-  const bool causal = step.seen.causal && !mask.defined() && heads.query.size(2) > 1;
-  return at::scaled_dot_product_attention(
-      heads.query, heads.keys, heads.values, mask.defined() ? std::optional(mask) : std::nullopt,
-      step.attention_dropout, causal, shape_.own_scale(), shape_.heads != shape_.kv_heads);
+  const bool causal = step.seen.causal && heads.query.size(2) > 1;
+  return attention_product(heads.query, heads.keys, heads.values,
+                           {mask, causal, step.attention_dropout}, shape_.scores());
 }
 
 bool StandardAttention::blocks_apply(const at::Tensor& qkv, const StepContext& step) const {
-  return step.attention_dropout == 0 && blocked_attention_applies(qkv, shape_.layout());
+  return step.attention_dropout == 0 && shape_.softcap == 0 &&
+         blocked_attention_applies(qkv, shape_.layout());
 }
 
 at::Tensor StandardAttention::attend_segments(const at::Tensor& qkv, const AttentionHeads& heads,
@@ -179,10 +194,9 @@ at::Tensor StandardAttention::attend_one(const AttentionHeads& heads,
   const std::int64_t group = shape_.heads / shape_.kv_heads;
   at::Tensor mask = last_keys(step.seen.mask, heads.keys.size(2));
   if (mask.defined()) mask = mask.view({1, shape_.kv_heads, group, mask.size(-1)});
-  return at::scaled_dot_product_attention(
+  return attention_product(
              heads.query.reshape({step.batch, shape_.kv_heads, group, shape_.head_dim}), heads.keys,
-             heads.values, mask.defined() ? std::optional(mask) : std::nullopt, 0.0, false,
-             shape_.own_scale())
+             heads.values, {mask}, shape_.scores())
       .reshape({step.batch, shape_.heads * shape_.head_dim});
 }
 
@@ -233,10 +247,16 @@ void StandardAttention::replace_linear(Slot slot, std::unique_ptr<Linear> block)
 
 void StandardAttention::visit_tensors(const VisitTensor& visit) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (i == kOut) visit_norms(visit);
     slots_[i]->visit_tensors(visit_part(visit, std::string(slot_name(kAttentionSlots[i])) + "."));
   }
   // The visitor may have put others in their place.
   fused_ = adjacent_linears(std::span(slots_).first(kProjected));
+}
+
+void StandardAttention::visit_norms(const VisitTensor& visit) {
+  norms_.query.visit_tensors(visit_part(visit, "q_norm."));
+  norms_.key.visit_tensors(visit_part(visit, "k_norm."));
 }
 
 void StandardAttention::fuse() { fused_ = fuse_linears(std::span(slots_).first(kProjected)); }
@@ -244,6 +264,7 @@ void StandardAttention::fuse() { fused_ = fuse_linears(std::span(slots_).first(k
 Cost StandardAttention::cost() const {
   Cost cost;
   for (const auto& slot : slots_) cost += slot->cost();
+  for (const NormBlock* norm : {&norms_.query, &norms_.key}) cost += norm->cost();
   return cost;
 }
 
@@ -253,11 +274,16 @@ DenseForm StandardAttention::dense_form() const {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     form.add(std::string(slot_name(kAttentionSlots[i])) + ".", slots_[i]->dense_form());
   }
+  for (const auto& [slot, norm] :
+       {std::pair(Slot::kQNorm, &norms_.query), std::pair(Slot::kKNorm, &norms_.key)}) {
+    if (norm->weight.defined()) form.tensors[parameter_name({-1, slot})] = norm->weight;
+  }
   return form;
 }
 
 void StandardAttention::share_into(StandardAttention& twin) const {
   twin.shape_ = shape_;
+  twin.norms_ = norms_;
   for (std::size_t i = 0; i < slots_.size(); ++i) twin.slots_[i] = slots_[i]->share();
   twin.fused_ = fused_;
 }

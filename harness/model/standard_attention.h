@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 
+#include "harness/model/attention_product.h"
 #include "harness/model/dense_linear.h"
 #include "harness/model/kernels/attention_torch.h"
+#include "harness/model/norm.h"
 #include "harness/model/seams.h"
 
 namespace assay {
@@ -21,11 +23,18 @@ struct AttentionShape {
   std::int64_t sliding_window = 0;  ///< 0: none
   bool interleaved = false;         ///< of rotation; see rotate_heads()
   double scale = 0;                 ///< of the scores; 0: 1 / sqrt(head_dim)
+  double softcap = 0;               ///< of the scores, as ScoreForm has it
+  double clip = 0;                  ///< q, k and v stay within [-clip, clip]; 0: no such bounds
   [[nodiscard]] HeadLayout layout() const { return {heads, kv_heads, head_dim, scale}; }
-  /// As ATen takes it.
-  [[nodiscard]] std::optional<double> own_scale() const {
-    return scale > 0 ? std::optional(scale) : std::nullopt;
+  [[nodiscard]] ScoreForm scores() const {
+    return {scale > 0 ? std::optional(scale) : std::nullopt, softcap};
   }
+};
+
+/// RMS norms of q and k over each head (weights [head_dim]), or over all heads together (weights as
+/// wide as the projection). Not there: none.
+struct QkNorms {
+  NormBlock query, key;
 };
 
 /// What store() hands to attend(); all views.
@@ -43,10 +52,11 @@ class StandardAttention : public Attention {
  public:
   /// q [heads * head_dim, width], k and v [kv_heads * head_dim, width], o [width, heads * head_dim]
   StandardAttention(const AttentionShape& shape, DenseLinear q, DenseLinear k, DenseLinear v,
-                    DenseLinear o);
-  /// Without matrices, for blocks with products of their own: rotates, stores and attends. Nothing
-  /// else of it may be called.
-  explicit StandardAttention(const AttentionShape& shape) : shape_(shape) {}
+                    DenseLinear o, QkNorms norms = {});
+  /// Without matrices, for blocks with products of their own: rotates, stores, attends and visits
+  /// its norms. Nothing else of it may be called.
+  explicit StandardAttention(const AttentionShape& shape, QkNorms norms = {})
+      : shape_(shape), norms_(std::move(norms)) {}
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
 
@@ -54,8 +64,9 @@ class StandardAttention : public Attention {
 
   /// rows [n, width] -> queries, keys and values [n, (heads + 2 kv_heads) * head_dim]
   [[nodiscard]] at::Tensor project(const at::Tensor& rows) const;
-  /// Turns queries and keys by their positions, where these are rotary. In place, unless the pass
-  /// is differentiated.
+  /// What stands between the product and the cache: clips q, k and v, norms queries and keys, and
+  /// turns these by their positions, each where the model does. In place, unless the pass is
+  /// differentiated.
   [[nodiscard]] at::Tensor rotate(at::Tensor qkv, const StepContext& step) const;
   /// Appends keys and values to the cache, when there is one.
   [[nodiscard]] AttentionHeads store(const at::Tensor& qkv, const StepContext& step) const;
@@ -66,6 +77,8 @@ class StandardAttention : public Attention {
   [[nodiscard]] at::Tensor combine(const at::Tensor& context) const;
 
   [[nodiscard]] const AttentionShape& shape() const { return shape_; }
+  [[nodiscard]] const QkNorms& norms() const { return norms_; }
+  void visit_norms(const VisitTensor& visit);
   [[nodiscard]] Linear* linear(Slot slot) const override;
   void replace_linear(Slot slot, std::unique_ptr<Linear> block) override;
   void visit_tensors(const VisitTensor& visit) override;
@@ -91,6 +104,7 @@ class StandardAttention : public Attention {
   [[nodiscard]] Path path(const at::Tensor& qkv, const StepContext& step) const;
   /// First cached position that a single query sees.
   [[nodiscard]] std::int64_t first_key(const StepContext& step) const;
+  [[nodiscard]] at::Tensor clipped_and_normed(const at::Tensor& qkv) const;
   [[nodiscard]] AttentionHeads split(const at::Tensor& qkv, const StepContext& step) const;
   /// Whether our kernel computes whole sequences that have no masks.
   [[nodiscard]] bool blocks_apply(const at::Tensor& qkv, const StepContext& step) const;
@@ -101,6 +115,7 @@ class StandardAttention : public Attention {
                                           const StepContext& step) const;
 
   AttentionShape shape_;
+  QkNorms norms_;
   std::optional<DenseLinear> fused_;              ///< q, k and v as one; empty when they are not
   std::array<std::unique_ptr<Linear>, 4> slots_;  ///< q, k, v, o
 };

@@ -126,7 +126,8 @@ struct StepContext {
   StepObserver* observer = nullptr;        ///< told when set
   RoutingHook* routing = nullptr;          ///< asked when set
   double hidden_dropout = 0, attention_dropout = 0;  ///< above 0 only in passes that train
-  at::Tensor rope_cos, rope_sin;  ///< f32 [rows, rotary_dim / 2] when positions are rotary
+  /// Of the running layer, f32 [rows, rotary_dim / 2], where its heads rotate.
+  at::Tensor rope_cos, rope_sin;
 
   void record(Tap tap, const at::Tensor& rows) const {
     if (recorder != nullptr) recorder->record(layer, tap, rows, *this);

@@ -23,7 +23,8 @@ void DiskResolver::note(const std::string& text) {
 ResolvedModel DiskResolver::model(const ModelChoice& choice) {
   ResolvedModel model;
   model.choice = choice;
-  model.folder = find_model(choice.id, catalogue_, say_, stop_);
+  model.folder = find_model(choice.id, catalogue_, say_, stop_, !choice.random_weights);
+  note_hub_model(choice, model.folder);
   try {
     const Checkpoint checkpoint = Checkpoint::open(model.folder, !choice.random_weights);
     model.hash = checkpoint.content_hash();
@@ -36,6 +37,20 @@ ResolvedModel DiskResolver::model(const ModelChoice& choice) {
     throw UserError(fmt::format("model '{}': {}", choice.id, error.what()));
   }
   return model;
+}
+
+/// A name may be another commit tomorrow: which one it is belongs on the record.
+void DiskResolver::note_hub_model(const ModelChoice& choice, const std::filesystem::path& folder) {
+  const std::optional<HubName> name = hub_name_of(choice.id, catalogue_);
+  if (!name) return;
+  const HubSnapshot snapshot = find_in_hub_cache(*name, !choice.random_weights);
+  if (snapshot.folder != folder) return;  // a folder of the user's has the name
+  note(fmt::format("model '{}': commit {} of {}", choice.id, snapshot.commit, name->repository));
+  if (!snapshot.unlisted) return;
+  note(
+      fmt::format("model '{}': another program put it into the Hugging Face cache; whether it has "
+                  "all files of its tokenizer is not known. assay model get {} makes sure",
+                  choice.id, name->text()));
 }
 
 PreparedRequest DiskResolver::request_for(const ResolvedModel& model, const std::string& dataset,

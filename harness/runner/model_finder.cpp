@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -31,15 +32,14 @@ std::vector<std::string> model_names(const Catalogue& catalogue) {
   return names;
 }
 
-}  // namespace
-
-fs::path model_manifest(const std::string& name) {
-  const fs::path manifest = share_folder() / "models" / (name + ".toml");
-  std::error_code missing;
-  return !looks_like_path(name) && fs::exists(manifest, missing) ? manifest : fs::path();
+const ModelEntry* entry_of(const std::string& name, const Catalogue& catalogue) {
+  const auto found =
+      std::ranges::find_if(catalogue.models, [&](const auto& model) { return model.name == name; });
+  return found == catalogue.models.end() ? nullptr : &*found;
 }
 
-fs::path present_model(const std::string& name) {
+/// A folder that is named as it is, or by a name of the user's.
+fs::path local_model(const std::string& name) {
   if (looks_like_path(name)) {
     std::error_code missing;
     return fs::is_directory(name, missing) ? fs::path(name) : fs::path();
@@ -50,11 +50,86 @@ fs::path present_model(const std::string& name) {
   return is_model_folder(name) ? fs::path(name) : fs::path();
 }
 
+/// "facebook/opt-125m" may be meant for the Hub's.
+std::string hub_suggestion(const std::string& id) {
+  try {
+    return fmt::format(", or hf:{} for a model of the Hugging Face Hub", parse_hub_name(id).text());
+  } catch (const UserError&) {
+    return "";
+  }
+}
+
+[[noreturn]] void refuse_unknown(const std::string& id, const Catalogue& catalogue) {
+  if (looks_like_path(id)) {
+    throw UserError(
+        fmt::format("model '{}': no such folder; give a Hugging Face directory (config.json, "
+                    "*.safetensors, tokenizer.json) or a name of `assay list models`{}",
+                    id, hub_suggestion(id)));
+  }
+  throw UserError(fmt::format("{}; or give the path of a Hugging Face directory, such as './{}'",
+                              unknown_name_message("model", id, model_names(catalogue)), id));
+}
+
+[[noreturn]] void refuse_absent(const std::string& id, const HubName& name, bool weights) {
+  const HubSnapshot snapshot = find_in_hub_cache(name, weights);
+  const std::string found =
+      snapshot.lacking.empty()
+          ? "is not in the Hugging Face cache"
+          : fmt::format("is in the Hugging Face cache without {}", snapshot.lacking);
+  throw MachineError(fmt::format("model '{}' {} ({}); get it with: {}", id, found,
+                                 hub_cache().string(), command_that_gets(name, weights)));
+}
+
+fs::path hub_model(const HubName& name, bool weights) {
+  const HubSnapshot snapshot = find_in_hub_cache(name, weights);
+  return snapshot.whole() ? snapshot.folder : fs::path();
+}
+
+}  // namespace
+
+fs::path model_manifest(const std::string& name) {
+  const fs::path manifest = share_folder() / "models" / (name + ".toml");
+  std::error_code missing;
+  return !looks_like_path(name) && fs::exists(manifest, missing) ? manifest : fs::path();
+}
+
+std::optional<HubName> hub_name_of(const std::string& name, const Catalogue& catalogue) {
+  if (is_hub_id(name)) return parse_hub_name(name);
+  const ModelEntry* entry = entry_of(name, catalogue);
+  if (entry == nullptr || entry->hub.empty()) return std::nullopt;
+  return parse_hub_name(entry->hub);
+}
+
+fs::path present_model(const std::string& name, const Catalogue& catalogue, bool weights) {
+  if (is_hub_id(name)) return hub_model(parse_hub_name(name), weights);
+  const fs::path folder = local_model(name);
+  if (!folder.empty()) return folder;
+  const auto hub = hub_name_of(name, catalogue);
+  return hub ? hub_model(*hub, weights) : fs::path();
+}
+
+std::optional<Absent> absence_of(const std::string& name, const Catalogue& catalogue,
+                                 bool weights) {
+  if (!present_model(name, catalogue, weights).empty()) return std::nullopt;
+  if (hub_name_of(name, catalogue)) return Absent::kHub;
+  const ModelEntry* entry = entry_of(name, catalogue);
+  if (entry == nullptr || entry->importer.empty()) refuse_unknown(name, catalogue);
+  return entry->importer == "shape" ? Absent::kShape : Absent::kImport;
+}
+
+std::string command_that_gets(const HubName& name, bool weights) {
+  return fmt::format("assay model get {}{}", weights ? "" : "--shape ", name.text());
+}
+
 fs::path import_model(const std::string& name, const Catalogue& catalogue,
                       const std::function<void(const std::string&)>& say, std::stop_token stop) {
   const fs::path manifest = model_manifest(name);
   if (manifest.empty()) {
     throw UserError(unknown_name_message("model", name, model_names(catalogue)));
+  }
+  if (const auto hub = hub_name_of(name, catalogue)) {
+    throw UserError(fmt::format("model '{}' comes from the Hugging Face Hub; get it with: {}", name,
+                                command_that_gets(*hub, true)));
   }
   const fs::path folder = ensure_folder(assay_home() / "models") / name;
   const FileLock lock(folder, stop);
@@ -67,20 +142,12 @@ fs::path import_model(const std::string& name, const Catalogue& catalogue,
 }
 
 fs::path find_model(const std::string& id, const Catalogue& catalogue,
-                    const std::function<void(const std::string&)>& say, std::stop_token stop) {
-  fs::path folder = present_model(id);
-  if (folder.empty() && !model_manifest(id).empty()) {
-    folder = import_model(id, catalogue, say, std::move(stop));
-  }
-  if (!folder.empty()) return folder;
-  if (looks_like_path(id)) {
-    throw UserError(
-        fmt::format("model '{}': no such folder; give a Hugging Face directory (config.json, "
-                    "*.safetensors, tokenizer.json) or a name of `assay list models`",
-                    id));
-  }
-  throw UserError(fmt::format("{}; or give the path of a Hugging Face directory, such as './{}'",
-                              unknown_name_message("model", id, model_names(catalogue)), id));
+                    const std::function<void(const std::string&)>& say, std::stop_token stop,
+                    bool weights) {
+  const std::optional<Absent> absent = absence_of(id, catalogue, weights);
+  if (!absent) return present_model(id, catalogue, weights);
+  if (*absent == Absent::kHub) refuse_absent(id, *hub_name_of(id, catalogue), weights);
+  return import_model(id, catalogue, say, std::move(stop));
 }
 
 }  // namespace assay

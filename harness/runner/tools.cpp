@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kDescribeTimeoutSeconds = 120;
+constexpr std::string_view kProgressStart = R"({"progress":)";
 
 std::string last_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
@@ -148,7 +149,8 @@ fs::path python_program() {
   return named;
 }
 
-Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop) {
+Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop,
+                     const std::function<void(const Json&)>& on_progress) {
   ChildSpec spec;
   spec.program = fs::absolute(python_program());
   spec.arguments = isolated_python(arguments);
@@ -156,8 +158,13 @@ Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token 
   spec.working_folder = "/";
   spec.environment = python_environment();
   std::string last;
-  const ChildResult result = run_for_lines(
-      spec, [&](const auto& line) { last = line; }, std::move(stop));
+  const auto take = [&](const std::string& line) {
+    last = line;
+    if (on_progress && line.starts_with(kProgressStart)) {
+      on_progress(Json::parse(line).at("progress"));
+    }
+  };
+  const ChildResult result = run_for_lines(spec, take, std::move(stop));
   if (result.interrupted) throw Interrupted();
   if (result.exit_code != 0 || result.signal != 0) fail_tool(result, arguments.front());
   try {

@@ -34,7 +34,9 @@ std::filesystem::path python_program();
 /// returns the JSON object of their last line. Paths among the arguments must be absolute. Lines
 /// that they write to standard error meanwhile are their own; the last one becomes the message of
 /// the UserError (exit 2) or MachineError (any other failure). Throws Interrupted when stopped.
-Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop = {});
+/// `on_progress` gets the object `progress` of each line before the last that has one.
+Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token stop = {},
+                     const std::function<void(const Json&)>& on_progress = {});
 
 /// SHA-256 over the sources of the Python tools: the version of every recipe.
 std::string python_tools_hash();

@@ -43,7 +43,7 @@ class Recorder final : public ActivationRecorder {
         settings_.neurons == NeuronValue::kGate ? Tap::kPreActivation : Tap::kDownInput;
     if (tap == neurons) add(neurons_, layer, rows);
     if (tap == Tap::kOutInput) add(groups_, layer, group_norms(layer, rows));
-    if (spec_.pre_norm && (tap == Tap::kQkvInput || tap == Tap::kFfnInput))
+    if (spec_.pre_norm && spec_.input_norms && (tap == Tap::kQkvInput || tap == Tap::kFfnInput))
       add(norms_, layer * 2 + (tap == Tap::kFfnInput), rows);
   }
 
@@ -132,7 +132,7 @@ Orders orders_by(const Importance& importance, const ModelSpec& spec, OrderScope
                  bool with_width) {
   Orders orders;
   orders.neurons = orders_of(importance.neurons, scope, "neurons");
-  if (spec.positions != PositionKind::kAlibi) {
+  if (why_heads_stay(spec).empty()) {
     orders.groups = orders_of(importance.groups, scope, "groups of heads");
   }
   if (with_width) orders.width = descending_order(importance.width, "dimensions");

@@ -51,9 +51,9 @@ const LayerShape& shape_of_all(const ModelSpec& spec) {
   return spec.layer(0);
 }
 
-/// Groups that may stay: all of them in a model whose heads differ by their number.
+/// Groups that may stay: all of them in a model whose heads are not apart.
 Values group_choices(const ModelSpec& spec, const LayerShape& shape, const Values& given) {
-  if (spec.positions == PositionKind::kAlibi) {
+  if (!why_heads_stay(spec).empty()) {
     return given_or(given.empty() ? Values{shape.kv_heads} : given, {shape.kv_heads}, "groups");
   }
   return given_or(given, one_to(shape.kv_heads), "groups");
@@ -111,8 +111,8 @@ std::vector<Axis> axes_of_units(const ModelSpec& spec) {
   std::vector<Axis> axes;
   for (std::int64_t l = 0; l < spec.layers; ++l) {
     const LayerShape& shape = spec.layer(l);
-    // Heads of a model with ALiBi go together.
-    const std::int64_t groups = spec.positions == PositionKind::kAlibi ? 1 : shape.kv_heads;
+    // Heads that are not apart go together.
+    const std::int64_t groups = !why_heads_stay(spec).empty() ? 1 : shape.kv_heads;
     for (std::int64_t g = 0; shape.has_attention && g < groups; ++g) {
       axes.push_back(bit(fmt::format("layer.{}.group.{}", l, g)));
     }
@@ -190,7 +190,7 @@ LayerPart NetworkSpace::least_layer() const {
     return counts && values.size() > 1 ? values[1] : std::int64_t{1};
   };
   const std::int64_t groups =
-      spec_.positions == PositionKind::kAlibi ? std::ssize(whole.groups) : least(2 * layer);
+      !why_heads_stay(spec_).empty() ? std::ssize(whole.groups) : least(2 * layer);
   whole.groups.resize(static_cast<std::size_t>(std::min(groups, std::ssize(whole.groups))));
   whole.neurons.resize(
       static_cast<std::size_t>(std::min(least(2 * layer + 1), std::ssize(whole.neurons))));
@@ -231,7 +231,7 @@ SubNetwork NetworkSpace::of_each_layer(const Values& values) const {
 SubNetwork NetworkSpace::of_bits(const Values& values) const {
   SubNetwork part = whole_network(spec_);
   auto value = values.begin();
-  const bool together = spec_.positions == PositionKind::kAlibi;
+  const bool together = !why_heads_stay(spec_).empty();
   for (LayerPart& layer : part.layers) {
     if (together && !layer.groups.empty()) {
       if (*value++ == 0) layer.groups.clear();

@@ -26,11 +26,10 @@ void require_layer(const ModelSpec& spec, const LayerPart& part) {
   require_units(part.groups, groups, part.layer, "groups of heads");
   require_units(part.neurons, shape.has_ffn ? shape.ffn_width : 0, part.layer, "neurons");
   const auto kept = std::ssize(part.groups);
-  if (spec.positions == PositionKind::kAlibi && kept != 0 && kept != groups) {
-    throw UserError(fmt::format(
-        "layer {}: this model has ALiBi, a slope of its own for each head, so attention stays "
-        "whole or goes whole",
-        part.layer));
+  const std::string why = why_heads_stay(spec);
+  if (!why.empty() && kept != 0 && kept != groups) {
+    throw UserError(
+        fmt::format("layer {}: {}, so attention stays whole or goes whole", part.layer, why));
   }
 }
 
@@ -97,6 +96,7 @@ ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
   result.width = width;
   result.layer_shapes.clear();
   result.layer_windows.clear();
+  result.layer_rotates.clear();
   for (const LayerPart& layer : part.layers) {
     LayerShape shape = spec.layer(layer.layer);
     shape.has_attention = !layer.groups.empty();
@@ -108,6 +108,9 @@ ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
     result.layer_shapes.push_back(shape);
     if (!spec.layer_windows.empty()) {
       result.layer_windows.push_back(spec.layer_windows.at(static_cast<std::size_t>(layer.layer)));
+    }
+    if (!spec.layer_rotates.empty()) {
+      result.layer_rotates.push_back(spec.layer_rotates.at(static_cast<std::size_t>(layer.layer)));
     }
   }
   return result;

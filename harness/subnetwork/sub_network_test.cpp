@@ -116,7 +116,7 @@ class OfFamilies : public testing::TestWithParam<std::string> {
     SubNetwork part = whole_network(spec);
     part.dimensions = first_units(spec.width - 4);
     LayerPart& first = part.layers.front();
-    if (spec.positions != PositionKind::kAlibi && first.groups.size() > 1) first.groups.pop_back();
+    if (why_heads_stay(spec).empty() && first.groups.size() > 1) first.groups.pop_back();
     first.neurons.erase(first.neurons.begin() + 2);
     part.layers.back().neurons.clear();
     return part;
@@ -154,7 +154,7 @@ TEST_P(OfFamilies, APartOfAnOrderedModelIsOneOfTheModel) {
   Orders orders;
   for (std::int64_t l = 0; l < spec.layers; ++l) {
     orders.neurons[l] = at::randperm(spec.layer(l).ffn_width, at::kLong);
-    if (spec.positions != PositionKind::kAlibi) {
+    if (why_heads_stay(spec).empty()) {
       orders.groups[l] = at::randperm(spec.layer(l).kv_heads, at::kLong);
     }
   }

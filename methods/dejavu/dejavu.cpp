@@ -137,7 +137,7 @@ class DejaVu final : public Method {
 
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
-    std::vector<std::string> problems;
+    std::vector<std::string> problems = routing_problems(spec, params);
     if (params.get_text("ffn_labels") == "fired" && spec.activation != ActivationKind::kRelu) {
       problems.emplace_back(
           "ffn_labels = 'fired' names the neurons that a ReLU lets through, and this model's "

@@ -281,10 +281,9 @@ class Flap final : public Method {
                                                const Params& params) const override {
     std::vector<std::string> problems;
     const Blocks blocks = blocks_value(params);
-    if (spec.positions == PositionKind::kAlibi && blocks != Blocks::kFfn) {
-      problems.emplace_back(
-          "this model has ALiBi, a slope of its own for each head, so no head can be taken out; "
-          "set blocks = 'ffn'");
+    const std::string why = why_heads_stay(spec);
+    if (!why.empty() && blocks != Blocks::kFfn) {
+      problems.push_back(why + ", so no head can be taken out; set blocks = 'ffn'");
     } else if (spec.shape.kv_heads == 1 && blocks == Blocks::kAttention) {
       problems.emplace_back(
           "all heads of a layer share one key/value head, so none can be taken out; set blocks = "

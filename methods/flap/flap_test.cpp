@@ -359,6 +359,11 @@ TEST_P(Flap, SaysWhatDoesNotApply) {
   alibi.positions = PositionKind::kAlibi;
   EXPECT_THAT(method().unmet(alibi, params({})), ElementsAre(HasSubstr("set blocks = 'ffn'")));
   EXPECT_THAT(method().unmet(alibi, params({{"blocks", "ffn"}})), IsEmpty());
+  ModelSpec normed = model_->spec();
+  normed.qk_norm = QkNorm::kProjection;
+  EXPECT_THAT(method().unmet(normed, params({})),
+              ElementsAre(HasSubstr("norms queries and keys over all heads together")));
+  EXPECT_THAT(method().unmet(normed, params({{"blocks", "ffn"}})), IsEmpty());
   ModelSpec one_group = model_->spec();
   one_group.shape.kv_heads = 1;
   EXPECT_THAT(method().unmet(one_group, params({{"blocks", "attention"}})),

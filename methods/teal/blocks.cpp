@@ -68,7 +68,8 @@ SparseInput sparse_input(const Layer& layer, Place place, double threshold, bool
 void sparsify_attention(Layer& layer, const Thresholds& thresholds, bool dense_prompt) {
   const auto& old = static_cast<const StandardAttention&>(*layer.attention);
   layer.attention = std::make_unique<TealAttention>(
-      old.shape(), sparse_input(layer, Place::kQkv, thresholds.at(Place::kQkv), dense_prompt),
+      old.shape(), old.norms(),
+      sparse_input(layer, Place::kQkv, thresholds.at(Place::kQkv), dense_prompt),
       sparse_input(layer, Place::kOut, thresholds.at(Place::kOut), dense_prompt));
 }
 

@@ -22,12 +22,14 @@ void TealAttention::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
 
 void TealAttention::visit_tensors(const VisitTensor& visit) {
   qkv_.visit_tensors(visit, "teal.qkv_");
+  core_.visit_norms(visit);
   out_.visit_tensors(visit, "teal.o_");
 }
 
 Cost TealAttention::cost() const {
   Cost cost = qkv_.cost();
   cost += out_.cost();
+  for (const NormBlock* norm : {&core_.norms().query, &core_.norms().key}) cost += norm->cost();
   return cost;
 }
 
@@ -38,7 +40,7 @@ DenseForm TealAttention::dense_form() const {
 }
 
 std::unique_ptr<Attention> TealAttention::share() const {
-  return std::make_unique<TealAttention>(core_.shape(), qkv_, out_);
+  return std::make_unique<TealAttention>(core_.shape(), core_.norms(), qkv_, out_);
 }
 
 }  // namespace assay::teal

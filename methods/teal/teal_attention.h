@@ -2,6 +2,7 @@
 // An attention block whose matrices read thresholded inputs.
 
 #include <memory>
+#include <utility>
 
 #include "harness/model/standard_attention.h"
 #include "methods/teal/sparse_input.h"
@@ -13,8 +14,8 @@ namespace assay::teal {
 /// thresholds.
 class TealAttention final : public Attention {
  public:
-  TealAttention(const AttentionShape& shape, SparseInput qkv, SparseInput out)
-      : core_(shape), qkv_(std::move(qkv)), out_(std::move(out)) {}
+  TealAttention(const AttentionShape& shape, QkNorms norms, SparseInput qkv, SparseInput out)
+      : core_(shape, std::move(norms)), qkv_(std::move(qkv)), out_(std::move(out)) {}
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& rows, StepContext& step) const override;
   [[nodiscard]] Linear* linear(Slot slot) const override;

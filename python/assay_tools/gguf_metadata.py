@@ -1,7 +1,7 @@
 """The key-value part of a GGUF file: every key is read, known to be harmless, or refused.
 
-The names are those of llama.cpp's gguf-py (`gguf.constants.Keys`). A key that is not in the tables
-below may change the model, so the file is refused.
+The names are those of llama.cpp's gguf-py (`gguf.constants.Keys`). A key that is neither in the
+tables below nor among the rules of its architecture may change the model, so the file is refused.
 """
 
 from collections.abc import Callable
@@ -33,48 +33,8 @@ def only(*values: Any) -> Rule:
 
 _HARMLESS_PREFIXES = ("GGUF.", "general.", "quantize.", "imatrix.", "tokenizer.chat_template")
 
-_MODEL = {
-    "block_count": READ,
-    "context_length": READ,
-    "embedding_length": READ,
-    "feed_forward_length": READ,
-    "vocab_size": READ,
-    "attention.head_count": READ,
-    "attention.head_count_kv": READ,
-    "attention.key_length": READ,
-    "attention.value_length": READ,
-    "attention.layer_norm_rms_epsilon": READ,
-    "attention.sliding_window": READ,
-    "rope.dimension_count": READ,
-    "rope.freq_base": READ,
-    "rope.scale_linear": READ,
-    "rope.scaling.type": only("none", "linear"),
-    "rope.scaling.factor": READ,
-    # Only YaRN asks for it.
-    "rope.scaling.original_context_length": HARMLESS,
-    "rope.scaling.finetuned": HARMLESS,
-    "rope.scaling.attn_factor": only(1.0),
-    # Neutral values of what other models of this architecture's programs have.
-    "attention.causal": only(True),
-    "attention.clamp_kqv": only(0.0),
-    "attention.max_alibi_bias": only(0.0),
-    "attention.scale": only(0.0),
-    "attn_logit_softcapping": only(0.0),
-    "final_logit_softcapping": only(0.0),
-    "logit_scale": only(0.0, 1.0),
-    "embedding_scale": only(0.0, 1.0),
-    "residual_scale": only(0.0, 1.0),
-    "expert_count": only(0),
-    "expert_used_count": only(0),
-    "leading_dense_block_count": only(0),
-    "nextn_predict_layers": only(0),
-    "pooling_type": only(0),
-    "tensor_data_layout": only("Meta AI original pth"),
-    "use_parallel_residual": only(False),
-}
-
-_TOKENIZER = {
-    "tokenizer.ggml.model": only("gpt2"),
+TOKENIZER_RULES = {
+    "tokenizer.ggml.model": READ,
     "tokenizer.ggml.pre": READ,
     "tokenizer.ggml.tokens": READ,
     "tokenizer.ggml.token_type": READ,
@@ -100,15 +60,13 @@ _TOKENIZER = {
     },
 }
 
-_FILE = {
-    "general.architecture": only("llama"),
+FILE_RULES = {
+    "general.architecture": READ,
     "general.type": only("model"),
     "split.no": only(0),
     "split.count": only(0, 1),
     "split.tensors.count": HARMLESS,
 }
-
-RULES = _FILE | {f"llama.{key}": rule for key, rule in _MODEL.items()} | _TOKENIZER
 
 
 def shortest(value: float) -> float:
@@ -116,24 +74,31 @@ def shortest(value: float) -> float:
     return float(str(np.float32(value)))
 
 
+# Of these groups keys are the same in every file; all others begin with the architecture.
+_COMMON = ("general.", "tokenizer.", "split.")
+
+
 class Metadata:
-    """Reads keys; `check` refuses a file that says more than is read."""
+    """Reads keys; `check` refuses a file that says more than is read. Keys of the architecture are
+    named without it: "block_count" is llama.block_count. Raises InputError for a file that names
+    no architecture."""
 
     def __init__(self, reader: GGUFReader, path: Path):
         self._reader = reader
         self.path = path
+        self.architecture: str = self.need("general.architecture")
 
     def __contains__(self, key: str) -> bool:
-        return key in self._reader.fields
+        return self._full(key) in self._reader.fields
 
     def get(self, key: str, otherwise: Any = None) -> Any:
-        field = self._reader.get_field(key)
+        field = self._reader.get_field(self._full(key))
         return otherwise if field is None else field.contents()
 
     def need(self, key: str) -> Any:
         value = self.get(key)
         if value is None:
-            raise InputError(f"{self.path}: metadata key '{key}' is missing")
+            raise InputError(f"{self.path}: metadata key '{self._full(key)}' is missing")
         return value
 
     def count(self, key: str, otherwise: int | None = None) -> int:
@@ -144,19 +109,25 @@ class Metadata:
         return value
 
     def fail(self, key: str, value: Any, allowed: str):
-        raise InputError(f"{self.path}: {self._problem(key, value, allowed)}")
+        raise InputError(f"{self.path}: {self._problem(self._full(key), value, allowed)}")
+
+    def check(self, rules: dict[str, Rule]) -> None:
+        """`rules`: those of the architecture's own keys."""
+        own = {self._full(key): rule for key, rule in rules.items()}
+        all_rules = FILE_RULES | TOKENIZER_RULES | own
+        problems = []
+        for key, field in self._reader.fields.items():
+            rule = all_rules.get(key)
+            if rule is None and not key.startswith(_HARMLESS_PREFIXES):
+                problems.append(f"metadata key '{key}' is not known, and may change the model")
+            elif rule is not None and not rule.allows(field.contents()):
+                problems.append(self._problem(key, field.contents(), rule.allowed))
+        if problems:
+            raise InputError(f"{self.path}: cannot be imported exactly: {'; '.join(problems)}")
+
+    def _full(self, key: str) -> str:
+        return key if key.startswith(_COMMON) else f"{self.architecture}.{key}"
 
     @staticmethod
     def _problem(key: str, value: Any, allowed: str) -> str:
         return f"metadata key '{key}' is {str(value)[:80]!r}; allowed: {allowed}"
-
-    def check(self) -> None:
-        problems = []
-        for key in self._reader.fields:
-            rule = RULES.get(key)
-            if rule is None and not key.startswith(_HARMLESS_PREFIXES):
-                problems.append(f"metadata key '{key}' is not known, and may change the model")
-            elif rule is not None and not rule.allows(self.get(key)):
-                problems.append(self._problem(key, self.get(key), rule.allowed))
-        if problems:
-            raise InputError(f"{self.path}: cannot be imported exactly: {'; '.join(problems)}")

@@ -24,9 +24,9 @@ def llama3_factors(factor: float, theta: float, head_dim: int) -> np.ndarray:
 
 
 def _linear(metadata: Metadata) -> float:
-    """llama.cpp takes a factor without a type for a linear one."""
-    factor = metadata.get("llama.rope.scaling.factor", metadata.get("llama.rope.scale_linear", 0.0))
-    if metadata.get("llama.rope.scaling.type", "linear") == "none" or factor == 0.0:
+    """cpp takes a factor without a type for a linear one."""
+    factor = metadata.get("rope.scaling.factor", metadata.get("rope.scale_linear", 0.0))
+    if metadata.get("rope.scaling.type", "linear") == "none" or factor == 0.0:
         return 1.0
     return shortest(factor)
 

@@ -8,13 +8,55 @@ from pathlib import Path
 import numpy as np
 import tiny_gguf
 from assay_tools.errors import InputError
-from assay_tools.gguf_import import convert_gguf, tensor_name, unpermute_rotary
-from assay_tools.gguf_metadata import RULES
+from assay_tools.gguf_families.llama import RULES, tensor_name, unpermute_rotary
+from assay_tools.gguf_family import known_architectures
+from assay_tools.gguf_import import convert_gguf
+from assay_tools.gguf_metadata import FILE_RULES, TOKENIZER_RULES
 from assay_tools.tokenizer import ModelTokenizer
 from gguf import GGMLQuantizationType, Keys
 from gguf.quants import dequantize, quantize
 from safetensors.numpy import load_file
 from tiny_gguf import HEADS, TOKENS, WIDTH, permute_as_gguf, write_gguf
+
+
+def half(two: bytes) -> float:
+    return float(np.frombuffer(two, dtype="<f2")[0])
+
+
+def q4_k(block: bytes) -> list[float]:
+    """256 values: eight runs of 32 with a scale and a minimum of six bits each, written with loops
+    after ggml's dequantize_row_q4_K."""
+    scales, nibbles = block[4:16], block[16:144]
+    values = []
+    for run in range(8):
+        if run < 4:
+            scale, minimum = scales[run] & 63, scales[run + 4] & 63
+        else:
+            scale = (scales[run + 4] & 15) | (scales[run - 4] >> 6) << 4
+            minimum = (scales[run + 4] >> 4) | (scales[run] >> 6) << 4
+        for i in range(32):
+            byte = nibbles[32 * (run // 2) + i]
+            number = byte >> 4 if run % 2 else byte & 15
+            values.append(half(block[0:2]) * scale * number - half(block[2:4]) * minimum)
+    return values
+
+
+def q6_k(block: bytes) -> list[float]:
+    """256 values: sixteen runs of 16 with a signed scale each, after dequantize_row_q6_K."""
+    low, high, scales = block[0:128], block[128:192], block[192:208]
+    values = [0.0] * 256
+    for part in range(2):
+        for i in range(32):
+            top = high[32 * part + i]
+            for quarter in range(4):
+                byte = low[64 * part + i + 32 * (quarter % 2)]
+                nibble = byte >> 4 if quarter >= 2 else byte & 15
+                number = nibble | ((top >> 2 * quarter) & 3) << 4
+                scale = scales[8 * part + 2 * quarter + i // 16]
+                signed = scale - 256 if scale > 127 else scale
+                place = 128 * part + 32 * quarter + i
+                values[place] = half(block[208:210]) * signed * (number - 32)
+    return values
 
 
 class Folder(unittest.TestCase):
@@ -43,11 +85,12 @@ class Import(Folder):
         np.testing.assert_array_equal(unpermute_rotary(permuted, HEADS), weight)
 
     def test_names(self):
+        config = {"num_hidden_layers": 8}
         self.assertEqual(
-            tensor_name("blk.7.ffn_down.weight", 8), "model.layers.7.mlp.down_proj.weight"
+            tensor_name("blk.7.ffn_down.weight", config), "model.layers.7.mlp.down_proj.weight"
         )
         for name in ("blk.8.ffn_down.weight", "blk.7.ffn_gate_exps.weight", "blk.7.attn_q.bias"):
-            self.assertIsNone(tensor_name(name, 8))
+            self.assertIsNone(tensor_name(name, config))
 
     def test_directory(self):
         weights = tiny_gguf.tensors()
@@ -68,11 +111,43 @@ class Import(Folder):
         expected |= {"head_dim": 16, "vocab_size": len(TOKENS), "rope_theta": 10000.0}
         self.assertEqual({key: config[key] for key in expected}, expected)
 
+    def test_k_quants_are_what_their_format_says(self):
+        random = np.random.default_rng(1)
+        for kind, decode in ((GGMLQuantizationType.Q4_K, q4_k), (GGMLQuantizationType.Q6_K, q6_k)):
+            size = {GGMLQuantizationType.Q4_K: 144, GGMLQuantizationType.Q6_K: 210}[kind]
+            rows, width = 32, 256
+            blocks = random.integers(0, 256, (rows, size), dtype=np.uint8)
+            scale = np.array([0.01], dtype="<f2").view(np.uint8)
+            if kind == GGMLQuantizationType.Q4_K:
+                blocks[:, 0:2] = scale
+                blocks[:, 2:4] = np.array([0.25], dtype="<f2").view(np.uint8)
+            else:
+                blocks[:, 208:210] = scale
+            weights = tiny_gguf.tensors(head_size=64, width=width)
+            weights["blk.1.ffn_up.weight"] = blocks
+            self.convert(
+                {"llama.embedding_length": width},
+                weights=weights,
+                quantised={"blk.1.ffn_up.weight": kind},
+            )
+            written = load_file(self.folder / "model.safetensors")
+            found = written["model.layers.1.mlp.up_proj.weight"]
+            self.assertEqual(found.shape, (rows, width))
+            for row in range(rows):
+                expected = decode(blocks[row].tobytes())
+                np.testing.assert_allclose(found[row], expected, rtol=1e-6, atol=1e-7)
+
     def test_what_the_family_does_not_have_is_refused(self):
         weights = tiny_gguf.tensors()
         bias = {"blk.0.attn_q.bias": np.zeros(WIDTH, dtype=np.float32)}
         self.refuse("'blk.0.attn_q.bias' is not known", weights=weights | bias)
-        self.refuse("'general.architecture' is 'qwen2'; allowed: 'llama'", architecture="qwen2")
+
+    def test_architectures_are_modules(self):
+        self.assertIn("llama", known_architectures())
+        allowed = " or ".join(map(repr, known_architectures()))
+        for name in ("qwen2moe", "gguf_family", "llama.x"):
+            text = f"'general.architecture' is '{name}'; allowed: {allowed}"
+            self.refuse(re.escape(text), architecture=name)
 
 
 class Damage(Folder):
@@ -155,7 +230,7 @@ class Metadata(Folder):
             Keys.General,
         ):
             known |= {v.replace("{arch}.", "") for v in vars(group).values() if isinstance(v, str)}
-        self.assertEqual({key.removeprefix("llama.") for key in RULES} - known, set())
+        self.assertEqual(set(RULES | FILE_RULES | TOKENIZER_RULES) - known, set())
 
     def test_what_changes_the_model_is_refused_by_its_name(self):
         changes = {

@@ -43,7 +43,7 @@ def permute_as_gguf(weight: np.ndarray, heads: int) -> np.ndarray:
     return result
 
 
-def tensors(head_size: int = WIDTH // HEADS) -> dict[str, np.ndarray]:
+def tensors(head_size: int = WIDTH // HEADS, width: int = WIDTH) -> dict[str, np.ndarray]:
     """In GGUF's names and order of rows."""
     random = np.random.default_rng(0)
 
@@ -51,18 +51,18 @@ def tensors(head_size: int = WIDTH // HEADS) -> dict[str, np.ndarray]:
         return random.standard_normal(shape, dtype=np.float32) / 4
 
     q, kv = HEADS * head_size, KV_HEADS * head_size
-    made = {"token_embd.weight": draw(len(TOKENS), WIDTH), "output_norm.weight": 1 + draw(WIDTH)}
+    made = {"token_embd.weight": draw(len(TOKENS), width), "output_norm.weight": 1 + draw(width)}
     for layer in range(LAYERS):
         made |= {
-            f"blk.{layer}.attn_norm.weight": 1 + draw(WIDTH),
-            f"blk.{layer}.attn_q.weight": draw(q, WIDTH),
-            f"blk.{layer}.attn_k.weight": draw(kv, WIDTH),
-            f"blk.{layer}.attn_v.weight": draw(kv, WIDTH),
-            f"blk.{layer}.attn_output.weight": draw(WIDTH, q),
-            f"blk.{layer}.ffn_norm.weight": 1 + draw(WIDTH),
-            f"blk.{layer}.ffn_gate.weight": draw(FFN, WIDTH),
-            f"blk.{layer}.ffn_up.weight": draw(FFN, WIDTH),
-            f"blk.{layer}.ffn_down.weight": draw(WIDTH, FFN),
+            f"blk.{layer}.attn_norm.weight": 1 + draw(width),
+            f"blk.{layer}.attn_q.weight": draw(q, width),
+            f"blk.{layer}.attn_k.weight": draw(kv, width),
+            f"blk.{layer}.attn_v.weight": draw(kv, width),
+            f"blk.{layer}.attn_output.weight": draw(width, q),
+            f"blk.{layer}.ffn_norm.weight": 1 + draw(width),
+            f"blk.{layer}.ffn_gate.weight": draw(FFN, width),
+            f"blk.{layer}.ffn_up.weight": draw(FFN, width),
+            f"blk.{layer}.ffn_down.weight": draw(width, FFN),
         }
     return made
 

@@ -138,7 +138,8 @@ def randomise(model: torch.nn.Module) -> None:
         if parameter.dim() == 1 and "norm" not in name and "ln_" not in name:
             parameter.data = 0.2 * noise
         elif parameter.dim() == 1:
-            parameter.data = (1.0 if name.endswith("weight") else 0.0) + 0.2 * noise
+            # Around what transformers starts with: 1, or 0 where the model adds the 1 itself.
+            parameter.data = parameter.data.mean().round() + 0.2 * noise
         else:
             parameter.data = noise / parameter.shape[-1] ** 0.5
 

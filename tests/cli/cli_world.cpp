@@ -88,6 +88,7 @@ CliWorld::CliWorld() : folder_(fs::temp_directory_path() / ("assay-cli-" + new_u
   fs::create_directories(folder_ / "locks");
   set("ASSAY_PYTHON", (folder_ / "python").string());
   set("ASSAY_WORKER", (binary_dir() / "tests/fake_worker").string());
+  set("HF_HOME", (folder_ / "hf").string());
   set("PATH", "/usr/bin:/bin");
 }
 

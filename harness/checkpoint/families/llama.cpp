@@ -61,11 +61,7 @@ void read_qwen2_window(ConfigReader& config, ModelSpec& spec) {
   const bool none = config.names("sliding_window") && !config.has("sliding_window");
   const std::int64_t configured = none ? 0 : config.count("sliding_window", 4096);
   const std::int64_t window = on ? configured : 0;
-  const Json& first = config.at("max_window_layers");
-  if (!first.is_null() && !(first.is_number_integer() && first >= 0)) {
-    config.problem("max_window_layers", first.dump(), "a whole number");
-  }
-  const std::int64_t from = first.is_number_integer() ? first.get<std::int64_t>() : 28;
+  const std::int64_t from = config.whole("max_window_layers", 28);
   read_layer_types(config, spec, window,
                    [&](std::int64_t layer) { return window > 0 && layer >= from; });
 }

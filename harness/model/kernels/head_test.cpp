@@ -51,6 +51,19 @@ TEST(HeadLogLikelihood, EqualsLogSoftmaxOfTheLogits) {
   }
 }
 
+TEST(HeadLogLikelihood, ScalesAndCapsEveryPartOfTheVocabulary) {
+  const c10::InferenceMode inference;
+  at::manual_seed(3);
+  const at::Tensor hidden = at::randn({9000, 24}), weight = at::randn({2500, 24});
+  const at::Tensor targets = at::randint(2500, {9000}, at::kLong);
+  const at::Tensor logits = hidden.matmul(weight.t()).to(at::kDouble) * 0.25;
+  const at::Tensor expected =
+      at::log_softmax((logits / 3.0).tanh() * 3.0, 1).gather(1, targets.unsqueeze(1)).squeeze(1);
+  const at::Tensor found =
+      head_log_likelihood(hidden, weight, {}, targets, {.scale = 0.25, .softcap = 3});
+  EXPECT_LE((found.to(at::kDouble) - expected).abs().max().item<double>(), 5e-5);
+}
+
 TEST(HeadLogLikelihood, NotANumberReachesItsRowOnly) {
   const c10::InferenceMode inference;
   at::Tensor hidden = at::randn({3, 8});

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/model/kernels/bf16.h"
+#include "harness/model/kernels/gradients.h"
 #include "harness/model/kernels/linear.h"
 #include "harness/model/kernels/rowwise_cpu.h"
 #include "harness/model/kernels/rowwise_torch.h"
@@ -60,8 +61,17 @@ void check(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor&
 
 }  // namespace
 
+at::Tensor formed_logits(at::Tensor logits, const LogitForm& form) {
+  const bool fresh = !needs_gradient(logits);
+  if (form.scale != 1) logits = fresh ? logits.mul_(form.scale) : logits.mul(form.scale);
+  if (form.softcap == 0) return logits;
+  if (!fresh) return logits.div(form.softcap).tanh().mul(form.softcap);
+  return logits.div_(form.softcap).tanh_().mul_(form.softcap);
+}
+
 at::Tensor head_log_likelihood(const at::Tensor& hidden, const at::Tensor& weight,
-                               const at::Tensor& bias, const at::Tensor& targets) {
+                               const at::Tensor& bias, const at::Tensor& targets,
+                               const LogitForm& form) {
   check(hidden, weight, targets);
   const std::int64_t rows = hidden.size(0), vocab = weight.size(0);
   at::Tensor result = at::empty({rows}, at::kFloat);
@@ -71,8 +81,10 @@ at::Tensor head_log_likelihood(const at::Tensor& hidden, const at::Tensor& weigh
   const std::int64_t part = std::max(kLeastPart, kLogits / rows);
   for (std::int64_t first = 0; first < vocab; first += part) {
     const std::int64_t count = std::min(part, vocab - first);
-    const at::Tensor logits = dense_product(hidden, weight.narrow(0, first, count),
-                                            bias.defined() ? bias.narrow(0, first, count) : bias);
+    const at::Tensor logits =
+        formed_logits(dense_product(hidden, weight.narrow(0, first, count),
+                                    bias.defined() ? bias.narrow(0, first, count) : bias),
+                      form);
     if (logits.scalar_type() == at::kFloat) {
       add_part<float>(logits, first, target, states);
     } else {

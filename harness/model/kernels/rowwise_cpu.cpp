@@ -36,21 +36,23 @@ float sum_of_squares(const Element* x, std::int64_t width) {
 }
 
 template <typename Element>
-void rms_norm(const Element* x, const Element* scale, std::int64_t rows, std::int64_t width,
-              float eps, Element* out) {
-  const std::int64_t lanes = lane_count();
-  for (std::int64_t r = 0; r < rows; ++r, x += width, out += width) {
+void rms_norm(const Element* x, const Element* scale, const NormRows& shape, Element* out) {
+  const std::int64_t lanes = lane_count(), width = shape.width;
+  const V offset = hn::Set(D(), shape.offset);
+  for (std::int64_t r = 0; r < shape.rows; ++r, x += width, out += width) {
     const float mean = sum_of_squares(x, width) / static_cast<float>(width);
-    const float factor = 1.0F / std::sqrt(mean + eps);
+    const float factor = 1.0F / std::sqrt(mean + shape.eps);
     const V factors = hn::Set(D(), factor);
     std::int64_t c = 0;
     for (; c + lanes <= width; c += lanes) {
-      const V normed = rounded(hn::Mul(load(x + c), factors), x);
-      store(hn::Mul(normed, load(scale + c)), out + c);
+      const V normed = hn::Mul(load(x + c), factors);
+      const V weight = hn::Add(load(scale + c), offset);
+      store(hn::Mul(shape.rounds_last ? normed : rounded(normed, x), weight), out + c);
     }
     for (; c < width; ++c) {
-      const float normed = to_float(round_to<Element>(to_float(x[c]) * factor));
-      out[c] = round_to<Element>(normed * to_float(scale[c]));
+      const float normed = to_float(x[c]) * factor;
+      const float first = shape.rounds_last ? normed : to_float(round_to<Element>(normed));
+      out[c] = round_to<Element>(first * (to_float(scale[c]) + shape.offset));
     }
   }
 }
@@ -219,13 +221,12 @@ void one_query(const OneQueryArgs<Element>& args) {
   }
 }
 
-void rms_norm_f32(const float* x, const float* scale, std::int64_t rows, std::int64_t width,
-                  float eps, float* out) {
-  rms_norm(x, scale, rows, width, eps, out);
+void rms_norm_f32(const float* x, const float* scale, const NormRows& shape, float* out) {
+  rms_norm(x, scale, shape, out);
 }
-void rms_norm_bf16(const std::uint16_t* x, const std::uint16_t* scale, std::int64_t rows,
-                   std::int64_t width, float eps, std::uint16_t* out) {
-  rms_norm(x, scale, rows, width, eps, out);
+void rms_norm_bf16(const std::uint16_t* x, const std::uint16_t* scale, const NormRows& shape,
+                   std::uint16_t* out) {
+  rms_norm(x, scale, shape, out);
 }
 void silu_gate_f32(const float* both, std::int64_t rows, std::int64_t width, float* out) {
   silu_gate(both, rows, width, out);
@@ -266,13 +267,12 @@ HWY_EXPORT(running_sum_bf16);
 HWY_EXPORT(one_query_f32);
 HWY_EXPORT(one_query_bf16);
 
-void rms_norm_rows(const float* x, const float* scale, std::int64_t rows, std::int64_t width,
-                   float eps, float* out) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_f32)(x, scale, rows, width, eps, out);
+void rms_norm_rows(const float* x, const float* scale, const NormRows& shape, float* out) {
+  HWY_DYNAMIC_DISPATCH(rms_norm_f32)(x, scale, shape, out);
 }
-void rms_norm_rows(const std::uint16_t* x, const std::uint16_t* scale, std::int64_t rows,
-                   std::int64_t width, float eps, std::uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_bf16)(x, scale, rows, width, eps, out);
+void rms_norm_rows(const std::uint16_t* x, const std::uint16_t* scale, const NormRows& shape,
+                   std::uint16_t* out) {
+  HWY_DYNAMIC_DISPATCH(rms_norm_bf16)(x, scale, shape, out);
 }
 void silu_gate_rows(const float* both, std::int64_t rows, std::int64_t width, float* out) {
   HWY_DYNAMIC_DISPATCH(silu_gate_f32)(both, rows, width, out);

@@ -9,11 +9,16 @@
 
 namespace assay {
 
-/// out = (x / rms(x), rounded) * scale for each of `rows` contiguous rows.
-void rms_norm_rows(const float* x, const float* scale, std::int64_t rows, std::int64_t width,
-                   float eps, float* out);
-void rms_norm_rows(const std::uint16_t* x, const std::uint16_t* scale, std::int64_t rows,
-                   std::int64_t width, float eps, std::uint16_t* out);
+struct NormRows {
+  std::int64_t rows = 0, width = 0;
+  float eps = 0;
+  float offset = 0;          ///< added to the scale
+  bool rounds_last = false;  ///< x / rms(x) is not rounded before it meets the scale
+};
+/// out = (x / rms(x), rounded) * (offset + scale) for each contiguous row.
+void rms_norm_rows(const float* x, const float* scale, const NormRows& shape, float* out);
+void rms_norm_rows(const std::uint16_t* x, const std::uint16_t* scale, const NormRows& shape,
+                   std::uint16_t* out);
 
 /// out [rows, width] = (silu(gate), rounded) * up, for both = [rows, gate then up of `width`].
 void silu_gate_rows(const float* both, std::int64_t rows, std::int64_t width, float* out);

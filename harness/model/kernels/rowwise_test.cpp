@@ -46,7 +46,18 @@ TEST_P(Rowwise, RmsNorm) {
   const at::Tensor wide = rows.to(at::kFloat);
   const at::Tensor factor = at::rsqrt((wide * wide).mean(-1, true) + 1e-5);
   const at::Tensor expected = (wide * factor).to(dtype()) * weight;
-  EXPECT_LE(largest_difference(rms_norm_cpu(rows, weight, 1e-5), expected), tolerance(8));
+  EXPECT_LE(largest_difference(rms_norm_cpu(rows, weight, {.eps = 1e-5}), expected), tolerance(8));
+}
+
+TEST_P(Rowwise, RmsNormThatRoundsLast) {
+  const at::Tensor rows = random({11, width()}), weight = random({width()});
+  const at::Tensor wide = rows.to(at::kFloat), factor = weight.to(at::kFloat) + 1.0;
+  const at::Tensor normed = wide * at::rsqrt((wide * wide).mean(-1, true) + 1e-5);
+  const at::Tensor found =
+      rms_norm_cpu(rows, weight, {.eps = 1e-5, .offset = 1, .rounds_last = true});
+  // One rounding: half of the last place.
+  const at::Tensor allowed = (normed * factor).abs() * (dtype() == at::kFloat ? 2e-6 : 0x1.01p-9);
+  EXPECT_TRUE((found.to(at::kFloat) - normed * factor).abs().le(allowed + 1e-6).all().item<bool>());
 }
 
 TEST_P(Rowwise, SiluGate) {
@@ -142,7 +153,7 @@ TEST(RowwiseEdges, NotANumberIsNotLost) {
     EXPECT_TRUE(std::isnan(silu_gate_cpu(both)[0][2].item<float>()));
     at::Tensor rows = at::randn({1, width});
     rows[0][1] = nan;
-    EXPECT_TRUE(std::isnan(rms_norm_cpu(rows, at::ones({width}), 1e-5)[0][0].item<float>()));
+    EXPECT_TRUE(std::isnan(rms_norm_cpu(rows, at::ones({width}), {})[0][0].item<float>()));
   }
 }
 
@@ -154,7 +165,7 @@ TEST(RowwiseEdges, SiluOfLargeInputsDoesNotOverflow) {
 
 TEST(RowwiseEdges, RefuseWhatDoesNotFit) {
   EXPECT_THROW((void)silu_gate_cpu(at::randn({2, 5})), std::logic_error);
-  EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), 1e-5), std::logic_error);
+  EXPECT_THROW((void)rms_norm_cpu(at::randn({2, 5}), at::ones({4}), {}), std::logic_error);
   EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).t()));
   EXPECT_FALSE(cpu_kernels_apply(at::randn({4, 4}).to(at::kDouble)));
 }

@@ -90,7 +90,7 @@ bool cpu_kernels_apply(const at::Tensor& tensor) {
   return cpu_type(tensor) && tensor.is_contiguous();
 }
 
-at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps) {
+at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, const RmsNormForm& form) {
   require(cpu_kernels_apply(rows) && cpu_kernels_apply(weight) && rows.dim() == 2 &&
               weight.numel() == rows.size(1) && weight.scalar_type() == rows.scalar_type(),
           "rms_norm_cpu(): the weight does not fit the rows");
@@ -99,8 +99,10 @@ at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double
   by_type(rows, [&](auto* type) {
     using Element = std::remove_pointer_t<decltype(type)>;
     at::parallel_for(0, rows.size(0), grain_rows(width), [&](std::int64_t begin, std::int64_t end) {
-      rms_norm_rows(in<Element>(rows) + begin * width, in<Element>(weight), end - begin, width,
-                    static_cast<float>(eps), out<Element>(result) + begin * width);
+      const NormRows shape{end - begin, width, static_cast<float>(form.eps),
+                           static_cast<float>(form.offset), form.rounds_last};
+      rms_norm_rows(in<Element>(rows) + begin * width, in<Element>(weight), shape,
+                    out<Element>(result) + begin * width);
     });
   });
   return result;

@@ -11,8 +11,13 @@ namespace assay {
 /// A contiguous CPU tensor of fp32 or bfloat16 with nothing to differentiate.
 bool cpu_kernels_apply(const at::Tensor& tensor);
 
-/// rows [n, width], weight [width] -> rows / rms(rows), rounded, times weight.
-at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, double eps);
+struct RmsNormForm {
+  double eps = 1e-6;
+  double offset = 0;         ///< added to the weight, in f32
+  bool rounds_last = false;  ///< rounded once, when it is weighted
+};
+/// rows [n, width], weight [width] -> rows / rms(rows), rounded, times offset + weight.
+at::Tensor rms_norm_cpu(const at::Tensor& rows, const at::Tensor& weight, const RmsNormForm& form);
 
 /// both [n, 2 width], gate columns first -> silu(gate) * up [n, width].
 at::Tensor silu_gate_cpu(const at::Tensor& both);

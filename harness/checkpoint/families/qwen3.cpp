@@ -1,0 +1,50 @@
+// Qwen3: LLaMA's form with RMS norms over each head of q and k.
+
+#include "harness/checkpoint/gated_decoder.h"
+#include "harness/checkpoint/layer_types.h"
+#include "harness/checkpoint/rope_reader.h"
+
+namespace assay {
+namespace {
+
+const GatedDecoder kAbsent = {.max_positions = 32768, .kv_heads = 32, .head_dim = 128};
+
+// One only when it is switched on, and then from one layer on.
+void read_window(ConfigReader& config, ModelSpec& spec) {
+  const bool on = config.flag("use_sliding_window", false);
+  const bool none = config.names("sliding_window") && !config.has("sliding_window");
+  const std::int64_t configured = none ? 0 : config.count("sliding_window", 4096);
+  const std::int64_t window = on ? configured : 0;
+  const std::int64_t from = config.whole("max_window_layers", 28);
+  read_layer_types(config, spec, window,
+                   [&](std::int64_t layer) { return window > 0 && layer >= from; });
+}
+
+ModelSpec read_spec(ConfigReader& config) {
+  ModelSpec spec = read_gated_decoder(config, kAbsent);
+  spec.qk_norm = QkNorm::kHead;
+  read_attention_bias(config, spec);
+  config.require_flag("mlp_bias", false);
+  read_rope(config, spec);
+  read_window(config, spec);
+  return spec;
+}
+
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
+  add_attention_bias(keys);
+  return keys;
+}
+
+}  // namespace
+
+Family family_qwen3() {
+  return {{"qwen3", "Qwen3: as LLaMA, with RMS norms over each head of q and k", {"qwen3"}},
+          read_spec,
+          gated_decoder_tensors,
+          {"model.", ""},
+          {},
+          written};
+}
+
+}  // namespace assay

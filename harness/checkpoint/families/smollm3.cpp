@@ -1,0 +1,79 @@
+// SmolLM3: LLaMA's form, where heads of every fourth layer do not rotate.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "harness/checkpoint/gated_decoder.h"
+#include "harness/checkpoint/layer_types.h"
+#include "harness/checkpoint/rope_reader.h"
+
+namespace assay {
+namespace {
+
+const GatedDecoder kAbsent = {.max_positions = 32768, .kv_heads = 4, .tied = true};
+
+bool are_switches(const Json& list, std::int64_t layers) {
+  return list.is_array() && std::ssize(list) == layers &&
+         std::all_of(list.begin(), list.end(),
+                     [](const Json& entry) { return entry == 0 || entry == 1; });
+}
+
+// 1 for a layer that rotates, whatever the key's name says.
+void read_rotating_layers(ConfigReader& config, ModelSpec& spec) {
+  const std::int64_t interval = config.count("no_rope_layer_interval", 4);
+  const Json& list = config.at("no_rope_layers");
+  if (!list.is_null() && !are_switches(list, spec.layers)) {
+    config.problem("no_rope_layers", list.dump(),
+                   "a list of 0 (no rotation) and 1, one for each layer");
+    return;
+  }
+  std::vector<std::int64_t> turns;
+  for (std::int64_t layer = 0; layer < spec.layers; ++layer) {
+    const bool listed = !list.is_null() && list[static_cast<std::size_t>(layer)] == 1;
+    turns.push_back(list.is_null() ? (layer + 1) % interval != 0 : listed);
+  }
+  const bool all = std::all_of(turns.begin(), turns.end(), [](auto turn) { return turn == 1; });
+  if (!all) spec.layer_rotates = std::move(turns);
+}
+
+// A window is of layers that do not rotate, unless `layer_types` says otherwise.
+void read_window(ConfigReader& config, ModelSpec& spec) {
+  const bool on = config.flag("use_sliding_window", false);
+  const std::int64_t configured =
+      config.has("sliding_window") ? config.count("sliding_window", {}) : 0;
+  const std::int64_t window = on ? configured : 0;
+  read_layer_types(config, spec, window,
+                   [&](std::int64_t layer) { return window > 0 && !rotates(spec, layer); });
+}
+
+ModelSpec read_spec(ConfigReader& config) {
+  ModelSpec spec = read_gated_decoder(config, kAbsent);
+  read_attention_bias(config, spec);
+  spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
+  read_rotating_layers(config, spec);
+  read_window(config, spec);
+  read_rope(config, spec, {.default_theta = 2e6});
+  return spec;
+}
+
+std::vector<ConfigKey> written(const std::string&) {
+  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
+  add_attention_bias(keys);
+  keys.push_back({"mlp_bias", &ModelSpec::ffn_bias, {}});
+  keys.push_back({"mlp_bias", &ModelSpec::ffn_out_bias, {}});
+  return keys;
+}
+
+}  // namespace
+
+Family family_smollm3() {
+  return {{"smollm3", "SmolLM3: as LLaMA, with layers whose heads do not rotate", {"smollm3"}},
+          read_spec,
+          gated_decoder_tensors,
+          {"model.", ""},
+          {},
+          written};
+}
+
+}  // namespace assay

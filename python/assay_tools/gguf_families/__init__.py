@@ -1,0 +1,1 @@
+"""Architectures of GGUF files that are imported: one module each, named as the file names it."""

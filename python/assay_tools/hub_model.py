@@ -1,0 +1,192 @@
+"""hub-get and hub-size: models of the Hugging Face Hub in the cache of huggingface_hub.
+
+Plain HTTP throughout: Xet's protocol needs a server of its own beside the Hub's, so no mirror and
+no local server has it, and a download over it cannot go on in another process.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+# Before the library is imported, which reads them once.
+os.environ |= {
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+from huggingface_hub import HfApi, snapshot_download  # noqa: E402
+
+from assay_tools.errors import InputError, SourceError  # noqa: E402
+from assay_tools.files import write_atomically  # noqa: E402
+from assay_tools.hub_problems import Unreachable, explained  # noqa: E402
+from assay_tools.repository_files import (  # noqa: E402
+    INDEX,
+    RepositoryFile,
+    RepositoryFiles,
+    gigabytes,
+)
+from assay_tools.resumed_download import Repository  # noqa: E402
+
+_TIMEOUT_SECONDS = 10
+#: Kept free beside what is downloaded: the disk is others' too.
+_MARGIN = 500_000_000
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REPORT_BYTES = 8_000_000
+
+
+def _listed(sibling) -> RepositoryFile:
+    if sibling.size is None or (sibling.lfs is None and sibling.blob_id is None):
+        raise SourceError(f"the Hub says neither size nor hash of '{sibling.rfilename}'")
+    if sibling.lfs is None:
+        return RepositoryFile(sibling.rfilename, sibling.size, git_sha1=sibling.blob_id)
+    return RepositoryFile(sibling.rfilename, sibling.lfs.size, sha256=sibling.lfs.sha256)
+
+
+def _look(name: str, revision: str) -> tuple[str, RepositoryFiles]:
+    """The commit that the revision is now, and its files."""
+    with explained(name, revision):
+        info = HfApi().model_info(
+            name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_SECONDS
+        )
+    if info.sha is None or not _COMMIT.fullmatch(info.sha):
+        raise SourceError(f"{name}: the Hub does not say its commit; is HF_ENDPOINT a Hub?")
+    files = [_listed(sibling) for sibling in info.siblings or []]
+    return info.sha, RepositoryFiles(name, files)
+
+
+class _Progress:
+    """Lines for the program that called; the last line on standard output is the result."""
+
+    def __init__(self, repository: Repository, files: Iterable[RepositoryFile]):
+        files = list(files)
+        self._total = sum(file.size for file in files)
+        self._done = sum(repository.bytes_here(file) for file in files)
+        self._said = -_REPORT_BYTES
+
+    def of(self, file: RepositoryFile, here: int):
+        """A listener for one file, of which `here` bytes are counted already."""
+        before = self._done - here
+
+        def tell(length: int) -> None:
+            self._done = before + length
+            if abs(self._done - self._said) >= _REPORT_BYTES or length == file.size:
+                self._said = self._done
+                line = {"done": self._done, "total": self._total, "what": file.name}
+                print(json.dumps({"progress": line}), flush=True)
+
+        return tell
+
+
+def _require_space(repository: Repository, files: list[RepositoryFile]) -> None:
+    needed = sum(file.size - repository.bytes_here(file) for file in files)
+    place = repository.cache
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed and free < needed + _MARGIN:
+        raise SourceError(
+            f"{repository.cache}: {gigabytes(needed)} of {repository.name} are to come and "
+            f"{gigabytes(free)} are free, of which {gigabytes(_MARGIN)} stay free; make room, or "
+            "choose another place (HF_HOME)"
+        )
+
+
+def _drop_damaged(repository: Repository, files: list[RepositoryFile]) -> list[str]:
+    """Removes blobs whose content is not what the Hub says, and names them."""
+    damaged = []
+    for file in files:
+        if repository.is_here(file) and file.hash_of(repository.blob(file)) != file.pin:
+            repository.blob(file).unlink()
+            damaged.append(file.name)
+    return damaged
+
+
+def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
+    """Downloads what is not here and links all; returns the bytes that were to come."""
+    _require_space(repository, files)
+    progress = _Progress(repository, files)
+    missing = [file for file in files if not repository.is_here(file)]
+    came = sum(file.size - repository.bytes_here(file) for file in missing)
+    for file in missing:
+        repository.download(file, progress.of(file, repository.bytes_here(file)))
+    with explained(repository.name, repository.commit):
+        snapshot_download(
+            repository.name,
+            revision=repository.commit,
+            cache_dir=repository.cache,
+            allow_patterns=[glob.escape(file.name) for file in files],
+        )
+    return came
+
+
+def _write_ref(repository: Repository, revision: str) -> None:
+    """By which the revision is found without a network; last, when all of it is here."""
+    if revision != repository.commit:
+        ref = repository.folder / "refs" / (revision or "main")
+        write_atomically(ref, repository.commit.encode())
+
+
+def hub_get(
+    name: str, revision: str, cache: Path, *, commit: str = "", part: str, check: bool = False
+) -> dict[str, Any]:
+    """`part`: "look" gets the configuration, the tokenizer and the index and names nothing by it,
+    "shape" the same under the revision's name, "all" the weights too. `commit`: what the revision
+    was found to be before. `check`: files that are here are hashed again, and damaged ones come
+    anew."""
+    found, files = _look(name, commit or revision)
+    repository = Repository(name, found, cache)
+    wanted = files.small()
+    damaged = _drop_damaged(repository, wanted) if check else []
+    came = _fetch(repository, wanted)
+    if part == "all":
+        index = repository.snapshot / INDEX
+        weights = files.weights(index if INDEX in {file.name for file in wanted} else None)
+        damaged += _drop_damaged(repository, weights) if check else []
+        came += _fetch(repository, wanted + weights)
+        wanted = wanted + weights
+    if part != "look":
+        _write_ref(repository, revision)
+    all_files = files.small() + files.weights()
+    return {
+        "commit": found,
+        "folder": str(repository.snapshot),
+        "bytes": sum(file.size for file in (wanted if part == "all" else all_files)),
+        "missing": sum(file.size - repository.bytes_here(file) for file in all_files),
+        "came": came,
+        "damaged": damaged,
+    }
+
+
+def _size(name: str, revision: str, cache: Path) -> dict[str, Any]:
+    commit, files = _look(name, revision)
+    repository = Repository(name, commit, cache)
+    wanted = files.small() + files.weights()
+    return {
+        "commit": commit,
+        "bytes": sum(file.size for file in wanted),
+        "missing": sum(file.size - repository.bytes_here(file) for file in wanted),
+    }
+
+
+def hub_sizes(models: list[str], cache: Path) -> dict[str, Any]:
+    """Of each NAME@REVISION what is to come, or why that cannot be said. Downloads nothing."""
+    found: list[dict[str, Any]] = []
+    unreachable = ""
+    for model in models:
+        name, _, revision = model.partition("@")
+        try:
+            found.append(
+                {"problem": unreachable} if unreachable else _size(name, revision, cache)
+            )
+        except Unreachable as error:
+            unreachable = str(error)
+            found.append({"problem": unreachable})
+        except (InputError, SourceError) as error:
+            found.append({"problem": str(error)})
+    return {"models": found}
