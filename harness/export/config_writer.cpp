@@ -102,7 +102,8 @@ class Writer {
     const auto there = [&](const auto& entry) { return config_.contains(entry.first); };
     const bool none = std::none_of(said.begin(), said.end(), there);
     for (const auto& entry : said) {
-      if (none || there(entry)) set(entry.first.c_str(), entry.second);
+      const bool wrong = config_.value(entry.first, Json()) != entry.second;
+      if ((none || there(entry)) && wrong) set(entry.first.c_str(), entry.second);
     }
   }
 

@@ -61,6 +61,11 @@ std::vector<ConfigKey> written(const std::string&) {
   return keys;
 }
 
+std::map<std::string, Json> windows(const ModelSpec& spec) {
+  const std::int64_t window = window_of(spec, 0);
+  return {{"sliding_window", window > 0 ? Json(window) : Json()}};
+}
+
 }  // namespace
 
 Family family_phi3() {
@@ -75,7 +80,8 @@ Family family_phi3() {
            {"interpolate_factor", "1"},
            {"lm_head_bias", "false"},
            {"mlp_bias", "false"}},
-          written};
+          written,
+          windows};
 }
 
 }  // namespace assay

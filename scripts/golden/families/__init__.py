@@ -3,8 +3,8 @@
 A module may define
 
   MODELS     name of a case -> configuration object: small random models, for model_parity.py
-  CONFIGS    model type -> (configuration, {name of a variant: case(...)}): spellings of config.json that
-             all describe the same tensors, for config_parity.py; the first one's draw the weights
+  CONFIGS    model type -> (configuration, {name of a variant: case(...)}): spellings of config.json
+             that all fit the same tensors, for config_parity.py; the first type draws the weights
   GRADIENTS  names of MODELS whose gradients are kept, for gradient_parity.py
 
 Goldens of a module's CONFIGS are called like the module.

@@ -1,4 +1,4 @@
-"""GPT-J: rotary positions that turn neighbours, parallel residual with one norm, a head with a bias."""
+"""GPT-J: rotary positions that turn neighbours, parallel residual, a head with a bias."""
 
 import transformers as hf
 

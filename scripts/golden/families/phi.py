@@ -1,4 +1,4 @@
-"""Phi-1 and Phi-2: parallel residual with one norm, partial rotary positions, a head with a bias."""
+"""Phi-1 and Phi-2: parallel residual with one norm, partial rotary positions, biased head."""
 
 import transformers as hf
 

@@ -26,10 +26,8 @@ MODELS = {
     "phi3_long": hf.Phi3Config(
         **SMALL
         | {
-            "num_key_value_heads": 6,
             "original_max_position_embeddings": 32,
-            "rope_parameters": LONG,
-            "tie_word_embeddings": True,
+            "rope_parameters": LONG | {"rope_theta": 10000.0},
         }
     ),
     "phi3_long_partial": hf.Phi3Config(
@@ -70,6 +68,7 @@ def long(**more):
 
 CASES = {
     "plain": case({}),
+    "own_head": case({"tie_word_embeddings": True}, "the file holds a head that differs"),
     "theta": case({"rope_theta": 500.0}),
     "window": case({"sliding_window": 7}),
     "window_null": case({"sliding_window": None}),
