@@ -54,7 +54,7 @@ void print_model_list(bool json) {
                      folder.empty() ? "not imported yet" : folder,
                      model.at("summary").get<std::string>()});
   }
-  print_out(listing({"model", "folder", "summary"}, lines, terminal_options().width));
+  print_out(listing({"model", "folder", "summary"}, lines, terminal_width()));
 }
 
 }  // namespace
