@@ -93,7 +93,7 @@ TEST(Remarks, EveryValueOfATouchedCellIsMarkedInEveryTable) {
 TEST(Remarks, FormatsForPeopleShowMarksAndNotes) {
   EXPECT_THAT(wide("terminal"),
               AllOf(HasSubstr("[1] data_altered: differs from the pinned content"),
-                    HasSubstr("17.84 ±0.62       [1]"), HasSubstr("processes_per_arm = 12")));
+                    HasSubstr("17.84 ±0.63       [1]"), HasSubstr("processes_per_arm = 12")));
   EXPECT_THAT(wide("md"), AllOf(HasSubstr("1. data_altered: differs"), HasSubstr(R"(\[1\])")));
   EXPECT_THAT(wide("tex"), AllOf(HasSubstr("\\textsuperscript{1}"), HasSubstr("data\\_altered")));
   EXPECT_THAT(wide("html"),

@@ -8,9 +8,13 @@
 
 namespace assay {
 
+/// Columns of text that goes to no terminal.
+inline constexpr int kPlainWidth = 100;
+
 struct RenderOptions {
-  int width = 0;        ///< columns of the terminal; 0 = unlimited
-  bool colour = false;  ///< ANSI colours, for a terminal only
+  int width = kPlainWidth;  ///< columns of the terminal; 0 = unlimited
+  bool colour = false;      ///< ANSI colours, for a terminal only
+  bool wide = false;        ///< all digits of values and intervals, whole labels
 };
 
 struct Layout;

@@ -132,7 +132,7 @@ TEST(Reports, TerminalFitsEveryWidth) {
 TEST(Reports, NothingReachesTheTerminalAsAnEscapeSequence) {
   EXPECT_THAT(render(hostile(), "terminal"), Not(HasSubstr("\x1b")));
   EXPECT_THAT(render(hostile(), "md"), Not(HasSubstr("\x1b")));
-  EXPECT_THAT(render(usual(), "terminal", {80, true}), HasSubstr("\x1b[31m"));
+  EXPECT_THAT(render(usual(), "terminal", {80, true}), HasSubstr("\x1b[38;5;166m"));
 }
 
 TEST(Reports, MarkdownRowsHaveAsManyCellsAsTheHeader) {

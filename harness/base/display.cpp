@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <sstream>
 
 namespace assay {
 namespace {
@@ -132,6 +133,46 @@ std::size_t fitting_bytes(std::string_view text, std::size_t width) {
     rest = after;
   }
   return text.size() - rest.size();
+}
+
+namespace {
+
+/// Words between spaces; one that is wider than `width` in pieces, of a character at least.
+std::vector<std::string> words_of(std::string_view text, std::size_t width) {
+  std::vector<std::string> words;
+  std::istringstream stream{std::string(text)};
+  for (std::string word; stream >> word;) {
+    while (display_width(word) > width) {
+      std::size_t bytes = fitting_bytes(word, width);
+      std::string_view rest = word;
+      if (bytes == 0) (void)take_character(rest);
+      bytes = std::max(bytes, word.size() - rest.size());
+      words.push_back(word.substr(0, bytes));
+      word.erase(0, bytes);
+    }
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+}  // namespace
+
+std::vector<std::string> fold_lines(std::string_view text, std::size_t width, std::size_t indent) {
+  std::vector<std::string> lines(1);
+  std::size_t used = 0;  // of the last line, its indent included
+  bool begun = false;
+  for (const std::string& word : words_of(text, width > indent ? width - indent : 1)) {
+    const std::size_t own = display_width(word);
+    if (begun && used + 1 + own > width) {
+      lines.emplace_back(indent, ' ');
+      used = indent;
+      begun = false;
+    }
+    lines.back() += (begun ? " " : "") + word;
+    used += own + (begun ? 1 : 0);
+    begun = true;
+  }
+  return lines;
 }
 
 std::string cut(const std::string& text, std::size_t width) {

@@ -31,6 +31,12 @@ std::string columns(const std::vector<std::vector<std::string>>& lines);
 /// Bytes of the longest start of the text that takes at most `width` columns.
 std::size_t fitting_bytes(std::string_view text, std::size_t width);
 
+/// The text in lines of at most `width` columns (>= 1), broken at spaces, and inside of words that
+/// are wider; lines after the first begin with `indent` spaces. Every character stays but for runs
+/// of spaces; at least one line.
+std::vector<std::string> fold_lines(std::string_view text, std::size_t width,
+                                    std::size_t indent = 0);
+
 /// Cut to `width` with a closing "…" when it is wider; width >= 1.
 std::string cut(const std::string& text, std::size_t width);
 

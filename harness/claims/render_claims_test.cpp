@@ -49,7 +49,7 @@ TEST_F(RenderClaims, NoLineIsWiderThanTheTerminalExceptRows) {
     }
   }
   EXPECT_THAT(claims_text(reproduction({measured_wanda(9)}), {.width = 60, .colour = true}),
-              HasSubstr("\x1b[31mnot reproduced\x1b[0m"));
+              HasSubstr("\x1b[38;5;166mnot reproduced\x1b[0m"));
 }
 
 TEST_F(RenderClaims, RowsWithTheSameReasonShareIt) {

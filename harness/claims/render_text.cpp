@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/base/colour.h"
 #include "harness/base/display.h"
 #include "harness/base/text.h"
 #include "harness/claims/claim_lines.h"
 
 namespace assay {
 namespace {
-
-constexpr int kWidest = 110;  // of what is wrapped when nobody says how wide the terminal is
 
 /// At spaces, each line after `indent` spaces.
 std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
@@ -38,11 +37,11 @@ std::string question(const Claim& claim) {
   return fmt::format("{} · {}", claim.dataset, claim.metric_name());
 }
 
-std::string painted(const ClaimJudgement& judgement, const RenderOptions& options) {
+std::string verdict_word(const ClaimJudgement& judgement, const RenderOptions& options) {
   const std::string word = verdict_name(judgement.verdict);
-  if (!options.colour || judgement.verdict == ClaimVerdict::kNotComparable) return word;
+  if (judgement.verdict == ClaimVerdict::kNotComparable) return word;
   const bool good = judgement.verdict == ClaimVerdict::kReproduced;
-  return fmt::format("\x1b[{}m{}\x1b[0m", good ? 32 : 31, word);
+  return painted(word, good ? Ink::kGood : Ink::kBad, options.colour);
 }
 
 /// Why, and what is nearest: the second line of a row.
@@ -89,14 +88,14 @@ std::string row_line(const ClaimJudgement& judgement, const Widths& widths,
     const std::string text = cut(texts[i], widths[i]);
     line += (i < 3 ? pad_right(text, widths[i]) : pad_left(text, widths[i])) + "  ";
   }
-  return line + painted(judgement, options) + "\n";
+  return line + verdict_word(judgement, options) + "\n";
 }
 
 }  // namespace
 
 std::string claims_text(const Reproduction& reproduction, const RenderOptions& options) {
   const std::vector<const ClaimJudgement*> rows = written(reproduction);
-  const auto width = static_cast<std::size_t>(options.width > 0 ? options.width : kWidest);
+  const auto width = static_cast<std::size_t>(options.width > 0 ? options.width : kPlainWidth);
   std::string text;
   for (const std::string& line : heading_lines(reproduction))
     text += wrapped(visible(line), 0, width);

@@ -111,7 +111,7 @@ void print_data_list(bool json) {
     lines.push_back({dataset.at("name").get<std::string>(), presence(dataset),
                      dataset.at("summary").get<std::string>()});
   }
-  print_out(listing({"data set", "files", "summary"}, lines, terminal_options().width));
+  print_out(listing({"data set", "files", "summary"}, lines, terminal_width()));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct HistoryArguments {
   std::string database = "baselines.db";
   double threshold = 5;
   HistoryOptions options;
+  PrintChoice print;
 };
 
 void write_history(HistoryArguments arguments) {
@@ -28,12 +29,13 @@ void write_history(HistoryArguments arguments) {
   if (format.empty() && file) format = report_format_of_path(arguments.output);
   if (format.empty()) format = "terminal";
   const Store store = Store::open_read_only(arguments.database);
-  const std::string text = render_history(store, arguments.metric, arguments.options, format,
-                                          file ? RenderOptions{} : terminal_options());
+  const std::string text =
+      render_history(store, arguments.metric, arguments.options, format,
+                     file ? file_options(arguments.print) : print_options(arguments.print));
   if (file) {
     write_report_file(arguments.output, text);
   } else {
-    print_out(text);
+    format == "terminal" ? print_coloured(text) : print_out(text);
   }
 }
 
@@ -64,6 +66,7 @@ void add_history_command(CLI::App& program, CommandResult&) {
           "As JSON: the same as --format json")
       ->excludes("--format");
   command->add_option("-o,--output", arguments->output, "File to write instead of standard output");
+  add_print_options(*command, arguments->print);
   command->callback([arguments] { write_history(*arguments); });
 }
 

@@ -161,7 +161,7 @@ std::string list_text(const Noun& noun, const Json& entries) {
   titles.emplace_back("summary");
   std::vector<std::vector<std::string>> lines;
   for (const Json& entry : entries) lines.push_back(line_of(noun, entry));
-  return listing(titles, lines, terminal_options().width);
+  return listing(titles, lines, terminal_width());
 }
 
 void print_list(const Noun& noun, bool json) {

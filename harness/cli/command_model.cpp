@@ -127,7 +127,7 @@ void print_model_list(bool json) {
     lines.push_back({model.at("name").get<std::string>(), place_of(model),
                      model.at("summary").get<std::string>()});
   }
-  print_out(listing({"model", "folder", "summary"}, lines, terminal_options().width));
+  print_out(listing({"model", "folder", "summary"}, lines, terminal_width()));
 }
 
 void add_import(CLI::App& model) {

@@ -27,6 +27,7 @@ constexpr const char* kReportName = "report";
 struct ReportArguments {
   std::string database, experiment, output, format, stored;
   Layout layout;
+  PrintChoice print;
 };
 
 /// A layout out of an experiment's file, with the experiment that it belongs to.
@@ -125,12 +126,13 @@ void write_report(const ReportArguments& arguments) {
         "--layout names a whole table; leave out --where, --group-by, --pivot, --columns");
   }
   if (arguments.output.empty()) {
-    const std::string text = text_of(store, arguments, format, terminal_options());
+    const std::string text = text_of(store, arguments, format, print_options(arguments.print));
     format == "terminal" ? print_coloured(text) : print_out(text);
   } else if (is_folder(arguments.output)) {
     write_folder(store, arguments, format);
   } else {
-    write_report_file(arguments.output, text_of(store, arguments, format, {}));
+    write_report_file(arguments.output,
+                      text_of(store, arguments, format, file_options(arguments.print)));
   }
 }
 
@@ -176,6 +178,7 @@ void add_report_command(CLI::App& program, CommandResult&) {
                       "File to write instead of standard output; or a folder, for the report and "
                       "each [[report]] of the experiment's file");
   add_layout_options(*command, *arguments);
+  add_print_options(*command, arguments->print);
   command->callback([arguments] { write_report(*arguments); });
 }
 

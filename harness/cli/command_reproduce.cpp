@@ -26,6 +26,7 @@ struct ReproduceArguments {
   std::string name, format = "terminal";
   std::vector<std::string> databases;
   bool run = false, json = false, all = false, list = false;
+  PrintChoice print;
 };
 
 bool there(const fs::path& path) {
@@ -92,7 +93,7 @@ void print_reproduction(const Reproduction& reproduction, const ReproduceArgumen
   } else if (arguments.format == "csv") {
     print_out(claims_csv(reproduction));
   } else {
-    print_coloured(claims_text(reproduction, terminal_options()));
+    print_coloured(claims_text(reproduction, print_options(arguments.print)));
   }
 }
 
@@ -153,6 +154,7 @@ void add_reproduce_command(CLI::App& program, CommandResult& result) {
   command->add_flag("--json", arguments->json, "As JSON");
   command->add_flag("--all", arguments->all,
                     "Also rows that are only recalled or have no value yet; they are no claims");
+  add_colour_option(*command, arguments->print);
   command->add_flag("--list", arguments->list, "List the papers with counts by evidence");
   command->callback([arguments, &result] { reproduce(*arguments, result); });
 }

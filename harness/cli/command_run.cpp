@@ -18,14 +18,15 @@ struct RunArguments {
   ExperimentArguments experiment;
   std::string database = "results.db", report, instrument;
   RunOptions options;
+  PrintChoice print;
   bool json = false;
 };
 
-void print_table(const Store& store, const std::string& experiment, bool json) {
-  if (json) {
+void print_table(const Store& store, const std::string& experiment, const RunArguments& arguments) {
+  if (arguments.json) {
     print_out(render_report(store, experiment, "json", {}));
   } else {
-    print_coloured(render_report(store, experiment, "terminal", terminal_options()));
+    print_coloured(render_report(store, experiment, "terminal", print_options(arguments.print)));
   }
 }
 
@@ -38,7 +39,7 @@ void run(const RunArguments& arguments, CommandResult& result) {
   options.count_instructions = !arguments.instrument.empty();
   const RanExperiment ran = run_experiment(asked, catalogue, arguments.database, options);
   const Store store = Store::open_read_only(arguments.database);
-  print_table(store, ran.name, arguments.json);
+  print_table(store, ran.name, arguments);
   if (!arguments.report.empty()) {
     write_report_file(arguments.report, render_report(store, ran.name, "md", {}));
   }
@@ -71,6 +72,7 @@ void add_run_command(CLI::App& program, CommandResult& result) {
       ->check(CLI::IsMember({"callgrind"}));
   command->add_option("--report", arguments->report, "Also write the table as Markdown");
   command->add_flag("--json", arguments->json, "As JSON");
+  add_print_options(*command, arguments->print);
   command->callback([arguments, &result] { run(*arguments, result); });
 }
 

@@ -71,6 +71,7 @@ void add_compare_options(CLI::App& command, CompareArguments& arguments) {
   command.add_flag("--allow-ambiguous", arguments.allow_ambiguous,
                    "Exit with 0 instead of 4 when something could not be decided");
   command.add_flag("--json", arguments.json, "As JSON");
+  add_colour_option(command, arguments.print);
   command.add_option("--markdown", arguments.markdown, "Also write a summary in Markdown");
   command.add_option("--junit", arguments.junit, "Also write JUnit XML");
 }
@@ -119,7 +120,7 @@ void finish_comparison(Comparison& comparison, const CompareArguments& arguments
   if (arguments.json) {
     print_json(comparison_json(comparison, result.code));
   } else {
-    print_out(comparison_text(comparison));
+    print_coloured(comparison_text(comparison, print_options(arguments.print).colour));
   }
   if (!arguments.markdown.empty()) {
     write_report_file(arguments.markdown, comparison_markdown(comparison, result.code));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/help.h"
 #include "harness/judge/comparison.h"
 #include "harness/store/store.h"
 
@@ -18,6 +19,7 @@ struct CompareArguments {
   std::vector<std::string> metrics, waive;
   bool json = false, allow_ambiguous = false, only_common = false, absolute = false;
   std::string markdown, junit;
+  PrintChoice print;
 };
 
 void add_compare_options(CLI::App& command, CompareArguments& arguments);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "harness/base/colour.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/json_text.h"
@@ -54,11 +55,48 @@ std::string two_columns(const std::vector<std::pair<std::string, std::string>>& 
   return text;
 }
 
-RenderOptions terminal_options() {
+int terminal_width() {
   winsize size{};
+  const bool known = ::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return known ? size.ws_col : 0;
+}
+
+void add_colour_option(CLI::App& command, PrintChoice& choice) {
+  command
+      .add_option("--color", choice.colour,
+                  "auto: colours on a terminal, unless NO_COLOR is set or TERM is dumb")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+}
+
+void add_print_options(CLI::App& command, PrintChoice& choice) {
+  add_colour_option(command, choice);
+  command.add_flag("--wide", choice.wide,
+                   "Print tables with all digits and whole intervals and labels; where there is no "
+                   "terminal, in lines of any length");
+}
+
+namespace {
+
+bool colours(const PrintChoice& choice, bool terminal) {
+  if (choice.colour == "auto") return terminal && wants_colour();
+  return choice.colour == "always";
+}
+
+}  // namespace
+
+RenderOptions print_options(const PrintChoice& choice) {
+  const int width = terminal_width();
   const bool terminal = ::isatty(STDOUT_FILENO) == 1;
-  if (!terminal || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return {};
-  return {.width = size.ws_col, .colour = environment_or("NO_COLOR", "").empty()};
+  return {.width = width > 0 ? width : (choice.wide ? 0 : kPlainWidth),
+          .colour = colours(choice, terminal),
+          .wide = choice.wide};
+}
+
+RenderOptions file_options(const PrintChoice& choice) {
+  return {.width = choice.wide ? 0 : kPlainWidth,
+          .colour = colours(choice, false),
+          .wide = choice.wide};
 }
 
 void print_json(const Json& document) { print_out(fmt::format("{}\n", json_text(document, 2))); }

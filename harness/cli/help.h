@@ -31,8 +31,25 @@ Catalogue load_catalogue();
 /// Two columns: names padded to the longest, then summaries.
 std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows);
 
-/// Width and colour of the terminal on standard output; plain and unlimited elsewhere.
-RenderOptions terminal_options();
+/// Columns of the terminal on standard output; 0 where there is none.
+int terminal_width();
+
+/// How a command prints for people.
+struct PrintChoice {
+  std::string colour = "auto";  ///< "auto", "always", "never"
+  bool wide = false;
+};
+
+/// --color; `choice` must live as long as the command.
+void add_colour_option(CLI::App& command, PrintChoice& choice);
+/// --color and --wide, of commands that print the tables of a report.
+void add_print_options(CLI::App& command, PrintChoice& choice);
+
+/// Of standard output: as wide as the terminal, elsewhere kPlainWidth; all that is asked for and
+/// no terminal limits is written where the choice is wide.
+RenderOptions print_options(const PrintChoice& choice);
+/// Of a file: no colours unless they are always wanted.
+RenderOptions file_options(const PrintChoice& choice);
 
 /// Pretty JSON with a final newline, on standard output.
 void print_json(const Json& document);

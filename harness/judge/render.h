@@ -18,8 +18,8 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code);
 /// measured is an error, cells that are UNMET on both sides are skipped.
 std::string comparison_junit(const Comparison& comparison, bool allow_ambiguous);
 
-/// Columns for a terminal, and a last line with the counts.
-std::string comparison_text(const Comparison& comparison);
+/// Columns for a terminal, and a last line with the counts; verdicts in colour where asked for.
+std::string comparison_text(const Comparison& comparison, bool colour = false);
 
 /// "+12.3 % [+9.8, +14.0]" or "-3.1 points [-4.2, -2.0]"; "" without an effect.
 std::string effect_text(const Judgement& judgement);

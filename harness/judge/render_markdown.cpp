@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "harness/base/colour.h"
 #include "harness/base/display.h"
 #include "harness/base/markup.h"
 #include "harness/base/numbered_notes.h"
@@ -90,6 +91,37 @@ std::string rules_text(const Rules& rules) {
       rules.noise_floor ? "" : ", not measured: a shared machine's is assumed",
       100 * rules.points_threshold, 100 * rules.quality_threshold, 100 * rules.size_threshold,
       rules.alpha, rules.alpha_items);
+}
+
+Ink ink_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kBetter:
+      return Ink::kGood;
+    case Verdict::kWorse:
+      return Ink::kBad;
+    case Verdict::kAmbiguous:
+    case Verdict::kNotMeasured:
+      return Ink::kBold;
+    case Verdict::kSame:
+    case Verdict::kNotWorse:
+      break;
+  }
+  return Ink::kPlain;
+}
+
+/// A head, then a line a row that begins with its verdict.
+std::string with_inks(const std::string& table, const Comparison& comparison, bool colour) {
+  std::size_t at = table.find('\n') + 1;
+  std::string text = painted(table.substr(0, at - 1), Ink::kBold, colour) + "\n";
+  for (const ComparedRow& row : comparison.rows) {
+    const Verdict verdict = row.judgement.verdict;
+    const std::size_t word = verdict_name(verdict).size();
+    const std::size_t end = table.find('\n', at) + 1;
+    text += painted(table.substr(at, word), ink_of(verdict), colour);
+    text += table.substr(at + word, end - at - word);
+    at = end;
+  }
+  return text;
 }
 
 bool worth_a_look(const ComparedRow& row) {
@@ -182,14 +214,14 @@ std::string comparison_markdown(const Comparison& comparison, ExitCode code) {
   return text;
 }
 
-std::string comparison_text(const Comparison& comparison) {
+std::string comparison_text(const Comparison& comparison, bool colour) {
   std::vector<Line> lines{kTitles};
   Notes notes;
   for (const ComparedRow& row : comparison.rows) {
     lines.push_back(line_of(row, notes));
     for (std::string& cell : lines.back()) cell = visible(cell);
   }
-  std::string text = columns(lines);
+  std::string text = with_inks(columns(lines), comparison, colour);
   const std::vector<std::string> list = notes.list();
   for (std::size_t i = 0; i < list.size(); ++i) {
     text += fmt::format("[{}] {}\n", i + 1, visible(list[i]));

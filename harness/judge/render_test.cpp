@@ -84,6 +84,18 @@ TEST(Render, TextEndsWithTheCounts) {
   EXPECT_THAT(comparison_text({}), HasSubstr("nothing to compare"));
 }
 
+TEST(Render, ColoursAreOfVerdictsAloneAndTheWordsStay) {
+  const std::string plain = comparison_text(example());
+  EXPECT_THAT(plain, Not(HasSubstr("\x1b")));
+  std::string coloured = comparison_text(example(), true);
+  EXPECT_THAT(coloured, AllOf(HasSubstr("\x1b[38;5;166mworse\x1b[0m"),
+                              HasSubstr("\x1b[1mnot measured\x1b[0m"), HasSubstr("\nsame ")));
+  for (std::size_t at = 0; (at = coloured.find('\x1b')) != std::string::npos;) {
+    coloured.erase(at, coloured.find('m', at) + 1 - at);
+  }
+  EXPECT_EQ(coloured, plain);
+}
+
 TEST(Render, RemarksOfBothSidesStandBesideTheirRows) {
   std::mt19937 random(1);
   const Arms same = simulate(1.0, 12, random, {.drift = 0, .correlation = 0, .noise = 0.005});

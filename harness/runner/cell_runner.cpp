@@ -59,22 +59,34 @@ void mark_non_finite(WorkerRun& run) {
 }  // namespace
 
 CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store,
-                       WorkerLauncher& launcher, Progress& progress, std::int64_t experiment,
-                       TimingOptions timing, std::stop_token stop)
+                       WorkerLauncher& launcher, Progress& progress, RemainingWork& left,
+                       std::int64_t experiment, TimingOptions timing, std::stop_token stop)
     : plan_(plan),
       catalogue_(catalogue),
       store_(store),
       launcher_(launcher),
       progress_(progress),
+      left_(left),
       experiment_(experiment),
       session_(new_uuid()),
       timing_(std::move(timing)),
       stop_(std::move(stop)),
       idle_since_(monotonic_seconds()) {}
 
-std::string CellRunner::title(const Cell& cell) const {
-  return fmt::format("[{}/{}] {}", cell.ordinal + 1, plan_.cells.size(),
-                     cell_label(plan_, catalogue_, cell));
+std::string CellRunner::placed(const std::string& text) const {
+  return fmt::format("[{}/{}] {}", left_.done(), left_.cells(), text);
+}
+
+std::string CellRunner::on_suite(const std::string& doing, const Cell& cell) const {
+  std::string text = fmt::format("{} {}: {}", doing, suite_label(plan_, catalogue_, cell),
+                                 chain_label(plan_, catalogue_, cell));
+  return plan_.models.size() > 1 ? text + " of " + plan_.model_of(cell).choice.id : text;
+}
+
+std::string CellRunner::fitting(const Cell& cell, const FitJob& job) const {
+  std::string text = "fitting " + chain_label(plan_, catalogue_, cell);
+  if (plan_.jobs_for(cell.artefact_key).size() > 1) text += ", " + job_name(plan_, job);
+  return plan_.models.size() > 1 ? text + " to " + plan_.model_of(cell).choice.id : text;
 }
 
 const SuiteKindEntry& CellRunner::kind_of(const Cell& cell) const {
@@ -119,13 +131,15 @@ void CellRunner::abandon(Claim& claim) {
 OutcomeReason CellRunner::finish(Attempt& attempt, const std::vector<MetricValue>& shown) {
   const OutcomeReason outcome = attempt.ended.value_or(OutcomeReason{});
   store_.finish_attempt(attempt.id, outcome);
+  left_.finish(*attempt.cell);
   report(attempt, outcome, shown);
   return outcome;
 }
 
 void CellRunner::report(const Attempt& attempt, const OutcomeReason& outcome,
                         const std::vector<MetricValue>& shown) {
-  std::string text = fmt::format("{}: {}", title(*attempt.cell), outcome_name(outcome.outcome));
+  std::string text = fmt::format("{}: {}", placed(cell_label(plan_, catalogue_, *attempt.cell)),
+                                 outcome_name(outcome.outcome));
   if (outcome.outcome == Outcome::kOk) {
     text += fmt::format(" {} ({})", metrics_text(kind_of(*attempt.cell), shown),
                         human_seconds(monotonic_seconds() - attempt.started));
@@ -143,22 +157,31 @@ OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
 
 WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
                              const std::string& what, Launch how) {
-  const std::string label = fmt::format("{}: {}", title(*attempt.cell), what);
+  const std::string label = placed(what);
   const bool timed = request.op == "time" && how != Launch::kCounting;
   // Whoever times holds the machine over the whole group.
   const auto hold = timed ? nullptr : hold_machine(attempt.cell->profile, how == Launch::kAlone);
-  progress_.live(label);
+  left_.begin(*attempt.cell, how == Launch::kCounting ? "count" : request.op);
+  const std::string at_start = left_.text();
+  progress_.live(label, at_start);
   WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
   limits.count_instructions = how == Launch::kCounting;
   limits.timed = timed || how == Launch::kAlone;
   const double between = monotonic_seconds() - idle_since_;
   const auto show = [&](const ReplyReader::Progress& report) {
-    progress_.live(fmt::format("{} {}/{} {}", label, report.done, report.total, report.what));
+    // Beside a process that is timed nothing is reckoned.
+    progress_.live(fmt::format("{}, {}/{} {}", label, report.done, report.total, report.what),
+                   timed ? at_start : left_.text());
   };
   WorkerRun run =
       timed ? run_unpaused(launcher_, request, limits, show) : launcher_.run(request, limits, show);
   idle_since_ = monotonic_seconds();
   run.process.between_seconds = between;
+  if (run.outcome.outcome == Outcome::kOk) {
+    left_.end(run.process.wall_seconds + between);
+  } else {
+    left_.fail();
+  }
   return run;
 }
 
@@ -201,7 +224,8 @@ void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string
 std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
   ensure_folder(artefact_path(job.key).parent_path());
   const FileLock lock(artefact_path(job.key), stop_, [&] {
-    progress_.step(title(*attempt.cell) + ": waits for the fit that another program makes");
+    progress_.step(placed(cell_label(plan_, catalogue_, *attempt.cell)) +
+                   ": waits for the fit that another program makes");
   });
   if (std::optional<FitRecord> made = cached_artefact(job.key)) {
     attempt.cached_events.insert(attempt.cached_events.end(), made->events.begin(),
@@ -215,10 +239,9 @@ std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
 
 std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt, const FitJob& job) {
   const ScratchFolder scratch;
-  WorkerRun run = launch(
-      attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
-      plan_.jobs_for(attempt.cell->artefact_key).size() > 1 ? "fit " + job_name(plan_, job) : "fit",
-      job.timed ? Launch::kAlone : Launch::kShared);
+  WorkerRun run =
+      launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
+             fitting(*attempt.cell, job), job.timed ? Launch::kAlone : Launch::kShared);
   if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(job.key))) {
     run.outcome = {Outcome::kCrashed, "no_artefact", "the worker ended well but wrote no artefact"};
   }
@@ -259,6 +282,7 @@ void CellRunner::ensure_artefact(Attempt& attempt) {
       record = fit(attempt, *job);
     }
     if (!record) return;
+    left_.fitted(job->key);
     const bool applied = std::find(links.begin(), links.end(), job) != links.end();
     costs.add(job_name(plan_, *job), *record, applied, here);
   }
@@ -271,7 +295,8 @@ OutcomeReason CellRunner::score(Attempt& attempt) {
   ensure_artefact(attempt);
   if (attempt.ended) return finish(attempt, {});
   const ScratchFolder scratch;
-  WorkerRun run = launch(attempt, cell_request(plan_, catalogue_, cell, scratch.path()), "score");
+  WorkerRun run = launch(attempt, cell_request(plan_, catalogue_, cell, scratch.path()),
+                         on_suite("scoring", cell));
   add_process(attempt, run, "score");
   attempt.ended = run.outcome;
   if (run.outcome.outcome == Outcome::kOk && run.reply.fingerprint) {

@@ -15,6 +15,7 @@
 #include "harness/runner/artefacts.h"
 #include "harness/runner/launcher.h"
 #include "harness/runner/progress.h"
+#include "harness/runner/remaining_work.h"
 #include "harness/stats/adaptive_stop.h"
 #include "harness/store/store.h"
 
@@ -30,10 +31,11 @@ struct TimingOptions {
 /// The cells of one `assay run`. Everything that it is given must outlive it.
 class CellRunner {
  public:
-  /// `stop` ends waiting for what another program fits.
+  /// `left` is told of every process and outcome; `stop` ends waiting for what another program
+  /// fits.
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
-             Progress& progress, std::int64_t experiment, TimingOptions timing = {},
-             std::stop_token stop = {});
+             Progress& progress, RemainingWork& left, std::int64_t experiment,
+             TimingOptions timing = {}, std::stop_token stop = {});
 
   /// One cell while it runs.
   struct Attempt {
@@ -89,6 +91,7 @@ class CellRunner {
     kAlone,     ///< a fit that looks at the clock
     kCounting,  ///< its instructions are counted
   };
+  /// `what` is for the live line: "scoring news-ppl: dense".
   WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
                    Launch how = Launch::kShared);
   /// Stores a finished process; its reply is left as it was stored.
@@ -107,7 +110,11 @@ class CellRunner {
                             WorkerRun& run);
   void report(const Attempt& attempt, const OutcomeReason& outcome,
               const std::vector<MetricValue>& shown);
-  [[nodiscard]] std::string title(const Cell& cell) const;
+  /// "[3/16] TEXT": how many cells of the plan are done.
+  [[nodiscard]] std::string placed(const std::string& text) const;
+  /// "timing decode: wanda sparsity=0.5", with the model where there are several.
+  [[nodiscard]] std::string on_suite(const std::string& doing, const Cell& cell) const;
+  [[nodiscard]] std::string fitting(const Cell& cell, const FitJob& job) const;
   [[nodiscard]] const SuiteKindEntry& kind_of(const Cell& cell) const;
 
   const Plan& plan_;
@@ -115,6 +122,7 @@ class CellRunner {
   Store& store_;
   WorkerLauncher& launcher_;
   Progress& progress_;
+  RemainingWork& left_;
   std::int64_t experiment_;
   std::string session_;
   TimingOptions timing_;

@@ -116,8 +116,9 @@ void CellRunner::time_once(Attempt& arm, std::size_t block) {
   WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
   const std::string subject = fingerprint_subject(plan_, catalogue_, *arm.cell);
   request.expected = store_.fingerprint(subject);
-  WorkerRun run =
-      launch(arm, request, fmt::format("time, process {}", process_place(round, plan_.experiment)));
+  WorkerRun run = launch(arm, request,
+                         fmt::format("{}, process {}", on_suite("timing", *arm.cell),
+                                     process_place(round, plan_.experiment)));
   compare_fingerprints(*arm.cell, request.expected, run);
   const std::string unfit = unfit_build(run.reply.environment);
   if (run.outcome.outcome == Outcome::kOk && !unfit.empty()) {

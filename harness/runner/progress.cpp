@@ -3,7 +3,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "harness/base/clock.h"
+#include "harness/base/colour.h"
 #include "harness/base/display.h"
 #include "harness/base/output.h"
 
@@ -11,6 +14,8 @@ namespace assay {
 namespace {
 
 constexpr double kLiveEverySeconds = 0.1;
+constexpr double kSayEverySeconds = 60;
+constexpr const char* kBeforeLeft = " · ";
 
 std::size_t terminal_width() {
   winsize size{};
@@ -18,9 +23,23 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
+/// What is left stays, unless it would take all of the line.
+std::string fitting(const std::string& text, const std::string& left, std::size_t width) {
+  const std::string tail = left.empty() ? "" : kBeforeLeft + left;
+  const std::size_t own = display_width(tail);
+  if (own + 1 > width) return cut(text + tail, width);
+  return cut(text, width - own) + tail;
+}
+
 }  // namespace
 
-StderrProgress::StderrProgress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressPlace ProgressPlace::standard_error() {
+  return {::isatty(STDERR_FILENO) == 1 && terminal_has_escapes(), terminal_width,
+          monotonic_seconds};
+}
+
+StderrProgress::StderrProgress(ProgressPlace place)
+    : place_(std::move(place)), last_live_(place_.now()) {}
 
 StderrProgress::~StderrProgress() { clear(); }
 
@@ -32,14 +51,25 @@ void StderrProgress::clear() {
 void StderrProgress::step(const std::string& text) {
   clear();
   print_error(text + "\n");
-  last_live_ = -1;
+  fresh_ = true;
 }
 
-void StderrProgress::live(const std::string& text) {
-  const double now = monotonic_seconds();
-  if (!terminal_ || (last_live_ >= 0 && now - last_live_ < kLiveEverySeconds)) return;
-  redraw_error_line(cut(text, terminal_width() - 1));
+void StderrProgress::show(const std::string& text, const std::string& left) {
+  const double now = place_.now();
+  if (place_.terminal) {
+    redraw(text, left, now);
+  } else if (!left.empty() && now - last_live_ >= kSayEverySeconds) {
+    step(text + kBeforeLeft + left);
+    last_live_ = now;
+  }
+}
+
+void StderrProgress::redraw(const std::string& text, const std::string& left, double now) {
+  if (!fresh_ && now - last_live_ < kLiveEverySeconds) return;
+  // The last column stays free: some terminals begin a new line with it.
+  redraw_error_line(fitting(visible(text), left, place_.width() - 1));
   dirty_ = true;
+  fresh_ = false;
   last_live_ = now;
 }
 

@@ -136,16 +136,23 @@ std::string job_name(const Plan& plan, const FitJob& job) {
   return job.stage.empty() ? method : method + "/" + job.stage;
 }
 
-std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+std::string chain_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
   const MethodChoice& method = plan.method_of(cell);
-  const SuiteChoice& suite = plan.suite_of(cell);
-  const bool seeded = plan.experiment.seeds.size() > 1;
   std::string chain = method_label(catalogue, method);
   for (const MethodChoice& next : method.then) chain += " then " + method_label(catalogue, next);
-  return fmt::format("{} / {}{} / {} / {}{}", chain, suite.id,
-                     changed_params(catalogue.suite_kind(suite.kind).params, suite.params),
-                     plan.model_of(cell).choice.id, cell.profile,
-                     seeded ? fmt::format(" / seed {}", cell.seed) : "");
+  return chain;
+}
+
+std::string suite_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const SuiteChoice& suite = plan.suite_of(cell);
+  return suite.id + changed_params(catalogue.suite_kind(suite.kind).params, suite.params);
+}
+
+std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
+  const bool seeded = plan.experiment.seeds.size() > 1;
+  return fmt::format("{} / {} / {} / {}{}", chain_label(plan, catalogue, cell),
+                     suite_label(plan, catalogue, cell), plan.model_of(cell).choice.id,
+                     cell.profile, seeded ? fmt::format(" / seed {}", cell.seed) : "");
 }
 
 }  // namespace assay

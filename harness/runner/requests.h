@@ -34,8 +34,11 @@ std::string fingerprint_subject(const Plan& plan, const Catalogue& catalogue, co
 /// "wanda", "dejavu/traces": a job among those of one cell.
 std::string job_name(const Plan& plan, const FitJob& job);
 
-/// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu": parameters at their defaults are left
-/// out.
+/// "wanda sparsity=0.5 then quantize": the method of a cell, without parameters at their defaults.
+std::string chain_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+/// "decode batch=8", likewise.
+std::string suite_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+/// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu", likewise.
 std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 
 }  // namespace assay

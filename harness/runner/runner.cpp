@@ -16,6 +16,7 @@
 #include "harness/measure/machine_identity.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/cell_runner.h"
+#include "harness/runner/durations.h"
 #include "harness/runner/machine_check.h"
 #include "harness/runner/schedule.h"
 #include "harness/runner/scratch.h"
@@ -51,20 +52,23 @@ class PlanRun {
         options_(options),
         newest_at_start_(store.newest_attempt()),
         experiment_(freeze()),
-        cells_(plan, catalogue, store, launcher, progress, experiment_,
+        left_(plan),
+        cells_(plan, catalogue, store, launcher, progress, left_, experiment_,
                {options.schedule_name, options.count_instructions}, options.stop) {}
 
   RunSummary run() {
     const MachineIdentity machine = machine_identity();
     store_.use_machine(machine.id, machine.description);
+    left_.learn(Durations(store_.process_spans()));
     store_.close_stale_attempts();
     remove_abandoned_scratch();
     // Before the first worker: whoever is on a GPU now is none of ours.
     for (const std::string& id : plan_.experiment.profiles) {
       foreign_[id] = gpu_processes(catalogue_.profile(id));
     }
-    std::vector<Job> busy;
-    for (Job& job : jobs()) {
+    std::vector<Job> all = jobs(), busy;
+    for (const Job& job : all) expect(job);
+    for (Job& job : all) {
       if (!take(job)) busy.push_back(std::move(job));
     }
     wait_for_others(std::move(busy));
@@ -108,6 +112,7 @@ class PlanRun {
   void reuse(const Cell& cell, const OutcomeReason& outcome) {
     store_.reuse(experiment_, cell.key);
     ++summary_.cached;
+    left_.finish(cell);
     count(outcome);
   }
 
@@ -125,9 +130,13 @@ class PlanRun {
     return again && !store_.finished_since(cell.key, newest_at_start_) ? std::nullopt : stored;
   }
 
+  [[nodiscard]] bool is_counted(const Cell& cell) const {
+    return options_.count_instructions &&
+           catalogue_.suite_kind(plan_.suite_of(cell).kind).name == kCountedKind;
+  }
+
   [[nodiscard]] bool lacks_count(const Cell& cell, const OutcomeReason& stored) const {
-    return options_.count_instructions && stored.outcome == Outcome::kOk &&
-           catalogue_.suite_kind(plan_.suite_of(cell).kind).name == kCountedKind &&
+    return is_counted(cell) && stored.outcome == Outcome::kOk &&
            !store_.has_metric(cell.key, kInstructionsTag);
   }
 
@@ -151,6 +160,13 @@ class PlanRun {
       all.push_back(std::move(timed[i]));
     }
     return all;
+  }
+
+  void expect(const Job& job) {
+    const Group group = sort_out(job);
+    for (const Cell* cell : job.timed ? to_time(group, true) : group.missing) {
+      left_.expect(*cell, job.timed, job.timed && is_counted(*cell));
+    }
   }
 
   /// False when another run is at the job, so that it must be asked for again.
@@ -316,6 +332,7 @@ class PlanRun {
   RunOptions options_;
   std::int64_t newest_at_start_;  ///< attempt
   std::int64_t experiment_;
+  RemainingWork left_;
   CellRunner cells_;
   RunSummary summary_;
   std::string other_;                                      ///< the run that was waited for last

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/base/clock.h"
@@ -171,8 +172,13 @@ class FakeLauncher : public WorkerLauncher {
 class KeptProgress : public Progress {
  public:
   std::vector<std::string> steps;
+  std::vector<std::pair<std::string, std::string>> lives;  ///< what is done, and what is left
   void step(const std::string& text) override { steps.push_back(text); }
-  void live(const std::string& /*text*/) override {}
+
+ private:
+  void show(const std::string& text, const std::string& left) override {
+    lives.emplace_back(text, left);
+  }
 };
 
 }  // namespace assay::testing_world

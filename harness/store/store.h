@@ -82,6 +82,14 @@ struct HarnessOverhead {
   double parent_cpu = 0;  ///< CPU time of `assay` while they ran
 };
 
+/// Processes of one pass that did the same for cells that are OK: how long they took, in seconds
+/// with what `assay` did before each.
+struct ProcessSpan {
+  std::string pass, method, params, model, suite, suite_params, profile;
+  double shortest = 0, longest = 0;
+  std::int64_t processes = 0;
+};
+
 struct CellRecord;
 struct Baseline;
 struct TimedSeries;
@@ -210,6 +218,8 @@ class Store {
   /// Warnings of the cells of the newest plan of that name, in plan order; what touches a cell
   /// touches every metric of it.
   [[nodiscard]] std::vector<Remark> remarks(const std::string& experiment) const;
+  /// Of all experiments, on the machine in use; of all machines without one.
+  [[nodiscard]] std::vector<ProcessSpan> process_spans() const;
   /// Absent when nothing ran, or everything was measured before this was kept.
   [[nodiscard]] std::optional<HarnessOverhead> harness_overhead(
       const std::string& experiment) const;

@@ -80,6 +80,28 @@ std::vector<ProcessTotal> Store::process_totals(const std::string& experiment) c
   });
 }
 
+std::vector<ProcessSpan> Store::process_spans() const {
+  return impl_->connection.guarded([&] {
+    // A process counts once, however many plans have its cell.
+    Query rows = impl_->connection.query(
+        "SELECT pass, method, params, model_name, suite_id, suite_params, profile_id, "
+        "min(seconds), max(seconds), count(*) FROM (SELECT DISTINCT p.attempt_id, p.process_no, "
+        "p.pass, c.method, c.params, c.model_name, c.suite_id, c.suite_params, c.profile_id, "
+        "p.wall_seconds + coalesce(p.between_seconds, 0) AS seconds FROM attempt a "
+        "JOIN process_run p ON p.attempt_id = a.attempt_id "
+        "JOIN plan_cell c ON c.cell_key = a.cell_key "
+        "WHERE a.status = 'OK' AND p.wall_seconds IS NOT NULL AND (a.machine = ?1 OR ?1 = '')) "
+        "GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7");
+    rows.with(impl_->machine);
+    std::vector<ProcessSpan> spans;
+    while (rows.next()) {
+      spans.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
+                       rows.text(5), rows.text(6), *rows.real(7), *rows.real(8), rows.integer(9)});
+    }
+    return spans;
+  });
+}
+
 std::vector<Origin> Store::origins(const std::string& experiment) const {
   return impl_->connection.guarded([&] {
     Query rows = impl_->connection.query(

@@ -55,6 +55,39 @@ TEST(StoreReport, GivesRawValuesByProcess) {
   EXPECT_NEAR(totals[0].wall_seconds, 2, 1e-3) << "make_process takes a second";
 }
 
+TEST(StoreReport, TellsHowLongProcessesTookOnThisMachine) {
+  const TemporaryFolder folder;
+  Store store = Store::open(folder.path() / "r.db");
+  const PlannedCell dense = make_cell(0, "dense", "decode");
+  const PlannedCell wanda = make_cell(1, "wanda", "decode", &dense);
+  const auto run = [&](std::int64_t id, const PlannedCell& cell, const std::string& pass,
+                       const std::vector<double>& walls, Outcome outcome) {
+    const auto attempt = store.begin_attempt(id, cell.key, "s");
+    for (const double wall : walls) {
+      ProcessRecord process = make_process(pass);
+      process.wall_seconds = wall;
+      process.between_seconds = 0.5;
+      store.add_process(attempt, process, timed_reply({}, {1}), test_metrics());
+    }
+    store.finish_attempt(attempt, {outcome, "", ""});
+  };
+  store.use_machine("here", "this one");
+  const auto id = store.add_experiment("e", {{"title", "e"}}, 0, false, {dense, wanda});
+  run(id, dense, "time", {4, 2, 3}, Outcome::kOk);
+  run(id, wanda, "score", {9}, Outcome::kOom);
+  store.add_experiment("again", {{"title", "again"}}, 0, false, {dense});
+  const auto spans = store.process_spans();
+  ASSERT_EQ(spans.size(), 1U) << "what went wrong says nothing of how long it takes";
+  EXPECT_EQ(spans[0].pass, "time");
+  EXPECT_EQ(spans[0].method, "dense");
+  EXPECT_EQ(spans[0].model, "tiny");
+  EXPECT_DOUBLE_EQ(spans[0].shortest, 2.5);
+  EXPECT_DOUBLE_EQ(spans[0].longest, 4.5);
+  EXPECT_EQ(spans[0].processes, 3) << "once, although two plans have the cell";
+  store.use_machine("elsewhere", "another one");
+  EXPECT_TRUE(store.process_spans().empty());
+}
+
 TEST(StoreReport, NamesWhereThingsComeFrom) {
   const TemporaryFolder folder;
   Store store = Store::open(folder.path() / "r.db");

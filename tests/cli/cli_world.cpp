@@ -1,8 +1,11 @@
 #include "tests/cli/cli_world.h"
 
+#include <pty.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "harness/base/clock.h"
 #include "harness/base/files.h"
@@ -112,6 +115,39 @@ fs::path CliWorld::write(const std::string& name, const std::string& content) co
 CommandOutput CliWorld::run(const std::vector<std::string>& arguments,
                             const std::function<void(long)>& on_tick) const {
   return run_program(binary_dir() / "bin" / "assay", arguments, on_tick);
+}
+
+CommandOutput CliWorld::run_on_terminal(const std::vector<std::string>& arguments,
+                                        unsigned short columns) const {
+  const std::string program = (binary_dir() / "bin" / "assay").string();
+  std::vector<std::string> words = {program}, settings;
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  for (const auto& [name, value] : variables_) settings.push_back(name + "=" + value);
+  const auto pointers = [](std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    for (std::string& text : texts) all.push_back(text.data());
+    all.push_back(nullptr);
+    return all;
+  };
+  std::vector<char*> argv = pointers(words), environment = pointers(settings);
+  winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  int terminal = -1;
+  const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (child == 0) {
+    if (::chdir(folder_.c_str()) == 0) ::execve(argv[0], argv.data(), environment.data());
+    ::_exit(127);
+  }
+  CommandOutput output;
+  std::array<char, 4096> buffer{};
+  // A terminal whose last writer is gone cannot be read: EIO.
+  for (ssize_t got = 0; (got = ::read(terminal, buffer.data(), buffer.size())) > 0;) {
+    output.out.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  ::close(terminal);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  output.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return output;
 }
 
 CommandOutput CliWorld::shell(const std::string& line) const {

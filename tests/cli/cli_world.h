@@ -25,6 +25,10 @@ class CliWorld {
   /// Runs `assay` in the folder. `on_tick` is called about once a second with its pid.
   CommandOutput run(const std::vector<std::string>& arguments,
                     const std::function<void(long pid)>& on_tick = {}) const;
+  /// Runs `assay` on a terminal of so many columns; `out` is what the terminal got, of both
+  /// outputs.
+  CommandOutput run_on_terminal(const std::vector<std::string>& arguments,
+                                unsigned short columns) const;
   /// Runs a line of `sh` in the folder, in which `assay` is the program.
   CommandOutput shell(const std::string& line) const;
   /// Likewise, another program.
