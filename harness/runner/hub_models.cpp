@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "harness/base/errors.h"
 #include "harness/base/json.h"
 #include "harness/base/text.h"
@@ -73,8 +75,9 @@ std::vector<HubSize> hub_sizes(const std::vector<HubName>& names, std::stop_toke
   if (names.empty()) return {};
   std::vector<std::string> arguments = {"hub-size", "--cache", cache_folder()};
   for (const HubName& name : names) arguments.insert(arguments.end(), {"--model", name.text()});
+  const Json result = run_python_tool(arguments, std::move(stop));
   std::vector<HubSize> sizes;
-  for (const Json& one : run_python_tool(arguments, std::move(stop)).at("models")) {
+  for (const Json& one : result.at("models")) {
     HubSize size;
     if (one.contains("missing")) size.bytes = one.at("missing").get<std::int64_t>();
     size.problem = one.value("problem", "");
