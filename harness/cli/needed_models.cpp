@@ -58,19 +58,30 @@ void ask_the_hub(std::vector<NeededModel>& models, const Catalogue& catalogue,
   }
 }
 
+NeededModel absent_model(const ModelChoice& choice, Absent absent, const Catalogue& catalogue) {
+  NeededModel model;
+  model.id = choice.id;
+  model.hub = absent == Absent::kHub;
+  model.shape = model.hub && choice.random_weights;
+  model.command = model.hub ? command_that_gets(*hub_name_of(choice.id, catalogue), !model.shape)
+                            : "assay model import " + choice.id;
+  return model;
+}
+
+/// Throws UserError with the places of all names that nobody knows, as planning does.
 std::vector<NeededModel> absent_models(const Experiment& experiment, const Catalogue& catalogue) {
   std::vector<NeededModel> models;
+  std::vector<std::string> problems;
   for (const ModelChoice& choice : experiment.models) {
-    const auto absent = absence_of(choice.id, catalogue, !choice.random_weights);
-    if (!absent || *absent == Absent::kShape) continue;
-    NeededModel model;
-    model.id = choice.id;
-    model.hub = *absent == Absent::kHub;
-    model.shape = model.hub && choice.random_weights;
-    model.command = model.hub ? command_that_gets(*hub_name_of(choice.id, catalogue), !model.shape)
-                              : "assay model import " + choice.id;
-    models.push_back(std::move(model));
+    try {
+      const auto absent = absence_of(choice.id, catalogue, !choice.random_weights);
+      if (!absent || *absent == Absent::kShape) continue;
+      models.push_back(absent_model(choice, *absent, catalogue));
+    } catch (const UserError& error) {
+      problems.push_back(fmt::format("{}: {}", choice.place.text(), error.what()));
+    }
   }
+  if (!problems.empty()) throw UserError(problems);
   return models;
 }
 
