@@ -16,9 +16,9 @@ constexpr double kEven = 0.1;
 int magnitude_of(double value) { return static_cast<int>(std::floor(std::log10(value))); }
 
 /// Numbers in units of 10^-decimals, so that rounding them is rounding to a whole number.
-class Grid {
+class Decimals {
  public:
-  explicit Grid(int decimals) : decimals_(decimals) {}
+  explicit Decimals(int decimals) : decimals_(decimals) {}
   [[nodiscard]] double nearest(double value) const { return std::round(steps(value)); }
   // What binary fractions add or take at the twelfth digit is no further step.
   [[nodiscard]] double above(double value) const { return std::ceil(steps(value) - slack(value)); }
@@ -38,13 +38,13 @@ class Grid {
 
 /// Both sides of an interval around the value as it is written.
 struct Sides {
-  Grid grid;
+  Decimals grid;
   double value, lo, hi;  ///< in steps of the grid
   [[nodiscard]] double half() const { return std::max(hi - value, value - lo); }
 };
 
 Sides sides_at(int decimals, double value, double lo, double hi) {
-  const Grid grid(decimals);
+  const Decimals grid(decimals);
   return {grid, grid.nearest(value), grid.below(lo), grid.above(hi)};
 }
 
@@ -81,7 +81,7 @@ FoldedNumber folded_at(int decimals, double value, double lo, double hi,
 }
 
 /// What number_text writes without an exponent.
-bool plain(double size) { return size >= 1e-4 && size < 1e7; }
+bool is_plain(double size) { return size >= 1e-4 && size < 1e7; }
 
 }  // namespace
 
@@ -90,7 +90,7 @@ FoldedNumber folded_number(double value, std::optional<double> lo, std::optional
   if (!finite) return {number_text(value), ""};
   if (*lo == value && *hi == value) return {number_text(value), "±0"};
   const double size = std::max({std::abs(value), std::abs(*lo - value), std::abs(*hi - value)});
-  if (plain(size)) return folded_at(decimals_for(value, *lo, *hi), value, *lo, *hi, "");
+  if (is_plain(size)) return folded_at(decimals_for(value, *lo, *hi), value, *lo, *hi, "");
   // One exponent for both, so that they can be compared.
   const int exponent = magnitude_of(size);
   const double scale = std::pow(10.0, -exponent);

@@ -96,7 +96,7 @@ void print_needed(const Experiment& experiment, const std::vector<NeededModel>& 
                 {"cells", Json::array()},
                 {"needed_models", needed_models_json(models)}});
   } else {
-    print_out(needed_models_text(models, terminal_options().width));
+    print_out(needed_models_text(models, print_options({}).width));
   }
 }
 
