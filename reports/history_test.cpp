@@ -64,7 +64,7 @@ TEST(History, OtherDataIsAnotherLineAndWhatWasRemarkedStandsBesideIt) {
     }
     run_cell(store, id, cell, "session", "score", reply);
   }
-  const std::string text = render_history(store, "token_ppl", {}, "terminal", {});
+  const std::string text = render_history(store, "token_ppl", {}, "terminal", {.width = 200});
   EXPECT_THAT(text,
               AllOf(HasSubstr("LIMITED RUN"), HasSubstr("[data: pinned against altered]"),
                     HasSubstr("[1] data_not_pinned: another file"), Not(HasSubstr("2 values"))));

@@ -148,9 +148,9 @@ TEST(TerminalTable, WideHasTheWholeIntervalsAndLabels) {
   options.wide = true;
   options.width = 0;
   const std::string text = terminal_table(quickstart(), options);
-  EXPECT_THAT(
-      text, AllOf(HasSubstr("29.41 [24.43, 35.40]"), HasSubstr("47.78 ±5.16"),
-                  HasSubstr("quantize algorithm=gptq bits=4  39.42"), Not(HasSubstr("gptq 4:"))));
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("29.41 [24.43, 35.40]"), HasSubstr("47.78 ±5.16"),
+                    HasSubstr("quantize algorithm=gptq bits=4  39.42"), Not(HasSubstr("gptq 4:"))));
   EXPECT_EQ(lines_of(text).size(), 3 + quickstart().rows.size() + 1) << "one block";
 }
 

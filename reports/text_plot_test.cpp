@@ -33,9 +33,9 @@ TEST(TextPlot, PutsEachPointWhereItsValuesAre) {
                          point("poor", 15, 25)}),
                 40, 5),
       ElementsAre("perplexity, less is better",  //
-                  "30.00 │                               c", "      │", "      │                b",
-                  "      │", "20.00 │A", "      └─────────────────────────────────",
-                  "       10.00 decode speed, tokens… 20.00", "  A slow", "  b poor", "  c fast"));
+                  "30.00 │                               C", "      │", "      │                b",
+                  "      │", "20.00 │A", "      └────────────────────────────────",
+                  "       10.00 decode speed, token… 20.00", "  A slow", "  b poor", "  C fast"));
 }
 
 TEST(TextPlot, PointsAtOnePlaceStandBesideEachOther) {
