@@ -210,7 +210,8 @@ std::string fastest_sentence(const Scene& scene, const Theme& speed) {
   if (names.empty()) return "";
   const bool several = names.size() > 1;
   return fmt::format("{}Fastest ({}){}: {}.", scene.start, speed.name,
-                     several ? ", not told apart from each other" : "", listed(std::move(names)));
+                     several ? ", or not told apart from the fastest" : "",
+                     listed(std::move(names)));
 }
 
 void add_front(Section& section, const Scene& scene, const Theme& quality, const Theme& other) {
@@ -257,8 +258,7 @@ void add_scene(Section& section, const Scene& scene) {
   if (quality) add_unknown(scene, *quality, unknown);
   if (speed) add_unknown(scene, *speed, unknown);
   const std::string open = unknown.sentence();
-  sentences.push_back(scene.start +
-                      (open.empty() ? "What is compared here could be told apart." : open));
+  if (!open.empty()) sentences.push_back(scene.start + open);
   section.text.insert(section.text.end(), sentences.begin(), sentences.end());
 }
 

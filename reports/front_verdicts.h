@@ -26,13 +26,14 @@ struct Doubt {
 
 enum class Standing {
   kOnFront,    ///< every other candidate is surely worse in one value, or equal in both
-  kUndecided,  ///< not beaten by its values, but one that might beat it is not told apart from it
-  kBeaten,     ///< by its values another one is at least as good in both
+  kUndecided,  ///< neither: one that beats it, or would, is not told apart from it
+  kBeaten,     ///< one that is on the front by its values is surely better in one, and in the other
+               ///< surely better or equal
 };
 
 struct FrontVerdict {
   Standing standing = Standing::kBeaten;
-  std::optional<Doubt> doubt;  ///< the first one, of what is undecided
+  std::optional<Doubt> doubt;  ///< of what is undecided: the first one
 };
 
 /// How the first of two values of one metric stands to the second.
