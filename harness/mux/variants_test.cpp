@@ -61,7 +61,8 @@ TEST(MuxVariants, GroupsDoNotMatterToEachOtherAndPlacesInAGroupDo) {
     const std::int64_t n = variant.instances;
     const at::Tensor tokens = tokens_of(3 * n, 5), scores = model.sequence_logits(tokens);
     const auto rolled = [&](const at::Tensor& rows) { return rows.roll({n}, {0}); };
-    EXPECT_TRUE(model.sequence_logits(rolled(tokens)).equal(rolled(scores)));
+    // The last rows of a product may be summed in another order than those before them.
+    EXPECT_TRUE(model.sequence_logits(rolled(tokens)).allclose(rolled(scores), 1e-5, 1e-6));
     at::Tensor places = at::arange(3 * n, at::kLong);
     places[0] = 1;
     places[1] = 0;
