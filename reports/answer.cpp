@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "harness/base/dense_method.h"
 #include "harness/base/text.h"
 #include "reports/best.h"
 #include "reports/cell_text.h"
@@ -22,7 +23,8 @@ constexpr std::size_t kMostNamed = 6;
 constexpr std::size_t kMostBenches = 3;
 /// A first picture with more points than this shows nothing at a glance; the sections have it.
 constexpr std::size_t kMostPoints = 40;
-constexpr const char* kSize = "model/resident_bytes";
+/// Beyond so many each is compared with too many others to tell much, and for too long.
+constexpr std::size_t kMostCandidates = 200;
 
 /// "a, b and c"; what is beyond the most is counted.
 std::string listed(std::vector<std::string> names) {
@@ -85,12 +87,9 @@ struct Scene {
   std::string start;  ///< of each sentence: which bench, which seed, "" where there is one
 };
 
-bool is_size(const ResultRow& row) { return row.metric == kSize; }
-
 std::optional<Theme> first_theme(const Bench& bench, bool (*wanted)(const ResultRow&)) {
   for (BenchMetric& metric : bench_metrics(bench, wanted)) {
     if (metric.values.size() < 2) continue;
-    if (wanted == is_size) return Theme{std::move(metric), "weights", "weights"};
     Theme theme{{}, metric.name, metric_name("", *metric.any)};
     theme.metric = std::move(metric);
     return theme;
@@ -98,10 +97,12 @@ std::optional<Theme> first_theme(const Bench& bench, bool (*wanted)(const Result
   return std::nullopt;
 }
 
-const ResultRow* row_in(const Arm& arm, const BenchMetric& metric) {
-  if (metric.any->metric == kSize) return arm.metric(kSize);
-  const ReportCell* cell = arm.cell(metric.suite);
-  return cell == nullptr ? nullptr : cell->metric(metric.any->metric);
+/// Of the suite that the quality is of: a model is as large in one as in the other.
+std::optional<Theme> size_theme(const Bench& bench, const Theme& quality) {
+  for (BenchMetric& size : size_metrics(bench)) {
+    if (size.suite == quality.metric.suite) return Theme{std::move(size), "weights", "weights"};
+  }
+  return std::nullopt;
 }
 
 std::vector<Candidate> candidates_of(const Bench& bench, const Theme& quality, const Theme& other) {
@@ -122,15 +123,14 @@ std::string marked_name(const Arm& arm, const std::vector<const ResultRow*>& row
 
 /// "weights 0.28x", "perplexity 29.41, not told apart from dense".
 std::string value_text(const Scene& scene, const ResultRow& row, const std::string& name) {
-  const auto ratio = row.method == "dense" ? std::nullopt : ratio_to_dense(row, scene.input.cells);
+  const auto ratio = row.method == kDense ? std::nullopt : ratio_to_dense(row, scene.input.cells);
   if (!ratio) {
     const NumberStyle style = style_for(row.unit, {*row.value});
     const std::string number = number_text(*row.value / style.divisor);
     return fmt::format("{} {}{}{}", name, number, style.unit.empty() ? "" : " ", style.unit);
   }
-  const bool open = ratio->word == "not told apart" || ratio->word.empty();
   return fmt::format("{} {}{}", name, ratio_text(ratio->value),
-                     open ? ", not told apart from dense" : "");
+                     ratio->is_open() ? ", not told apart from dense" : "");
 }
 
 std::string named(const Scene& scene, const Candidate& candidate, const Theme& quality,
@@ -157,7 +157,7 @@ std::vector<std::size_t> ordered(const std::vector<Candidate>& candidates) {
 std::string front_sentence(const Scene& scene, const std::string& start, const Theme& quality,
                            const Theme& other, Unknown& unknown) {
   const std::vector<Candidate> candidates = candidates_of(scene.bench, quality, other);
-  if (candidates.size() < 2) return "";
+  if (candidates.size() < 2 || candidates.size() > kMostCandidates) return "";
   const auto verdicts = front_verdicts(candidates, scene.input.cells.evidence());
   std::vector<std::string> names;
   bool open = false;
@@ -181,9 +181,7 @@ void add_unknown(const Scene& scene, const Theme& theme, Unknown& unknown) {
   for (const ArmValue& value : theme.metric.values) {
     if (value.arm->dense()) continue;
     const auto ratio = ratio_to_dense(*value.row, scene.input.cells);
-    if (ratio && (ratio->word == "not told apart" || ratio->word.empty())) {
-      unknown.add(value.arm->label, "dense", theme.name);
-    }
+    if (ratio && ratio->is_open()) unknown.add(value.arm->label, kDense, theme.name);
   }
   for (const ArmValue& gap : theme.metric.gaps) {
     if (gap.row->status != "OK") unknown.add_gap(gap.arm->label, gap.row->status);
@@ -209,16 +207,14 @@ std::string fastest_sentence(const Scene& scene, const Theme& speed) {
   }
   if (names.empty()) return "";
   const bool several = names.size() > 1;
-  return fmt::format("{}Fastest ({}){}: {}.", scene.start, speed.name,
+  return fmt::format("{}Fastest of the methods ({}){}: {}.", scene.start, speed.name,
                      several ? ", or not told apart from the fastest" : "",
                      listed(std::move(names)));
 }
 
 void add_front(Section& section, const Scene& scene, const Theme& quality, const Theme& other) {
   if (candidates_of(scene.bench, quality, other).size() > kMostPoints) return;
-  BenchMetric axis = other.metric;
-  axis.name = other.name == "weights" ? "weights in memory" : other.name;
-  Plot plot = front_plot(scene.input, scene.bench, quality.metric, axis);
+  Plot plot = front_plot(scene.input, scene.bench, quality.metric, other.metric);
   if (points_in(plot) < 2) return;
   plot.caption = "Bars are 95 % intervals. " + front_caption();
   section.plots.push_back(std::move(plot));
@@ -237,12 +233,12 @@ std::string quality_start(const Bench& bench, const Theme& quality) {
 
 void add_scene(Section& section, const Scene& scene) {
   const auto speed = first_theme(scene.bench, is_speed);
-  const auto size = first_theme(scene.bench, is_size);
   const auto quality =
       scene.bench.random_weights ? std::nullopt : first_theme(scene.bench, is_quality);
+  const auto size = quality ? size_theme(scene.bench, *quality) : std::nullopt;
   Unknown unknown;
   std::vector<std::string> sentences;
-  if (quality && size) {
+  if (size) {
     const std::string start =
         fmt::format("Best {} at its size", quality_start(scene.bench, *quality));
     add_if(sentences, front_sentence(scene, start, *quality, *size, unknown));
@@ -252,7 +248,7 @@ void add_scene(Section& section, const Scene& scene) {
     add_if(sentences, front_sentence(scene, start, *quality, *speed, unknown));
     add_front(section, scene, *quality, *speed);
   }
-  if (quality && size) add_front(section, scene, *quality, *size);
+  if (size) add_front(section, scene, *quality, *size);
   if (!quality && speed) add_if(sentences, fastest_sentence(scene, *speed));
   if (sentences.empty()) return;
   if (quality) add_unknown(scene, *quality, unknown);

@@ -130,13 +130,15 @@ TEST(Answer, NamesWhatHasNoValue) {
 TEST(Answer, OfRandomWeightsTellsTheFastest) {
   ExperimentResults results = results_of(kMethods);
   for (ResultRow& one : results.rows) one.random_weights = true;
-  EXPECT_THAT(said(results)[0], "Fastest (decode speed): quantize bits=4 (speed 2.00x).");
+  EXPECT_THAT(said(results)[0],
+              "Fastest of the methods (decode speed): quantize bits=4 (speed 2.00x).");
   results.rows.back().value = 20.05;
   results.rows.back().ratio = 2.005;
   results.rows.back().lo = 19.9;
   results.rows.back().hi = 20.2;
   EXPECT_THAT(said(results)[0],
-              "Fastest (decode speed), or not told apart from the fastest: quantize bits=4 (speed "
+              "Fastest of the methods (decode speed), or not told apart from the fastest: quantize "
+              "bits=4 (speed "
               "2.00x) and wanda (speed 2.00x).");
 }
 

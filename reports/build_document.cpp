@@ -230,17 +230,6 @@ Section layouts_section(const ExperimentResults& results, const Evidence& eviden
   return section;
 }
 
-/// A picture that stands at the top is not shown again below.
-void drop_shown(std::vector<Section>& sections, const Section& answer) {
-  const auto shown = [&](const Plot& plot) {
-    return std::ranges::any_of(answer.plots, [&](const Plot& first) {
-      return first.title == plot.title && points_in(first) == points_in(plot);
-    });
-  };
-  for (Section& section : sections) std::erase_if(section.plots, shown);
-  std::erase_if(sections, [](const Section& section) { return section.empty(); });
-}
-
 /// What every document of these rows has, whatever its tables.
 Document document_of(const ExperimentResults& results, const std::vector<ResultRow>& rows,
                      const Evidence& evidence) {
@@ -269,8 +258,7 @@ Document make_document(const ExperimentResults& results, Detail detail) {
     document.tables.push_back(make_table(group, cells, notes));
   }
   if (detail == Detail::kAll) {
-    document.sections = make_sections({results, cells, notes});
-    drop_shown(document.sections, document.answer);
+    document.sections = make_sections({results, cells, notes}, document.answer.plots);
     Section layouts = layouts_section(results, evidence, notes);
     if (!layouts.empty()) document.sections.insert(document.sections.begin(), std::move(layouts));
   }

@@ -69,6 +69,7 @@ struct RatioEstimate {
   /// apart as they allow, which is wider.
   std::optional<double> lo, hi;
   std::string word;  ///< "better", "worse", "not told apart"; "" without direction or interval
+  [[nodiscard]] bool is_open() const { return word == "not told apart" || word.empty(); }
 };
 
 /// Absent without a twin: there is no ratio then.

@@ -5,8 +5,6 @@
 namespace assay {
 namespace {
 
-bool is_size(const ResultRow& row) { return row.metric == "model/resident_bytes"; }
-
 void add_fronts(Section& section, const SectionInput& input, const Bench& bench,
                 const std::vector<BenchMetric>& others) {
   if (bench.random_weights) return;  // such a model has no quality
@@ -36,11 +34,9 @@ Section size_section(const SectionInput& input) {
       "Bytes that the weights take in memory to run: what was pruned without a sparse format is "
       "not smaller.");
   for (const Bench& bench : input.cells.benches()) {
-    std::vector<BenchMetric> sizes = bench_metrics(bench, is_size);
-    if (sizes.empty() || bench.random_weights) continue;
+    if (bench.random_weights) continue;
     // A model is as large in one suite as in the other: take it from the suite of the quality.
-    for (BenchMetric& quality : sizes) quality.name = "weights in memory";
-    for (const BenchMetric& size : sizes) {
+    for (const BenchMetric& size : size_metrics(bench)) {
       Bench own = bench;
       std::erase_if(own.arms, [&](const Arm& arm) { return arm.cell(size.suite) == nullptr; });
       for (const BenchMetric& quality : bench_metrics(own, is_quality)) {

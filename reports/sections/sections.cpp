@@ -16,11 +16,6 @@ std::optional<double> scaled(std::optional<double> value, double divisor) {
   return value ? std::optional(*value / divisor) : std::nullopt;
 }
 
-const ResultRow* row_in(const Arm& arm, const BenchMetric& metric) {
-  const ReportCell* cell = arm.cell(metric.suite);
-  return cell == nullptr ? nullptr : cell->metric(metric.any->metric);
-}
-
 std::string with_ratio(const Arm& arm, const ResultRow& row) {
   return arm.dense() || !row.ratio ? "" : fmt::format(", {} dense", ratio_text(row.ratio));
 }
@@ -67,13 +62,19 @@ std::string remarks_of(const RemarkIndex& remarks, const ResultRow& x, const Res
 
 }  // namespace
 
-std::vector<Section> make_sections(const SectionInput& input) {
+std::vector<Section> make_sections(const SectionInput& input, const std::vector<Plot>& shown) {
+  const auto is_shown = [&](const Plot& plot) {
+    return std::ranges::any_of(shown, [&](const Plot& other) {
+      return other.title == plot.title && points_in(other) == points_in(plot);
+    });
+  };
   std::vector<Section> sections;
   for (const auto& make :
        {summary_section, speed_section, size_section, imported_section, predicted_section,
         break_even_section, layers_section, training_section, search_section, predictor_section,
         cost_section, time_spent_section, distributions_section, provenance_section}) {
     Section section = make(input);
+    std::erase_if(section.plots, is_shown);
     if (section.empty()) continue;
     limit_plots(section);
     for (Plot& plot : section.plots) limit_series(plot);
@@ -156,6 +157,18 @@ std::vector<BenchMetric> bench_metrics(const Bench& bench, bool (*wanted)(const 
     }
   }
   return metrics;
+}
+
+std::vector<BenchMetric> size_metrics(const Bench& bench) {
+  std::vector<BenchMetric> sizes = bench_metrics(
+      bench, [](const ResultRow& row) { return row.metric == "model/resident_bytes"; });
+  for (BenchMetric& size : sizes) size.name = "weights in memory";
+  return sizes;
+}
+
+const ResultRow* row_in(const Arm& arm, const BenchMetric& metric) {
+  const ReportCell* cell = arm.cell(metric.suite);
+  return cell == nullptr ? nullptr : cell->metric(metric.any->metric);
 }
 
 PlotAxis axis_of(const BenchMetric& metric, double& divisor) {

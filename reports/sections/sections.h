@@ -33,7 +33,8 @@ Section cost_section(const SectionInput& input);
 Section provenance_section(const SectionInput& input);
 
 /// All that have something to show, in the order of the page.
-std::vector<Section> make_sections(const SectionInput& input);
+/// Without pictures that are among those shown already.
+std::vector<Section> make_sections(const SectionInput& input, const std::vector<Plot>& shown);
 
 // What the parts share.
 
@@ -69,6 +70,12 @@ struct BenchMetric {
 
 /// Metrics of the bench for which `wanted` is true, by suite in order of the plan.
 std::vector<BenchMetric> bench_metrics(const Bench& bench, bool (*wanted)(const ResultRow&));
+
+/// Bytes that the weights take to run, by suite; equal in each.
+std::vector<BenchMetric> size_metrics(const Bench& bench);
+
+/// What the arm has of the metric in its suite, or null.
+const ResultRow* row_in(const Arm& arm, const BenchMetric& metric);
 
 /// An axis for a metric, with the unit scaled for reading; `divisor` says by what.
 PlotAxis axis_of(const BenchMetric& metric, double& divisor);
