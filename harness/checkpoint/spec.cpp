@@ -1,6 +1,9 @@
 #include "harness/checkpoint/spec.h"
 
 #include <algorithm>
+#include <iterator>
+#include <type_traits>
+#include <utility>
 
 namespace assay {
 namespace {
@@ -85,6 +88,24 @@ std::int64_t rotated_alike(const ModelSpec& spec) {
 
 bool rotates(const ModelSpec& spec, std::int64_t layer) {
   return spec.layer_rotates.empty() || spec.layer_rotates.at(static_cast<std::size_t>(layer)) != 0;
+}
+
+void keep_layers(ModelSpec& spec, const std::vector<std::int64_t>& layers) {
+  const auto keep = [&](auto& list) {
+    if (list.empty()) return;
+    std::remove_reference_t<decltype(list)> kept;
+    for (const std::int64_t layer : layers) {
+      kept.push_back(list.at(static_cast<std::size_t>(layer)));
+    }
+    list = std::move(kept);
+  };
+  keep(spec.layer_shapes);
+  keep(spec.layer_windows);
+  keep(spec.layer_rotates);
+  const auto is_zero = [](std::int64_t value) { return value == 0; };
+  if (std::ranges::all_of(spec.layer_windows, is_zero)) spec.layer_windows.clear();
+  if (std::ranges::none_of(spec.layer_rotates, is_zero)) spec.layer_rotates.clear();
+  spec.layers = std::ssize(layers);
 }
 
 std::string why_heads_stay(const ModelSpec& spec) {

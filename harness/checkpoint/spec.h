@@ -149,6 +149,10 @@ std::int64_t rotated_alike(const ModelSpec& spec);
 /// Whether heads of this layer rotate, where positions are rotary.
 bool rotates(const ModelSpec& spec, std::int64_t layer);
 
+/// Leaves these layers, in this order. A list by layer that says nothing of what is left is empty
+/// then, as where a configuration is read.
+void keep_layers(ModelSpec& spec, const std::vector<std::int64_t>& layers);
+
 /// Why no head can be taken out of such a model, nor its heads be put into another order: "this
 /// model has ALiBi, ..."; empty where they can.
 std::string why_heads_stay(const ModelSpec& spec);

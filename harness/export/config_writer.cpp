@@ -66,6 +66,7 @@ class Writer {
         place_((original.folder() / "config.json").string()),
         keys_(written_keys(original)),
         wanted_(wanted),
+        same_layers_(original.spec().layers == wanted.layers),
         config_(original.config()) {}
 
   ConfigChanges changes() {
@@ -95,9 +96,9 @@ class Writer {
     return changes_.size() != before;
   }
 
-  /// As the family says it.
+  /// As the family says it. What it says of another number of layers cannot be read.
   void set_windows(const ModelSpec& found) {
-    if (found.layer_windows == wanted_.layer_windows) return;
+    if (same_layers_ && found.layer_windows == wanted_.layer_windows) return;
     const std::map<std::string, Json> said = family_.windows(wanted_);
     const auto there = [&](const auto& entry) { return config_.contains(entry.first); };
     const bool none = std::none_of(said.begin(), said.end(), there);
@@ -178,6 +179,7 @@ class Writer {
   std::string place_;
   std::vector<ConfigKey> keys_;
   const ModelSpec& wanted_;
+  const bool same_layers_;
   Json config_;
   ConfigChanges changes_;
 };

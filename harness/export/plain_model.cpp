@@ -166,12 +166,9 @@ class Plainer {
     }
     if (empty.empty() || empty.size() == layers_.size()) return;
     std::erase_if(layers_, is_empty);
-    for (auto* list : {&plain_.spec.layer_windows, &plain_.spec.layer_rotates}) {
-      for (auto layer = empty.rbegin(); layer != empty.rend() && !list->empty(); ++layer) {
-        list->erase(list->begin() + *layer);
-      }
-    }
-    plain_.spec.layers = std::ssize(layers_);
+    LayerList kept;
+    for (const PlainLayer& layer : layers_) kept.push_back(layer.number);
+    keep_layers(plain_.spec, kept);
     plain_.remarks.push_back(fmt::format("left out: {} of {}, of which nothing was left",
                                          layers_text(empty), model_.layer_count()));
   }

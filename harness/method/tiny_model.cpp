@@ -19,6 +19,7 @@ constexpr std::int64_t kLayers = 3;
 constexpr std::int64_t kWidth = 32;
 constexpr std::int64_t kHeads = 4;
 constexpr std::int64_t kKvHeads = 2;
+constexpr std::int64_t kKvWidth = kKvHeads * kWidth / kHeads;
 constexpr std::int64_t kFfnWidth = 64;
 constexpr std::int64_t kOptPositionOffset = 2;
 constexpr std::int64_t kTokenTypes = 2;
@@ -38,6 +39,28 @@ Json llama_config() {
           {"hidden_act", "silu"},
           {"tie_word_embeddings", true},
           {"torch_dtype", "float32"}};
+}
+
+Json gemma3_config() {
+  Json config = llama_config();
+  config.update({{"architectures", {"Gemma3ForCausalLM"}},
+                 {"model_type", "gemma3_text"},
+                 {"head_dim", kWidth / kHeads},
+                 {"hidden_activation", "gelu_pytorch_tanh"},
+                 {"layer_types", {"sliding_attention", "full_attention", "sliding_attention"}},
+                 {"sliding_window", kTinyPositions / 4},
+                 {"query_pre_attn_scalar", 10},
+                 {"final_logit_softcapping", 3.0},
+                 {"rope_theta", 1e6},
+                 {"rope_local_base_freq", 1e4}});
+  config.erase("hidden_act");
+  return config;
+}
+
+Json olmo2_config() {
+  Json config = llama_config();
+  config.update({{"architectures", {"Olmo2ForCausalLM"}}, {"model_type", "olmo2"}});
+  return config;
 }
 
 Json opt_config() {
@@ -109,13 +132,19 @@ class Weights {
   TensorFile file_;
 };
 
-void add_llama(Weights& weights) {
-  constexpr std::int64_t kKvWidth = kKvHeads * kWidth / kHeads;
+/// Norms of a layer, and how wide those over q and k are; 0: there are none.
+struct GatedNorms {
+  std::vector<const char*> of_layer;
+  std::int64_t queries = 0, keys = 0;
+};
+
+void add_gated(Weights& weights, const GatedNorms& norms) {
   weights.add("model.embed_tokens.weight", {kTinyVocab, kWidth}, 0.5);
   for (std::int64_t i = 0; i < kLayers; ++i) {
     const std::string layer = fmt::format("model.layers.{}.", i);
-    weights.add_norm(layer + "input_layernorm", false);
-    weights.add_norm(layer + "post_attention_layernorm", false);
+    for (const char* norm : norms.of_layer) weights.add_norm(layer + norm, false);
+    if (norms.queries > 0) weights.add(layer + "self_attn.q_norm.weight", {norms.queries}, 0.2, 1);
+    if (norms.keys > 0) weights.add(layer + "self_attn.k_norm.weight", {norms.keys}, 0.2, 1);
     weights.add_linear(layer + "self_attn.q_proj", kWidth, kWidth, false);
     weights.add_linear(layer + "self_attn.k_proj", kKvWidth, kWidth, false);
     weights.add_linear(layer + "self_attn.v_proj", kKvWidth, kWidth, false);
@@ -125,6 +154,22 @@ void add_llama(Weights& weights) {
     weights.add_linear(layer + "mlp.down_proj", kWidth, kFfnWidth, false);
   }
   weights.add_norm("model.norm", false);
+}
+
+void add_llama(Weights& weights) {
+  add_gated(weights, {{"input_layernorm", "post_attention_layernorm"}});
+}
+
+void add_gemma3(Weights& weights) {
+  add_gated(weights, {{"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
+                       "post_feedforward_layernorm"},
+                      kWidth / kHeads,
+                      kWidth / kHeads});
+}
+
+void add_olmo2(Weights& weights) {
+  add_gated(weights,
+            {{"post_attention_layernorm", "post_feedforward_layernorm"}, kWidth, kKvWidth});
 }
 
 void add_opt(Weights& weights) {
@@ -171,8 +216,18 @@ struct Recipe {
 };
 
 Recipe recipe_of(TinyFamily family) {
-  if (family == TinyFamily::kLlama) return {llama_config, add_llama};
-  if (family == TinyFamily::kOpt) return {opt_config, add_opt};
+  switch (family) {
+    case TinyFamily::kLlama:
+      return {llama_config, add_llama};
+    case TinyFamily::kOpt:
+      return {opt_config, add_opt};
+    case TinyFamily::kGemma3:
+      return {gemma3_config, add_gemma3};
+    case TinyFamily::kOlmo2:
+      return {olmo2_config, add_olmo2};
+    case TinyFamily::kBert:
+      break;
+  }
   return {bert_config, add_bert};
 }
 

@@ -10,6 +10,10 @@ enum class TinyFamily {
   kLlama,  ///< gated FFN, grouped-query attention, RMS norm
   kOpt,    ///< plain FFN with ReLU, biases, layer norm
   kBert,   ///< an encoder: plain FFN with GELU, norms behind the residual, a classifier
+  /// norms before and behind each block, beside 1; over each head of q and k; rows scaled, scores
+  /// of the vocabulary capped; layers with a window, which turn otherwise
+  kGemma3,
+  kOlmo2,  ///< norms behind each block alone, and over q and k of all heads together
 };
 
 /// Writes config.json and model.safetensors (f32) of 3 layers of width 32, FFN 64, 4 heads,

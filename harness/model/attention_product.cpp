@@ -8,6 +8,9 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include "harness/model/kernels/gradients.h"
 
 namespace assay {
 namespace {
@@ -18,13 +21,27 @@ at::Tensor repeated(const at::Tensor& heads, std::int64_t times) {
   return times == 1 ? heads : heads.repeat_interleave(times, 1);
 }
 
-at::Tensor masked(const at::Tensor& scores, const ScoreMask& mask) {
-  if (mask.mask.defined() && mask.mask.scalar_type() != at::kBool) return scores.add(mask.mask);
-  if (mask.mask.defined()) return scores.masked_fill(mask.mask.logical_not(), kNever);
+// Scores are as large as a window is long twice: without a gradient they are changed where they
+// lie.
+at::Tensor capped(at::Tensor scores, double scale, double cap) {
+  if (needs_gradient(scores)) return scores.mul(scale).div(cap).tanh().mul(cap);
+  return scores.mul_(scale).div_(cap).tanh_().mul_(cap);
+}
+
+at::Tensor filled(at::Tensor scores, const at::Tensor& unseen) {
+  return needs_gradient(scores) ? scores.masked_fill(unseen, kNever)
+                                : scores.masked_fill_(unseen, kNever);
+}
+
+at::Tensor masked(at::Tensor scores, const ScoreMask& mask) {
+  if (mask.mask.defined() && mask.mask.scalar_type() != at::kBool) {
+    return needs_gradient(scores, mask.mask) ? scores.add(mask.mask) : scores.add_(mask.mask);
+  }
+  if (mask.mask.defined()) return filled(std::move(scores), mask.mask.logical_not());
   if (!mask.causal) return scores;
-  const at::Tensor seen =
-      at::ones({scores.size(-2), scores.size(-1)}, scores.options().dtype(at::kBool)).tril();
-  return scores.masked_fill(seen.logical_not(), kNever);
+  const at::Tensor unseen =
+      at::ones({scores.size(-2), scores.size(-1)}, scores.options().dtype(at::kBool)).triu(1);
+  return filled(std::move(scores), unseen);
 }
 
 at::Tensor written_out(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
@@ -32,10 +49,9 @@ at::Tensor written_out(const at::Tensor& query, const at::Tensor& keys, const at
   const std::int64_t group = query.size(1) / keys.size(1);
   const double scale = form.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(3))));
   const auto wide = query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const at::Tensor scores =
-      at::matmul(query, repeated(keys, group).transpose(2, 3)).to(wide).mul(scale);
-  const at::Tensor capped = scores.div(form.softcap).tanh().mul(form.softcap);
-  const at::Tensor weights = at::softmax(masked(capped, mask), -1);
+  at::Tensor scores = at::matmul(query, repeated(keys, group).transpose(2, 3)).to(wide);
+  scores = masked(capped(std::move(scores), scale, form.softcap), mask);
+  const at::Tensor weights = at::softmax(scores, -1);
   return at::matmul(at::dropout(weights, mask.dropout, mask.dropout > 0).to(query.scalar_type()),
                     repeated(values, group));
 }

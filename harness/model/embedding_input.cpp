@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/scalar_tensor.h>
 
 #include <string>
 #include <utility>
@@ -23,10 +22,7 @@ at::Tensor plus(at::Tensor rows, const at::Tensor& more) {
 at::Tensor EmbeddingInput::embedded(const at::Tensor& tokens) const {
   at::Tensor rows = at::index_select(tensors_.tokens, 0, tokens);
   if (tensors_.scale == 1) return rows;
-  const double scale = tensors_.scale_rounded
-                           ? at::scalar_tensor(tensors_.scale, rows.scalar_type()).item<double>()
-                           : tensors_.scale;
-  return rows.mul(scale);
+  return rows.mul(tensors_.scale);
 }
 
 at::Tensor EmbeddingInput::forward(const at::Tensor& tokens, StepContext& step) const {

@@ -21,7 +21,6 @@ struct EmbeddingTensors {
   NormBlock norm;
   std::int64_t position_offset = 0;  ///< row of position 0
   double scale = 1;                  ///< of the rows of `tokens`
-  bool scale_rounded = false;        ///< to the dtype of these rows
 };
 
 /// norm(project(scale * tokens) + positions + token types).

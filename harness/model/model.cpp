@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -59,6 +60,7 @@ StepContext Model::uniform_step(std::int64_t batch, std::int64_t begin, std::int
   StepContext step;
   step.batch = batch;
   step.tokens = tokens;
+  step.end = begin + tokens;
   step.visibility.causal = spec_.causal;
   step.positions = at::arange(begin, begin + tokens, at::TensorOptions(at::kLong).device(device_));
   if (batch > 1) step.positions = step.positions.repeat({batch});
@@ -331,15 +333,12 @@ void Model::replace_output(std::unique_ptr<Output> block, const OutputShape& sha
 }
 
 void Model::drop_layer(std::int64_t index) {
-  const auto erase = [&](auto& list) {
-    if (!list.empty()) list.erase(list.begin() + index);
-  };
   if (index < 0 || index >= spec_.layers) throw std::logic_error("no such layer to drop");
-  erase(layers_);
-  erase(spec_.layer_shapes);
-  erase(spec_.layer_windows);
-  erase(spec_.layer_rotates);
-  --spec_.layers;
+  layers_.erase(layers_.begin() + index);
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(spec_.layers));
+  std::iota(kept.begin(), kept.end(), std::int64_t{0});
+  kept.erase(kept.begin() + index);
+  keep_layers(spec_, kept);
 }
 
 void Model::select_width(const at::Tensor& dimensions) {

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,6 +52,14 @@ at::Tensor rows_by_slot(const at::Tensor& grouped, const LayerShape& shape) {
     return groups.narrow(1, begin, count).flatten(0, 2);
   };
   return at::cat({rows(0, group), rows(group, 1), rows(group + 1, 1)});
+}
+
+// What no family has, and nothing here computes.
+void check_form(const ModelSpec& spec) {
+  const bool unknown = (spec.tied_head && spec.head_bias) ||
+                       (spec.qk_norm != QkNorm::kNone && !spec.norm_weights) ||
+                       (spec.norm == NormKind::kLayerNorm && spec.norm_offset != 0);
+  if (unknown) throw std::logic_error(spec.family + ": no model of this form can be built");
 }
 
 }  // namespace
@@ -154,9 +163,14 @@ std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
   const LayerShape& shape = spec_.layer(index);
   if (!shape.has_attention) return nullptr;
   return std::make_unique<StandardAttention>(
-      AttentionShape{shape.heads, shape.kv_heads, shape.head_dim, window_of(spec_, index),
-                     spec_.rope_interleaved, spec_.attention_scale, spec_.attention_softcap,
-                     spec_.qkv_clip},
+      AttentionShape{.heads = shape.heads,
+                     .kv_heads = shape.kv_heads,
+                     .head_dim = shape.head_dim,
+                     .sliding_window = window_of(spec_, index),
+                     .interleaved = spec_.rope_interleaved,
+                     .scale = spec_.attention_scale,
+                     .softcap = spec_.attention_softcap,
+                     .clip = spec_.qkv_clip},
       dense(index, Slot::kQ), dense(index, Slot::kK), dense(index, Slot::kV),
       dense(index, Slot::kO), QkNorms{norm(index, Slot::kQNorm), norm(index, Slot::kKNorm)});
 }
@@ -167,11 +181,16 @@ std::unique_ptr<Ffn> ModelBuilder::ffn(std::int64_t index) const {
                                        dense(index, Slot::kUp), dense(index, Slot::kDown));
 }
 
+double ModelBuilder::embedding_scale() const {
+  if (!spec_.embedding_scale_rounded) return spec_.embedding_scale;
+  return at::scalar_tensor(spec_.embedding_scale, dtype_).item<double>();
+}
+
 std::unique_ptr<Input> ModelBuilder::input() const {
-  return std::make_unique<EmbeddingInput>(EmbeddingTensors{
-      get({-1, Slot::kEmbedding}), get({-1, Slot::kPositions}), get({-1, Slot::kTokenTypes}),
-      dense_if_there(-1, Slot::kProjectIn), norm(-1, Slot::kEmbeddingNorm), spec_.position_offset,
-      spec_.embedding_scale, spec_.embedding_scale_rounded});
+  return std::make_unique<EmbeddingInput>(
+      EmbeddingTensors{get({-1, Slot::kEmbedding}), get({-1, Slot::kPositions}),
+                       get({-1, Slot::kTokenTypes}), dense_if_there(-1, Slot::kProjectIn),
+                       norm(-1, Slot::kEmbeddingNorm), spec_.position_offset, embedding_scale()});
 }
 
 std::unique_ptr<Output> ModelBuilder::output() const {
@@ -188,6 +207,7 @@ std::unique_ptr<Output> ModelBuilder::output() const {
 
 Model ModelBuilder::build(const std::filesystem::path& folder,
                           std::vector<ModelWarning> warnings) const {
+  check_form(spec_);
   const c10::InferenceMode plain(false);
   Model model;
   model.spec_ = spec_;

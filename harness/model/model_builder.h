@@ -35,6 +35,8 @@ class ModelBuilder {
   [[nodiscard]] std::optional<DenseLinear> dense_if_there(std::int64_t layer, Slot slot) const;
   [[nodiscard]] std::unique_ptr<Attention> attention(std::int64_t index) const;
   [[nodiscard]] std::unique_ptr<Ffn> ffn(std::int64_t index) const;
+  /// As the rows that it multiplies can have it.
+  [[nodiscard]] double embedding_scale() const;
   [[nodiscard]] std::unique_ptr<Input> input() const;
   [[nodiscard]] std::unique_ptr<Output> output() const;
 

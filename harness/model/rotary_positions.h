@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 #include "harness/checkpoint/spec.h"
 #include "harness/model/kv_cache.h"
 #include "harness/model/step.h"
@@ -23,11 +25,13 @@ class RotaryPositions {
   void check_turn(KvCache& cache, std::int64_t tokens) const;
 
  private:
-  [[nodiscard]] at::Tensor frequencies(const at::Tensor& positions) const;
+  /// Of a sequence of this length.
+  [[nodiscard]] at::Tensor frequencies(std::int64_t length) const;
   [[nodiscard]] at::Tensor frequencies(const StepContext& step) const;
 
-  ModelSpec spec_;
+  std::shared_ptr<const ModelSpec> spec_;  ///< of the checkpoint: copies of a model have one
   at::Tensor usual_;  ///< f32 [rotary_dim / 2], up to rotated_alike(); undefined: no rotation
+  at::Tensor long_;   ///< likewise, beyond it, where these are all alike
 };
 
 }  // namespace assay

@@ -104,7 +104,7 @@ class StandardAttention : public Attention {
   [[nodiscard]] Path path(const at::Tensor& qkv, const StepContext& step) const;
   /// First cached position that a single query sees.
   [[nodiscard]] std::int64_t first_key(const StepContext& step) const;
-  [[nodiscard]] at::Tensor clipped_and_normed(const at::Tensor& qkv) const;
+  [[nodiscard]] at::Tensor clipped_and_normed(at::Tensor qkv) const;
   [[nodiscard]] AttentionHeads split(const at::Tensor& qkv, const StepContext& step) const;
   /// Whether our kernel computes whole sequences that have no masks.
   [[nodiscard]] bool blocks_apply(const at::Tensor& qkv, const StepContext& step) const;

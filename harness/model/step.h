@@ -110,6 +110,7 @@ struct StepContext {
   std::int64_t tokens = 0;  ///< per batch row in this step; rows = batch * tokens
   std::int64_t layer = 0;   ///< index of the running layer
   at::Tensor positions;     ///< int64 [rows]
+  std::int64_t end = 0;     ///< without segments: one past the last position
   at::Tensor token_types;   ///< int64 [rows], or undefined: all 0
   /// bool [rows] of a pass that scores: the row is of the prompt, not of what follows it (rows of a
   /// prompt see rows of it only). Undefined: nobody says. A pass over a cache says it by its phase.

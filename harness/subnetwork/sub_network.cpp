@@ -90,13 +90,13 @@ void require_part_of(const ModelSpec& spec, const SubNetwork& part) {
 
 ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
   ModelSpec result = spec;
-  result.layers = std::ssize(part.layers);
   const std::int64_t width = std::ssize(part.dimensions);
   if (spec.embedding_width == spec.width) result.embedding_width = width;
   result.width = width;
   result.layer_shapes.clear();
-  result.layer_windows.clear();
-  result.layer_rotates.clear();
+  std::vector<std::int64_t> kept;
+  for (const LayerPart& layer : part.layers) kept.push_back(layer.layer);
+  keep_layers(result, kept);
   for (const LayerPart& layer : part.layers) {
     LayerShape shape = spec.layer(layer.layer);
     shape.has_attention = !layer.groups.empty();
@@ -106,12 +106,6 @@ ModelSpec spec_of_part(const ModelSpec& spec, const SubNetwork& part) {
     shape.heads = queries * shape.kv_heads;
     if (shape.has_ffn) shape.ffn_width = std::ssize(layer.neurons);
     result.layer_shapes.push_back(shape);
-    if (!spec.layer_windows.empty()) {
-      result.layer_windows.push_back(spec.layer_windows.at(static_cast<std::size_t>(layer.layer)));
-    }
-    if (!spec.layer_rotates.empty()) {
-      result.layer_rotates.push_back(spec.layer_rotates.at(static_cast<std::size_t>(layer.layer)));
-    }
   }
   return result;
 }
