@@ -29,9 +29,4 @@ void require_same_activation(ConfigReader& config, const ModelSpec& spec, const 
                  "the activation that is used; transformers 5 does not read this key here");
 }
 
-std::int64_t gemma_window(ConfigReader& config) {
-  const bool none = config.names("sliding_window") && !config.has("sliding_window");
-  return none ? 0 : config.count("sliding_window", 4096);
-}
-
 }  // namespace assay

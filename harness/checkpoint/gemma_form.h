@@ -16,7 +16,5 @@ void read_gemma2_form(ConfigReader& config, ModelSpec& spec);
 double gemma_cap(ConfigReader& config, const char* key, double absent);
 /// Of two keys for the activation transformers reads one; files have both, and they have to agree.
 void require_same_activation(ConfigReader& config, const ModelSpec& spec, const char* other);
-/// `sliding_window`; 0 where it is null.
-std::int64_t gemma_window(ConfigReader& config);
 
 }  // namespace assay

@@ -50,6 +50,26 @@ void read_layer_types(ConfigReader& config, ModelSpec& spec, std::int64_t window
   if (!none) spec.layer_windows = std::move(windows);
 }
 
+std::int64_t configured_window(ConfigReader& config, std::int64_t absent) {
+  constexpr const char* kWindow = "sliding_window";
+  const bool none = config.names(kWindow) && !config.has(kWindow);
+  return none ? 0 : config.count(kWindow, absent);
+}
+
+void read_switched_window(ConfigReader& config, ModelSpec& spec, std::int64_t absent,
+                          const std::function<bool(std::int64_t layer)>& slides) {
+  const bool on = config.flag("use_sliding_window", false);
+  const std::int64_t configured = configured_window(config, absent);
+  const std::int64_t window = on ? configured : 0;
+  read_layer_types(config, spec, window,
+                   [&](std::int64_t layer) { return window > 0 && slides(layer); });
+}
+
+void read_late_window(ConfigReader& config, ModelSpec& spec) {
+  const std::int64_t from = config.whole("max_window_layers", 28);
+  read_switched_window(config, spec, 4096, [&](std::int64_t layer) { return layer >= from; });
+}
+
 void require_full_attention(ConfigReader& config, const ModelSpec& spec) {
   const std::vector<std::string> words = words_of(config, spec.layers);
   for (std::size_t layer = 0; layer < words.size(); ++layer) {

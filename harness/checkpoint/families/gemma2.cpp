@@ -23,7 +23,7 @@ ModelSpec read_spec(ConfigReader& config) {
   require_same_activation(config, spec, "hidden_act");
   read_attention_bias(config, spec);
   read_rope(config, spec);
-  const std::int64_t window = gemma_window(config);
+  const std::int64_t window = configured_window(config, 4096);
   read_layer_types(config, spec, window, [](std::int64_t layer) { return layer % 2 == 0; });
   return spec;
 }

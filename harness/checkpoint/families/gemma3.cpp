@@ -31,7 +31,7 @@ ModelSpec read_spec(ConfigReader& config) {
   require_same_activation(config, spec, "hidden_act");
   read_attention_bias(config, spec);
   read_layer_ropes(config, spec, {.default_theta = 1e6}, {.theta = "rope_local_base_freq"});
-  const std::int64_t window = gemma_window(config);
+  const std::int64_t window = configured_window(config, 4096);
   const std::int64_t pattern = config.count("sliding_window_pattern", 6);
   read_layer_types(config, spec, window,
                    [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });

@@ -45,25 +45,13 @@ void read_no_window(ConfigReader& config, const ModelSpec& spec) {
 // Mistral has one unless the key says null. With `layer_types` it is what transformers calls
 // Ministral: some layers have it.
 void read_mistral_window(ConfigReader& config, ModelSpec& spec) {
-  const bool none = config.names("sliding_window") && !config.has("sliding_window");
-  const std::int64_t window = none ? 0 : config.count("sliding_window", 4096);
+  const std::int64_t window = configured_window(config, 4096);
   if (!config.flag("use_sliding_window", true) && window > 0) {
     config.problem(
         "use_sliding_window", "false beside a sliding_window",
         "true, or sliding_window = null; transformers does not read this key in Mistral");
   }
   read_layer_types(config, spec, window, [&](std::int64_t) { return window > 0; });
-}
-
-// Qwen2 has one only when it is switched on, and then from one layer on.
-void read_qwen2_window(ConfigReader& config, ModelSpec& spec) {
-  const bool on = config.flag("use_sliding_window", false);
-  const bool none = config.names("sliding_window") && !config.has("sliding_window");
-  const std::int64_t configured = none ? 0 : config.count("sliding_window", 4096);
-  const std::int64_t window = on ? configured : 0;
-  const std::int64_t from = config.whole("max_window_layers", 28);
-  read_layer_types(config, spec, window,
-                   [&](std::int64_t layer) { return window > 0 && layer >= from; });
 }
 
 // Biases are read for LLaMA only; Qwen2 always has them in q, k and v, Mistral never.
@@ -96,7 +84,7 @@ ModelSpec read_spec(ConfigReader& config) {
   read_rope(config, spec);
   if (type == "llama") read_no_window(config, spec);
   if (type == "mistral") read_mistral_window(config, spec);
-  if (type == "qwen2") read_qwen2_window(config, spec);
+  if (type == "qwen2") read_late_window(config, spec);
   return spec;
 }
 

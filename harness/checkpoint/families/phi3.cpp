@@ -22,9 +22,8 @@ const std::vector<ConfigKey> kKeys = {
 // All layers have it, or none.
 void read_window(ConfigReader& config, ModelSpec& spec) {
   require_full_attention(config, spec);
-  if (!config.has("sliding_window")) return;
-  spec.layer_windows.assign(static_cast<std::size_t>(spec.layers),
-                            config.count("sliding_window", {}));
+  const std::int64_t window = configured_window(config, 0);
+  if (window > 0) spec.layer_windows.assign(static_cast<std::size_t>(spec.layers), window);
 }
 
 ModelSpec read_spec(ConfigReader& config) {

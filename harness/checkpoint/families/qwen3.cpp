@@ -9,24 +9,13 @@ namespace {
 
 const GatedDecoder kAbsent = {.max_positions = 32768, .kv_heads = 32, .head_dim = 128};
 
-// One only when it is switched on, and then from one layer on.
-void read_window(ConfigReader& config, ModelSpec& spec) {
-  const bool on = config.flag("use_sliding_window", false);
-  const bool none = config.names("sliding_window") && !config.has("sliding_window");
-  const std::int64_t configured = none ? 0 : config.count("sliding_window", 4096);
-  const std::int64_t window = on ? configured : 0;
-  const std::int64_t from = config.whole("max_window_layers", 28);
-  read_layer_types(config, spec, window,
-                   [&](std::int64_t layer) { return window > 0 && layer >= from; });
-}
-
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
   spec.qk_norm = QkNorm::kHead;
   read_attention_bias(config, spec);
   config.require_flag("mlp_bias", false);
   read_rope(config, spec);
-  read_window(config, spec);
+  read_late_window(config, spec);
   return spec;
 }
 

@@ -37,22 +37,13 @@ void read_rotating_layers(ConfigReader& config, ModelSpec& spec) {
   if (!all) spec.layer_rotates = std::move(turns);
 }
 
-// A window is of layers that do not rotate, unless `layer_types` says otherwise.
-void read_window(ConfigReader& config, ModelSpec& spec) {
-  const bool on = config.flag("use_sliding_window", false);
-  const std::int64_t configured =
-      config.has("sliding_window") ? config.count("sliding_window", {}) : 0;
-  const std::int64_t window = on ? configured : 0;
-  read_layer_types(config, spec, window,
-                   [&](std::int64_t layer) { return window > 0 && !rotates(spec, layer); });
-}
-
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
   read_attention_bias(config, spec);
   spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
   read_rotating_layers(config, spec);
-  read_window(config, spec);
+  // A window is of layers that do not rotate, unless `layer_types` says otherwise.
+  read_switched_window(config, spec, 0, [&](std::int64_t layer) { return !rotates(spec, layer); });
   read_rope(config, spec, {.default_theta = 2e6});
   return spec;
 }
