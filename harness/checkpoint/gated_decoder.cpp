@@ -25,6 +25,24 @@ std::vector<ConfigKey> plain_keys(const GatedDecoder& absent) {
   return keys;
 }
 
+void read_biases(ConfigReader& config, ModelSpec& spec, const GatedDecoder& absent) {
+  if (absent.attention_bias) {
+    spec.qkv_bias = spec.attention_out_bias = config.flag("attention_bias", false);
+  }
+  if (absent.mlp_bias) spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
+}
+
+void add_biases(std::vector<ConfigKey>& keys, const GatedDecoder& absent) {
+  if (absent.attention_bias) {
+    keys.push_back({"attention_bias", &ModelSpec::qkv_bias, {}});
+    keys.push_back({"attention_bias", &ModelSpec::attention_out_bias, {}});
+  }
+  if (absent.mlp_bias) {
+    keys.push_back({"mlp_bias", &ModelSpec::ffn_bias, {}});
+    keys.push_back({"mlp_bias", &ModelSpec::ffn_out_bias, {}});
+  }
+}
+
 void add_norms(std::vector<TensorRule>& rules, const ModelSpec& spec) {
   const auto add = [&](const char* name, Slot slot, bool used) {
     rules.push_back({name, slot, spec.norm == NormKind::kLayerNorm && spec.norm_bias, kPlain,
@@ -55,6 +73,7 @@ ModelSpec read_gated_decoder(ConfigReader& config, const GatedDecoder& absent) {
   const std::int64_t part = std::max<std::int64_t>(spec.width / spec.shape.heads, 1);
   spec.shape.head_dim = config.count("head_dim", derived ? part : absent.head_dim);
   spec.activation = config.activation(absent.activation, absent.act);
+  read_biases(config, spec, absent);
   return spec;
 }
 
@@ -62,16 +81,8 @@ std::vector<ConfigKey> gated_decoder_keys(const GatedDecoder& absent) {
   std::vector<ConfigKey> keys = plain_keys(absent);
   keys.push_back({"num_key_value_heads", &LayerShape::kv_heads, {}});
   keys.push_back({"head_dim", &LayerShape::head_dim, {}});
+  add_biases(keys, absent);
   return keys;
-}
-
-void read_attention_bias(ConfigReader& config, ModelSpec& spec) {
-  spec.qkv_bias = spec.attention_out_bias = config.flag("attention_bias", false);
-}
-
-void add_attention_bias(std::vector<ConfigKey>& keys) {
-  keys.push_back({"attention_bias", &ModelSpec::qkv_bias, {}});
-  keys.push_back({"attention_bias", &ModelSpec::attention_out_bias, {}});
 }
 
 std::vector<TensorRule> gated_decoder_tensors(const ModelSpec& spec) {

@@ -19,18 +19,16 @@ struct GatedDecoder {
   double eps = 1e-6;
   const char* activation = "hidden_act";
   const char* act = "silu";
+  bool attention_bias = true;  ///< "attention_bias" says whether q, k, v and o have biases
+  bool mlp_bias = false;       ///< "mlp_bias" says it of gate, up and down
 };
 
-/// The keys of sizes, norms, the activation and grouped queries into a spec with a gated FFN; not
-/// those of biases, positions and windows.
+/// The keys of sizes, norms, the activation, grouped queries and biases into a spec with a gated
+/// FFN; not those of positions and windows.
 ModelSpec read_gated_decoder(ConfigReader& config, const GatedDecoder& absent);
 
 /// For Family::written.
 std::vector<ConfigKey> gated_decoder_keys(const GatedDecoder& absent);
-
-/// "attention_bias" for q, k, v and o, as most of these families have it.
-void read_attention_bias(ConfigReader& config, ModelSpec& spec);
-void add_attention_bias(std::vector<ConfigKey>& keys);
 
 /// "embed_tokens", "layers.{}.self_attn.q_proj", ..., with the norms that the spec says.
 std::vector<TensorRule> gated_decoder_tensors(const ModelSpec& spec);

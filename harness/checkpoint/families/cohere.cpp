@@ -18,18 +18,13 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.parallel_residual = spec.shared_norm = true;
   spec.rope_interleaved = true;
   spec.logit_scale = config.real("logit_scale", 0.0625);
-  read_attention_bias(config, spec);
   config.require_flag("use_qk_norm", false);  // Command R+: weights of each head's own
   require_full_attention(config, spec);
   read_rope(config, spec, {.default_theta = 500000});
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

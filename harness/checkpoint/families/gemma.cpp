@@ -20,17 +20,12 @@ ModelSpec read_spec(ConfigReader& config) {
   // The first files say "gelu" and mean its tanh form.
   if (config.text("hidden_act", "") == "gelu") spec.activation = ActivationKind::kGeluTanh;
   require_same_activation(config, spec, "hidden_activation");
-  read_attention_bias(config, spec);
   require_full_attention(config, spec);
   read_rope(config, spec);
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

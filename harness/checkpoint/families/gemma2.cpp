@@ -21,18 +21,13 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.attention_softcap = gemma_cap(config, "attn_logit_softcapping", 50);
   spec.logit_softcap = gemma_cap(config, "final_logit_softcapping", 30);
   require_same_activation(config, spec, "hidden_act");
-  read_attention_bias(config, spec);
   read_rope(config, spec);
   const std::int64_t window = configured_window(config, 4096);
   read_layer_types(config, spec, window, [](std::int64_t layer) { return layer % 2 == 0; });
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

@@ -29,7 +29,6 @@ ModelSpec read_spec(ConfigReader& config) {
   read_no_cap_of_scores(config);
   spec.qk_norm = QkNorm::kHead;
   require_same_activation(config, spec, "hidden_act");
-  read_attention_bias(config, spec);
   read_layer_ropes(config, spec, {.default_theta = 1e6}, {.theta = "rope_local_base_freq"});
   const std::int64_t window = configured_window(config, 4096);
   const std::int64_t pattern = config.count("sliding_window_pattern", 6);
@@ -38,11 +37,7 @@ ModelSpec read_spec(ConfigReader& config) {
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

@@ -7,12 +7,10 @@
 namespace assay {
 namespace {
 
-const GatedDecoder kAbsent = {};
+const GatedDecoder kAbsent = {.mlp_bias = true};
 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
-  read_attention_bias(config, spec);
-  spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
   spec.embedding_scale = config.real("embedding_multiplier", 1.0);
   spec.attention_scale = config.real("attention_multiplier", 1.0);
   spec.residual_scale = config.real("residual_multiplier", 1.0);
@@ -22,13 +20,7 @@ ModelSpec read_spec(ConfigReader& config) {
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  keys.push_back({"mlp_bias", &ModelSpec::ffn_bias, {}});
-  keys.push_back({"mlp_bias", &ModelSpec::ffn_out_bias, {}});
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

@@ -13,18 +13,13 @@ ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
   spec.norm = NormKind::kLayerNorm;
   spec.norm_weights = false;
-  read_attention_bias(config, spec);
   if (config.has("clip_qkv")) spec.qkv_clip = config.real("clip_qkv", {});
   require_full_attention(config, spec);
   read_rope(config, spec);
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

@@ -15,17 +15,12 @@ ModelSpec read_spec(ConfigReader& config) {
   spec.input_norms = false;
   spec.output_norms = true;
   spec.qk_norm = QkNorm::kProjection;
-  read_attention_bias(config, spec);
   require_full_attention(config, spec);
   read_rope(config, spec);
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

@@ -12,18 +12,13 @@ const GatedDecoder kAbsent = {.max_positions = 32768, .kv_heads = 32, .head_dim 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
   spec.qk_norm = QkNorm::kHead;
-  read_attention_bias(config, spec);
   config.require_flag("mlp_bias", false);
   read_rope(config, spec);
   read_late_window(config, spec);
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 

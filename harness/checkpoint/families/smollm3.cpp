@@ -11,7 +11,8 @@
 namespace assay {
 namespace {
 
-const GatedDecoder kAbsent = {.max_positions = 32768, .kv_heads = 4, .tied = true};
+const GatedDecoder kAbsent = {
+    .max_positions = 32768, .kv_heads = 4, .tied = true, .mlp_bias = true};
 
 bool are_switches(const Json& list, std::int64_t layers) {
   return list.is_array() && std::ssize(list) == layers &&
@@ -39,8 +40,6 @@ void read_rotating_layers(ConfigReader& config, ModelSpec& spec) {
 
 ModelSpec read_spec(ConfigReader& config) {
   ModelSpec spec = read_gated_decoder(config, kAbsent);
-  read_attention_bias(config, spec);
-  spec.ffn_bias = spec.ffn_out_bias = config.flag("mlp_bias", false);
   read_rotating_layers(config, spec);
   // A window is of layers that do not rotate, unless `layer_types` says otherwise.
   read_switched_window(config, spec, 0, [&](std::int64_t layer) { return !rotates(spec, layer); });
@@ -48,13 +47,7 @@ ModelSpec read_spec(ConfigReader& config) {
   return spec;
 }
 
-std::vector<ConfigKey> written(const std::string&) {
-  std::vector<ConfigKey> keys = gated_decoder_keys(kAbsent);
-  add_attention_bias(keys);
-  keys.push_back({"mlp_bias", &ModelSpec::ffn_bias, {}});
-  keys.push_back({"mlp_bias", &ModelSpec::ffn_out_bias, {}});
-  return keys;
-}
+std::vector<ConfigKey> written(const std::string&) { return gated_decoder_keys(kAbsent); }
 
 }  // namespace
 
