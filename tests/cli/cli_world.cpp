@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "harness/base/clock.h"
 #include "harness/base/files.h"
@@ -177,6 +178,13 @@ CommandOutput CliWorld::run_program(const fs::path& program,
   output.err = result.stderr_tail;
   output.seconds = result.wall_seconds;
   return output;
+}
+
+std::string unfolded(const std::string& text) {
+  std::istringstream words(text);
+  std::string all;
+  for (std::string word; words >> word;) all += (all.empty() ? "" : " ") + word;
+  return all;
 }
 
 std::string experiment_text(const std::string& methods, const std::string& suites) {

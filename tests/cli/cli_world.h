@@ -48,6 +48,10 @@ class CliWorld {
   std::vector<std::pair<std::string, std::string>> variables_;
 };
 
+/// A report's text without the line ends that the width of a terminal asks for: each piece of white
+/// space as one space.
+std::string unfolded(const std::string& text);
+
 /// An experiment on the world's model and text: dense and the given methods (TOML).
 std::string experiment_text(const std::string& methods, const std::string& suites);
 

@@ -214,7 +214,8 @@ TEST(Machine, SamplingGoesOnUntilTheIntervalIsNarrow) {
   const CommandOutput noisy = world.run({"run", "e.toml", "--db", "noisy.db"});
   EXPECT_EQ(noisy.code, 0) << noisy.err;
   EXPECT_EQ(processes(world / "noisy.db", "time").size(), 2U * 8);
-  EXPECT_THAT(noisy.out, AllOf(HasSubstr("times_wide_interval"), HasSubstr("asked for is 5 %")));
+  EXPECT_THAT(unfolded(noisy.out),
+              AllOf(HasSubstr("times_wide_interval"), HasSubstr("asked for is 5 %")));
   world.write("home/slowdown", "1 0");
   EXPECT_THAT(world.run({"run", "e.toml"}).err, HasSubstr("2 of them stored before"));
   text.replace(text.find("\"5 %\""), 5, "\"4 %\"");
