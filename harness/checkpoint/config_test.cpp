@@ -118,7 +118,7 @@ TEST_F(Config, ConditionsOfFamiliesHold) {
       {"mpt", "attn_config", {{"alibi", false}}},
       {"mpt", "attn_config", {{"alibi_bias_max", 16}}},
       {"mpt", "attn_config", {{"attn_type", "multiquery_attention"}}},
-      {"mpt", "attn_config", {{"clip_qkv", 6.0}}},
+      {"mpt", "attn_config", {{"clip_qkv", -6.0}}},
       {"mpt", "attn_config", {{"qk_ln", true}}},
   };
   for (const auto& [model, key, value] : cases) {

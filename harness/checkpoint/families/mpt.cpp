@@ -25,7 +25,9 @@ void read_attention(ConfigReader& config, ModelSpec& spec) {
   for (const char* off : {"attn_uses_sequence_id", "prefix_lm", "qk_ln"}) {
     attention.require_flag(off, false);
   }
-  judge_unread_keys(attention, {{"attn_impl"}, {"clip_qkv", "0"}});
+  const bool clips = attention.has("clip_qkv") && attention.at("clip_qkv") != 0;
+  if (clips) spec.qkv_clip = attention.real("clip_qkv", {});
+  judge_unread_keys(attention, {{"attn_impl"}});
   config.take(attention);
 }
 

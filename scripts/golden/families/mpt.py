@@ -64,6 +64,8 @@ CASES = {
             "verbose": 0,
         }
     ),
+    "clip": case(attention(clip_qkv=1.1)),
+    "clip_zero": case(attention(clip_qkv=0.0)),
     "eps": case({"layer_norm_epsilon": 1e-2}),
 }
 CONFIGS = {"mpt": (BASE, CASES)}
