@@ -157,11 +157,20 @@ std::string shortened(const Json& value) {
   return text.size() <= kLongest ? text : text.substr(0, kLongest) + "...";
 }
 
+/// A family's own word on a key counts before that of all.
+const HarmlessKey* known_key(const std::vector<HarmlessKey>& of_family, const std::string& key) {
+  const HarmlessKey* own = find_key(of_family, key);
+  return own != nullptr ? own : find_key(common_keys(), key);
+}
+
+bool allows(const HarmlessKey& key, const Json& value) {
+  return key.allowed == nullptr || value == Json::parse(key.allowed);
+}
+
 void judge(ConfigReader& config, const std::string& key, const HarmlessKey* harmless) {
   const Json& value = config.at(key);
-  if (harmless != nullptr && harmless->allowed == nullptr) return;
   if (harmless != nullptr) {
-    if (value == Json::parse(harmless->allowed)) return;
+    if (allows(*harmless, value)) return;
     return config.problem(key, shortened(value),
                           std::string(harmless->allowed) + ", or no such key");
   }
@@ -174,14 +183,15 @@ void judge(ConfigReader& config, const std::string& key, const HarmlessKey* harm
 
 }  // namespace
 
-bool is_harmless(const std::vector<HarmlessKey>& of_family, const std::string& key) {
-  return find_key(of_family, key) != nullptr || find_key(common_keys(), key) != nullptr;
+bool is_harmless(const std::vector<HarmlessKey>& of_family, const std::string& key,
+                 const Json& value) {
+  const HarmlessKey* known = known_key(of_family, key);
+  return known != nullptr && allows(*known, value);
 }
 
 void judge_unread_keys(ConfigReader& config, const std::vector<HarmlessKey>& of_family) {
   for (const std::string& key : config.unread()) {
-    const HarmlessKey* own = find_key(of_family, key);
-    judge(config, key, own != nullptr ? own : find_key(common_keys(), key));
+    judge(config, key, known_key(of_family, key));
   }
 }
 

@@ -13,8 +13,10 @@ struct HarmlessKey {
   const char* allowed = nullptr;  ///< JSON text; null: any value
 };
 
-/// Whether a key passes in a family whose own harmless keys are these, with its allowed value.
-bool is_harmless(const std::vector<HarmlessKey>& of_family, const std::string& key);
+/// Whether a key that is not read passes, with this value, in a family whose own harmless keys are
+/// these.
+bool is_harmless(const std::vector<HarmlessKey>& of_family, const std::string& key,
+                 const Json& value);
 
 /// Judges every key that was not asked for until now. Null says nothing. A harmless key passes with
 /// its allowed value. Of the others, one whose name speaks of the computation and whose value
