@@ -143,7 +143,9 @@ TEST_P(Export, FewerLayers) {
     EXPECT_LE(relative_error(logits(loaded, tokens_), logits(fewer, tokens_)), 1e-5) << layer;
     EXPECT_EQ(to_json(loaded.spec()), to_json(fewer.spec())) << layer;
     EXPECT_GE(found.written.config.size(), 1U);
-    for (const auto& [key, value] : found.written.config) EXPECT_TRUE(is_of_layers(key)) << key;
+    for (const std::string& change : found.written.config) {
+      EXPECT_TRUE(is_of_layers(change.substr(0, change.find(':')))) << change;
+    }
   }
 }
 
