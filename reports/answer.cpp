@@ -33,10 +33,7 @@ std::string listed(std::vector<std::string> names) {
     names.resize(kMostNamed - 1);
     names.push_back(fmt::format("{} more", more));
   }
-  if (names.size() < 2) return names.empty() ? "" : names.front();
-  const std::string last = names.back();
-  names.pop_back();
-  return join(names, ", ") + " and " + last;
+  return enumerated(std::move(names));
 }
 
 /// What could not be told: names by what they are not told apart from, in which value.

@@ -53,6 +53,28 @@ TEST(Names, AMessageListsNoMoreThanAReaderReads) {
   EXPECT_EQ(unknown_name_message("metric", "x", {}), "unknown metric 'x'; known: none");
 }
 
+TEST(Text, SizesAreAsProgramsOrAsTheHubHasThem) {
+  EXPECT_EQ(human_bytes(12), "12 B");
+  EXPECT_EQ(human_bytes(1536), "1.5 KiB");
+  EXPECT_EQ(human_bytes(std::int64_t{3} << 50), "3072.0 TiB");
+  EXPECT_EQ(decimal_bytes(999), "999 bytes");
+  EXPECT_EQ(decimal_bytes(98'100'000), "98.1 MB");
+  EXPECT_EQ(decimal_bytes(13'316'001'234), "13.3 GB");
+  EXPECT_EQ(decimal_size("13.5 GB"), 13'500'000'000);
+  EXPECT_EQ(decimal_size("98MB"), 98'000'000);
+  EXPECT_EQ(decimal_size("1 TB"), 1'000'000'000'000);
+  for (const char* none : {"", "GB", "13.5", "13.5 GiB", "-1 GB", "0 GB", "1e3 GB", "1.2345 GB"}) {
+    EXPECT_FALSE(decimal_size(none)) << none;
+  }
+}
+
+TEST(Text, EnumerationsEndWithAnd) {
+  EXPECT_EQ(enumerated({}), "");
+  EXPECT_EQ(enumerated({"a"}), "a");
+  EXPECT_EQ(enumerated({"a", "b"}), "a and b");
+  EXPECT_EQ(enumerated({"a", "b", "c"}), "a, b and c");
+}
+
 TEST(Text, SuggestionsFollowDistanceAndLength) {
   EXPECT_THAT(nearest_names("sparsty", {"sparsity", "pattern"}), ElementsAre("sparsity"));
   EXPECT_THAT(nearest_names("wnada", {"wanda", "ria"}), ElementsAre("wanda"));

@@ -6,12 +6,32 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <regex>
 #include <utility>
 
 #include "harness/base/display.h"
 
 namespace assay {
 namespace {
+
+using Units = std::array<const char*, 5>;  // each a power of the one below
+
+constexpr Units kBinaryUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+constexpr Units kDecimalUnits = {"bytes", "kB", "MB", "GB", "TB"};
+constexpr std::int64_t kLongSeconds = 3600;
+constexpr double kBinaryStep = 1024, kDecimalStep = 1000;
+
+/// In the largest unit of which there is one.
+std::string in_units(std::int64_t bytes, double step, const Units& units) {
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= step && unit + 1 < units.size()) {
+    value /= step;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} {}", bytes, units[0])
+                   : fmt::format("{:.1f} {}", value, units[unit]);
+}
 
 char folded(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
@@ -74,15 +94,27 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
-std::string human_bytes(std::int64_t bytes) {
-  static constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kUnits.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+std::string enumerated(std::vector<std::string> parts) {
+  if (parts.size() < 2) return join(parts, "");
+  const std::string last = std::move(parts.back());
+  parts.pop_back();
+  return join(parts, ", ") + " and " + last;
+}
+
+std::string human_bytes(std::int64_t bytes) { return in_units(bytes, kBinaryStep, kBinaryUnits); }
+
+std::string decimal_bytes(std::int64_t bytes) {
+  return in_units(bytes, kDecimalStep, kDecimalUnits);
+}
+
+std::optional<std::int64_t> decimal_size(const std::string& text) {
+  static const std::regex kForm(R"(([0-9]{1,6}(\.[0-9]{1,3})?) {0,8}(MB|GB|TB))");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
+  const auto unit = std::ranges::find(kDecimalUnits, parts[3].str()) - kDecimalUnits.begin();
+  const double size = std::stod(parts[1].str()) * std::pow(kDecimalStep, unit);
+  const auto bytes = static_cast<std::int64_t>(std::llround(size));
+  return bytes > 0 ? std::optional(bytes) : std::nullopt;
 }
 
 std::string human_seconds(double seconds) {
@@ -90,7 +122,8 @@ std::string human_seconds(double seconds) {
   if (seconds < 1) return fmt::format("{:.1f} ms", seconds * 1e3);
   if (seconds < 90) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  if (whole < kLongSeconds) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
 }  // namespace assay

@@ -2,6 +2,7 @@
 // Text for people: suggestions for mistyped names, lists, sizes.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,10 +22,19 @@ std::string unknown_name_message(std::string_view what, std::string_view name,
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+/// "a", "a and b", "a, b and c".
+std::string enumerated(std::vector<std::string> parts);
+
 /// "1.5 GiB", "640 KiB", "12 B".
 std::string human_bytes(std::int64_t bytes);
 
-/// "12.3 s", "4 min 05 s", "3.2 ms".
+/// "13.5 GB", "98.1 MB", "999 bytes": in powers of ten, as the Hub and PyPI say sizes.
+std::string decimal_bytes(std::int64_t bytes);
+
+/// Bytes of "13.5 GB" or "98 MB"; nothing for other texts and for sizes of nothing.
+std::optional<std::int64_t> decimal_size(const std::string& text);
+
+/// "3.2 ms", "12.3 s", "4 min 05 s", "2 h 10 min".
 std::string human_seconds(double seconds);
 
 }  // namespace assay

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <regex>
 #include <set>
@@ -22,6 +21,8 @@ constexpr std::string_view kPrefix = "hf:";
 constexpr std::string_view kFolderPrefix = "models--";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::size_t kLongestName = 96;
+constexpr std::size_t kLongestRevision = 255;
+constexpr std::size_t kShownCommit = 12;
 constexpr int kTreeFormat = 1;
 
 bool is_commit(const std::string& text) {
@@ -39,7 +40,19 @@ bool is_repository(const std::string& text) {
 
 bool is_revision(const std::string& text) {
   static const std::regex kForm("[A-Za-z0-9_][A-Za-z0-9._/+-]*");
-  return std::regex_match(text, kForm) && text.find("..") == std::string::npos;
+  return text.size() <= kLongestRevision && std::regex_match(text, kForm) &&
+         text.find("..") == std::string::npos;
+}
+
+/// Paths of what a folder holds, as far as it can be read. Iterators throw where they go on, too,
+/// unless they are told not to.
+template <typename Iterator>
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  Iterator entry(folder, fs::directory_options::skip_permission_denied, error);
+  for (; !error && entry != Iterator(); entry.increment(error)) paths.push_back(entry->path());
+  return paths;
 }
 
 bool there(const fs::path& path) {
@@ -53,6 +66,16 @@ Json json_or_nothing(const fs::path& path) {
     return there(path) ? read_json_file(path) : Json();
   } catch (const UserError&) {
     return {};
+  }
+}
+
+/// Likewise, where it is no file or another user's.
+std::string text_or_nothing(const fs::path& path) {
+  std::error_code missing;
+  try {
+    return fs::is_regular_file(path, missing) ? read_text_file(path) : "";
+  } catch (const UserError&) {
+    return "";
   }
 }
 
@@ -73,9 +96,7 @@ fs::path folder_of(const std::string& repository) {
 std::string commit_of(const fs::path& repository, const std::string& revision) {
   if (is_commit(revision)) return revision;
   const fs::path ref = repository / "refs" / (revision.empty() ? "main" : revision);
-  std::error_code missing;
-  if (!fs::is_regular_file(ref, missing)) return "";
-  std::string commit = read_text_file(ref);
+  std::string commit = text_or_nothing(ref);
   commit.erase(std::find_if(commit.begin(), commit.end(), [](char c) { return c == '\n'; }),
                commit.end());
   return is_commit(commit) ? commit : "";
@@ -135,8 +156,8 @@ bool of_known_family(const fs::path& folder) {
 std::int64_t bytes_of(const fs::path& folder) {
   std::int64_t bytes = 0;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::uintmax_t size = fs::file_size(entry.path(), error);
+  for (const fs::path& path : entries_of<fs::directory_iterator>(folder)) {
+    const std::uintmax_t size = fs::file_size(path, error);
     if (!error) bytes += static_cast<std::int64_t>(size);
   }
   return bytes;
@@ -145,14 +166,13 @@ std::int64_t bytes_of(const fs::path& folder) {
 /// Commit -> the revision to name it by: "" for main, else a ref, else the commit itself.
 std::map<std::string, std::string> revisions_of(const fs::path& repository) {
   std::map<std::string, std::string> names;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(repository / "snapshots", error)) {
-    const std::string commit = entry.path().filename().string();
+  for (const fs::path& path : entries_of<fs::directory_iterator>(repository / "snapshots")) {
+    const std::string commit = path.filename().string();
     if (is_commit(commit)) names[commit] = commit;
   }
   std::vector<std::string> refs;
-  for (const auto& entry : fs::recursive_directory_iterator(repository / "refs", error)) {
-    refs.push_back(entry.path().lexically_relative(repository / "refs").string());
+  for (const fs::path& path : entries_of<fs::recursive_directory_iterator>(repository / "refs")) {
+    refs.push_back(path.lexically_relative(repository / "refs").string());
   }
   std::ranges::sort(refs);
   for (const std::string& ref : refs) {
@@ -178,6 +198,8 @@ std::string repository_of(const std::string& folder) {
 std::string HubName::text() const {
   return revision.empty() ? repository : repository + "@" + revision;
 }
+
+std::string HubName::id() const { return std::string(kPrefix) + text(); }
 
 bool is_hub_id(const std::string& id) { return id.starts_with(kPrefix); }
 
@@ -216,28 +238,18 @@ HubSnapshot find_in_hub_cache(const HubName& name, bool weights) {
   return snapshot_of(repository, commit_of(repository, name.revision), weights);
 }
 
-std::string decimal_bytes(std::int64_t bytes) {
-  static constexpr std::array kUnits = {"bytes", "kB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1000 && unit + 1 < kUnits.size()) {
-    value /= 1000;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
+std::string short_commit(const std::string& commit) { return commit.substr(0, kShownCommit); }
 
 std::vector<HubCacheModel> hub_cache_models() {
   std::vector<HubCacheModel> models;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(hub_cache(), error)) {
-    const std::string repository = repository_of(entry.path().filename().string());
+  for (const fs::path& path : entries_of<fs::directory_iterator>(hub_cache())) {
+    const std::string repository = repository_of(path.filename().string());
     if (repository.empty()) continue;
-    for (const auto& [commit, revision] : revisions_of(entry.path())) {
-      const HubSnapshot snapshot = snapshot_of(entry.path(), commit, true);
+    for (const auto& [commit, revision] : revisions_of(path)) {
+      const HubSnapshot snapshot = snapshot_of(path, commit, true);
       if (!snapshot.whole() || !of_known_family(snapshot.folder)) continue;
-      models.push_back({std::string(kPrefix) + HubName{repository, revision}.text(), commit,
-                        snapshot.folder, bytes_of(snapshot.folder)});
+      models.push_back(
+          {HubName{repository, revision}.id(), commit, snapshot.folder, bytes_of(snapshot.folder)});
     }
   }
   std::ranges::sort(models, {}, &HubCacheModel::id);

@@ -15,6 +15,8 @@ struct HubName {
   std::string repository;  ///< "ORG/NAME", or "NAME" alone for the oldest ones
   std::string revision;    ///< branch, tag or commit; empty: main
   [[nodiscard]] std::string text() const;
+  /// "hf:ORG/NAME@REVISION", as an experiment names it.
+  [[nodiscard]] std::string id() const;
 };
 
 /// True for "hf:ORG/NAME[@REVISION]", which is how an experiment names such a model.
@@ -47,10 +49,12 @@ struct HubCacheModel {
   std::int64_t bytes = 0;
 };
 
-/// "13.5 GB", "98.1 MB": in powers of ten, as the Hub says sizes.
-std::string decimal_bytes(std::int64_t bytes);
+/// As much of a commit's hash as people read.
+std::string short_commit(const std::string& commit);
 
-/// All that are whole and of a family that is read, sorted by id, each commit once.
+/// All that are whole and of a family that is read, sorted by id, each commit once. Looks at every
+/// file of the cache, which may be large: for lists, not for finding one model. What cannot be read
+/// (another user's) is not among them.
 std::vector<HubCacheModel> hub_cache_models();
 
 }  // namespace assay

@@ -135,6 +135,34 @@ TEST_F(HubCache, ModelsOfKnownFamiliesAreListed) {
   EXPECT_EQ(models[0].id, "hf:tiny/opt@" + kOld);
 }
 
+TEST_F(HubCache, WhatCannotBeReadIsNotThere) {
+  const fs::path refs = repository() / "refs";
+  fs::create_directories(refs / "folder");
+  fs::create_symlink("loop", refs / "loop");
+  fs::create_symlink("nowhere", refs / "dangling");
+  write("refs/bytes", std::string(100, '\xff'));
+  fs::create_symlink("models--a--loop", cache_.path() / "models--a--loop");
+  write_bytes(cache_.path() / "models--a--file", "no folder");
+  fs::create_directories(cache_.path() / "models--a--files");
+  write_bytes(cache_.path() / "models--a--files" / "snapshots", "no folder");
+  write_bytes(cache_.path() / "models--a--files" / "refs", "no folder");
+  const std::vector<HubCacheModel> models = hub_cache_models();
+  ASSERT_EQ(models.size(), 1U);
+  EXPECT_EQ(models[0].id, "hf:tiny/opt");
+  for (const char* ref : {"folder", "loop", "dangling", "bytes"}) {
+    EXPECT_TRUE(find(std::string("hf:tiny/opt@") + ref).folder.empty()) << ref;
+  }
+  EXPECT_TRUE(find("hf:a/loop").folder.empty());
+  EXPECT_TRUE(find("hf:a/files").folder.empty());
+}
+
+TEST_F(HubCache, AnOverlongRevisionIsNone) {
+  const std::string longest(255, 'a');
+  EXPECT_TRUE(find("hf:tiny/opt@" + longest).folder.empty());
+  EXPECT_THAT(user_error_of([&] { (void)parse_hub_name("a/b@" + std::string(1'000'000, 'a')); }),
+              HasSubstr("is no revision"));
+}
+
 TEST(HubCacheFolder, IsWhereTheLibraryHasIt) {
   const std::vector<std::pair<const char*, const char*>> ways = {
       {"HF_HUB_CACHE", "/x"},
@@ -152,12 +180,6 @@ TEST(HubCacheFolder, IsWhereTheLibraryHasIt) {
   ::setenv("HF_HOME", "~/models", 1);
   EXPECT_EQ(hub_cache(), "/me/models/hub");
   ::unsetenv("HF_HOME");
-}
-
-TEST(DecimalBytes, AreAsTheHubHasThem) {
-  EXPECT_EQ(decimal_bytes(13'316'001'234), "13.3 GB");
-  EXPECT_EQ(decimal_bytes(98'100'000), "98.1 MB");
-  EXPECT_EQ(decimal_bytes(999), "999 bytes");
 }
 
 }  // namespace

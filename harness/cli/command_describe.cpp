@@ -11,6 +11,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/config/model_files.h"
 #include "harness/runner/model_finder.h"
 
 namespace assay {
@@ -214,8 +215,12 @@ std::string text_of(const Json& document) {
 }
 
 void print_description(const std::string& name, bool json) {
-  const Catalogue catalogue = load_catalogue();
-  const std::vector<Json> found = describe_all(catalogue, name);
+  Catalogue catalogue = load_catalogue();
+  std::vector<Json> found = describe_all(catalogue, name);
+  if (found.empty()) {
+    add_models_in_hub_cache(catalogue);
+    found = describe_all(catalogue, name);
+  }
   if (found.empty()) throw UserError(unknown_name_message("name", name, all_names(catalogue)));
   if (json) {
     print_json(found);

@@ -38,7 +38,7 @@ Json methods() {
 
 Json models() {
   Json list = Json::array();
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_with_hub_cache();
   for (const ModelEntry& model : catalogue.models) {
     list.push_back({{"name", model.name},
                     {"summary", model.summary},

@@ -47,24 +47,6 @@ std::string name_of_file(const std::string& file, const std::string& asked,
   return name;
 }
 
-/// Into assay_home()/models/<name>, where an experiment finds it by its name.
-fs::path import_gguf_file(const std::string& file, const std::string& name, bool again,
-                          Progress& progress, const std::stop_token& stop) {
-  std::error_code missing;
-  if (!fs::is_regular_file(file, missing)) throw UserError(fmt::format("{}: no such file", file));
-  const fs::path folder = ensure_folder(assay_home() / "models") / name;
-  if (fs::exists(folder, missing) && !again) {
-    throw UserError(fmt::format(
-        "{}: is there already; give another name with --name, or replace it with --again",
-        folder.string()));
-  }
-  progress.step(fmt::format("importing {} into {}", file, folder.string()));
-  run_python_tool({"import-gguf", "--file", fs::absolute(file).string(), "--out",
-                   fs::absolute(folder).string()},
-                  stop);
-  return folder;
-}
-
 void import_models(const ModelImportArguments& arguments) {
   const StopHandlers handlers;
   StderrProgress progress;
@@ -80,7 +62,7 @@ void import_models(const ModelImportArguments& arguments) {
     fs::path folder;
     if (is_gguf_file(model)) {
       name = name_of_file(model, arguments.name, catalogue);
-      folder = import_gguf_file(model, name, arguments.again, progress, handlers.stop());
+      folder = import_gguf_file(model, name, arguments.again, say, handlers.stop());
     } else {
       if (!arguments.again) folder = present_model(model, catalogue);
       if (folder.empty()) folder = import_model(model, catalogue, say, handlers.stop());
@@ -93,7 +75,7 @@ void import_models(const ModelImportArguments& arguments) {
 
 Json model_list() {
   Json list = Json::array();
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_with_hub_cache();
   for (const ModelEntry& model : catalogue.models) {
     const auto hub = hub_name_of(model.name, catalogue);
     list.push_back({{"name", model.name},

@@ -43,7 +43,7 @@ void get_models(const ModelGetArguments& arguments) {
   Json all = Json::array();
   for (const HubName& name : names) {
     const GotHubModel got = get_hub_model(name, arguments.how, progress, handlers.stop());
-    all.push_back({{"name", "hf:" + name.text()},
+    all.push_back({{"name", name.id()},
                    {"folder", got.folder.string()},
                    {"commit", got.commit},
                    {"bytes", got.bytes},

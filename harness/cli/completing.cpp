@@ -15,8 +15,8 @@
 namespace assay {
 namespace {
 
-constexpr std::array kKinds = {"METHOD",  "MODEL",  "REPOSITORY", "SUITE", "PROFILE",
-                               "DATASET", "FORMAT", "NAME"};
+constexpr std::array kKinds = {"METHOD",  "MODEL",   "REPOSITORY", "SUITE",
+                               "PROFILE", "DATASET", "FORMAT",     "NAME"};
 
 template <typename Entries, typename Name>
 void add_names(std::set<std::string>& names, const Entries& entries, Name name) {
@@ -73,7 +73,8 @@ std::vector<ParamSpec> params_of(const Catalogue& catalogue, const std::string& 
 /// "wanda:" becomes "wanda:sparsity=", "wanda:sparsity=0.5,pat" becomes "...,pattern=", and
 /// "wanda+fine" becomes "wanda+finetune".
 std::vector<std::string> values_of_kind(const std::string& kind, const std::string& typed) {
-  const Catalogue catalogue = load_catalogue();
+  const bool models = kind == "MODEL" || kind == "REPOSITORY" || kind == "NAME";
+  const Catalogue catalogue = models ? load_catalogue_with_hub_cache() : load_catalogue();
   if (is_hub_id(typed)) return names_of_kind(catalogue, kind);
   const std::size_t plus = kind == "METHOD" ? typed.rfind('+') : std::string::npos;
   const std::size_t begin = plus == std::string::npos ? 0 : plus + 1;

@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/json_text.h"
 #include "harness/base/output.h"
+#include "harness/config/model_files.h"
 #include "harness/runner/tools.h"
 #include "harness/store/place.h"
 
@@ -44,6 +45,12 @@ CLI::Validator database_place() {
 }
 
 Catalogue load_catalogue() { return read_catalogue(share_folder(), describe_worker().document); }
+
+Catalogue load_catalogue_with_hub_cache() {
+  Catalogue catalogue = load_catalogue();
+  add_models_in_hub_cache(catalogue);
+  return catalogue;
+}
 
 std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
   std::size_t width = 0;

@@ -25,8 +25,11 @@ std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& nam
 /// For options that name a database: refuses what is no file that lasts, before anything is done.
 CLI::Validator database_place();
 
-/// Everything that can be named on this machine.
+/// Everything that can be named on this machine, but for models of the Hugging Face cache, which
+/// are found without.
 Catalogue load_catalogue();
+/// With those, for lists of models: all of the cache is looked at.
+Catalogue load_catalogue_with_hub_cache();
 
 /// Two columns: names padded to the longest, then summaries.
 std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows);

@@ -74,9 +74,12 @@ std::vector<NeededModel> absent_models(const Experiment& experiment, const Catal
   std::vector<std::string> problems;
   for (const ModelChoice& choice : experiment.models) {
     try {
-      const auto absent = absence_of(choice.id, catalogue, !choice.random_weights);
+      const auto absent = look_for_model(choice.id, catalogue, !choice.random_weights).absent;
       if (!absent || *absent == Absent::kShape) continue;
-      models.push_back(absent_model(choice, *absent, catalogue));
+      NeededModel model = absent_model(choice, *absent, catalogue);
+      // "hf:ORG/NAME" and a short name of the same are one download.
+      const auto same = [&](const NeededModel& other) { return other.command == model.command; };
+      if (std::ranges::none_of(models, same)) models.push_back(std::move(model));
     } catch (const UserError& error) {
       problems.push_back(fmt::format("{}: {}", choice.place.text(), error.what()));
     }
@@ -89,6 +92,20 @@ std::string size_text(const NeededModel& model) {
   if (model.shape) return "some MB";
   if (!model.bytes) return "not known";
   return (model.problem.empty() ? "" : "some ") + decimal_bytes(*model.bytes);
+}
+
+std::string place_of(const FoundModel& found, const std::string& id, const Catalogue& catalogue) {
+  if (!found.absent) return found.folder.string();
+  switch (*found.absent) {
+    case Absent::kHub:
+      return "not here";
+    case Absent::kShape:
+      return "a shape, made when it is needed";
+    case Absent::kImport:
+      break;
+  }
+  const std::int64_t bytes = said_size(id, catalogue);
+  return "not here, downloaded now" + (bytes > 0 ? fmt::format(" ({})", decimal_bytes(bytes)) : "");
 }
 
 /// "2 models, 26.8 GB to download; 55.2 GB are free in /home/me/.cache/huggingface/hub"
@@ -152,17 +169,8 @@ Json needed_models_json(const std::vector<NeededModel>& models) {
 std::string model_places_text(const Experiment& experiment, const Catalogue& catalogue) {
   std::string text;
   for (const ModelChoice& choice : experiment.models) {
-    const bool weights = !choice.random_weights;
-    const auto absent = absence_of(choice.id, catalogue, weights);
-    std::string place = present_model(choice.id, catalogue, weights).string();
-    if (absent == Absent::kHub) place = "not here";
-    if (absent == Absent::kShape) place = "a shape, made when it is needed";
-    if (absent == Absent::kImport) {
-      const std::int64_t bytes = said_size(choice.id, catalogue);
-      place = fmt::format("not here, downloaded now{}",
-                          bytes > 0 ? fmt::format(" ({})", decimal_bytes(bytes)) : "");
-    }
-    text += fmt::format("model {}: {}\n", choice.id, place);
+    const FoundModel found = look_for_model(choice.id, catalogue, !choice.random_weights);
+    text += fmt::format("model {}: {}\n", choice.id, place_of(found, choice.id, catalogue));
   }
   return text;
 }

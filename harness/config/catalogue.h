@@ -76,15 +76,14 @@ struct DatasetEntry {
   Json document;  ///< the whole manifest
 };
 
-/// models/<name>.toml under share, a folder under $ASSAY_MODELS or $ASSAY_HOME/models, or a model
-/// in the cache of the Hugging Face Hub ("hf:ORG/NAME").
+/// models/<name>.toml under share, a folder under $ASSAY_MODELS or $ASSAY_HOME/models; in lists
+/// also a model in the cache of the Hugging Face Hub ("hf:ORG/NAME").
 struct ModelEntry {
   std::string name, summary, source;
-  std::filesystem::path folder;  ///< empty until it is here
-  std::string licence = {};      ///< "" where only the folder could tell
-  std::string importer = {};     ///< "folder", "gguf", "hub", "shape"; "" without a file
-  std::string hub = {};          ///< "ORG/NAME[@REVISION]" of importer "hub"
-  std::int64_t bytes = 0;        ///< to download, by its file; 0: it does not say
+  std::string licence = {};   ///< "" where only the folder could tell
+  std::string importer = {};  ///< "folder", "gguf", "hub", "shape"; "" without a file
+  std::string hub = {};       ///< "ORG/NAME[@REVISION]" of importer "hub"
+  std::int64_t bytes = 0;     ///< to download, by its file; 0: it does not say
 };
 
 /// What a machine must reach before anything is timed on it; 0: not asked.

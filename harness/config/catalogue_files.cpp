@@ -238,7 +238,7 @@ void read_catalogue_files(const fs::path& share, Catalogue& catalogue) {
     read_profile(std::move(document), problems, catalogue);
   });
   problems.throw_if_any();
-  add_models_that_are_here(catalogue);
+  add_model_folders(catalogue);
 }
 
 }  // namespace assay

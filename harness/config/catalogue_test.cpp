@@ -204,7 +204,7 @@ TEST(Catalogue, ModelFoldersOfTheUserAreFound) {
   ::unsetenv("ASSAY_MODELS");
   ASSERT_FALSE(catalogue.models.empty());
   EXPECT_EQ(catalogue.models[0].name, "tiny");
-  EXPECT_EQ(catalogue.models[0].folder, share.path() / "mine" / "tiny");
+  EXPECT_EQ(catalogue.models[0].summary, "folder " + (share.path() / "mine" / "tiny").string());
 }
 
 TEST(Profile, MemoryLimitAndThreadsEnterTheFingerprint) {

@@ -3,35 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
-#include <optional>
-#include <regex>
 #include <string>
 #include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/text.h"
 #include "harness/checkpoint/hub_cache.h"
 #include "harness/config/profile_file.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::size_t kShownCommit = 12;
-
-/// In powers of ten, as the Hub and PyPI show sizes.
-std::optional<std::int64_t> decimal_size(const std::string& text) {
-  static const std::regex kForm(R"(([0-9]{1,6}(\.[0-9]{1,3})?) *(MB|GB|TB))");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
-  static const std::map<std::string, double> kUnit = {{"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
-  const auto bytes =
-      static_cast<std::int64_t>(std::llround(std::stod(parts[1].str()) * kUnit.at(parts[3].str())));
-  return bytes > 0 ? std::optional<std::int64_t>(bytes) : std::nullopt;
-}
 
 /// What is downloaded, for those who have to decide whether to.
 std::int64_t read_size(TableReader& source) {
@@ -83,7 +67,7 @@ void read_source(TableReader& source, const std::string& importer, ModelEntry& e
   source.finish();
 }
 
-// Folders of models that are already there; a manifest of the same name gets its folder.
+// Folders of models that are already there, under names that nothing else has.
 void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
   std::error_code error;
   std::vector<fs::path> folders;
@@ -93,29 +77,9 @@ void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
   std::sort(folders.begin(), folders.end());
   for (const fs::path& folder : folders) {
     const std::string name = folder.filename().string();
-    const auto known =
-        std::find_if(catalogue.models.begin(), catalogue.models.end(),
-                     [&name](const ModelEntry& model) { return model.name == name; });
-    if (known == catalogue.models.end()) {
-      catalogue.models.push_back({name, "folder " + folder.string(), "local", folder});
-    } else if (known->folder.empty()) {
-      known->folder = folder;
+    if (std::ranges::find(catalogue.models, name, &ModelEntry::name) == catalogue.models.end()) {
+      catalogue.models.push_back({name, "folder " + folder.string(), "local"});
     }
-  }
-}
-
-/// Those of the Hub's cache have names of their own, and stand for a manifest of their repository.
-void find_hub_models(Catalogue& catalogue) {
-  for (const HubCacheModel& model : hub_cache_models()) {
-    const std::string summary =
-        fmt::format("Hugging Face cache, commit {}, {}", model.commit.substr(0, kShownCommit),
-                    decimal_bytes(model.bytes));
-    catalogue.models.push_back({model.id, summary, "Hugging Face cache", model.folder});
-  }
-  for (ModelEntry& entry : catalogue.models) {
-    if (entry.hub.empty() || !entry.folder.empty()) continue;
-    const HubSnapshot snapshot = find_in_hub_cache(parse_hub_name(entry.hub));
-    if (snapshot.whole()) entry.folder = snapshot.folder;
   }
 }
 
@@ -140,11 +104,18 @@ void read_model(TableReader& reader, const TomlDocument& document, Catalogue& ca
   catalogue.models.push_back(std::move(entry));
 }
 
-void add_models_that_are_here(Catalogue& catalogue) {
+void add_model_folders(Catalogue& catalogue) {
   const std::string own_models = environment_or("ASSAY_MODELS", "");
   if (!own_models.empty()) find_model_folders(own_models, catalogue);
   find_model_folders(assay_home() / "models", catalogue);
-  find_hub_models(catalogue);
+}
+
+void add_models_in_hub_cache(Catalogue& catalogue) {
+  for (const HubCacheModel& model : hub_cache_models()) {
+    const std::string summary = fmt::format("Hugging Face cache, commit {}, {}",
+                                            short_commit(model.commit), decimal_bytes(model.bytes));
+    catalogue.models.push_back({model.id, summary, "Hugging Face cache"});
+  }
 }
 
 }  // namespace assay

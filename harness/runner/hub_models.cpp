@@ -15,8 +15,6 @@ namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kShownCommit = 12;
-
 std::string cache_folder() { return fs::absolute(hub_cache()).string(); }
 
 /// One call of the tool, and what it says meanwhile.
@@ -42,9 +40,11 @@ class Getting {
 
  private:
   void say(const Json& line) {
-    progress_.live(fmt::format("{} of {}  {}", decimal_bytes(line.at("done").get<std::int64_t>()),
-                               decimal_bytes(line.at("total").get<std::int64_t>()),
-                               line.at("what").get<std::string>()));
+    const auto done = line.at("done").get<std::int64_t>();
+    const auto total = line.at("total").get<std::int64_t>();
+    progress_.live(fmt::format("{} of {}  {}", decimal_bytes(done), decimal_bytes(total),
+                               line.at("what").get<std::string>()),
+                   total > done ? decimal_bytes(total - done) + " left" : "");
   }
 
   const HubName& name_;
@@ -97,7 +97,7 @@ GotHubModel get_hub_model(const HubName& name, const HubGet& how, Progress& prog
   const auto missing = looked.at("missing").get<std::int64_t>();
   if (missing > 0 && !how.shape) {
     progress.step(fmt::format("getting {} (commit {}): {} of {} are to come", name.repository,
-                              commit.substr(0, kShownCommit), decimal_bytes(missing),
+                              short_commit(commit), decimal_bytes(missing),
                               decimal_bytes(looked.at("bytes").get<std::int64_t>())));
   }
   const Json got = getting.run(how.shape ? "shape" : "all", commit, how.check);

@@ -108,17 +108,50 @@ fs::path present_model(const std::string& name, const Catalogue& catalogue, bool
   return hub ? hub_model(*hub, weights) : fs::path();
 }
 
-std::optional<Absent> absence_of(const std::string& name, const Catalogue& catalogue,
-                                 bool weights) {
-  if (!present_model(name, catalogue, weights).empty()) return std::nullopt;
-  if (hub_name_of(name, catalogue)) return Absent::kHub;
+FoundModel look_for_model(const std::string& name, const Catalogue& catalogue, bool weights) {
+  FoundModel found{.folder = present_model(name, catalogue, weights)};
+  if (!found.folder.empty()) return found;
   const ModelEntry* entry = entry_of(name, catalogue);
-  if (entry == nullptr || entry->importer.empty()) refuse_unknown(name, catalogue);
-  return entry->importer == "shape" ? Absent::kShape : Absent::kImport;
+  if (is_hub_id(name) || (entry != nullptr && !entry->hub.empty())) {
+    found.absent = Absent::kHub;
+  } else if (entry == nullptr || entry->importer.empty()) {
+    refuse_unknown(name, catalogue);
+  } else {
+    found.absent = entry->importer == "shape" ? Absent::kShape : Absent::kImport;
+  }
+  return found;
 }
 
 std::string command_that_gets(const HubName& name, bool weights) {
   return fmt::format("assay model get {}{}", weights ? "" : "--shape ", name.text());
+}
+
+fs::path import_gguf_file(const fs::path& file, const std::string& name, bool again,
+                          const std::function<void(const std::string&)>& say,
+                          std::stop_token stop) {
+  std::error_code missing;
+  if (!fs::is_regular_file(file, missing)) {
+    throw UserError(fmt::format("{}: no such file", file.string()));
+  }
+  const fs::path folder = ensure_folder(assay_home() / "models") / name;
+  const fs::path used = local_model(name);
+  if (!used.empty() && fs::weakly_canonical(used) != fs::weakly_canonical(folder)) {
+    throw UserError(
+        fmt::format("{}: '{}' is the model in {} for every experiment; give another name with "
+                    "--name",
+                    file.string(), name, used.string()));
+  }
+  const FileLock lock(folder, stop);
+  if (fs::exists(folder, missing) && !again) {
+    throw UserError(fmt::format(
+        "{}: is there already; give another name with --name, or replace it with --again",
+        folder.string()));
+  }
+  say(fmt::format("importing {} into {}", file.string(), folder.string()));
+  run_python_tool({"import-gguf", "--file", fs::absolute(file).string(), "--out",
+                   fs::absolute(folder).string()},
+                  std::move(stop));
+  return folder;
 }
 
 fs::path import_model(const std::string& name, const Catalogue& catalogue,
@@ -144,9 +177,9 @@ fs::path import_model(const std::string& name, const Catalogue& catalogue,
 fs::path find_model(const std::string& id, const Catalogue& catalogue,
                     const std::function<void(const std::string&)>& say, std::stop_token stop,
                     bool weights) {
-  const std::optional<Absent> absent = absence_of(id, catalogue, weights);
-  if (!absent) return present_model(id, catalogue, weights);
-  if (*absent == Absent::kHub) refuse_absent(id, *hub_name_of(id, catalogue), weights);
+  const FoundModel found = look_for_model(id, catalogue, weights);
+  if (!found.absent) return found.folder;
+  if (*found.absent == Absent::kHub) refuse_absent(id, *hub_name_of(id, catalogue), weights);
   return import_model(id, catalogue, say, std::move(stop));
 }
 

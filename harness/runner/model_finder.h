@@ -32,13 +32,25 @@ enum class Absent {
   kShape    ///< made without a download
 };
 
-/// Nothing for a model that is here. Throws UserError for a name that nobody knows and a folder
-/// that is not there.
-std::optional<Absent> absence_of(const std::string& name, const Catalogue& catalogue,
-                                 bool weights = true);
+/// A folder, or how to get one.
+struct FoundModel {
+  std::filesystem::path folder;
+  std::optional<Absent> absent = {};  ///< nothing for a model that is here
+};
+
+/// Throws UserError for a name that nobody knows and a folder that is not there.
+FoundModel look_for_model(const std::string& name, const Catalogue& catalogue, bool weights = true);
 
 /// "assay model get ORG/NAME", without its weights "assay model get --shape ORG/NAME".
 std::string command_that_gets(const HubName& name, bool weights);
+
+/// Converts a GGUF file into assay_home()/models/<name>, where an experiment finds it by that name,
+/// and returns the folder. Throws UserError where the name says another model or, unless `again`,
+/// where the folder is there; MachineError when the tools are missing.
+std::filesystem::path import_gguf_file(const std::filesystem::path& file, const std::string& name,
+                                       bool again,
+                                       const std::function<void(const std::string&)>& say,
+                                       std::stop_token stop);
 
 /// Imports by manifest into assay_home()/models/<name> and returns the folder. Throws UserError for
 /// an unknown name, MachineError when the tools or the source are missing.

@@ -153,6 +153,8 @@ TEST_F(ModelGet, ADeclaredSizeStandsInWhereTheHubCannotBeAsked) {
   EXPECT_THAT(plan.out, AllOf(HasSubstr("some 13.5 GB"), HasSubstr("assay model get tiny/opt"),
                               HasSubstr("http://127.0.0.1:1 cannot be reached")));
   EXPECT_THAT(world_.run({"model", "list"}).out, HasSubstr("assay model get tiny/opt (13.5 GB)"));
+  write_experiment("paper-7b\"\n[[model]]\nid = \"hf:tiny/opt");
+  EXPECT_THAT(world_.run({"plan", "e.toml"}).out, HasSubstr("1 model, ")) << "one download";
   EXPECT_EQ(world_.run({"model", "import", "paper-7b"}).code, 2);
   ASSERT_EQ(with_server("", "assay model get paper-7b").code, 0);
   EXPECT_EQ(world_.run({"plan", "e.toml"}).code, 0);
@@ -219,6 +221,12 @@ TEST_F(ModelGet, AGgufFileOfTheUsersIsImportedUnderItsName) {
   EXPECT_THAT(twice.err, HasSubstr("is there already"));
   EXPECT_EQ(world_.run({"model", "import", "tiny.Q4.gguf"}).out,
             (world_ / "home/models/tiny.Q4").string() + "\n");
+  world_.write("own/mine/config.json", "{}");
+  world_.set("ASSAY_MODELS", (world_ / "own").string());
+  const CommandOutput hidden = world_.run({"model", "import", "tiny.Q4.gguf", "--name", "mine"});
+  EXPECT_EQ(hidden.code, 2);
+  EXPECT_THAT(hidden.err, HasSubstr("'mine' is the model in " + (world_ / "own/mine").string()));
+  EXPECT_FALSE(fs::exists(world_ / "home/models/mine"));
   world_.write("broken.gguf", "GGUF");
   const CommandOutput broken = world_.run({"model", "import", "broken.gguf"});
   EXPECT_EQ(broken.code, 2);
