@@ -117,6 +117,7 @@ CellRunner::Claim CellRunner::claim(const std::function<std::vector<const Cell*>
 
 void CellRunner::abandon(Claim& claim) {
   for (const Attempt& attempt : claim.attempts) {
+    left_.begin_again(*attempt.cell);
     try {
       store_.finish_attempt(attempt.id, {Outcome::kInterrupted, "lost",
                                          "another run took a cell of the same group over"});
@@ -164,14 +165,16 @@ WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& reques
   left_.begin(*attempt.cell, how == Launch::kCounting ? "count" : request.op);
   const std::string at_start = left_.text();
   progress_.live(label, at_start);
+  const Progress::Left left_now = [this] { return left_.text(); };
   WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
   limits.count_instructions = how == Launch::kCounting;
   limits.timed = timed || how == Launch::kAlone;
   const double between = monotonic_seconds() - idle_since_;
   const auto show = [&](const ReplyReader::Progress& report) {
-    // Beside a process that is timed nothing is reckoned.
-    progress_.live(fmt::format("{}, {}/{} {}", label, report.done, report.total, report.what),
-                   timed ? at_start : left_.text());
+    const std::string text =
+        fmt::format("{}, {}/{} {}", label, report.done, report.total, report.what);
+    // Beside what looks at the clock nothing is reckoned.
+    limits.timed ? progress_.live(text, at_start) : progress_.live(text, left_now);
   };
   WorkerRun run =
       timed ? run_unpaused(launcher_, request, limits, show) : launcher_.run(request, limits, show);

@@ -54,20 +54,23 @@ void StderrProgress::step(const std::string& text) {
   fresh_ = true;
 }
 
-void StderrProgress::show(const std::string& text, const std::string& left) {
+void StderrProgress::show(const std::string& text, const Left& left) {
   const double now = place_.now();
-  if (place_.terminal) {
-    redraw(text, left, now);
-  } else if (!left.empty() && now - last_live_ >= kSayEverySeconds) {
-    step(text + kBeforeLeft + left);
-    last_live_ = now;
-  }
+  place_.terminal ? redraw(text, left, now) : say_now_and_then(text, left, now);
 }
 
-void StderrProgress::redraw(const std::string& text, const std::string& left, double now) {
+void StderrProgress::say_now_and_then(const std::string& text, const Left& left, double now) {
+  if (now - last_live_ < kSayEverySeconds) return;
+  const std::string words = left();
+  if (words.empty()) return;
+  step(text + kBeforeLeft + words);
+  last_live_ = now;
+}
+
+void StderrProgress::redraw(const std::string& text, const Left& left, double now) {
   if (!fresh_ && now - last_live_ < kLiveEverySeconds) return;
   // The last column stays free: some terminals begin a new line with it.
-  redraw_error_line(fitting(visible(text), left, place_.width() - 1));
+  redraw_error_line(fitting(visible(text), left(), place_.width() - 1));
   dirty_ = true;
   fresh_ = false;
   last_live_ = now;

@@ -14,12 +14,17 @@ class Progress {
   virtual ~Progress() = default;
   /// A finished or started step; stays visible.
   virtual void step(const std::string& text) = 0;
-  /// Replaces the live line. `left`: how long all of it still takes; stays whole where the line is
-  /// too long.
-  void live(const std::string& text, const std::string& left = "") { show(text, left); }
+  /// How much, or how long, all of it still takes.
+  using Left = std::function<std::string()>;
+  /// Replaces the live line. What is left is asked for where the line is written, and stays whole
+  /// where the line is too long.
+  void live(const std::string& text, const Left& left) { show(text, left); }
+  void live(const std::string& text, const std::string& left = "") {
+    show(text, [&] { return left; });
+  }
 
  private:
-  virtual void show(const std::string& text, const std::string& left) = 0;
+  virtual void show(const std::string& text, const Left& left) = 0;
 };
 
 /// Where StderrProgress writes to.
@@ -41,8 +46,9 @@ class StderrProgress : public Progress {
   void step(const std::string& text) override;
 
  private:
-  void show(const std::string& text, const std::string& left) override;
-  void redraw(const std::string& text, const std::string& left, double now);
+  void show(const std::string& text, const Left& left) override;
+  void redraw(const std::string& text, const Left& left, double now);
+  void say_now_and_then(const std::string& text, const Left& left, double now);
   void clear();
   ProgressPlace place_;
   bool dirty_ = false;

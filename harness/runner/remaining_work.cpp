@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "harness/base/json.h"
+#include "harness/base/text.h"
 #include "harness/runner/artefacts.h"
 #include "harness/runner/sampling.h"
 
@@ -49,13 +51,9 @@ std::string word_of(const std::string& pass) {
 
 /// "the first fit is done", "the first fit and timed process are done".
 std::string unknown_text(const std::set<std::string>& passes) {
-  std::string words;
-  std::size_t more = passes.size();
-  for (const std::string& pass : passes) {
-    words += (words.empty() ? "" : more == 1 ? " and " : ", ") + word_of(pass);
-    --more;
-  }
-  return fmt::format("unknown until the first {} {} done", words,
+  std::vector<std::string> words;
+  for (const std::string& pass : passes) words.push_back(word_of(pass));
+  return fmt::format("unknown until the first {} {} done", enumerated(words),
                      passes.size() == 1 ? "is" : "are");
 }
 
@@ -121,7 +119,16 @@ void RemainingWork::end(double seconds) {
 
 void RemainingWork::fail() {
   if (running_ != nullptr && running_kind_.pass == "time") pending_.at(running_).failed = true;
+  if (running_ != nullptr && running_kind_.pass == "count") pending_.at(running_).counted = false;
   running_ = nullptr;
+}
+
+void RemainingWork::begin_again(const Cell& cell) {
+  const auto found = pending_.find(&cell);
+  if (found == pending_.end()) return;
+  found->second.processes = 0;
+  found->second.failed = false;
+  if (running_ == &cell) running_ = nullptr;
 }
 
 void RemainingWork::fitted(const std::string& artefact_key) { fits_.erase(artefact_key); }
@@ -183,6 +190,11 @@ void RemainingWork::add_groups(TimeLeft& sum) const {
   }
 }
 
+bool RemainingWork::runs_surely() const {
+  const auto fewest = static_cast<std::size_t>(plan_.experiment.processes_per_arm);
+  return running_kind_.pass != "time" || pending_.at(running_).processes < fewest;
+}
+
 /// A part of the running process is over.
 void RemainingWork::take_running(TimeLeft& sum) const {
   if (running_ == nullptr) return;
@@ -190,7 +202,8 @@ void RemainingWork::take_running(TimeLeft& sum) const {
   if (!seconds) return;
   const double elapsed = now_() - began_;
   sum.overdue = elapsed > seconds->high;
-  sum.seconds.low = std::max(0.0, sum.seconds.low - std::min(elapsed, seconds->low));
+  const double sure = runs_surely() ? std::min(elapsed, seconds->low) : 0;
+  sum.seconds.low = std::max(0.0, sum.seconds.low - sure);
   sum.seconds.high = std::max(sum.seconds.low, sum.seconds.high - std::min(elapsed, seconds->high));
 }
 

@@ -43,8 +43,10 @@ class RemainingWork {
   void begin(const Cell& cell, const std::string& pass);
   /// The process that began last has ended well; `seconds` with all that it took to start it.
   void end(double seconds);
-  /// It has ended ill: what it took says nothing, and a timed cell gets no further one.
+  /// It has ended ill: what it took says nothing, and a cell gets no further one of its pass.
   void fail();
+  /// What was done of the cell is lost.
+  void begin_again(const Cell& cell);
   /// An artefact is there now.
   void fitted(const std::string& artefact_key);
   /// The cell's outcome is known, whatever it is.
@@ -80,6 +82,8 @@ class RemainingWork {
   void add(const ProcessKind& kind, TimeLeft& sum) const;
   [[nodiscard]] std::map<GroupKey, Group> groups(TimeLeft& sum) const;
   void add_groups(TimeLeft& sum) const;
+  /// Whether the running process is one of those that are taken in any case.
+  [[nodiscard]] bool runs_surely() const;
   void take_running(TimeLeft& sum) const;
 
   const Plan& plan_;

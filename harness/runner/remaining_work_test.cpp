@@ -156,6 +156,47 @@ TEST_F(Remaining, SamplingThatAdaptsEndsBetweenItsFewestProcessesAndItsBudget) {
   EXPECT_DOUBLE_EQ(left.estimate().seconds.high, 60) << "the fewest, whatever the budget";
 }
 
+TEST_F(Remaining, AProcessBeyondTheFewestTakesNothingOffOthers) {
+  Plan plan = small_plan({"speed"});
+  plan.experiment.processes_per_arm = 2;
+  plan.experiment.sampling.target_interval = 0.05;
+  plan.experiment.sampling.budget_s = 200;
+  plan.experiment.sampling.max_processes_per_arm = 40;
+  RemainingWork left = work(plan);
+  left.fitted("artefact-key");
+  process(left, plan.cells[0], "time", 10);
+  process(left, plan.cells[1], "time", 10);
+  process(left, plan.cells[1], "time", 10);
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 10);
+  left.begin(plan.cells[1], "time");
+  now_ += 8;
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 10) << "that of the other arm is still to come";
+}
+
+TEST_F(Remaining, WhatIsLostIsToBeDoneAgain) {
+  Plan plan = small_plan({"speed"});
+  plan.experiment.processes_per_arm = 3;
+  RemainingWork left = work(plan);
+  left.fitted("artefact-key");
+  process(left, plan.cells[0], "time", 10);
+  process(left, plan.cells[1], "time", 10);
+  left.begin(plan.cells[1], "time");
+  left.begin_again(plan.cells[0]);
+  left.begin_again(plan.cells[1]);
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 6 * 10);
+}
+
+TEST_F(Remaining, ACountThatFailedIsNotWaitedFor) {
+  const Plan plan = small_plan({"speed"});
+  RemainingWork left(plan, [this] { return now_; });
+  left.expect(plan.cells[0], true, true);
+  process(left, plan.cells[0], "time", 10);
+  EXPECT_THAT(left.estimate().unknown, ElementsAre("count"));
+  left.begin(plan.cells[0], "count");
+  left.fail();
+  EXPECT_THAT(left.estimate().unknown, IsEmpty());
+}
+
 TEST_F(Remaining, EarlierRunsAreKnownFromTheStart) {
   const Plan plan = small_plan({"quality"});
   RemainingWork left = work(plan);

@@ -59,7 +59,6 @@ class PlanRun {
   RunSummary run() {
     const MachineIdentity machine = machine_identity();
     store_.use_machine(machine.id, machine.description);
-    left_.learn(Durations(store_.process_spans()));
     store_.close_stale_attempts();
     remove_abandoned_scratch();
     // Before the first worker: whoever is on a GPU now is none of ours.
@@ -68,6 +67,7 @@ class PlanRun {
     }
     std::vector<Job> all = jobs(), busy;
     for (const Job& job : all) expect(job);
+    if (left_.done() < left_.cells()) left_.learn(Durations(store_.process_spans()));
     for (Job& job : all) {
       if (!take(job)) busy.push_back(std::move(job));
     }

@@ -176,8 +176,8 @@ class KeptProgress : public Progress {
   void step(const std::string& text) override { steps.push_back(text); }
 
  private:
-  void show(const std::string& text, const std::string& left) override {
-    lives.emplace_back(text, left);
+  void show(const std::string& text, const Left& left) override {
+    lives.emplace_back(text, left());
   }
 };
 
