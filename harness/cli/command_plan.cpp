@@ -13,10 +13,12 @@
 #include "harness/cli/asked_experiment.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/measured_demand.h"
 #include "harness/cli/needed_models.h"
 #include "harness/measure/machine_identity.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
+#include "harness/runner/process_launcher.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/stop.h"
@@ -29,7 +31,7 @@ namespace {
 struct PlanArguments {
   ExperimentArguments experiment;
   std::string database = "results.db";
-  bool json = false, resolved = false;
+  bool json = false, resolved = false, estimate = false;
 };
 
 std::optional<Store> read_if_there(const std::string& database) {
@@ -89,6 +91,21 @@ void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* stor
                         actions["stored"], actions["run"], actions["unmet"]));
 }
 
+Json plan_json(const Plan& plan, const Catalogue& catalogue, const Store* stored,
+               const std::vector<MeasuredDemand>& demands) {
+  Json cells = Json::array();
+  for (const Cell& cell : plan.cells) {
+    cells.push_back(cell_json(plan, catalogue, cell, explain_cell(plan, stored, cell)));
+  }
+  Json document = {{"experiment", plan.experiment.name},
+                   {"cells", std::move(cells)},
+                   {"needed_models", Json::array()}};
+  for (const MeasuredDemand& one : demands) {
+    document["estimates"].push_back(demand_json(one.demand, one.speed));
+  }
+  return document;
+}
+
 /// A cell's key is made of its model's files, so without them there is no plan to show.
 void print_needed(const Experiment& experiment, const std::vector<NeededModel>& models, bool json) {
   if (json) {
@@ -112,6 +129,7 @@ void print_plan(const PlanArguments& arguments, CommandResult& result) {
   StderrProgress progress;
   const std::vector<NeededModel> needed = needed_models(experiment, catalogue, handlers.stop());
   if (!needed.empty()) {
+    save_experiment(arguments.experiment, catalogue);
     result.code = ExitCode::kNotMeasured;
     return print_needed(experiment, needed, arguments.json);
   }
@@ -123,15 +141,14 @@ void print_plan(const PlanArguments& arguments, CommandResult& result) {
   save_experiment(arguments.experiment, catalogue);
   const std::optional<Store> store = read_if_there(arguments.database);
   const Store* stored = store ? &*store : nullptr;
-  if (!arguments.json) {
-    print_cells(plan, catalogue, stored);
-    return;
+  std::vector<MeasuredDemand> demands;
+  if (arguments.estimate) {
+    ProcessLauncher launcher(handlers.stop(), handlers.kill());
+    demands = measure_demands(plan, catalogue, stored, launcher);
   }
-  Json cells = Json::array();
-  for (const Cell& cell : plan.cells) {
-    cells.push_back(cell_json(plan, catalogue, cell, explain_cell(plan, stored, cell)));
-  }
-  print_json({{"experiment", experiment.name}, {"cells", cells}, {"needed_models", Json::array()}});
+  if (arguments.json) return print_json(plan_json(plan, catalogue, stored, demands));
+  print_cells(plan, catalogue, stored);
+  for (const MeasuredDemand& one : demands) print_out(demand_text(one.demand, one.speed));
 }
 
 }  // namespace
@@ -154,6 +171,9 @@ void add_plan_command(CLI::App& program, CommandResult& result) {
   command->add_flag("--json", arguments->json, "As JSON, with keys and key documents");
   command->add_flag("--resolved", arguments->resolved,
                     "Print the experiment with every default written out instead");
+  command->add_flag("--estimate", arguments->estimate,
+                    "Also say how much memory and time it takes at least; measures the machine for "
+                    "some seconds");
   command->callback([arguments, &result] { print_plan(*arguments, result); });
 }
 

@@ -112,9 +112,10 @@ void write_folder(const Store& store, const ReportArguments& arguments, const st
     write_report_file(file, text);
     print_out(fmt::format("{}\n", file.string()));
   };
-  write(kReportName, text_of(store, arguments, format, {}));
+  const RenderOptions options = file_options(arguments.print);
+  write(kReportName, text_of(store, arguments, format, options));
   for (std::size_t i = 0; i < tables.size(); ++i) {
-    write(names[i], render_report(store, tables[i].experiment, tables[i].layout, format, {}));
+    write(names[i], render_report(store, tables[i].experiment, tables[i].layout, format, options));
   }
 }
 

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kUsualDatabase = "results.db";
 
 struct ReproduceArguments {
-  std::string name, format = "terminal";
+  std::string name, format = "terminal", scale = "local";
   std::vector<std::string> databases;
   bool run = false, json = false, all = false, list = false;
   PrintChoice print;
@@ -38,31 +38,37 @@ std::string first_database(const ReproduceArguments& arguments) {
   return arguments.databases.empty() ? kUsualDatabase : arguments.databases.front();
 }
 
-/// The experiment that asks the questions of a paper on small models: that of the name itself, or
-/// of the only paper behind the claims.
-fs::path local_experiment(const std::string& name, const std::vector<ClaimOf>& claims) {
+/// The experiment that asks the questions of a paper, on small models or on its own: that of the
+/// name itself, or of the only paper behind the claims.
+fs::path experiment_of(const ReproduceArguments& arguments, const std::vector<ClaimOf>& claims) {
+  const std::string& name = arguments.name;
   std::set<std::string> names{name};
   for (const ClaimOf& claim : claims) names.insert(claim.paper->name);
   std::vector<fs::path> found;
   for (const std::string& one : names) {
-    const fs::path file = share_folder() / "experiments" / ("local_" + one + ".toml");
+    const fs::path file =
+        share_folder() / "experiments" / fmt::format("{}_{}.toml", arguments.scale, one);
     if (!there(file)) continue;
     if (one == name) return file;
     found.push_back(file);
   }
   if (found.size() == 1) return found.front();
-  throw UserError(fmt::format(
-      "'{}' has {} local experiments (experiments/local_*.toml); {}", name, found.size(),
-      found.empty() ? "its method is not in assay yet, so nothing can be run"
-                    : "name one of the papers: assay reproduce --list"));
+  throw UserError(fmt::format("'{}' has {} experiments of scale {} (experiments/{}_*.toml); {}",
+                              name, found.size(), arguments.scale, arguments.scale,
+                              found.empty()
+                                  ? "its method is not in assay yet, so nothing can be run"
+                                  : "name one of the papers: assay reproduce --list"));
 }
 
-void run_local(const ReproduceArguments& arguments, const Catalogue& catalogue,
-               const std::vector<ClaimOf>& claims, CommandResult& result) {
-  const fs::path file = local_experiment(arguments.name, claims);
-  print_error(fmt::format("running {}\n{}", file.string(),
-                          model_places_text(read_experiment(file, catalogue), catalogue)));
-  const RanExperiment ran = run_experiment_file(file.string(), first_database(arguments), {});
+void run_experiments(const ReproduceArguments& arguments, const Catalogue& catalogue,
+                     const std::vector<ClaimOf>& claims, CommandResult& result) {
+  const fs::path file = experiment_of(arguments, claims);
+  const Experiment experiment = read_experiment(file, catalogue);
+  print_error(
+      fmt::format("running {}\n{}", file.string(), model_places_text(experiment, catalogue)));
+  const RanExperiment ran =
+      run_experiment({.experiment = experiment, .shown = file.string(), .say_demand = true},
+                     catalogue, first_database(arguments), {});
   if (ran.code == ExitCode::kInterrupted) result.code = ran.code;
 }
 
@@ -116,7 +122,7 @@ void reproduce(const ReproduceArguments& arguments, CommandResult& result) {
     throw UserError("name a paper or a method, or give --list; for example: assay reproduce wanda");
   }
   const std::vector<ClaimOf> asked = find_claims(claims, arguments.name);
-  if (arguments.run) run_local(arguments, catalogue, asked, result);
+  if (arguments.run) run_experiments(arguments, catalogue, asked, result);
   if (result.code == ExitCode::kInterrupted) return;
   Reproduction reproduction;
   reproduction.name = arguments.name;
@@ -146,8 +152,17 @@ void add_reproduce_command(CLI::App& program, CommandResult& result) {
                    "Results database; may be given several times; default: results.db")
       ->check(database_place())
       ->take_all();
-  command->add_flag("--run", arguments->run,
-                    "First run the paper's experiment on small models into the (first) database");
+  CLI::Option* run =
+      command->add_flag("--run", arguments->run,
+                        "First run the paper's experiment into the (first) database; it says how "
+                        "much memory and time that takes at least");
+  command
+      ->add_option("--scale", arguments->scale,
+                   "Of --run: local (small models, minutes) or paper (its own models; hours, and "
+                   "memory for them)")
+      ->check(CLI::IsMember({"local", "paper"}))
+      ->needs(run)
+      ->capture_default_str();
   command->add_option("--format", arguments->format, "terminal, md or csv")
       ->check(CLI::IsMember({"terminal", "md", "csv"}))
       ->capture_default_str();

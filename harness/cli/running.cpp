@@ -7,8 +7,9 @@
 #include <optional>
 
 #include "harness/base/clock.h"
+#include "harness/base/output.h"
 #include "harness/base/text.h"
-#include "harness/cli/help.h"
+#include "harness/cli/measured_demand.h"
 #include "harness/cli/needed_models.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/callgrind.h"
@@ -79,17 +80,16 @@ RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
   asked.accepted();
   if (!store) store.emplace(Store::open(database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
+  if (asked.say_demand) {
+    for (const MeasuredDemand& one : measure_demands(plan, catalogue, &*store, launcher)) {
+      print_error(demand_text(one.demand, one.speed));
+    }
+  }
   RunOptions stoppable = options;
   stoppable.stop = handlers.stop();
   const RunSummary summary = run_plan(plan, catalogue, *store, launcher, progress, stoppable);
   progress.step(summary_line(summary, monotonic_seconds() - start));
   return {asked.experiment.name, summary.exit_code()};
-}
-
-RanExperiment run_experiment_file(const std::string& file, const std::string& database,
-                                  const RunOptions& options) {
-  const Catalogue catalogue = load_catalogue();
-  return run_experiment({read_experiment(file, catalogue), file}, catalogue, database, options);
 }
 
 }  // namespace assay

@@ -19,15 +19,12 @@ struct ToRun {
   std::string shown;  ///< names it in messages: its file, or "the command line"
   /// Called when the plan is accepted, before anything runs or is written.
   std::function<void()> accepted = [] {};
+  bool say_demand = false;  ///< first how much memory and time it takes at least
 };
 
 /// Plans the experiment, runs what the database does not hold yet, and says on standard error what
 /// it does. Throws as planning does, and Interrupted.
 RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
                              const std::string& database, const RunOptions& options);
-
-/// The same of a file. Throws as reading does, too.
-RanExperiment run_experiment_file(const std::string& file, const std::string& database,
-                                  const RunOptions& options);
 
 }  // namespace assay

@@ -44,6 +44,8 @@ std::optional<double> binding_quota(const ProfileEntry& profile, const MachineFi
   return quota->cores;
 }
 
+std::int64_t element_bytes(const ProfileEntry& profile) { return profile.dtype == "fp32" ? 4 : 2; }
+
 void check_profile_fits(const ProfileEntry& profile) {
   const std::vector<int> allowed = allowed_cores();
   for (const int core : profile.cores) {

@@ -1,6 +1,7 @@
 #pragma once
 // What a hardware profile means on this machine.
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,9 @@ int threads_on_this_machine(const ProfileEntry& profile, const MachineFiles& fil
 
 /// The quota, in cores, when it is below the profile's threads: they wait for each other then.
 std::optional<double> binding_quota(const ProfileEntry& profile, const MachineFiles& files = {});
+
+/// Of a weight in the profile's dtype.
+std::int64_t element_bytes(const ProfileEntry& profile);
 
 /// Throws MachineError when the profile asks for cores or threads that are not there. Called for
 /// the profiles that an experiment uses; reading a profile for another machine is no error.

@@ -2,67 +2,15 @@
 
 #include <algorithm>
 #include <fstream>
-#include <set>
 #include <sstream>
-#include <vector>
 
+#include "harness/measure/control_groups.h"
 #include "harness/measure/proc_file.h"
 
 namespace assay {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A control group of ours in one hierarchy.
-struct Group {
-  fs::path folder;
-  std::string path;
-};
-
-bool names(const std::string& controllers, const std::string& wanted) {
-  std::istringstream list(controllers);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (name == wanted) return true;
-  }
-  return false;
-}
-
-/// The folder of `path` under `mount` and all above it, as far as they are there: a container sees
-/// its own group as the root of the mount, whatever the path says.
-void add_groups(const fs::path& mount, const std::string& path, std::vector<Group>& groups) {
-  fs::path inside = fs::path(path).relative_path().lexically_normal();
-  if (inside.string().starts_with("..") || inside == ".") inside.clear();
-  std::error_code missing;
-  for (;; inside = inside.parent_path()) {
-    const fs::path folder = inside.empty() ? mount : mount / inside;
-    if (fs::is_directory(folder, missing)) groups.push_back({folder, folder.string()});
-    if (inside.empty()) return;
-  }
-}
-
-/// From the lines "hierarchy:controllers:path" of /proc/self/cgroup.
-std::vector<Group> own_groups(const MachineFiles& files) {
-  std::vector<Group> groups;
-  std::ifstream lines(files.proc / "self/cgroup");
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    if (controllers.empty()) {
-      add_groups(files.cgroup, path, groups);
-      add_groups(files.cgroup / "unified", path, groups);
-    } else if (names(controllers, "cpu")) {
-      for (const std::string& mount : std::set<std::string>{"cpu", controllers}) {
-        add_groups(files.cgroup / mount, path, groups);
-      }
-    }
-  }
-  for (Group& group : groups) {
-    group.path = "/" + group.folder.lexically_relative(files.cgroup).string();
-  }
-  return groups;
-}
 
 /// "150000 100000", or "max 100000" for no limit.
 std::optional<double> quota_of_version_2(const fs::path& folder) {
@@ -101,7 +49,7 @@ std::optional<Throttled> throttled_in(const fs::path& folder) {
 
 std::optional<CpuQuota> cpu_quota(const MachineFiles& files) {
   std::optional<CpuQuota> tightest;
-  for (const Group& group : own_groups(files)) {
+  for (const ControlGroup& group : own_control_groups(files, "cpu")) {
     auto cores = quota_of_version_2(group.folder);
     if (!cores) cores = quota_of_version_1(group.folder);
     if (cores && (!tightest || *cores < tightest->cores)) tightest = {*cores, group.path};
@@ -113,7 +61,7 @@ int whole_cores(const CpuQuota& quota) { return static_cast<int>(std::max(1.0, q
 
 std::map<std::string, Throttled> throttled_by_quota(const MachineFiles& files) {
   std::map<std::string, Throttled> counts;
-  for (const Group& group : own_groups(files)) {
+  for (const ControlGroup& group : own_control_groups(files, "cpu")) {
     if (const auto count = throttled_in(group.folder)) counts[group.path] = *count;
   }
   return counts;

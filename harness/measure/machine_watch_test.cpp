@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "harness/base/clock.h"
+#include "harness/measure/machine_memory.h"
 
 namespace assay {
 namespace {
@@ -64,6 +65,21 @@ TEST_F(FakeMachine, QuotaOfVersion2IsTheTightestOfAllAbove) {
   write("cgroup/cpu.max", "50000 100000\n");
   EXPECT_DOUBLE_EQ(cpu_quota(files_).value().cores, 0.5);
   EXPECT_EQ(whole_cores(*cpu_quota(files_)), 1);
+}
+
+TEST_F(FakeMachine, MemoryIsWhatTheMachineHasOrItsGroupsAllow) {
+  EXPECT_FALSE(usable_memory_bytes(files_).has_value());
+  write("proc/meminfo", "MemTotal:       1000 kB\nMemFree:         10 kB\n");
+  EXPECT_EQ(usable_memory_bytes(files_), 1024000);
+  write("proc/self/cgroup", "0::/a/b\n3:memory:/job\n");
+  write("cgroup/a/b/memory.max", "max\n");
+  EXPECT_EQ(usable_memory_bytes(files_), 1024000);
+  write("cgroup/a/memory.max", "900000\n");
+  EXPECT_EQ(usable_memory_bytes(files_), 900000);
+  write("cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n");
+  EXPECT_EQ(usable_memory_bytes(files_), 900000) << "how version 1 says that there is no limit";
+  write("cgroup/memory/memory.limit_in_bytes", "800000\n");
+  EXPECT_EQ(usable_memory_bytes(files_), 800000);
 }
 
 TEST_F(FakeMachine, QuotaOfVersion1) {

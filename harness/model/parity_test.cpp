@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/base/files.h"
+#include "harness/checkpoint/model_size.h"
 #include "harness/model/golden_cases.h"
 
 namespace assay {
@@ -164,6 +165,14 @@ TEST_P(Parity, EverySlotMatters) {
         << slot_name(slot);
   }
   EXPECT_EQ(relative_error(all_logits(model, golden.tokens), before), 0);  // clones are apart
+}
+
+TEST_P(Parity, SizesByTheConfigurationAreThoseOfTheBlocks) {
+  const Model model = load_golden(GetParam());
+  const Cost cost = model.cost();
+  const ModelSize size = model_size(model.spec());
+  EXPECT_EQ(size.parameters, cost.params);
+  EXPECT_EQ(size.flops_per_token, cost.flops_per_token);
 }
 
 TEST_P(Parity, LayersOneByOneEqualOnePass) {

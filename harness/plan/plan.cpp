@@ -109,6 +109,8 @@ class Planner {
     const std::string data = needed ? suite_data(cell, suite, kind) : kNotNeeded;
     cell.key_doc = key_document(cell, links, data);
     cell.key = json_hash(cell.key_doc);
+    const std::string room = beyond_memory(model, catalogue_.profile(cell.profile));
+    if (!room.empty()) set_unmet(cell, "machine", room);
     if (cell.unmet) return;
     check_suite_lengths(suite, kind, model, problems_);
     for (std::size_t link = 0; link <= method.then.size(); ++link) {

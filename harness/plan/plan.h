@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/base/outcome.h"
+#include "harness/checkpoint/model_size.h"
 #include "harness/config/catalogue.h"
 #include "harness/config/experiment.h"
 
@@ -21,6 +22,7 @@ struct ResolvedModel {
   std::string hash;
   std::string tokenizer_hash;
   Json traits;
+  ModelSize size = {};  ///< zeros: not known
 };
 
 /// Why cells are UNMET for their data: they are not here, or hold what is not allowed. The latter

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "harness/base/pattern.h"
+#include "harness/base/text.h"
+#include "harness/config/profile.h"
+#include "harness/measure/machine_memory.h"
 #include "harness/method/requirements.h"
 
 namespace assay {
@@ -84,6 +87,17 @@ std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
   std::erase_if(settled,
                 [&](const Requirement& one) { return std::ranges::count(changed, one.trait) > 0; });
   return settled;
+}
+
+std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile) {
+  const auto memory = usable_memory_bytes();
+  const std::int64_t weights = model.size.parameters * element_bytes(profile);
+  if (profile.device != "cpu" || !memory || weights <= *memory) return "";
+  return fmt::format(
+      "the weights of model '{}' take {} in {}, and this machine has {} of memory; leave the model "
+      "out, or run it on a larger machine{}",
+      model.choice.id, decimal_bytes(weights), profile.dtype, decimal_bytes(*memory),
+      profile.dtype == "fp32" ? " or under a profile with dtype bf16" : "");
 }
 
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,

@@ -32,6 +32,10 @@ std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
 /// Traits that are others once this setting is applied.
 std::vector<std::string> traits_changed_by(const MethodChoice& choice, const MethodEntry& method);
 
+/// Why a model cannot run under this profile on this machine: its weights alone are more than the
+/// memory. Empty where they are not, and on another device, whose memory only the worker knows.
+std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile);
+
 /// Each adds its problems, with the place in the experiment file.
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,
                          const ResolvedModel& model, std::vector<std::string>& problems);

@@ -13,6 +13,7 @@
 namespace assay {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST_F(PlanTest, AnUnmetRequirementSaysWhatTheModelHas) {
@@ -206,6 +207,22 @@ TEST_F(PlanTest, ModelsThatCannotBeUsedAreNamedTogether) {
   EXPECT_EQ(problems(text),
             "x.toml:12:1: no such model 'none'\n"
             "x.toml:14:1: model 'alias' has the same content as 'tiny'; remove one");
+}
+
+TEST_F(PlanTest, AModelThatIsMoreThanTheMemoryIsUnmetUnderTheSameKeys) {
+  const Plan usual = plan(kWanda);
+  resolver_.size.parameters = std::int64_t{1} << 50;
+  const Plan large = plan(kWanda);
+  ASSERT_EQ(large.cells.size(), usual.cells.size());
+  for (std::size_t i = 0; i < large.cells.size(); ++i) {
+    EXPECT_EQ(large.cells[i].key, usual.cells[i].key);
+    ASSERT_TRUE(large.cells[i].unmet.has_value());
+    EXPECT_EQ(large.cells[i].unmet->code, "machine");
+    EXPECT_THAT(large.cells[i].unmet->text,
+                AllOf(HasSubstr("the weights of model 'tiny' take 4503.6 TB in fp32"),
+                      HasSubstr("this machine has "), HasSubstr("dtype bf16")));
+  }
+  EXPECT_TRUE(large.fits.empty());
 }
 
 TEST_F(PlanTest, ProfilesThatDoNotFitTheMachineStopThePlan) {

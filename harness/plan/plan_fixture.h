@@ -19,12 +19,13 @@ class FakeResolver : public Resolver {
   bool has_news = true, has_films = true;
   std::string bad_news = {};  ///< what is wrong with them
   int questions = 0;
+  ModelSize size = {};
 
   ResolvedModel model(const ModelChoice& choice) override {
     if (choice.id == "none") throw UserError("no such model 'none'");
     // "alias" is a second name for the content of "tiny".
     const std::string content = choice.id == "alias" ? "tiny" : choice.id;
-    return {choice, "/models/" + choice.id, "hash-of-" + content, "tokenizer", traits};
+    return {choice, "/models/" + choice.id, "hash-of-" + content, "tokenizer", traits, size};
   }
   ResolvedData stream(const ResolvedModel& model, const std::string& dataset,
                       const std::string& split) override {

@@ -30,6 +30,7 @@ ResolvedModel DiskResolver::model(const ModelChoice& choice) {
     model.hash = checkpoint.content_hash();
     model.tokenizer_hash = checkpoint.tokenizer_hash();
     model.traits = traits(checkpoint.spec());
+    model.size = model_size(checkpoint.spec());
     for (const ModelWarning& warning : checkpoint.warnings()) {
       note(fmt::format("model '{}': {}", choice.id, warning.text));
     }
@@ -39,7 +40,8 @@ ResolvedModel DiskResolver::model(const ModelChoice& choice) {
   return model;
 }
 
-/// A name may be another commit tomorrow: which one it is belongs on the record.
+/// A name may be another commit tomorrow; the record has the hash of its content, people ask for
+/// the commit.
 void DiskResolver::note_hub_model(const ModelChoice& choice, const std::filesystem::path& folder) {
   const std::optional<HubName> name = hub_name_of(choice.id, catalogue_);
   if (!name) return;

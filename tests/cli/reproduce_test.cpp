@@ -13,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kMetrics = R"([[metric]]
 id = "ppl"
@@ -145,7 +146,36 @@ TEST_F(Reproduce, RunFillsTheDatabaseFirst) {
   world_.write("share/claims/papers/q.toml", paper("q", "{ id = \"q\", value = 1 },\n"));
   const CommandOutput none = world_.run({"reproduce", "q", "--run"});
   EXPECT_EQ(none.code, 2);
-  EXPECT_THAT(none.err, HasSubstr("'q' has 0 local experiments"));
+  EXPECT_THAT(none.err, HasSubstr("'q' has 0 experiments of scale local"));
+}
+
+TEST_F(Reproduce, ARunSaysFirstWhatItTakesAndCanBeAtThePapersScale) {
+  const CommandOutput none = world_.run({"reproduce", "p", "--run", "--scale", "paper"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err,
+              HasSubstr("'p' has 0 experiments of scale paper (experiments/paper_*.toml)"));
+  world_.write("share/experiments/paper_p.toml",
+               experiment_text("[[method]]\nid = \"pretend\"\nsparsity = 0.5\n",
+                               "[[suite]]\nid = \"letters-ppl\"\nwindow = 8\n"));
+  const CommandOutput paper = world_.run({"reproduce", "p", "--run", "--scale", "paper"});
+  EXPECT_EQ(paper.code, 0) << paper.err;
+  EXPECT_THAT(paper.err, AllOf(HasSubstr("running "), HasSubstr("paper_p.toml"),
+                               HasSubstr("of weights in fp32; the machine has "),
+                               HasSubstr(" for the passes: "), HasSubstr("what 1 fits do"),
+                               HasSubstr("[2/2] ")));
+  EXPECT_LT(paper.err.find("for the passes"), paper.err.find("[1/2] "));
+  EXPECT_EQ(world_.run({"reproduce", "p", "--scale", "paper"}).code, 2) << "of --run";
+}
+
+TEST_F(Reproduce, APlanSaysItToo) {
+  const std::string file = "share/experiments/local_p.toml";
+  EXPECT_THAT(world_.run({"plan", file}).out, Not(HasSubstr("for the passes")));
+  EXPECT_THAT(world_.run({"plan", file, "--estimate"}).out,
+              AllOf(HasSubstr("at the 1 GFLOP/s"), HasSubstr("2 timed cells")));
+  const Json document = Json::parse(world_.run({"plan", file, "--estimate", "--json"}).out);
+  EXPECT_GT(document.at("estimates").at(0).at("seconds_at_least"), 0);
+  measure();
+  EXPECT_THAT(world_.run({"plan", file, "--estimate"}).out, HasSubstr("nothing is to be run"));
 }
 
 TEST_F(Reproduce, SeveralDatabasesAreReadTogether) {
