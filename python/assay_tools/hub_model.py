@@ -7,7 +7,6 @@ no local server has it, and a download over it cannot go on in another process.
 import glob
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,44 +19,23 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
-from huggingface_hub import HfApi, snapshot_download  # noqa: E402
+from huggingface_hub import snapshot_download
 
-from assay_tools.errors import InputError, SourceError  # noqa: E402
-from assay_tools.files import write_atomically  # noqa: E402
-from assay_tools.hub_problems import Unreachable, explained  # noqa: E402
-from assay_tools.repository_files import (  # noqa: E402
+from assay_tools.errors import InputError, SourceError
+from assay_tools.files import write_atomically
+from assay_tools.hub_listing import ask
+from assay_tools.hub_problems import Unreachable, explained
+from assay_tools.repository_files import (
     INDEX,
     RepositoryFile,
     RepositoryFiles,
     gigabytes,
 )
-from assay_tools.resumed_download import Repository  # noqa: E402
+from assay_tools.resumed_download import Repository
 
-_TIMEOUT_SECONDS = 10
 #: Kept free beside what is downloaded: the disk is others' too.
 _MARGIN = 500_000_000
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPORT_BYTES = 8_000_000
-
-
-def _listed(sibling) -> RepositoryFile:
-    if sibling.size is None or (sibling.lfs is None and sibling.blob_id is None):
-        raise SourceError(f"the Hub says neither size nor hash of '{sibling.rfilename}'")
-    if sibling.lfs is None:
-        return RepositoryFile(sibling.rfilename, sibling.size, git_sha1=sibling.blob_id)
-    return RepositoryFile(sibling.rfilename, sibling.lfs.size, sha256=sibling.lfs.sha256)
-
-
-def _look(name: str, revision: str) -> tuple[str, RepositoryFiles]:
-    """The commit that the revision is now, and its files."""
-    with explained(name, revision):
-        info = HfApi().model_info(
-            name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_SECONDS
-        )
-    if info.sha is None or not _COMMIT.fullmatch(info.sha):
-        raise SourceError(f"{name}: the Hub does not say its commit; is HF_ENDPOINT a Hub?")
-    files = [_listed(sibling) for sibling in info.siblings or []]
-    return info.sha, RepositoryFiles(name, files)
 
 
 class _Progress:
@@ -139,7 +117,8 @@ def hub_get(
     "shape" the same under the revision's name, "all" the weights too. `commit`: what the revision
     was found to be before. `check`: files that are here are hashed again, and damaged ones come
     anew."""
-    found, files = _look(name, commit or revision)
+    found, listed = ask(name, commit or revision)
+    files = RepositoryFiles(name, listed)
     repository = Repository(name, found, cache)
     wanted = files.small()
     damaged = _drop_damaged(repository, wanted) if check else []
@@ -164,7 +143,8 @@ def hub_get(
 
 
 def _size(name: str, revision: str, cache: Path) -> dict[str, Any]:
-    commit, files = _look(name, revision)
+    commit, listed = ask(name, revision)
+    files = RepositoryFiles(name, listed)
     repository = Repository(name, commit, cache)
     wanted = files.small() + files.weights()
     return {
@@ -181,9 +161,7 @@ def hub_sizes(models: list[str], cache: Path) -> dict[str, Any]:
     for model in models:
         name, _, revision = model.partition("@")
         try:
-            found.append(
-                {"problem": unreachable} if unreachable else _size(name, revision, cache)
-            )
+            found.append({"problem": unreachable} if unreachable else _size(name, revision, cache))
         except Unreachable as error:
             unreachable = str(error)
             found.append({"problem": unreachable})

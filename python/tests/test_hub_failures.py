@@ -130,7 +130,7 @@ class Refused(HubTest):
         self.assertEqual(self.downloads(), [])
 
     def test_a_disk_that_fills_up_meanwhile(self):
-        limited = f"ulimit -f {(1 << 20) // 512}; exec \"$@\""
+        limited = f'ulimit -f {(1 << 20) // 512}; exec "$@"'
         done = subprocess.run(
             ["sh", "-c", limited, "sh", *self.command("hub-get", "--repository", NAME)],
             env=self.environment(),
@@ -158,6 +158,27 @@ class Refused(HubTest):
         self.hub.commit = lambda name: commit
         self.hub.said = said
         self.refused(3, "model.safetensors has ETag ", "without a mirror")
+
+    def test_a_hash_that_is_a_path_writes_and_removes_nothing(self):
+        """`--check` would remove a file of that size, and a download write beside it."""
+        for file in ("model.safetensors", "tokenizer.json"):
+            size = (self.source / file).stat().st_size
+            mine = self.folder / "mine" / f"of-{file}"
+            mine.parent.mkdir(exist_ok=True)
+            mine.write_bytes(bytes(size))
+            relative = f"../../../mine/of-{file}"
+            for pin, more in (
+                (str(mine), ("--check",)),
+                (relative, ()),
+                (str(self.folder / "new/file"), ()),
+                ("A" * 64, ()),
+            ):
+                self.hub.pins = {file: pin}
+                self.refused(3, f"'{file}' has the size {size} and the hash '{pin}'", more=more)
+            self.assertEqual(mine.read_bytes(), bytes(size))
+            self.assertEqual(list(mine.parent.glob("*.incomplete")), [])
+        self.assertFalse((self.folder / "new").exists())
+
 
 if __name__ == "__main__":
     unittest.main()
