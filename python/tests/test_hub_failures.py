@@ -93,7 +93,11 @@ class Refused(HubTest):
     def test_gated_models_say_what_to_do(self):
         page = f"{self.hub.address}/{NAME}"
         self.hub.refuse_files = (401, "GatedRepo")
-        self.refused(3, f"{NAME}: it is gated (401)", "HF_TOKEN", f"that first at {page}")
+        gated = f"{NAME}: it is gated (401), and "
+        self.refused(
+            3, f"{gated}you are not logged in; with an", "HF_TOKEN", f"that first at {page}"
+        )
+        self.refused(3, f"{gated}your token is not accepted; with an", HF_TOKEN="expired")
         self.hub.refuse_files = (403, "GatedRepo")
         said = self.refused(3, "does not let your token read it (403)", page, HF_TOKEN="other")
         self.assertIn("ask for access, or accept its licence", said)
