@@ -97,6 +97,13 @@ def _of_network(error: Exception, repository: str) -> str:
     )
 
 
+def _of_no_hub(error: Exception, repository: str) -> str:
+    return (
+        f"{repository}: {constants.ENDPOINT} does not answer as a Hub does ({first_line(error)}); "
+        "is HF_ENDPOINT a Hub, and does the network ask for a login in a browser first?"
+    )
+
+
 @contextlib.contextmanager
 def explained(repository: str, revision: str = "") -> Iterator[None]:
     """Errors of the Hub and of the network as SourceError, those of names as InputError."""
@@ -113,3 +120,5 @@ def explained(repository: str, revision: str = "") -> Iterator[None]:
         raise SourceError(_of_answer(error, repository, revision)) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled) as error:
         raise Unreachable(_of_network(error, repository)) from None
+    except (ValueError, KeyError, TypeError) as error:  # no JSON, or not the Hub's
+        raise Unreachable(_of_no_hub(error, repository)) from None

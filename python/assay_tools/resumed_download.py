@@ -117,10 +117,10 @@ class Repository:
                 expected_size=file.size,
             )
             stream.close()
-        except HfHubHTTPError as error:
+        except HfHubHTTPError:
             with explained(self.name, self.commit):
-                raise error
-        except (httpx2.TransportError, OSError) as error:
+                raise
+        except (httpx2.HTTPError, OSError, ValueError) as error:  # the last: headers that are no numbers
             raise self._interrupted(file, part, error) from None
 
     def _compare(self, file: RepositoryFile, metadata) -> None:

@@ -1,5 +1,6 @@
 """hub-get against a local server that fails: each failure has its message, and is got over."""
 
+import json
 import signal
 import subprocess
 import time
@@ -67,6 +68,12 @@ class Broken(HubTest):
             "the same command goes on from there",
         )
 
+    def test_bytes_that_are_said_to_be_packed_and_are_not(self):
+        self.hub.encoding = "gzip"
+        self.refused(3, "broke after 0 bytes of model.safetensors", "incorrect header check")
+        self.hub.encoding = ""
+        self.get()
+
     def test_other_content_than_is_said_is_removed(self):
         self.hub.corrupt = {"tokenizer.json"}
         self.refused(3, "tokenizer.json came with git-sha1 ", git_sha1(b"{}"))
@@ -127,6 +134,20 @@ class Refused(HubTest):
         nowhere = "http://127.0.0.1:1"
         self.refused(3, f"{nowhere} cannot be reached", "HTTPS_PROXY", HF_ENDPOINT=nowhere)
         self.refused(3, "HF_HUB_OFFLINE is set", HF_HUB_OFFLINE="1")
+
+    def test_what_answers_and_is_no_hub(self):
+        """A network that asks for a login in a browser answers everything with a page."""
+        more = f"{self.hub.address} does not answer as a Hub does ("
+        for page in (b"<html>Log in</html>", b"[]", b"{}", b'{"id": "a", "siblings": [1]}'):
+            self.hub.page = page
+            self.refused(3, more, "is HF_ENDPOINT a Hub", "a login in a browser")
+        self.hub.page = b'{"id": "tiny/opt"}'
+        self.refused(3, "the Hub does not say its commit; is HF_ENDPOINT a Hub?")
+        self.hub.page = b"<html>Log in</html>"
+        code, out, err = self.run_tool("hub-size", "--model", NAME, "--model", "tiny/other")
+        self.assertEqual(code, 0, err)
+        for one in json.loads(out)["models"]:
+            self.assertIn(more, one["problem"])
 
     def test_no_space(self):
         self.hub.sizes = {"model.safetensors": 10**18}
