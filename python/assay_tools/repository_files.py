@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay_tools.errors import InputError, SourceError
+from assay_tools.files import sha256_file
 from assay_tools.tokenizer_files import NAMES as TOKENIZER_FILES
 
 CONFIG = "config.json"
@@ -17,7 +18,6 @@ _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 # Weights that unpickle: reading them runs what they say.
 _PICKLE = re.compile(r".*\.(bin|pth|pt|ckpt)")
 _OTHER = re.compile(r".*\.(safetensors|gguf|h5|msgpack|onnx|ot)")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,11 @@ class RepositoryFile:
 
     def hash_of(self, path: Path) -> str:
         """What the repository would say of the content at `path`, to be compared with `pin`."""
-        digest = hashlib.sha256() if self.sha256 else hashlib.sha1(usedforsecurity=False)
-        if not self.sha256:
-            digest.update(b"blob %d\0" % path.stat().st_size)
+        if self.sha256:
+            return sha256_file(path)
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
         with open(path, "rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return hashlib.file_digest(stream, lambda: digest).hexdigest()
 
     @property
     def pin(self) -> str:
