@@ -76,13 +76,29 @@ def _require_space(repository: Repository, files: list[RepositoryFile]) -> None:
 
 
 def _drop_damaged(repository: Repository, files: list[RepositoryFile]) -> list[str]:
-    """Removes blobs whose content is not what the Hub says, and names them."""
+    """Removes content that is not what the Hub says, and names its files."""
     damaged = []
     for file in files:
-        if repository.is_here(file) and file.hash_of(repository.blob(file)) != file.pin:
-            repository.blob(file).unlink()
+        bad = [place for place in repository.places(file) if file.hash_of(place) != file.pin]
+        for place in bad:
+            place.unlink()
+        if bad:
             damaged.append(file.name)
     return damaged
+
+
+def _link(repository: Repository, files: list[RepositoryFile]) -> None:
+    """Puts what is here into the snapshot, and the list of all files beside it."""
+    for file in files:
+        if not repository.is_in_snapshot(file):
+            repository.clear_entry(file)
+    with explained(repository.name, repository.commit):
+        snapshot_download(
+            repository.name,
+            revision=repository.commit,
+            cache_dir=repository.cache,
+            allow_patterns=[glob.escape(file.name) for file in files],
+        )
 
 
 def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
@@ -93,13 +109,7 @@ def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
     came = sum(file.size - repository.bytes_here(file) for file in missing)
     for file in missing:
         repository.download(file, progress.of(file, repository.bytes_here(file)))
-    with explained(repository.name, repository.commit):
-        snapshot_download(
-            repository.name,
-            revision=repository.commit,
-            cache_dir=repository.cache,
-            allow_patterns=[glob.escape(file.name) for file in files],
-        )
+    _link(repository, files)
     return came
 
 

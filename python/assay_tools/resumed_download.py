@@ -74,9 +74,26 @@ class Repository:
         """The Hub names blobs by the hash that it says of their content."""
         return self.folder / "blobs" / file.pin
 
+    def places(self, file: RepositoryFile) -> list[Path]:
+        """Where its bytes are. On file systems without symbolic links the library moves or copies
+        blobs into snapshots."""
+        found = [self.blob(file)]
+        if not self._entry(file).is_symlink():
+            found.append(self._entry(file))
+        return [place for place in found if _has_size(place, file.size)]
+
     def is_here(self, file: RepositoryFile) -> bool:
-        blob = self.blob(file)
-        return blob.is_file() and blob.stat().st_size == file.size
+        return bool(self.places(file))
+
+    def is_in_snapshot(self, file: RepositoryFile) -> bool:
+        return _has_size(self._entry(file), file.size)
+
+    def clear_entry(self, file: RepositoryFile) -> None:
+        """The library leaves alone what is in the snapshot, whatever it is."""
+        self._entry(file).unlink(missing_ok=True)
+
+    def _entry(self, file: RepositoryFile) -> Path:
+        return self.snapshot / file.name
 
     def bytes_here(self, file: RepositoryFile) -> int:
         """Those that need not come any more."""
@@ -120,7 +137,11 @@ class Repository:
         except HfHubHTTPError:
             with explained(self.name, self.commit):
                 raise
-        except (httpx2.HTTPError, OSError, ValueError) as error:  # the last: headers that are no numbers
+        except (
+            httpx2.HTTPError,
+            OSError,
+            ValueError,
+        ) as error:  # the last: headers that are no numbers
             raise self._interrupted(file, part, error) from None
 
     def _compare(self, file: RepositoryFile, metadata) -> None:
@@ -164,6 +185,10 @@ class Repository:
             f"{file.pin}; what came was removed. Try again; if it comes so again, a proxy or a "
             "mirror (HF_ENDPOINT) changes it"
         )
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def _part_of(blob: Path) -> Path:

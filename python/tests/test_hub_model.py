@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hub_world import BIG, NAME, HubTest, write_weights
 
+_NO_LINKS = {"HF_HUB_DISABLE_SYMLINKS": "1"}
 _SHARD = "model-0000{}-of-00002.safetensors"
 
 
@@ -114,6 +115,49 @@ class Get(HubTest):
         self.assertEqual(self.get("--check")["damaged"], [])
 
 
+class WithoutLinks(HubTest):
+    """A file system without symbolic links: the library moves blobs into the snapshot."""
+
+    def setUp(self):
+        super().setUp()
+        download = (
+            "import sys, huggingface_hub as h; print(h.snapshot_download("
+            "'tiny/opt', cache_dir=sys.argv[1], allow_patterns=['*.json', '*.safetensors']))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", download, str(self.cache)],
+            env=self.environment(HF_HUB_DISABLE_XET="1", **_NO_LINKS),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.weights = Path(done.stdout.strip()) / "model.safetensors"
+        self.content = self.weights.read_bytes()
+        self.assertFalse(self.weights.is_symlink())
+        self.assertEqual(list((self.repository() / "blobs").iterdir()), [])
+        self.hub.requests.clear()
+
+    def test_what_the_library_put_there_does_not_come_again(self):
+        result = self.get(**_NO_LINKS)
+        self.assertEqual((result["came"], result["missing"], self.downloads()), (0, 0, []))
+        self.assertEqual(result["folder"], str(self.weights.parent))
+        self.assertEqual((self.repository() / "refs/main").read_text(), result["commit"])
+
+    def test_a_damaged_copy_comes_anew(self):
+        self.weights.write_bytes(self.content[:-1] + bytes([self.content[-1] ^ 1]))
+        self.assertEqual(self.get("--check", **_NO_LINKS)["damaged"], ["model.safetensors"])
+        self.assertEqual(self.weights.read_bytes(), self.content)
+        self.assertEqual(self.get("--check", **_NO_LINKS)["damaged"], [])
+
+    def test_a_copy_that_was_cut_comes_anew(self):
+        self.weights.write_bytes(self.content[:-1])
+        self.assertEqual(self.get(**_NO_LINKS)["came"], len(self.content))
+        self.assertEqual(self.weights.read_bytes(), self.content)
+        self.weights.write_bytes(self.content[:-1])
+        self.assertEqual(self.get(**_NO_LINKS)["came"], 0, "the blob is here")
+        self.assertEqual(self.weights.read_bytes(), self.content)
+
+
 class OtherKinds(HubTest):
     def test_pickles_alone(self):
         (self.source / "model.safetensors").unlink()
@@ -168,6 +212,7 @@ class Sizes(HubTest):
         both = self.sizes(NAME, "tiny/other", HF_ENDPOINT=nowhere)
         for one in both:
             self.assertIn("cannot be reached", one["problem"])
+
 
 if __name__ == "__main__":
     unittest.main()
