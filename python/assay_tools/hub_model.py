@@ -120,6 +120,13 @@ def _write_ref(repository: Repository, revision: str) -> None:
         write_atomically(ref, repository.commit.encode())
 
 
+def _weights(repository: Repository, files: RepositoryFiles) -> list[RepositoryFile] | None:
+    """None: only an index knows them that is not here."""
+    index = files.index()
+    here = index is not None and repository.is_in_snapshot(index)
+    return files.weights(repository.snapshot / INDEX if here else None)
+
+
 def hub_get(
     name: str, revision: str, cache: Path, *, commit: str = "", part: str, check: bool = False
 ) -> dict[str, Any]:
@@ -130,25 +137,28 @@ def hub_get(
     found, listed = ask(name, commit or revision)
     files = RepositoryFiles(name, listed)
     repository = Repository(name, found, cache)
-    wanted = files.small()
-    damaged = _drop_damaged(repository, wanted) if check else []
-    came = _fetch(repository, wanted)
+    small = files.small()
+    damaged = _drop_damaged(repository, small) if check else []
+    came = _fetch(repository, small)
+    weights = _weights(repository, files) or []
     if part == "all":
-        index = repository.snapshot / INDEX
-        weights = files.weights(index if INDEX in {file.name for file in wanted} else None)
         damaged += _drop_damaged(repository, weights) if check else []
-        came += _fetch(repository, wanted + weights)
-        wanted = wanted + weights
+        came += _fetch(repository, small + weights)
     if part != "look":
         _write_ref(repository, revision)
-    all_files = files.small() + files.weights()
     return {
         "commit": found,
         "folder": str(repository.snapshot),
-        "bytes": sum(file.size for file in (wanted if part == "all" else all_files)),
-        "missing": sum(file.size - repository.bytes_here(file) for file in all_files),
         "came": came,
         "damaged": damaged,
+        **_bytes(repository, small + weights),
+    }
+
+
+def _bytes(repository: Repository, files: list[RepositoryFile]) -> dict[str, int]:
+    return {
+        "bytes": sum(file.size for file in files),
+        "missing": sum(file.size - repository.bytes_here(file) for file in files),
     }
 
 
@@ -156,12 +166,13 @@ def _size(name: str, revision: str, cache: Path) -> dict[str, Any]:
     commit, listed = ask(name, revision)
     files = RepositoryFiles(name, listed)
     repository = Repository(name, commit, cache)
-    wanted = files.small() + files.weights()
-    return {
-        "commit": commit,
-        "bytes": sum(file.size for file in wanted),
-        "missing": sum(file.size - repository.bytes_here(file) for file in wanted),
-    }
+    weights = _weights(repository, files)
+    if weights is None:
+        raise SourceError(
+            f"{name}: which files have its weights, and so its size, stands in its {INDEX} alone; "
+            "getting it says so before they come"
+        )
+    return {"commit": commit, **_bytes(repository, files.small() + weights)}
 
 
 def hub_sizes(models: list[str], cache: Path) -> dict[str, Any]:

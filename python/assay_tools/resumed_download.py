@@ -137,11 +137,8 @@ class Repository:
         except HfHubHTTPError:
             with explained(self.name, self.commit):
                 raise
-        except (
-            httpx2.HTTPError,
-            OSError,
-            ValueError,
-        ) as error:  # the last: headers that are no numbers
+        except (httpx2.HTTPError, OSError, ValueError) as error:
+            # The last of headers that are no numbers.
             raise self._interrupted(file, part, error) from None
 
     def _compare(self, file: RepositoryFile, metadata) -> None:

@@ -203,6 +203,41 @@ class Sizes(HubTest):
         (now,) = self.sizes(NAME)
         self.assertEqual(now["missing"], (self.source / "model.safetensors").stat().st_size)
 
+    def shards(self, *names: str) -> int:
+        """In place of one file of weights. Returns their bytes."""
+        (self.source / "model.safetensors").unlink(missing_ok=True)
+        for name in names:
+            write_weights(self.source / name, 1000)
+        index = {"weight_map": dict(enumerate(names))}
+        self.write("model.safetensors.index.json", json.dumps(index).encode())
+        return sum((self.source / name).stat().st_size for name in names)
+
+    def test_shards_are_told_by_their_names(self):
+        total = self.shards(_SHARD.format(1), _SHARD.format(2))
+        write_weights(self.source / "consolidated.safetensors", 5000)
+        small = ("config.json", "tokenizer.json", "model.safetensors.index.json")
+        total += sum((self.source / name).stat().st_size for name in small)
+        self.assertEqual(self.sizes(NAME)[0]["missing"], total)
+
+    def test_shards_of_other_names_are_known_by_the_index_alone(self):
+        total = self.shards("part-a.safetensors", "part-b.safetensors")
+        (unknown,) = self.sizes(NAME)
+        self.assertNotIn("missing", unknown)
+        self.assertIn("stands in its model.safetensors.index.json alone", unknown["problem"])
+        looked = self.get("--part", "look")
+        self.assertEqual((looked["missing"], looked["bytes"] - looked["came"]), (total, total))
+        (known,) = self.sizes(NAME)
+        self.assertEqual((known["missing"], known["bytes"]), (total, looked["bytes"]))
+        self.assertEqual(self.get()["missing"], 0)
+
+    def test_shards_of_two_divisions_are_known_by_the_index_alone(self):
+        self.shards(_SHARD.format(1), _SHARD.format(2))
+        write_weights(self.source / "model-00001-of-00001.safetensors", 1000)
+        self.assertNotIn("missing", self.sizes(NAME)[0])
+        (self.source / "model-00001-of-00001.safetensors").unlink()
+        (self.source / _SHARD.format(2)).unlink()
+        self.assertNotIn("missing", self.sizes(NAME)[0], "not all of them are there")
+
     def test_gated_models_have_a_size(self):
         self.hub.refuse_files = (401, "GatedRepo")
         self.assertGreater(self.sizes(NAME)[0]["bytes"], BIG)
