@@ -1,5 +1,7 @@
-"""Which files a commit of a repository has, with their sizes and hashes."""
+"""Which files a commit of a repository has, with their sizes and hashes: by the Hub, and by the
+list that the library keeps of a commit that it was asked for."""
 
+import json
 import re
 from typing import Any
 
@@ -8,11 +10,13 @@ from huggingface_hub import HfApi
 from assay_tools.errors import SourceError
 from assay_tools.hub_problems import explained
 from assay_tools.repository_files import RepositoryFile
+from assay_tools.resumed_download import Repository
 
 _TIMEOUT_SECONDS = 10
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _GIT_SHA1 = COMMIT
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEPT_FORMAT = 1
 
 
 def _file(name: str, size: Any, git_sha1: Any, sha256: Any = None) -> RepositoryFile:
@@ -47,3 +51,24 @@ def ask(name: str, revision: str) -> tuple[str, list[RepositoryFile]]:
     if not COMMIT.fullmatch(commit):
         raise SourceError(f"{name}: the Hub does not say its commit; is HF_ENDPOINT a Hub?")
     return commit, [_listed(sibling) for sibling in info.siblings or []]
+
+
+def kept(repository: Repository) -> list[RepositoryFile] | None:
+    """None where there is no list, or one that cannot be read."""
+    try:
+        document = json.loads(repository.kept_list.read_text(encoding="utf-8"))
+        if document["format_version"] != _KEPT_FORMAT:
+            return None
+        return [
+            _file(name, one["size"], one["blob_id"], one.get("lfs_sha256"))
+            for name, one in document["files"].items()
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SourceError):
+        return None
+
+
+def forget_other(repository: Repository, files: list[RepositoryFile]) -> None:
+    """Removes a list that says something else than the Hub, as of a mirror that was asked before;
+    the library writes a new one."""
+    if set(kept(repository) or []) != set(files):
+        repository.kept_list.unlink(missing_ok=True)

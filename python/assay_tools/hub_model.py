@@ -23,7 +23,7 @@ from huggingface_hub import snapshot_download
 
 from assay_tools.errors import InputError, SourceError
 from assay_tools.files import write_atomically
-from assay_tools.hub_listing import ask
+from assay_tools.hub_listing import ask, forget_other, kept
 from assay_tools.hub_problems import Unreachable, explained
 from assay_tools.repository_files import (
     INDEX,
@@ -89,9 +89,11 @@ def _drop_damaged(repository: Repository, files: list[RepositoryFile]) -> list[s
 
 def _link(repository: Repository, files: list[RepositoryFile]) -> None:
     """Puts what is here into the snapshot, and the list of all files beside it."""
-    for file in files:
-        if not repository.is_in_snapshot(file):
-            repository.clear_entry(file)
+    unlinked = [file for file in files if not repository.is_in_snapshot(file)]
+    if not unlinked and repository.kept_list.is_file():
+        return
+    for file in unlinked:
+        repository.clear_entry(file)
     with explained(repository.name, repository.commit):
         snapshot_download(
             repository.name,
@@ -127,6 +129,17 @@ def _weights(repository: Repository, files: RepositoryFiles) -> list[RepositoryF
     return files.weights(repository.snapshot / INDEX if here else None)
 
 
+def _find(
+    name: str, revision: str, cache: Path, *, commit: str, ask_again: bool
+) -> tuple[Repository, RepositoryFiles]:
+    """A `commit` that was looked at before is not asked for again: it has the files that it had."""
+    listed = None if ask_again or not commit else kept(Repository(name, commit, cache))
+    if listed is None:
+        commit, listed = ask(name, commit or revision)
+        forget_other(Repository(name, commit, cache), listed)
+    return Repository(name, commit, cache), RepositoryFiles(name, listed)
+
+
 def hub_get(
     name: str, revision: str, cache: Path, *, commit: str = "", part: str, check: bool = False
 ) -> dict[str, Any]:
@@ -134,9 +147,7 @@ def hub_get(
     "shape" the same under the revision's name, "all" the weights too. `commit`: what the revision
     was found to be before. `check`: files that are here are hashed again, and damaged ones come
     anew."""
-    found, listed = ask(name, commit or revision)
-    files = RepositoryFiles(name, listed)
-    repository = Repository(name, found, cache)
+    repository, files = _find(name, revision, cache, commit=commit, ask_again=check)
     small = files.small()
     damaged = _drop_damaged(repository, small) if check else []
     came = _fetch(repository, small)
@@ -147,7 +158,7 @@ def hub_get(
     if part != "look":
         _write_ref(repository, revision)
     return {
-        "commit": found,
+        "commit": repository.commit,
         "folder": str(repository.snapshot),
         "came": came,
         "damaged": damaged,

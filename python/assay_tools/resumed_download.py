@@ -70,6 +70,11 @@ class Repository:
     def snapshot(self) -> Path:
         return self.folder / "snapshots" / self.commit
 
+    @property
+    def kept_list(self) -> Path:
+        """The library's own list of the commit's files."""
+        return self.folder / "trees" / f"{self.commit}.json"
+
     def blob(self, file: RepositoryFile) -> Path:
         """The Hub names blobs by the hash that it says of their content."""
         return self.folder / "blobs" / file.pin

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 from hub_world import BIG, NAME, HubTest, write_weights
+from tiny_hub import sha256
 
 _NO_LINKS = {"HF_HUB_DISABLE_SYMLINKS": "1"}
 _SHARD = "model-0000{}-of-00002.safetensors"
@@ -49,6 +50,45 @@ class Get(HubTest):
         second = self.get()
         self.assertEqual((second["folder"], second["came"]), (first["folder"], 0))
         self.assertEqual(self.hub.sent, 0)
+
+    def asked(self) -> list[str]:
+        """What was asked of the Hub since the last call, but for files."""
+        paths = [path for _, path, _ in self.hub.requests if path.startswith("/api/")]
+        self.hub.requests.clear()
+        return paths
+
+    def test_nothing_is_asked_for_twice(self):
+        of_model = f"/api/models/{NAME}"
+        commit = self.get("--part", "look")["commit"]
+        of_commit = f"{of_model}/revision/{commit}"
+        self.assertEqual(self.asked(), [of_model, f"{of_model}/tree/{commit}"])
+        self.get("--commit", commit)
+        self.assertEqual(self.asked(), [])
+        self.get()
+        self.assertEqual(self.asked(), [of_model])
+        self.get("--commit", commit, "--check")
+        self.assertEqual(self.asked(), [of_commit], "what is checked is held against the Hub")
+
+    def test_a_list_that_cannot_be_read_is_asked_for_again(self):
+        commit = self.get("--part", "look")["commit"]
+        kept = self.repository() / "trees" / f"{commit}.json"
+        content = kept.read_bytes()
+        for damaged in (b"", b"[]", content.replace(b'"blob_id": "', b'"blob_id": "../')):
+            kept.write_bytes(damaged)
+            self.asked()
+            self.get("--commit", commit)
+            self.assertEqual(self.asked()[0], f"/api/models/{NAME}/revision/{commit}")
+            self.assertEqual(kept.read_bytes(), content)
+
+    def test_a_list_that_a_mirror_wrote_is_not_believed(self):
+        commit = self.get("--part", "look")["commit"]
+        kept = self.repository() / "trees" / f"{commit}.json"
+        content = kept.read_text()
+        pin = sha256((self.source / "model.safetensors").read_bytes())
+        kept.write_text(content.replace(pin, "0" * 64))
+        self.get("--part", "look")
+        self.assertEqual(kept.read_text(), content)
+        self.get("--commit", commit)
 
     def test_shards_are_those_of_the_index(self):
         (self.source / "model.safetensors").unlink()
