@@ -23,13 +23,14 @@ from huggingface_hub import snapshot_download
 
 from assay_tools.errors import InputError, SourceError
 from assay_tools.files import write_atomically
-from assay_tools.hub_listing import ask, forget_other, kept
+from assay_tools.hub_listing import COMMIT, ask, forget_other, kept
 from assay_tools.hub_problems import Unreachable, explained
 from assay_tools.repository_files import (
     INDEX,
     RepositoryFile,
     RepositoryFiles,
     gigabytes,
+    has_weights,
 )
 from assay_tools.resumed_download import Repository
 
@@ -115,11 +116,21 @@ def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
     return came
 
 
+def _names_weights(repository: Repository, revision: str) -> bool:
+    """Whether a model with all its weights has the name here."""
+    try:
+        commit = repository.ref(revision).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return False
+    return bool(COMMIT.fullmatch(commit)) and has_weights(
+        Repository(repository.name, commit, repository.cache).snapshot
+    )
+
+
 def _write_ref(repository: Repository, revision: str) -> None:
     """By which the revision is found without a network; last, when all of it is here."""
     if revision != repository.commit:
-        ref = repository.folder / "refs" / (revision or "main")
-        write_atomically(ref, repository.commit.encode())
+        write_atomically(repository.ref(revision), repository.commit.encode())
 
 
 def _weights(repository: Repository, files: RepositoryFiles) -> list[RepositoryFile] | None:
@@ -144,9 +155,9 @@ def hub_get(
     name: str, revision: str, cache: Path, *, commit: str = "", part: str, check: bool = False
 ) -> dict[str, Any]:
     """`part`: "look" gets the configuration, the tokenizer and the index and names nothing by it,
-    "shape" the same under the revision's name, "all" the weights too. `commit`: what the revision
-    was found to be before. `check`: files that are here are hashed again, and damaged ones come
-    anew."""
+    "shape" the same under the revision's name, unless a commit with its weights has that, "all"
+    the weights too. `commit`: what the revision was found to be before. `check`: files that are
+    here are hashed again, and damaged ones come anew."""
     repository, files = _find(name, revision, cache, commit=commit, ask_again=check)
     small = files.small()
     damaged = _drop_damaged(repository, small) if check else []
@@ -155,7 +166,7 @@ def hub_get(
     if part == "all":
         damaged += _drop_damaged(repository, weights) if check else []
         came += _fetch(repository, small + weights)
-    if part != "look":
+    if part == "all" or (part == "shape" and not _names_weights(repository, revision)):
         _write_ref(repository, revision)
     return {
         "commit": repository.commit,

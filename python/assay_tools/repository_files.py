@@ -134,6 +134,17 @@ class RepositoryFiles:
         )
 
 
+def has_weights(folder: Path) -> bool:
+    """Of a model's folder: all of them, by its index where they are sharded."""
+    if (folder / WEIGHTS).is_file():
+        return True
+    try:
+        shards = _shards(folder / INDEX)
+    except (InputError, OSError):
+        return False
+    return bool(shards) and all((folder / shard).is_file() for shard in shards)
+
+
 def _shards(index: Path) -> list[str]:
     try:
         document: Any = json.loads(index.read_text(encoding="utf-8"))

@@ -75,6 +75,10 @@ class Repository:
         """The library's own list of the commit's files."""
         return self.folder / "trees" / f"{self.commit}.json"
 
+    def ref(self, revision: str) -> Path:
+        """The file that says which commit a branch or a tag is here."""
+        return self.folder / "refs" / (revision or "main")
+
     def blob(self, file: RepositoryFile) -> Path:
         """The Hub names blobs by the hash that it says of their content."""
         return self.folder / "blobs" / file.pin
@@ -161,7 +165,8 @@ class Repository:
         if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
             raise SourceError(
                 f"{self.name}: {file.name} has {gigabytes(file.size)}, more than the Hub gives "
-                f"over plain HTTP; get it with: hf download {self.name} (it is found where that puts it)"
+                f"over plain HTTP; get it with: hf download {self.name} (it is found where that "
+                "puts it)"
             )
 
     def _interrupted(self, file: RepositoryFile, part: Path, error: Exception) -> SourceError:

@@ -134,6 +134,35 @@ class Get(HubTest):
         self.assertEqual((self.repository() / "refs/main").read_text(), new)
         self.assertEqual(len(list((self.repository() / "snapshots").iterdir())), 2)
 
+    def test_a_shape_takes_no_name_from_a_model_with_weights(self):
+        whole = self.get()["commit"]
+        ref = self.repository() / "refs/main"
+        self.write("config.json", b'{"model_type": "opt", "vocab_size": 7}')
+        shape = self.get("--part", "shape")
+        self.assertNotEqual(shape["commit"], whole)
+        self.assertTrue((Path(shape["folder"]) / "config.json").is_file())
+        self.assertEqual(ref.read_text(), whole)
+        weights = self.repository() / "snapshots" / whole / "model.safetensors"
+        weights.unlink()
+        self.get("--part", "shape")
+        self.assertEqual(ref.read_text(), shape["commit"])
+
+    def test_a_shape_takes_the_name_from_shards_that_are_not_all_here(self):
+        (self.source / "model.safetensors").unlink()
+        shards = [_SHARD.format(number) for number in (1, 2)]
+        for shard in shards:
+            write_weights(self.source / shard, 1000)
+        index = {"weight_map": {"a": shards[0], "b": shards[1]}}
+        self.write("model.safetensors.index.json", json.dumps(index).encode())
+        whole = self.get()
+        self.write("config.json", b'{"model_type": "opt", "vocab_size": 7}')
+        ref = self.repository() / "refs/main"
+        self.get("--part", "shape")
+        self.assertEqual(ref.read_text(), whole["commit"])
+        (Path(whole["folder"]) / shards[1]).unlink()
+        shape = self.get("--part", "shape")
+        self.assertEqual(ref.read_text(), shape["commit"])
+
     def test_the_token_goes_to_the_hub_and_no_further(self):
         self.get(HF_TOKEN="good")
         seen = {True: 0, False: 0}
