@@ -27,7 +27,8 @@ class Broken(HubTest):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while not (self.parts() and self.parts()[0].stat().st_size >= 1 << 20):
+        while not self.has_part(1 << 20):
+            self.assertIsNone(process.poll())
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(), -signal.SIGTERM)
