@@ -55,7 +55,8 @@ def view(
 ) -> "pandas.DataFrame":
     """A view as it is, or its rows of one experiment. Texts in JSON (`params`, `suite_params`,
     `extra`) stay texts: equal ones are equal, so they can be grouped by. Raises InputError for a
-    file that holds no results, and for a view or an experiment that it lacks.
+    file that holds no results, for a view or an experiment that it lacks, and for an experiment of
+    a view that does not tell them apart.
 
     What is read is one moment of a run that goes on.
     """
@@ -67,11 +68,22 @@ def view(
             raise InputError(f"{database}: no view '{name}'; there are: {', '.join(names)}")
         query, values = f'SELECT * FROM "{name}"', []
         if experiment is not None:
+            _require_column(connection, database, name)
             _require_experiment(connection, database, experiment)
             query, values = query + " WHERE experiment = ?", [experiment]
         frame = pandas.read_sql_query(query, connection, params=values)
     numbers = [column for column in _NUMBERS if column in frame]
     return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def _require_column(connection: sqlite3.Connection, database: Place, view_name: str) -> None:
+    columns = connection.execute("SELECT name FROM pragma_table_info(?)", [view_name])
+    names = [name for (name,) in columns]
+    if "experiment" not in names:
+        raise InputError(
+            f"{database}: view '{view_name}' has no column 'experiment', so it can only be read "
+            f"whole; it has: {', '.join(names)}"
+        )
 
 
 def _require_experiment(connection: sqlite3.Connection, database: Place, wanted: str) -> None:

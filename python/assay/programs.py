@@ -103,9 +103,17 @@ def _listen(process: subprocess.Popen[str], quiet: bool) -> list[str]:
     return said
 
 
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Tidily. What the program says is read to its end: it would wait for ever for a reader."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        _listen(process, quiet=True)
+
+
 def execute(arguments: Iterable[Word], quiet: bool = False) -> Ended:
     """Runs `assay` with these arguments to its end, in a process group of its own. What it says on
-    standard error goes to `sys.stderr` line by line, unless `quiet`."""
+    standard error goes to `sys.stderr` line by line, unless `quiet`; where that fails, the program
+    is stopped as by Ctrl-C, and the error is raised."""
     path, variables = _program()
     process = subprocess.Popen(
         [path, *map(_text, arguments)],
@@ -124,6 +132,9 @@ def execute(arguments: Iterable[Word], quiet: bool = False) -> Ended:
         reader.start()
         try:
             said = _listen(process, quiet)
+        except BaseException:  # `sys.stderr` may be anybody's, and fail
+            _stop(process)
+            raise
         finally:
             reader.join()
     return Ended(process.returncode, "".join(parts), "".join(said))

@@ -24,7 +24,7 @@ def llama3_factors(factor: float, theta: float, head_dim: int) -> np.ndarray:
 
 
 def _linear(metadata: Metadata) -> float:
-    """cpp takes a factor without a type for a linear one."""
+    """llama.cpp takes a factor without a type for a linear one."""
     factor = metadata.get("rope.scaling.factor", metadata.get("rope.scale_linear", 0.0))
     if metadata.get("rope.scaling.type", "linear") == "none" or factor == 0.0:
         return 1.0

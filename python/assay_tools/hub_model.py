@@ -7,7 +7,6 @@ no local server has it, and a download over it cannot go on in another process.
 import glob
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,44 +19,24 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
-from huggingface_hub import HfApi, snapshot_download  # noqa: E402
+from huggingface_hub import snapshot_download
 
-from assay_tools.errors import InputError, SourceError  # noqa: E402
-from assay_tools.files import write_atomically  # noqa: E402
-from assay_tools.hub_problems import Unreachable, explained  # noqa: E402
-from assay_tools.repository_files import (  # noqa: E402
+from assay_tools.errors import InputError, SourceError
+from assay_tools.files import write_atomically
+from assay_tools.hub_listing import COMMIT, ask, forget_other, kept
+from assay_tools.hub_problems import Unreachable, explained
+from assay_tools.repository_files import (
     INDEX,
     RepositoryFile,
     RepositoryFiles,
     gigabytes,
+    has_weights,
 )
-from assay_tools.resumed_download import Repository  # noqa: E402
+from assay_tools.resumed_download import Repository
 
-_TIMEOUT_SECONDS = 10
 #: Kept free beside what is downloaded: the disk is others' too.
 _MARGIN = 500_000_000
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPORT_BYTES = 8_000_000
-
-
-def _listed(sibling) -> RepositoryFile:
-    if sibling.size is None or (sibling.lfs is None and sibling.blob_id is None):
-        raise SourceError(f"the Hub says neither size nor hash of '{sibling.rfilename}'")
-    if sibling.lfs is None:
-        return RepositoryFile(sibling.rfilename, sibling.size, git_sha1=sibling.blob_id)
-    return RepositoryFile(sibling.rfilename, sibling.lfs.size, sha256=sibling.lfs.sha256)
-
-
-def _look(name: str, revision: str) -> tuple[str, RepositoryFiles]:
-    """The commit that the revision is now, and its files."""
-    with explained(name, revision):
-        info = HfApi().model_info(
-            name, revision=revision or None, files_metadata=True, timeout=_TIMEOUT_SECONDS
-        )
-    if info.sha is None or not _COMMIT.fullmatch(info.sha):
-        raise SourceError(f"{name}: the Hub does not say its commit; is HF_ENDPOINT a Hub?")
-    files = [_listed(sibling) for sibling in info.siblings or []]
-    return info.sha, RepositoryFiles(name, files)
 
 
 class _Progress:
@@ -98,13 +77,31 @@ def _require_space(repository: Repository, files: list[RepositoryFile]) -> None:
 
 
 def _drop_damaged(repository: Repository, files: list[RepositoryFile]) -> list[str]:
-    """Removes blobs whose content is not what the Hub says, and names them."""
+    """Removes content that is not what the Hub says, and names its files."""
     damaged = []
     for file in files:
-        if repository.is_here(file) and file.hash_of(repository.blob(file)) != file.pin:
-            repository.blob(file).unlink()
+        bad = [place for place in repository.places(file) if file.hash_of(place) != file.pin]
+        for place in bad:
+            place.unlink()
+        if bad:
             damaged.append(file.name)
     return damaged
+
+
+def _link(repository: Repository, files: list[RepositoryFile]) -> None:
+    """Puts what is here into the snapshot, and the list of all files beside it."""
+    unlinked = [file for file in files if not repository.is_in_snapshot(file)]
+    if not unlinked and repository.kept_list.is_file():
+        return
+    for file in unlinked:
+        repository.clear_entry(file)
+    with explained(repository.name, repository.commit):
+        snapshot_download(
+            repository.name,
+            revision=repository.commit,
+            cache_dir=repository.cache,
+            allow_patterns=[glob.escape(file.name) for file in files],
+        )
 
 
 def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
@@ -115,63 +112,89 @@ def _fetch(repository: Repository, files: list[RepositoryFile]) -> int:
     came = sum(file.size - repository.bytes_here(file) for file in missing)
     for file in missing:
         repository.download(file, progress.of(file, repository.bytes_here(file)))
-    with explained(repository.name, repository.commit):
-        snapshot_download(
-            repository.name,
-            revision=repository.commit,
-            cache_dir=repository.cache,
-            allow_patterns=[glob.escape(file.name) for file in files],
-        )
+    _link(repository, files)
     return came
+
+
+def _names_weights(repository: Repository, revision: str) -> bool:
+    """Whether a model with all its weights has the name here."""
+    try:
+        commit = repository.ref(revision).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return False
+    return bool(COMMIT.fullmatch(commit)) and has_weights(
+        Repository(repository.name, commit, repository.cache).snapshot
+    )
 
 
 def _write_ref(repository: Repository, revision: str) -> None:
     """By which the revision is found without a network; last, when all of it is here."""
     if revision != repository.commit:
-        ref = repository.folder / "refs" / (revision or "main")
-        write_atomically(ref, repository.commit.encode())
+        write_atomically(repository.ref(revision), repository.commit.encode())
+
+
+def _weights(repository: Repository, files: RepositoryFiles) -> list[RepositoryFile] | None:
+    """None: only an index knows them that is not here."""
+    index = files.index()
+    here = index is not None and repository.is_in_snapshot(index)
+    return files.weights(repository.snapshot / INDEX if here else None)
+
+
+def _find(
+    name: str, revision: str, cache: Path, *, commit: str, ask_again: bool
+) -> tuple[Repository, RepositoryFiles]:
+    """A `commit` that was looked at before is not asked for again: it has the files that it had."""
+    listed = None if ask_again or not commit else kept(Repository(name, commit, cache))
+    if listed is None:
+        commit, listed = ask(name, commit or revision)
+        forget_other(Repository(name, commit, cache), listed)
+    return Repository(name, commit, cache), RepositoryFiles(name, listed)
 
 
 def hub_get(
     name: str, revision: str, cache: Path, *, commit: str = "", part: str, check: bool = False
 ) -> dict[str, Any]:
     """`part`: "look" gets the configuration, the tokenizer and the index and names nothing by it,
-    "shape" the same under the revision's name, "all" the weights too. `commit`: what the revision
-    was found to be before. `check`: files that are here are hashed again, and damaged ones come
-    anew."""
-    found, files = _look(name, commit or revision)
-    repository = Repository(name, found, cache)
-    wanted = files.small()
-    damaged = _drop_damaged(repository, wanted) if check else []
-    came = _fetch(repository, wanted)
+    "shape" the same under the revision's name, unless a commit with its weights has that, "all"
+    the weights too. `commit`: what the revision was found to be before. `check`: files that are
+    here are hashed again, and damaged ones come anew."""
+    repository, files = _find(name, revision, cache, commit=commit, ask_again=check)
+    small = files.small()
+    damaged = _drop_damaged(repository, small) if check else []
+    came = _fetch(repository, small)
+    weights = _weights(repository, files) or []
     if part == "all":
-        index = repository.snapshot / INDEX
-        weights = files.weights(index if INDEX in {file.name for file in wanted} else None)
         damaged += _drop_damaged(repository, weights) if check else []
-        came += _fetch(repository, wanted + weights)
-        wanted = wanted + weights
-    if part != "look":
+        came += _fetch(repository, small + weights)
+    if part == "all" or (part == "shape" and not _names_weights(repository, revision)):
         _write_ref(repository, revision)
-    all_files = files.small() + files.weights()
     return {
-        "commit": found,
+        "commit": repository.commit,
         "folder": str(repository.snapshot),
-        "bytes": sum(file.size for file in (wanted if part == "all" else all_files)),
-        "missing": sum(file.size - repository.bytes_here(file) for file in all_files),
         "came": came,
         "damaged": damaged,
+        **_bytes(repository, small + weights),
+    }
+
+
+def _bytes(repository: Repository, files: list[RepositoryFile]) -> dict[str, int]:
+    return {
+        "bytes": sum(file.size for file in files),
+        "missing": sum(file.size - repository.bytes_here(file) for file in files),
     }
 
 
 def _size(name: str, revision: str, cache: Path) -> dict[str, Any]:
-    commit, files = _look(name, revision)
+    commit, listed = ask(name, revision)
+    files = RepositoryFiles(name, listed)
     repository = Repository(name, commit, cache)
-    wanted = files.small() + files.weights()
-    return {
-        "commit": commit,
-        "bytes": sum(file.size for file in wanted),
-        "missing": sum(file.size - repository.bytes_here(file) for file in wanted),
-    }
+    weights = _weights(repository, files)
+    if weights is None:
+        raise SourceError(
+            f"{name}: which files have its weights, and so its size, stands in its {INDEX} alone; "
+            "getting it says so before they come"
+        )
+    return {"commit": commit, **_bytes(repository, files.small() + weights)}
 
 
 def hub_sizes(models: list[str], cache: Path) -> dict[str, Any]:
@@ -181,9 +204,7 @@ def hub_sizes(models: list[str], cache: Path) -> dict[str, Any]:
     for model in models:
         name, _, revision = model.partition("@")
         try:
-            found.append(
-                {"problem": unreachable} if unreachable else _size(name, revision, cache)
-            )
+            found.append({"problem": unreachable} if unreachable else _size(name, revision, cache))
         except Unreachable as error:
             unreachable = str(error)
             found.append({"problem": unreachable})

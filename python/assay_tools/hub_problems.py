@@ -42,6 +42,10 @@ def _has_token() -> bool:
     return get_token() is not None
 
 
+def _who() -> str:
+    return "your token is not accepted" if _has_token() else "you are not logged in"
+
+
 def _refused(repository: str, status: int) -> str:
     if status == _FORBIDDEN:
         return (
@@ -49,9 +53,8 @@ def _refused(repository: str, status: int) -> str:
             f"ask for access, or accept its licence, at {constants.ENDPOINT}/{repository} with the "
             "account of the token, and see that the token may read gated repositories"
         )
-    who = "your token is not accepted" if _has_token() else "you are not logged in"
     return (
-        f"{repository}: the Hub does not show it (401), and {who}: it does not exist, or it is "
+        f"{repository}: the Hub does not show it (401), and {_who()}: it does not exist, or it is "
         f"private or gated; check the name, or {_token_advice(repository)}"
     )
 
@@ -59,8 +62,7 @@ def _refused(repository: str, status: int) -> str:
 def _gated(repository: str, status: int) -> str:
     if status == _FORBIDDEN:
         return _refused(repository, status)
-    advice = _token_advice(repository)
-    return f"{repository}: it is gated ({status}), and you are not logged in; {advice}"
+    return f"{repository}: it is gated ({status}), and {_who()}; {_token_advice(repository)}"
 
 
 def _of_status(error: HfHubHTTPError, repository: str) -> str:
@@ -95,6 +97,13 @@ def _of_network(error: Exception, repository: str) -> str:
     )
 
 
+def _of_no_hub(error: Exception, repository: str) -> str:
+    return (
+        f"{repository}: {constants.ENDPOINT} does not answer as a Hub does ({first_line(error)}); "
+        "is HF_ENDPOINT a Hub, and does the network ask for a login in a browser first?"
+    )
+
+
 @contextlib.contextmanager
 def explained(repository: str, revision: str = "") -> Iterator[None]:
     """Errors of the Hub and of the network as SourceError, those of names as InputError."""
@@ -111,3 +120,5 @@ def explained(repository: str, revision: str = "") -> Iterator[None]:
         raise SourceError(_of_answer(error, repository, revision)) from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OfflineModeIsEnabled) as error:
         raise Unreachable(_of_network(error, repository)) from None
+    except (ValueError, KeyError, TypeError) as error:  # no JSON, or not the Hub's
+        raise Unreachable(_of_no_hub(error, repository)) from None

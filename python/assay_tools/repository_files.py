@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from assay_tools.errors import InputError, SourceError
+from assay_tools.files import sha256_file
 from assay_tools.tokenizer_files import NAMES as TOKENIZER_FILES
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-_SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
+_SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 # Weights that unpickle: reading them runs what they say.
 _PICKLE = re.compile(r".*\.(bin|pth|pt|ckpt)")
 _OTHER = re.compile(r".*\.(safetensors|gguf|h5|msgpack|onnx|ot)")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,11 @@ class RepositoryFile:
 
     def hash_of(self, path: Path) -> str:
         """What the repository would say of the content at `path`, to be compared with `pin`."""
-        digest = hashlib.sha256() if self.sha256 else hashlib.sha1(usedforsecurity=False)
-        if not self.sha256:
-            digest.update(b"blob %d\0" % path.stat().st_size)
+        if self.sha256:
+            return sha256_file(path)
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
         with open(path, "rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return hashlib.file_digest(stream, lambda: digest).hexdigest()
 
     @property
     def pin(self) -> str:
@@ -73,13 +71,26 @@ class RepositoryFiles:
             names.append(INDEX)
         return [self._files[name] for name in names if name in self._files]
 
-    def weights(self, index: Path | None = None) -> list[RepositoryFile]:
-        """`index`: its file where that is here; until then shards are told by their names."""
+    def index(self) -> RepositoryFile | None:
+        """Of sharded weights."""
+        return None if WEIGHTS in self._files else self._files[INDEX]
+
+    def weights(self, index: Path | None = None) -> list[RepositoryFile] | None:
+        """`index`: its file where that is here; until then shards are told by the names that
+        transformers gives them. None: they have others, so that only the index knows them."""
         if WEIGHTS in self._files:
             return [self._files[WEIGHTS]]
         if index is None:
-            return [file for name, file in self._files.items() if _SHARD.fullmatch(name)]
+            return self._shards_by_name()
         return [self._shard(name) for name in _shards(index)]
+
+    def _shards_by_name(self) -> list[RepositoryFile] | None:
+        found = [match for name in self._files if (match := _SHARD.fullmatch(name))]
+        numbers = sorted(int(match[1]) for match in found)
+        whole = numbers == list(range(1, len(found) + 1))
+        if not found or not whole or {int(match[2]) for match in found} != {len(found)}:
+            return None
+        return [self._files[match[0]] for match in found]
 
     def _shard(self, name: str) -> RepositoryFile:
         if name not in self._files:
@@ -121,6 +132,17 @@ class RepositoryFiles:
         raise InputError(
             f"{self._name}: it has {found}; allowed: {WEIGHTS}, or {INDEX} with its shards"
         )
+
+
+def has_weights(folder: Path) -> bool:
+    """Of a model's folder: all of them, by its index where they are sharded."""
+    if (folder / WEIGHTS).is_file():
+        return True
+    try:
+        shards = _shards(folder / INDEX)
+    except (InputError, OSError):
+        return False
+    return bool(shards) and all((folder / shard).is_file() for shard in shards)
 
 
 def _shards(index: Path) -> list[str]:

@@ -70,13 +70,39 @@ class Repository:
     def snapshot(self) -> Path:
         return self.folder / "snapshots" / self.commit
 
+    @property
+    def kept_list(self) -> Path:
+        """The library's own list of the commit's files."""
+        return self.folder / "trees" / f"{self.commit}.json"
+
+    def ref(self, revision: str) -> Path:
+        """The file that says which commit a branch or a tag is here."""
+        return self.folder / "refs" / (revision or "main")
+
     def blob(self, file: RepositoryFile) -> Path:
         """The Hub names blobs by the hash that it says of their content."""
         return self.folder / "blobs" / file.pin
 
+    def places(self, file: RepositoryFile) -> list[Path]:
+        """Where its bytes are. On file systems without symbolic links the library moves or copies
+        blobs into snapshots."""
+        found = [self.blob(file)]
+        if not self._entry(file).is_symlink():
+            found.append(self._entry(file))
+        return [place for place in found if _has_size(place, file.size)]
+
     def is_here(self, file: RepositoryFile) -> bool:
-        blob = self.blob(file)
-        return blob.is_file() and blob.stat().st_size == file.size
+        return bool(self.places(file))
+
+    def is_in_snapshot(self, file: RepositoryFile) -> bool:
+        return _has_size(self._entry(file), file.size)
+
+    def clear_entry(self, file: RepositoryFile) -> None:
+        """The library leaves alone what is in the snapshot, whatever it is."""
+        self._entry(file).unlink(missing_ok=True)
+
+    def _entry(self, file: RepositoryFile) -> Path:
+        return self.snapshot / file.name
 
     def bytes_here(self, file: RepositoryFile) -> int:
         """Those that need not come any more."""
@@ -117,10 +143,11 @@ class Repository:
                 expected_size=file.size,
             )
             stream.close()
-        except HfHubHTTPError as error:
+        except HfHubHTTPError:
             with explained(self.name, self.commit):
-                raise error
-        except (httpx2.TransportError, OSError) as error:
+                raise
+        except (httpx2.HTTPError, OSError, ValueError) as error:
+            # The last of headers that are no numbers.
             raise self._interrupted(file, part, error) from None
 
     def _compare(self, file: RepositoryFile, metadata) -> None:
@@ -138,7 +165,8 @@ class Repository:
         if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
             raise SourceError(
                 f"{self.name}: {file.name} has {gigabytes(file.size)}, more than the Hub gives "
-                f"over plain HTTP; get it with: hf download {self.name} (it is found where that puts it)"
+                f"over plain HTTP; get it with: hf download {self.name} (it is found where that "
+                "puts it)"
             )
 
     def _interrupted(self, file: RepositoryFile, part: Path, error: Exception) -> SourceError:
@@ -164,6 +192,10 @@ class Repository:
             f"{file.pin}; what came was removed. Try again; if it comes so again, a proxy or a "
             "mirror (HF_ENDPOINT) changes it"
         )
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def _part_of(blob: Path) -> Path:

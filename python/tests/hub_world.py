@@ -1,5 +1,6 @@
 """A local Hub with one model, and the tools in processes of their own as the program runs them."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -83,6 +84,14 @@ class HubTest(unittest.TestCase):
 
     def parts(self) -> list[Path]:
         return list(self.cache.rglob("*.incomplete"))
+
+    def has_part(self, size: int) -> bool:
+        """Of so many bytes. Parts that are whole take another name meanwhile."""
+        for part in self.parts():
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_size >= size:
+                    return True
+        return False
 
     def downloads(self) -> list[tuple[str, str]]:
         """Of weights: path and range."""

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -168,6 +169,49 @@ class Talking(StandIn):
         )
         answer = assay.call("list", quiet=True)
         self.assertEqual((len(answer.document), len(answer.messages)), (300, 600 * 1001))
+
+    def test_a_stream_that_fails_stops_the_program_tidily(self) -> None:
+        """What it says is read to its end even so: else it would wait for that for ever."""
+        stopped = self.folder / "stopped"
+        self.program(
+            textwrap.dedent(f"""\
+            #!{sys.executable}
+            import signal, sys, time
+            from pathlib import Path
+            def stop(*_):
+                sys.stderr.write(("x" * 1000 + "\\n") * 300)
+                Path({str(stopped)!r}).touch()
+                sys.exit(130)
+            signal.signal(signal.SIGINT, stop)
+            sys.stderr.write(("x" * 1000 + "\\n") * 300)
+            sys.stderr.flush()
+            time.sleep(60)
+            """)
+        )
+        # In a process of its own, which can be ended if it waits.
+        caller = """\
+            import sys, assay
+            class Gone:
+                def write(self, text):
+                    raise BrokenPipeError("nobody hears")
+            printed, sys.stderr = sys.stderr, Gone()
+            try:
+                assay.call("run")
+            except BrokenPipeError as error:
+                print(error)
+            sys.stderr = printed
+            """
+        variables = os.environ | {"PYTHONPATH": str(Path(assay.__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", textwrap.dedent(caller)],
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+        )
+        self.assertEqual((done.stdout, done.stderr), ("nobody hears\n", ""))
+        self.assertTrue(stopped.exists())
 
     def test_ctrl_c_stops_the_program_tidily(self) -> None:
         """It is interrupted once, and waited for."""

@@ -148,6 +148,8 @@ class Frames(unittest.TestCase):
         self.assertFalse(Path("absent.db").exists())
         with self.assertRaisesRegex(assay.InputError, "no view 'result'; there are: .*results"):
             assay.view("result")
+        with self.assertRaisesRegex(assay.InputError, "'cell_choice' has no column 'experiment'"):
+            assay.view("cell_choice", experiment="small")
         with self.assertRaisesRegex(assay.InputError, "did you mean 'magnitude'"):
             assay.run(models="./shape", methods="magnitud", suites="decode", quiet=True)
         with self.assertRaisesRegex(assay.InputError, "--thresold"):

@@ -1,5 +1,6 @@
 """hub-get against a local server that fails: each failure has its message, and is got over."""
 
+import json
 import signal
 import subprocess
 import time
@@ -26,7 +27,8 @@ class Broken(HubTest):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while not (self.parts() and self.parts()[0].stat().st_size >= 1 << 20):
+        while not self.has_part(1 << 20):
+            self.assertIsNone(process.poll())
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(), -signal.SIGTERM)
@@ -67,6 +69,12 @@ class Broken(HubTest):
             "the same command goes on from there",
         )
 
+    def test_bytes_that_are_said_to_be_packed_and_are_not(self):
+        self.hub.encoding = "gzip"
+        self.refused(3, "broke after 0 bytes of model.safetensors", "incorrect header check")
+        self.hub.encoding = ""
+        self.get()
+
     def test_other_content_than_is_said_is_removed(self):
         self.hub.corrupt = {"tokenizer.json"}
         self.refused(3, "tokenizer.json came with git-sha1 ", git_sha1(b"{}"))
@@ -93,7 +101,11 @@ class Refused(HubTest):
     def test_gated_models_say_what_to_do(self):
         page = f"{self.hub.address}/{NAME}"
         self.hub.refuse_files = (401, "GatedRepo")
-        self.refused(3, f"{NAME}: it is gated (401)", "HF_TOKEN", f"that first at {page}")
+        gated = f"{NAME}: it is gated (401), and "
+        self.refused(
+            3, f"{gated}you are not logged in; with an", "HF_TOKEN", f"that first at {page}"
+        )
+        self.refused(3, f"{gated}your token is not accepted; with an", HF_TOKEN="expired")
         self.hub.refuse_files = (403, "GatedRepo")
         said = self.refused(3, "does not let your token read it (403)", page, HF_TOKEN="other")
         self.assertIn("ask for access, or accept its licence", said)
@@ -124,13 +136,27 @@ class Refused(HubTest):
         self.refused(3, f"{nowhere} cannot be reached", "HTTPS_PROXY", HF_ENDPOINT=nowhere)
         self.refused(3, "HF_HUB_OFFLINE is set", HF_HUB_OFFLINE="1")
 
+    def test_what_answers_and_is_no_hub(self):
+        """A network that asks for a login in a browser answers everything with a page."""
+        more = f"{self.hub.address} does not answer as a Hub does ("
+        for page in (b"<html>Log in</html>", b"[]", b"{}", b'{"id": "a", "siblings": [1]}'):
+            self.hub.page = page
+            self.refused(3, more, "is HF_ENDPOINT a Hub", "a login in a browser")
+        self.hub.page = b'{"id": "tiny/opt"}'
+        self.refused(3, "the Hub does not say its commit; is HF_ENDPOINT a Hub?")
+        self.hub.page = b"<html>Log in</html>"
+        code, out, err = self.run_tool("hub-size", "--model", NAME, "--model", "tiny/other")
+        self.assertEqual(code, 0, err)
+        for one in json.loads(out)["models"]:
+            self.assertIn(more, one["problem"])
+
     def test_no_space(self):
         self.hub.sizes = {"model.safetensors": 10**18}
         self.refused(3, "1000000000.0 GB of tiny/opt are to come and ", "are free", "HF_HOME")
         self.assertEqual(self.downloads(), [])
 
     def test_a_disk_that_fills_up_meanwhile(self):
-        limited = f"ulimit -f {(1 << 20) // 512}; exec \"$@\""
+        limited = f'ulimit -f {(1 << 20) // 512}; exec "$@"'
         done = subprocess.run(
             ["sh", "-c", limited, "sh", *self.command("hub-get", "--repository", NAME)],
             env=self.environment(),
@@ -158,6 +184,27 @@ class Refused(HubTest):
         self.hub.commit = lambda name: commit
         self.hub.said = said
         self.refused(3, "model.safetensors has ETag ", "without a mirror")
+
+    def test_a_hash_that_is_a_path_writes_and_removes_nothing(self):
+        """`--check` would remove a file of that size, and a download write beside it."""
+        for file in ("model.safetensors", "tokenizer.json"):
+            size = (self.source / file).stat().st_size
+            mine = self.folder / "mine" / f"of-{file}"
+            mine.parent.mkdir(exist_ok=True)
+            mine.write_bytes(bytes(size))
+            relative = f"../../../mine/of-{file}"
+            for pin, more in (
+                (str(mine), ("--check",)),
+                (relative, ()),
+                (str(self.folder / "new/file"), ()),
+                ("A" * 64, ()),
+            ):
+                self.hub.pins = {file: pin}
+                self.refused(3, f"'{file}' has the size {size} and the hash '{pin}'", more=more)
+            self.assertEqual(mine.read_bytes(), bytes(size))
+            self.assertEqual(list(mine.parent.glob("*.incomplete")), [])
+        self.assertFalse((self.folder / "new").exists())
+
 
 if __name__ == "__main__":
     unittest.main()

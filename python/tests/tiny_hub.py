@@ -13,6 +13,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 _LFS = (".safetensors", ".bin", ".gguf")
@@ -48,6 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         hub.requests.append((self.command, path, {k.lower(): v for k, v in self.headers.items()}))
         self._body = body
+        if hub.page is not None:
+            return self._send(hub.page, "text/html")
         if self.server is hub.storage:
             return self._send_content(path.split("/", 2)[2])
         if path.startswith("/api/models/"):
@@ -64,9 +67,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _json(self, document) -> None:
-        content = json.dumps(document).encode()
+        self._send(json.dumps(document).encode(), "application/json")
+
+    def _send(self, content: bytes, kind: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self._body:
@@ -127,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        if hub.encoding and is_lfs(file):
+            self.send_header("Content-Encoding", hub.encoding)
         self.send_header("ETag", f'"{hub.said(name, file)[1]}"')
         self.send_header("X-Repo-Commit", hub.commit(name))
         self.send_header("Content-Length", str(len(content) - begin))
@@ -174,8 +181,11 @@ class TinyHub:
         self.pause = 0.0  #: seconds after each chunk of weights
         self.ranges = True  #: whether it can begin in the middle
         self.sizes: dict[str, int] = {}  #: what it says of files, instead of the truth
+        self.pins: dict[str, str] = {}  #: the same of their hashes
+        self.page: bytes | None = None  #: what it answers to everything
+        self.encoding = ""  #: that it says of weights, which have none
 
-    def __enter__(self) -> "TinyHub":
+    def __enter__(self) -> Self:
         self._server, self.address = self._start()
         self.storage, self.storage_address = self._start()
         return self
@@ -198,7 +208,7 @@ class TinyHub:
     def said(self, name: str, file: str) -> tuple[int, str]:
         content = (self.folder / name / file).read_bytes()
         pin = sha256(content) if is_lfs(file) else git_sha1(content)
-        return self.sizes.get(file, len(content)), pin
+        return self.sizes.get(file, len(content)), self.pins.get(file, pin)
 
     def commit(self, name: str) -> str:
         pins = [f"{file} {self.said(name, file)[1]}" for file in self.files(name)]
@@ -211,7 +221,8 @@ class TinyHub:
         siblings = []
         for file, content in self.files(name).items():
             size, pin = self.said(name, file)
-            one = {"rfilename": file, "size": size, "blobId": git_sha1(content)}
+            blob = git_sha1(content) if is_lfs(file) else pin
+            one = {"rfilename": file, "size": size, "blobId": blob}
             if is_lfs(file):
                 one["lfs"] = {"sha256": pin, "size": size, "pointerSize": 134}
             siblings.append(one)
