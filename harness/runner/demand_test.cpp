@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/base/files.h"
 #include "harness/runner/artefacts.h"
 #include "harness/runner/runner_test_world.h"
 
@@ -31,8 +32,8 @@ class DemandOf : public testing::Test {
   }
 
   void prepare(int tokens, int documents) const {
-    write_text_file(home_.path() / "manifest.json",
-                    Json{{"tokens", tokens}, {"documents", documents}}.dump());
+    write_file_atomically(home_.path() / "manifest.json",
+                          Json{{"tokens", tokens}, {"documents", documents}}.dump());
   }
   [[nodiscard]] Demand demand() const {
     return demands_of(plan_, catalogue_, [](const Cell&) { return true; }).at(0);
