@@ -25,9 +25,11 @@ struct Kind {
 constexpr Kind kKinds[] = {{"gated_decoder", TinyFamily::kLlama},
                            {"plain_decoder", TinyFamily::kOpt},
                            {"encoder_with_a_classifier", TinyFamily::kBert}};
-/// Decoders whose norms stand elsewhere; tried without chains, which would take as long again.
+/// Decoders whose norms stand elsewhere, and mixtures of experts; tried without chains, which would
+/// take as long again.
 constexpr Kind kLaterKinds[] = {{"norms_around_blocks", TinyFamily::kGemma3},
-                                {"norms_behind_blocks", TinyFamily::kOlmo2}};
+                                {"norms_behind_blocks", TinyFamily::kOlmo2},
+                                {"mixtures_of_experts", TinyFamily::kQwen3Moe}};
 
 std::vector<std::string> method_names() {
   MethodRegistry registry;

@@ -40,6 +40,7 @@ struct Binding {
   TensorLayout layout = TensorLayout::kPlain;
   std::string tensor;               ///< name in the file
   std::vector<std::int64_t> shape;  ///< as stored
+  std::int64_t expert = -1;         ///< whose slots they are; -1: of none
 };
 
 /// Shape of a tensor with the rows of these slots, before any layout: [out, in], [out] for biases

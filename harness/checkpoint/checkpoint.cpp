@@ -16,6 +16,7 @@
 #include "harness/checkpoint/family.h"
 #include "harness/checkpoint/foreign_weights.h"
 #include "harness/checkpoint/lfs_pointer.h"
+#include "harness/checkpoint/mixture_form.h"
 #include "harness/checkpoint/quantised.h"
 #include "harness/checkpoint/safetensors.h"
 #include "harness/checkpoint/stored_head.h"
@@ -95,6 +96,7 @@ struct Checkpoint::Impl {
     weights = open_weight_files(folder);
     const std::vector<StoredTensor>& tensors = weights.tensors;
     refuse_quantised_tensors(folder, tensors);
+    if (has_experts(spec)) refuse_fused_experts(folder, tensors);
     add(settle_head(family, spec, tensors));
     settle_pooler(family, spec, tensors);
     bindings = bind_tensors(family, spec, tensors, folder.string());

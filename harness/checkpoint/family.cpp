@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
@@ -60,29 +61,69 @@ bool is_weight_dtype(const std::string& dtype) {
   return dtype == "F32" || dtype == "BF16" || dtype == "F16";
 }
 
-std::string numbered(const char* name, std::int64_t layer) {
+/// One tensor of a rule.
+struct Numbers {
+  std::int64_t layer = -1;
+  std::int64_t expert = -1;
+  bool bias = false;
+};
+
+constexpr std::string_view kMark = "{}";
+
+std::string numbered(const char* name, const Numbers& numbers) {
   std::string text = name;
-  if (const std::size_t mark = text.find("{}"); mark != std::string::npos) {
-    text.replace(mark, 2, std::to_string(layer));
+  for (const std::int64_t number : {numbers.layer, numbers.expert}) {
+    const std::size_t mark = text.find(kMark);
+    if (mark != std::string::npos) text.replace(mark, kMark.size(), std::to_string(number));
   }
   return text;
 }
 
-/// Calls with each tensor of a model of this shape: its rule, its layer, and whether it is a bias.
+std::string stored_name(const TensorRule& rule, const Numbers& numbers) {
+  return numbered(rule.name, numbers) + (numbers.bias ? ".bias" : ".weight");
+}
+
+bool of_expert(const TensorRule& rule) {
+  const std::string_view name = rule.name;
+  return name.find(kMark) != name.rfind(kMark);
+}
+
+/// Whether such a layer has the tensors of the rule.
+bool holds_for(const TensorRule& rule, const LayerShape& shape) {
+  const bool mixture = shape.experts > 0;
+  if (rule.slots.front() == Slot::kRouter) return mixture;
+  return !is_expert_slot(rule.slots.front()) || of_expert(rule) == mixture;
+}
+
+/// Of all layers, with the tensors of a layer one after the other.
+std::vector<Numbers> numbers_of(const TensorRule& rule, const ModelSpec& spec, bool bias) {
+  if (!slot_info(rule.slots.front()).of_layer()) return {{-1, -1, bias}};
+  std::vector<Numbers> all;
+  for (std::int64_t layer = 0; layer < spec.layers; ++layer) {
+    const LayerShape& shape = spec.layer(layer);
+    if (!holds_for(rule, shape)) continue;
+    if (!of_expert(rule)) all.push_back({layer, -1, bias});
+    for (std::int64_t expert = 0; of_expert(rule) && expert < shape.experts; ++expert) {
+      all.push_back({layer, expert, bias});
+    }
+  }
+  return all;
+}
+
+/// Calls with each tensor of a model of this shape: its rule, and which of the rule's it is.
 template <typename Use>
 void for_each_tensor(const std::vector<TensorRule>& rules, const ModelSpec& spec, Use use) {
   for (const TensorRule& rule : rules) {
     if (!rule.used) continue;
-    const bool of_layer = slot_info(rule.slots.front()).of_layer();
-    const std::int64_t first = of_layer ? 0 : -1, end = of_layer ? spec.layers : 0;
-    for (std::int64_t layer = first; layer < end; ++layer) use(rule, layer, false);
-    for (std::int64_t layer = first; rule.bias && layer < end; ++layer) use(rule, layer, true);
+    for (const Numbers& numbers : numbers_of(rule, spec, false)) use(rule, numbers);
+    if (!rule.bias) continue;
+    for (const Numbers& numbers : numbers_of(rule, spec, true)) use(rule, numbers);
   }
 }
 
-bool is_bound_to(const Binding& binding, const TensorRule& rule, std::int64_t layer, bool bias) {
-  return binding.slots.front() == rule.slots.front() && binding.layer == layer &&
-         binding.bias == bias;
+bool is_bound_to(const Binding& binding, const TensorRule& rule, const Numbers& numbers) {
+  return binding.slots.front() == rule.slots.front() && binding.layer == numbers.layer &&
+         binding.expert == numbers.expert && binding.bias == numbers.bias;
 }
 
 /// What stands before the names of layers in these files.
@@ -94,8 +135,9 @@ bool has_head(const std::vector<Binding>& bindings) {
 std::string prefix_of(const std::vector<Binding>& original, const std::vector<TensorRule>& rules) {
   for (const Binding& binding : original) {
     for (const TensorRule& rule : rules) {
-      if (binding.layer < 0 || !is_bound_to(binding, rule, binding.layer, binding.bias)) continue;
-      const std::size_t place = binding.tensor.find(numbered(rule.name, binding.layer));
+      const Numbers numbers{binding.layer, binding.expert, binding.bias};
+      if (binding.layer < 0 || !is_bound_to(binding, rule, numbers)) continue;
+      const std::size_t place = binding.tensor.find(numbered(rule.name, numbers));
       if (place != std::string::npos) return binding.tensor.substr(0, place);
     }
   }
@@ -111,18 +153,17 @@ class Binder {
   }
 
   std::vector<Binding> bind() {
-    for_each_tensor(family_.tensors(spec_), spec_,
-                    [&](const TensorRule& rule, std::int64_t layer, bool bias) {
-                      bind_one(rule, layer, bias);
-                    });
+    for_each_tensor(
+        family_.tensors(spec_), spec_,
+        [&](const TensorRule& rule, const Numbers& numbers) { bind_one(rule, numbers); });
     if (!problems_.empty()) throw UserError(problems_);
     return std::move(bindings_);
   }
 
  private:
-  void bind_one(const TensorRule& rule, std::int64_t layer, bool bias) {
-    const auto names =
-        candidates(family_, spec_, rule, numbered(rule.name, layer) + (bias ? ".bias" : ".weight"));
+  void bind_one(const TensorRule& rule, const Numbers& numbers) {
+    const auto& [layer, expert, bias] = numbers;
+    const auto names = candidates(family_, spec_, rule, stored_name(rule, numbers));
     const auto shape = stored_shape(spec_, rule.slots, layer, bias, rule.layout);
     const auto found = std::find_if(names.begin(), names.end(),
                                     [&](const std::string& n) { return index_.contains(n); });
@@ -134,7 +175,7 @@ class Binder {
       return;
     }
     check(*index_.at(*found), shape);
-    bindings_.push_back({rule.slots, bias, layer, rule.layout, *found, shape});
+    bindings_.push_back({rule.slots, bias, layer, rule.layout, *found, shape, expert});
   }
 
   void check(const StoredTensor& tensor, const std::vector<std::int64_t>& shape) {
@@ -206,18 +247,19 @@ std::vector<Binding> bindings_like(const std::vector<Binding>& original, const F
   const bool classifier = spec.output == OutputKind::kClassifier && !has_head(original);
   const std::string prefix = classifier ? family.prefixes.front() : prefix_of(original, rules);
   std::vector<Binding> bindings;
-  const auto add = [&](const TensorRule& rule, std::int64_t layer, bool bias) {
-    std::string name = numbered(rule.name, layer) + (bias ? ".bias" : ".weight");
+  const auto add = [&](const TensorRule& rule, const Numbers& numbers) {
+    const auto& [layer, expert, bias] = numbers;
+    std::string name = stored_name(rule, numbers);
     if (rule.slots.front() == Slot::kHead) {  // outside the part that carries the prefix
       const auto old = std::find_if(original.begin(), original.end(), [&](const Binding& binding) {
-        return is_bound_to(binding, rule, layer, bias);
+        return is_bound_to(binding, rule, numbers);
       });
       if (old != original.end()) name = old->tensor;
     } else {
       name = prefix + name;
     }
     bindings.push_back({rule.slots, bias, layer, rule.layout, name,
-                        stored_shape(spec, rule.slots, layer, bias, rule.layout)});
+                        stored_shape(spec, rule.slots, layer, bias, rule.layout), expert});
   };
   for_each_tensor(rules, spec, add);
   return bindings;

@@ -13,7 +13,9 @@
 namespace assay {
 
 /// One row of the table tensor names -> slots. `name` comes without the family's prefix and without
-/// ".weight" / ".bias"; "{}" stands for the layer.
+/// ".weight" / ".bias"; "{}" stands for the layer, a second one for the expert. Rules of an FFN's
+/// slots hold for the experts of layers that have some when they have a second one, else for the
+/// other layers.
 struct TensorRule {
   const char* name;
   SlotList slots;
@@ -35,8 +37,8 @@ struct Family {
   /// Keys by which a configuration of this model type says how a changed model differs from the
   /// original; of several names of a field the usual one first. What no key says is not exported.
   std::vector<ConfigKey> (*written)(const std::string& model_type);
-  /// Keys, and their values, by which a configuration says which layers have a window; null: it is
-  /// `layer_types`.
+  /// Keys, and their values, by which a configuration says which layers have a window, and which
+  /// are plain beside mixtures of experts; null: it is `layer_types`.
   std::map<std::string, Json> (*windows)(const ModelSpec& spec) = nullptr;
 };
 

@@ -13,7 +13,7 @@ std::vector<ConfigKey> plain_keys(const GatedDecoder& absent) {
       {"num_hidden_layers", &ModelSpec::layers, {}},
       {"hidden_size", &ModelSpec::width, {}},
       {"num_attention_heads", &LayerShape::heads, {}},
-      {"intermediate_size", &LayerShape::ffn_width, {}},
+      {absent.neurons, &LayerShape::ffn_width, {}},
       {"vocab_size", &ModelSpec::vocab, {}},
       {"tie_word_embeddings", &ModelSpec::tied_head, absent.tied ? 1.0 : 0.0},
       {"max_position_embeddings", &ModelSpec::max_positions,

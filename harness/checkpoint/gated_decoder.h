@@ -17,6 +17,7 @@ struct GatedDecoder {
   bool tied = false;
   const char* norm_eps = "rms_norm_eps";  ///< null: no key says it
   double eps = 1e-6;
+  const char* neurons = "intermediate_size";  ///< of the feed-forward block, or of each expert
   const char* activation = "hidden_act";
   const char* act = "silu";
   bool attention_bias = true;  ///< "attention_bias" says whether q, k, v and o have biases

@@ -29,7 +29,8 @@ ModelSize model_size(const ModelSpec& spec) {
     const std::int64_t count = elements(parameter.shape);
     size.parameters += count;
     if (!works_on_every_token(spec, parameter.id.slot)) continue;
-    size.flops_per_token += parameter.id.bias ? count : kMultiplyAndAdd * count;
+    const bool taken = parameter.id.expert < spec.experts_per_token;  // as many as a token takes
+    if (taken) size.flops_per_token += parameter.id.bias ? count : kMultiplyAndAdd * count;
   }
   if (spec.output == OutputKind::kVocabulary && spec.tied_head) {
     size.flops_per_token += kMultiplyAndAdd * spec.vocab * spec.embedding_width;

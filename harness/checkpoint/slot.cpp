@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <stdexcept>
+#include <string_view>
 
 namespace assay {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
+
+/// In the order of the table.
+constexpr Slot kExpertSlots[] = {Slot::kGate, Slot::kUp, Slot::kDown};
 
 std::int64_t query_width(const LayerShape& layer) { return layer.heads * layer.head_dim; }
 
@@ -50,6 +55,7 @@ Shape ffn_in(const ModelSpec& spec, const LayerShape& layer) {
 Shape ffn_out(const ModelSpec& spec, const LayerShape& layer) {
   return {spec.width, layer.ffn_width};
 }
+Shape router(const ModelSpec& spec, const LayerShape& layer) { return {layer.experts, spec.width}; }
 Shape pooler(const ModelSpec& spec, const LayerShape&) { return {spec.pooler_width, spec.width}; }
 Shape head(const ModelSpec& spec, const LayerShape&) {
   if (spec.output == OutputKind::kClassifier) return {spec.classes, classified_width(spec)};
@@ -104,6 +110,9 @@ bool ffn_out_normed(const ModelSpec& spec, const LayerShape& layer) {
 bool gated(const ModelSpec& spec, const LayerShape& layer) {
   return layer.has_ffn && spec.ffn_gated;
 }
+bool routed(const ModelSpec&, const LayerShape& layer) {
+  return layer.has_ffn && layer.experts > 0;
+}
 bool finally_normed(const ModelSpec& spec, const LayerShape&) { return spec.final_norm; }
 bool pooled(const ModelSpec& spec, const LayerShape&) { return spec.pooler_width > 0; }
 
@@ -126,6 +135,7 @@ std::vector<SlotInfo> make_table() {
       {Slot::kAttentionOutNorm, "attention_out_norm", kNorm, kNorms, norm, attention_out_normed,
        norm_bias},
       {Slot::kFfnNorm, "ffn_norm", kNorm, kNorms, norm, ffn_normed, norm_bias},
+      {Slot::kRouter, "router", kLinear, kFfn, router, routed, no_bias},
       {Slot::kGate, "gate", kLinear, kFfn, ffn_in, gated, ffn_bias},
       {Slot::kUp, "up", kLinear, kFfn, ffn_in, in_ffn, ffn_bias},
       {Slot::kDown, "down", kLinear, kFfn, ffn_out, in_ffn, ffn_out_bias},
@@ -144,12 +154,41 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return value;
 }
 
-void add_parameters(std::vector<ParameterShape>& all, const ModelSpec& spec, const SlotInfo& info,
+void add_parameters(std::vector<ParameterShape>& all, const ModelSpec& spec, const SlotPlace& place,
                     std::int64_t layer) {
+  const SlotInfo& info = slot_info(place.slot);
   const LayerShape& shape = layer < 0 ? spec.shape : spec.layer(layer);
   if (!info.used(spec, shape) || (info.kind == SlotKind::kNorm && !spec.norm_weights)) return;
-  all.push_back({{layer, info.slot, false}, info.shape(spec, shape)});
-  if (info.bias(spec)) all.push_back({{layer, info.slot, true}, {all.back().shape.front()}});
+  all.push_back({{layer, info.slot, false, place.expert}, info.shape(spec, shape)});
+  if (!info.bias(spec)) return;
+  all.push_back({{layer, info.slot, true, place.expert}, {all.back().shape.front()}});
+}
+
+/// Of a layer, as a pass comes to them: one expert after the other.
+std::vector<SlotPlace> places_of(const LayerShape& shape) {
+  std::vector<SlotPlace> places;
+  for (const SlotInfo& info : slot_table()) {
+    if (!info.of_layer()) continue;
+    if (shape.experts == 0 || !is_expert_slot(info.slot)) {
+      places.emplace_back(info.slot);
+      continue;
+    }
+    if (info.slot != kExpertSlots[0]) continue;
+    for (std::int64_t expert = 0; expert < shape.experts; ++expert) {
+      for (const Slot slot : kExpertSlots) places.emplace_back(slot, expert);
+    }
+  }
+  return places;
+}
+
+/// Takes "WORD.NUMBER." off the front of the text; nothing where it does not begin so.
+std::optional<std::int64_t> take_number(std::string& text, std::string_view word) {
+  if (!text.starts_with(word)) return std::nullopt;
+  const std::size_t dot = text.find('.', word.size());
+  if (dot == std::string::npos) return std::nullopt;
+  const auto number = whole_number(std::string_view(text).substr(word.size(), dot - word.size()));
+  if (number) text = text.substr(dot + 1);
+  return number;
 }
 
 }  // namespace
@@ -191,17 +230,22 @@ const std::vector<Slot>& linear_slots() {
 
 bool is_attention_slot(Slot slot) { return slot_info(slot).owner == SlotOwner::kAttention; }
 bool is_ffn_slot(Slot slot) { return slot_info(slot).owner == SlotOwner::kFfn; }
+bool is_expert_slot(Slot slot) {
+  return std::find(std::begin(kExpertSlots), std::end(kExpertSlots), slot) !=
+         std::end(kExpertSlots);
+}
 
-std::string slot_path(std::int64_t layer, Slot slot) {
-  return layer < 0 ? slot_name(slot) : fmt::format("layer.{}.{}", layer, slot_name(slot));
+std::string slot_path(std::int64_t layer, const SlotPlace& place) {
+  std::string path = slot_name(place.slot);
+  if (place.expert >= 0) path = fmt::format("expert.{}.{}", place.expert, path);
+  return layer < 0 ? path : fmt::format("layer.{}.{}", layer, path);
 }
 
 std::string parameter_name(const ParameterId& id) {
-  return slot_path(id.layer, id.slot) + (id.bias ? ".bias" : ".weight");
+  return slot_path(id.layer, id.place()) + (id.bias ? ".bias" : ".weight");
 }
 
 std::optional<ParameterId> parameter_from_name(const std::string& name) {
-  constexpr std::string_view kLayer = "layer.";
   const std::size_t last = name.rfind('.');
   if (last == std::string::npos) return std::nullopt;
   const std::string end = name.substr(last);
@@ -209,33 +253,29 @@ std::optional<ParameterId> parameter_from_name(const std::string& name) {
   ParameterId id;
   id.bias = end == ".bias";
   std::string slot = name.substr(0, last);
-  if (slot.starts_with(kLayer)) {
-    const std::size_t dot = slot.find('.', kLayer.size());
-    if (dot == std::string::npos) return std::nullopt;
-    const auto layer =
-        whole_number(std::string_view(slot).substr(kLayer.size(), dot - kLayer.size()));
-    if (!layer) return std::nullopt;
-    id.layer = *layer;
-    slot = slot.substr(dot + 1);
-  }
+  id.layer = take_number(slot, "layer.").value_or(-1);
+  id.expert = take_number(slot, "expert.").value_or(-1);
   const auto found = slot_from_name(slot);
   if (!found || slot_info(*found).of_layer() != (id.layer >= 0)) return std::nullopt;
+  if (id.expert >= 0 && !is_expert_slot(*found)) return std::nullopt;
   id.slot = *found;
   return id;
 }
 
 std::vector<ParameterShape> parameter_shapes(const ModelSpec& spec) {
   std::vector<ParameterShape> all;
-  const auto add = [&](bool layers, std::int64_t layer, auto wanted) {
+  const auto add = [&](SlotOwner owner) {
     for (const SlotInfo& info : slot_table()) {
-      if (info.of_layer() == layers && wanted(info)) add_parameters(all, spec, info, layer);
+      if (info.owner == owner) add_parameters(all, spec, info.slot, -1);
     }
   };
-  add(false, -1, [](const SlotInfo& info) { return info.owner == SlotOwner::kInput; });
+  add(SlotOwner::kInput);
   for (std::int64_t layer = 0; layer < spec.layers; ++layer) {
-    add(true, layer, [](const SlotInfo&) { return true; });
+    for (const SlotPlace& place : places_of(spec.layer(layer))) {
+      add_parameters(all, spec, place, layer);
+    }
   }
-  add(false, -1, [](const SlotInfo& info) { return info.owner == SlotOwner::kOutput; });
+  add(SlotOwner::kOutput);
   return all;
 }
 

@@ -28,6 +28,7 @@ enum class Slot {
   kO,
   kAttentionOutNorm,
   kFfnNorm,
+  kRouter,  ///< scores of the experts, of which the best get the row
   kGate,
   kUp,
   kDown,
@@ -64,22 +65,35 @@ const SlotInfo& slot_info(Slot slot);
 const char* slot_name(Slot slot);
 /// "q" -> kQ; nothing for another word.
 std::optional<Slot> slot_from_name(const std::string& name);
-/// The linear slots of a layer, in the order q k v o gate up down.
+/// The linear slots of a layer, in the order q k v o router gate up down.
 const std::vector<Slot>& linear_slots();
 bool is_attention_slot(Slot slot);
 bool is_ffn_slot(Slot slot);
+/// Whether each expert of a mixture has this slot: gate, up, down.
+bool is_expert_slot(Slot slot);
+
+/// A slot of a layer, or of one of its experts.
+struct SlotPlace {
+  SlotPlace(Slot of_layer, std::int64_t of_expert = -1)  // NOLINT(google-explicit-constructor)
+      : slot(of_layer), expert(of_expert) {}
+  Slot slot;
+  std::int64_t expert;  ///< -1: of none
+  auto operator<=>(const SlotPlace&) const = default;
+};
 
 /// Which parameter of a model: a slot's weight or bias, in a layer or outside of all (-1).
 struct ParameterId {
   std::int64_t layer = -1;
   Slot slot = Slot::kEmbedding;
   bool bias = false;
+  std::int64_t expert = -1;  ///< whose slot it is; -1: of none
+  [[nodiscard]] SlotPlace place() const { return {slot, expert}; }
   auto operator<=>(const ParameterId&) const = default;
 };
-/// "layer.3.q.weight", "embedding.weight", "final_norm.bias".
+/// "layer.3.q.weight", "layer.3.expert.5.up.weight", "embedding.weight", "final_norm.bias".
 std::string parameter_name(const ParameterId& id);
-/// "layer.3.q", "head": without saying weight or bias.
-std::string slot_path(std::int64_t layer, Slot slot);
+/// "layer.3.q", "layer.3.expert.5.up", "head": without saying weight or bias.
+std::string slot_path(std::int64_t layer, const SlotPlace& place);
 /// Reverses parameter_name(); nothing for any other text.
 std::optional<ParameterId> parameter_from_name(const std::string& name);
 

@@ -103,9 +103,18 @@ void keep_layers(ModelSpec& spec, const std::vector<std::int64_t>& layers) {
   keep(spec.layer_windows);
   keep(spec.layer_rotates);
   const auto is_zero = [](std::int64_t value) { return value == 0; };
+  const auto is_usual = [&](const LayerShape& shape) { return shape == spec.shape; };
+  if (std::ranges::all_of(spec.layer_shapes, is_usual)) spec.layer_shapes.clear();
   if (std::ranges::all_of(spec.layer_windows, is_zero)) spec.layer_windows.clear();
   if (std::ranges::none_of(spec.layer_rotates, is_zero)) spec.layer_rotates.clear();
   spec.layers = std::ssize(layers);
+}
+
+bool has_experts(const ModelSpec& spec) {
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    if (spec.layer(i).has_ffn && spec.layer(i).experts > 0) return true;
+  }
+  return false;
 }
 
 std::string why_heads_stay(const ModelSpec& spec) {
@@ -122,7 +131,8 @@ Json traits(const ModelSpec& spec) {
   Json shapes = {{"heads", Json::array()},
                  {"kv_heads", Json::array()},
                  {"head_dim", Json::array()},
-                 {"ffn_width", Json::array()}};
+                 {"ffn_width", Json::array()},
+                 {"experts", Json::array()}};
   for (std::int64_t i = 0; i < spec.layers; ++i) {
     const LayerShape& shape = spec.layer(i);
     if (shape.has_attention) {
@@ -131,6 +141,7 @@ Json traits(const ModelSpec& spec) {
       shapes["head_dim"].push_back(shape.head_dim);
     }
     if (shape.has_ffn) shapes["ffn_width"].push_back(shape.ffn_width);
+    shapes["experts"].push_back(shape.has_ffn ? shape.experts : 0);
   }
   return {{"family", spec.family},
           {"causal", spec.causal},
@@ -152,6 +163,8 @@ Json traits(const ModelSpec& spec) {
           {"ffn.gated", spec.ffn_gated},
           {"ffn.activation", activation_name(spec.activation)},
           {"ffn.width", one_or_all(shapes["ffn_width"])},
+          {"ffn.experts", has_experts(spec) ? one_or_all(shapes["experts"]) : Json(0)},
+          {"ffn.experts_per_token", spec.experts_per_token},
           {"attention.kv_heads", one_or_all(shapes["kv_heads"])},
           {"attention.head_dim", one_or_all(shapes["head_dim"])},
           {"attention.qk_norm", qk_norm_name(spec.qk_norm)},

@@ -49,7 +49,9 @@ struct LayerShape {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  ///< == heads unless grouped-query or multi-query
   std::int64_t head_dim = 0;
-  std::int64_t ffn_width = 0;
+  std::int64_t ffn_width = 0;  ///< neurons of a feed-forward block; of each expert, where there are
+  /// Feed-forward blocks of which every token takes some; 0: there is one, for all tokens.
+  std::int64_t experts = 0;
   /// False: the sub-layer is missing, and the residual stream passes by, without its norm.
   bool has_attention = true;
   bool has_ffn = true;
@@ -107,7 +109,10 @@ struct ModelSpec {
   double logit_softcap = 0;              ///< of them, behind their scale; as attention_softcap
 
   ActivationKind activation = ActivationKind::kGelu;
-  bool ffn_gated = false;          ///< down(act(gate(x)) * up(x)) instead of down(act(up(x)))
+  bool ffn_gated = false;              ///< down(act(gate(x)) * up(x)) instead of down(act(up(x)))
+  std::int64_t experts_per_token = 0;  ///< in layers with experts
+  bool router_normed = false;   ///< the shares of a token's experts add up to 1, not those of all
+  bool router_rounded = false;  ///< the shares are rounded to the model's dtype
   bool parallel_residual = false;  ///< attention and FFN read the same residual stream
   bool shared_norm = false;        ///< parallel residual with one norm for both (Falcon-7B)
   bool pre_norm = true;            ///< false: norm after the residual (OPT-350M)
@@ -156,6 +161,9 @@ void keep_layers(ModelSpec& spec, const std::vector<std::int64_t>& layers);
 /// Why no head can be taken out of such a model, nor its heads be put into another order: "this
 /// model has ALiBi, ..."; empty where they can.
 std::string why_heads_stay(const ModelSpec& spec);
+
+/// Whether a layer is a mixture of experts.
+bool has_experts(const ModelSpec& spec);
 
 /// Facts that a method's requirements speak of: {"family": "llama", "ffn.gated": true,
 /// "ffn.activation": "silu", "attention.kv_heads": 3, ...}. Where layers differ, a list of all.

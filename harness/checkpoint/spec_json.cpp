@@ -16,6 +16,7 @@ void for_each_shape_field(Shape& shape, Field field) {
   field("kv_heads", shape.kv_heads);
   field("head_dim", shape.head_dim);
   field("ffn_width", shape.ffn_width);
+  field("experts", shape.experts);
   field("has_attention", shape.has_attention);
   field("has_ffn", shape.has_ffn);
 }
@@ -78,6 +79,9 @@ void for_each_field(Spec& spec, Field field) {
   field("logit_softcap", spec.logit_softcap);
   field("activation", spec.activation);
   field("ffn_gated", spec.ffn_gated);
+  field("experts_per_token", spec.experts_per_token);
+  field("router_normed", spec.router_normed);
+  field("router_rounded", spec.router_rounded);
   field("parallel_residual", spec.parallel_residual);
   field("shared_norm", spec.shared_norm);
   field("pre_norm", spec.pre_norm);

@@ -13,7 +13,8 @@ namespace assay {
 /// Keys of config.json with their new values.
 using ConfigChanges = std::map<std::string, Json>;
 
-/// The changes after which the configuration reads as `wanted`, whose layers are all alike. Throws
+/// The changes after which the configuration reads as `wanted`, whose layers are all alike unless
+/// the family says how they differ. Throws
 /// DoesNotApply naming what this type of model has no key for.
 ConfigChanges config_changes(const Checkpoint& original, const ModelSpec& wanted);
 

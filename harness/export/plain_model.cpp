@@ -202,10 +202,24 @@ class Plainer {
   }
 
   void choose_shape() {
-    choose_neurons();
+    const bool mixtures = plain_.spec.shape.experts > 0;
+    if (!mixtures) choose_neurons();
     choose_heads();
-    plain_.spec.layer_shapes.clear();
     plain_.spec.shape.has_attention = plain_.spec.shape.has_ffn = true;
+    mixtures ? settle_blocks() : plain_.spec.layer_shapes.clear();
+  }
+
+  /// Mixtures of experts may stand beside plain layers: feed-forward blocks stay what they are.
+  void settle_blocks() {
+    const LayerShape& shape = plain_.spec.shape;
+    std::vector<LayerShape>& all = plain_.spec.layer_shapes;
+    for (LayerShape& one : all) {
+      const LayerShape block = one;
+      one = shape;
+      one.ffn_width = block.ffn_width;
+      one.experts = block.experts;
+    }
+    if (std::count(all.begin(), all.end(), shape) == std::ssize(all)) all.clear();
   }
 
   void choose_neurons() {
@@ -287,14 +301,14 @@ class Plainer {
     const ParameterId& id = wanted.id;
     const PlainLayer* layer = id.layer < 0 ? nullptr : &layers_[static_cast<std::size_t>(id.layer)];
     const Tensors& tensors = layer == nullptr ? ends_ : layer->tensors;
-    const std::string name = parameter_name({-1, id.slot, id.bias});
+    const std::string name = parameter_name({-1, id.slot, id.bias, id.expert});
     const auto found = tensors.find(name);
     const bool there = found != tensors.end() && found->second.defined();
     if (there && fits_into(found->second, wanted.shape)) {
       plain_.tensors[id] = grown(found->second, wanted.shape);
     } else if (!there && layer != nullptr && may_lack(*layer, id)) {
       plain_.tensors[id] = filling(wanted);
-      if (id.bias && layer->tensors.contains(parameter_name({-1, id.slot, false}))) {
+      if (id.bias && layer->tensors.contains(parameter_name({-1, id.slot, false, id.expert}))) {
         remarks_.add(fmt::format("biases of zeros added to {}", slot_name(id.slot)), layer->number);
       }
     } else {

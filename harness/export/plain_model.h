@@ -13,7 +13,7 @@
 namespace assay {
 
 struct PlainModel {
-  ModelSpec spec;  ///< every layer has `shape`
+  ModelSpec spec;  ///< every layer has `shape`, but for layers beside mixtures of experts
   std::map<ParameterId, at::Tensor> tensors;
   /// What it took, for people: "feed-forward blocks of 96 neurons filled up with zeros to 128".
   std::vector<std::string> remarks;

@@ -10,11 +10,10 @@ ParamSpec blocks_param(std::string help) {
   return formerly(choice_param("blocks", {"all", "ffn", "attention"}, std::move(help)), {"parts"});
 }
 
-bool in_blocks(const Params& params, Slot slot) {
+bool in_blocks(const Params& params, const SlotPlace& place) {
   const std::string blocks = params.get_text("blocks");
   if (blocks == "all") return true;
-  const bool ffn = slot == Slot::kGate || slot == Slot::kUp || slot == Slot::kDown;
-  return ffn == (blocks == "ffn");
+  return is_ffn_slot(place.slot) == (blocks == "ffn");
 }
 
 }  // namespace assay

@@ -12,7 +12,8 @@ namespace assay {
 ParamSpec blocks_param(
     std::string help =
         "Matrices that are pruned: all of a layer's, or those of one of its two blocks");
-/// True when the parameter's value covers this matrix.
-bool in_blocks(const Params& params, Slot slot);
+/// True when the parameter's value covers this matrix; those of experts are of the feed-forward
+/// block.
+bool in_blocks(const Params& params, const SlotPlace& place);
 
 }  // namespace assay

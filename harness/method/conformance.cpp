@@ -39,8 +39,8 @@ std::set<std::string> listing(const fs::path& folder) {
 double share_of_zeros(const Model& model) {
   std::int64_t zeros = 0, weights = 0;
   for (const Layer& layer : model.layers()) {
-    for (const Slot slot : layer.slots()) {
-      const auto* dense = dynamic_cast<const DenseLinear*>(&layer.linear(slot));
+    for (const SlotPlace& place : layer.places()) {
+      const auto* dense = dynamic_cast<const DenseLinear*>(&layer.linear(place));
       if (dense == nullptr) continue;
       zeros += dense->weight().eq(0).sum().item<std::int64_t>();
       weights += dense->weight().numel();

@@ -180,7 +180,7 @@ Fitted fit_on_items(const Subject& subject, const Method& method, const Model& m
 std::vector<std::string> unmet_reasons(const Method& method, const ModelSpec& spec,
                                        const Json& given) {
   const MethodInfo info = method.info();
-  std::vector<std::string> reasons = unmet_requirements(info.requires_, traits(spec));
+  std::vector<std::string> reasons = unmet_requirements(requirements_of(info), traits(spec));
   for (std::string& reason : unmet_training(info, spec)) reasons.push_back(std::move(reason));
   const auto more = method.unmet(spec, Params(info.params, given));
   reasons.insert(reasons.end(), more.begin(), more.end());

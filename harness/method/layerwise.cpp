@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -111,6 +112,16 @@ class Visit final : public LayerVisit {
   bool advanced_ = false;
 };
 
+void warn_of_idle(FitContext& context, std::int64_t layer, const LayerStatistics& statistics) {
+  const std::vector<std::int64_t> idle = statistics.idle_experts();
+  if (idle.empty()) return;
+  context.warn(
+      "idle_experts",
+      fmt::format("layer {}: no calibration token took expert {}, which is compressed as if "
+                  "its inputs were zeros; use more calibration samples",
+                  layer, fmt::join(idle, ", ")));
+}
+
 }  // namespace
 
 void InputStatistics::add(const at::Tensor& rows, std::int64_t samples, bool with_gram) {
@@ -122,6 +133,7 @@ void InputStatistics::add(const at::Tensor& rows, std::int64_t samples, bool wit
   square_sum_.add_(x.square().sum(0));
   if (with_gram) gram_sum_.addmm_(x.t(), x);
   samples_ += samples;
+  rows_ += x.size(0);
 }
 
 at::Tensor InputStatistics::square_norm() const {
@@ -134,15 +146,24 @@ at::Tensor InputStatistics::gram() const {
 
 void LayerStatistics::record(std::int64_t, Tap tap, const at::Tensor& rows,
                              const StepContext& step) {
-  taps_[tap].add(rows, step.batch, with_gram_);
+  taps_[{tap, step.expert}].add(rows, step.batch, with_gram_);
 }
 
-const InputStatistics& LayerStatistics::input_of(Slot slot) const {
-  const auto found = taps_.find(input_tap(slot));
+const InputStatistics& LayerStatistics::input_of(const SlotPlace& place) const {
+  const auto found = taps_.find({input_tap(place.slot), place.expert});
   if (found == taps_.end()) {
-    throw std::logic_error(std::string("no activations recorded for ") + slot_name(slot));
+    throw std::logic_error("no activations recorded for " + slot_path(-1, place));
   }
   return found->second;
+}
+
+std::vector<std::int64_t> LayerStatistics::idle_experts() const {
+  std::vector<std::int64_t> idle;
+  for (const auto& [place, statistics] : taps_) {
+    const auto& [tap, expert] = place;
+    if (tap == Tap::kFfnInput && expert >= 0 && statistics.rows() == 0) idle.push_back(expert);
+  }
+  return idle;
 }
 
 ParamSpec calibrate_on_param() {
@@ -180,6 +201,7 @@ void prune_layer_by_layer(const Model& model, FitContext& context, const Layerwi
   for_each_layer(model, context, walk, [&](LayerVisit& visit) -> std::optional<Layer> {
     LayerStatistics statistics(options.with_gram);
     visit.observe(statistics);
+    warn_of_idle(context, visit.index(), statistics);
     Layer pruned = visit.layer().clone();
     prune(visit.index(), pruned, statistics);
     return pruned;

@@ -10,13 +10,17 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "harness/method/method.h"
 #include "harness/model/model.h"
 
 namespace assay {
 
-/// Streaming statistics of the rows that reach one tap. A "sample" is one calibration sequence.
+/// Streaming statistics of the rows that reach one tap. A "sample" is one calibration sequence,
+/// also where few of its rows, or none, reach an expert: what experts have is of their own rows,
+/// over the same number of samples.
 class InputStatistics {
  public:
   /// Adds the rows [n, width] of `samples` whole sequences.
@@ -25,25 +29,32 @@ class InputStatistics {
   [[nodiscard]] at::Tensor square_norm() const;
   /// Mean over samples of X^T X, f32 [width, width]; undefined unless asked for.
   [[nodiscard]] at::Tensor gram() const;
+  /// Rows that were added.
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
 
  private:
   at::Tensor square_sum_;  ///< f64 [width]
   at::Tensor gram_sum_;    ///< f32 [width, width]
   std::int64_t samples_ = 0;
+  std::int64_t rows_ = 0;
 };
 
-/// Statistics of one layer's taps; q, k, v share one, gate and up share one.
+/// Statistics of one layer's taps; q, k, v share one, gate and up of a block, or of an expert,
+/// share one.
 class LayerStatistics final : public ActivationRecorder {
  public:
   explicit LayerStatistics(bool with_gram) : with_gram_(with_gram) {}
   void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
               const StepContext& step) override;
-  /// Statistics of this linear's input. Throws std::logic_error when nothing was recorded.
-  [[nodiscard]] const InputStatistics& input_of(Slot slot) const;
+  /// Statistics of this linear's input; zeros for an expert that no row took. Throws
+  /// std::logic_error when nothing was recorded.
+  [[nodiscard]] const InputStatistics& input_of(const SlotPlace& place) const;
+  /// Experts that no row took.
+  [[nodiscard]] std::vector<std::int64_t> idle_experts() const;
 
  private:
   bool with_gram_;
-  std::map<Tap, InputStatistics> taps_;
+  std::map<std::pair<Tap, std::int64_t>, InputStatistics> taps_;  ///< by tap and expert
 };
 
 enum class CalibrateOn { kCompressed, kDense };
@@ -100,7 +111,8 @@ struct LayerwiseOptions {
 using PruneLayer =
     std::function<void(std::int64_t index, const Layer& layer, const LayerStatistics& inputs)>;
 
-/// for_each_layer() with the statistics that pruners need, on a clone.
+/// for_each_layer() with the statistics that pruners need, on a clone. Experts that no calibration
+/// token took are remarked on ("idle_experts"): what is known of their inputs is zeros.
 void prune_layer_by_layer(const Model& model, FitContext& context, const LayerwiseOptions& options,
                           const PruneLayer& prune);
 

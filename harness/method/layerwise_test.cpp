@@ -7,9 +7,15 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/stack.h>
 #include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/method/masks.h"
@@ -99,6 +105,97 @@ TEST_P(Driver, WithNothingPrunedSeesWhatAWholePassSees) {
     EXPECT_EQ(context.steps.back().first, context.steps.back().second);
     EXPECT_EQ(static_cast<std::int64_t>(context.steps.size()) - 1, context.steps.back().second);
   }
+}
+
+class Mixture : public ::testing::Test {
+ protected:
+  Mixture() {
+    write_tiny_model(place_.scratch() / "m", TinyFamily::kQwen3Moe, 3);
+    model_ = std::make_unique<Model>(Model::load(place_.scratch() / "m", LoadOptions{}));
+  }
+  RecordingContext place_{{}, 0, {}};
+  std::unique_ptr<Model> model_;
+};
+
+/// Of each expert, the rows for which it is one of the two with the highest scores; token by token.
+std::map<std::int64_t, std::vector<at::Tensor>> rows_by_expert(const at::Tensor& router,
+                                                               const at::Tensor& rows) {
+  std::map<std::int64_t, std::vector<at::Tensor>> taken;
+  for (std::int64_t r = 0; r < rows.size(0); ++r) {
+    std::vector<std::pair<double, std::int64_t>> scores;
+    for (std::int64_t e = 0; e < router.size(0); ++e) {
+      scores.emplace_back(router[e].mul(rows[r]).sum().item<double>(), e);
+    }
+    std::sort(scores.rbegin(), scores.rend());
+    for (std::size_t i = 0; i < 2; ++i) taken[scores[i].second].push_back(rows[r]);
+  }
+  return taken;
+}
+
+/// The layer's input of its feed-forward block, of all rows.
+class FfnInput final : public ActivationRecorder {
+ public:
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
+              const StepContext& step) override {
+    if (layer == 0 && tap == Tap::kFfnInput && step.expert < 0) rows_ = rows.clone();
+  }
+  at::Tensor rows_;
+};
+
+TEST_F(Mixture, StatisticsAreOfTheTokensThatTakeTheExpert) {
+  const at::Tensor tokens = at::randint(0, kTinyVocab, {kSequences, kTokens}, at::kLong);
+  FfnInput whole;
+  static_cast<void>(model_->hidden(tokens, &whole));
+  const Layer& first = model_->layers()[0];
+  const auto taken = rows_by_expert(first.dense(Slot::kRouter).weight(), whole.rows_);
+  ASSERT_EQ(taken.size(), 4U);
+  RecordingContext context(tokens, 0, {});
+  std::int64_t compared = 0;
+  prune_layer_by_layer(
+      *model_, context, {CalibrateOn::kDense, true, 3 * kTokens},
+      [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
+        EXPECT_TRUE(inputs.idle_experts().empty());
+        for (const auto& [expert, rows] : taken) {
+          if (index != 0) continue;
+          const at::Tensor x = at::stack(rows).to(at::kDouble);
+          const auto product = [&](Slot slot) {
+            return x.matmul(layer.dense({slot, expert}).weight().to(at::kDouble).t());
+          };
+          const at::Tensor gate = product(Slot::kGate);
+          const at::Tensor middle = gate.mul(gate.sigmoid()).mul(product(Slot::kUp));
+          for (const auto& [slot, input] : {std::pair(Slot::kUp, x), {Slot::kDown, middle}}) {
+            const InputStatistics& found = inputs.input_of({slot, expert});
+            EXPECT_EQ(found.rows(), std::ssize(rows));
+            EXPECT_TRUE(at::allclose(found.square_norm().to(at::kDouble),
+                                     input.square().sum(0).div(kSequences), 1e-4, 1e-6));
+            EXPECT_TRUE(at::allclose(found.gram().to(at::kDouble),
+                                     input.t().matmul(input).div(kSequences), 1e-4, 1e-4));
+            ++compared;
+          }
+          EXPECT_EQ(&inputs.input_of({Slot::kGate, expert}), &inputs.input_of({Slot::kUp, expert}));
+        }
+      });
+  EXPECT_EQ(compared, 4 * 2);
+  EXPECT_TRUE(context.warnings.empty());
+}
+
+// One token takes two of the four experts.
+TEST_F(Mixture, ExpertsThatNoTokenTookAreSaid) {
+  const at::Tensor tokens = at::randint(0, kTinyVocab, {1, 1}, at::kLong);
+  RecordingContext context(tokens, 0, {});
+  prune_layer_by_layer(
+      *model_, context, {CalibrateOn::kDense, true, kTokens},
+      [&](std::int64_t index, const Layer&, const LayerStatistics& inputs) {
+        EXPECT_EQ(inputs.idle_experts().size(), index == 1 ? 0U : 2U);
+        for (const std::int64_t expert : inputs.idle_experts()) {
+          EXPECT_EQ(inputs.input_of({Slot::kDown, expert}).square_norm().abs().max().item<float>(),
+                    0.0F);
+          EXPECT_EQ(inputs.input_of({Slot::kUp, expert}).gram().abs().max().item<float>(), 0.0F);
+        }
+      });
+  ASSERT_EQ(context.warnings.size(), 2U);
+  EXPECT_EQ(context.warnings[0].first, "idle_experts");
+  EXPECT_THAT(context.warnings[0].second, testing::HasSubstr("layer 0: no calibration token took"));
 }
 
 /// Zeroes the down matrix of layer 0, and returns what layer 1 then sees.

@@ -97,22 +97,22 @@ void SparsityRecord::finish() {
   context_.metric("achieved_sparsity", static_cast<double>(zeros_) / static_cast<double>(weights_));
 }
 
-void PrunedWeights::prune(std::int64_t index, Slot slot, const at::Tensor& weight,
+void PrunedWeights::prune(std::int64_t index, const SlotPlace& place, const at::Tensor& weight,
                           const at::Tensor& keep) {
   apply_mask(weight, keep);
-  record_.add(slot_path(index, slot), weight);
-  artefact_.tensors[slot_path(index, slot) + std::string(kKeep)] = pack_mask(keep);
+  record_.add(slot_path(index, place), weight);
+  artefact_.tensors[slot_path(index, place) + std::string(kKeep)] = pack_mask(keep);
 }
 
-void PrunedWeights::replace(std::int64_t index, Slot slot, const at::Tensor& weight,
+void PrunedWeights::replace(std::int64_t index, const SlotPlace& place, const at::Tensor& weight,
                             const at::Tensor& value) {
   weight.copy_(value);
-  record_.add(slot_path(index, slot), value);
-  artefact_.tensors[parameter_name({index, slot})] = value;
+  record_.add(slot_path(index, place), value);
+  artefact_.tensors[parameter_name({index, place.slot, false, place.expert})] = value;
 }
 
-void PrunedWeights::leave(std::int64_t index, Slot slot, const at::Tensor& weight) {
-  record_.add(slot_path(index, slot), weight);
+void PrunedWeights::leave(std::int64_t index, const SlotPlace& place, const at::Tensor& weight) {
+  record_.add(slot_path(index, place), weight);
 }
 
 Artefact PrunedWeights::finish() {

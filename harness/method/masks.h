@@ -42,11 +42,13 @@ class PrunedWeights {
  public:
   explicit PrunedWeights(FitContext& context) : record_(context) {}
   /// Keeps the mask (bool [out, in]) and applies it to the layer's weight.
-  void prune(std::int64_t index, Slot slot, const at::Tensor& weight, const at::Tensor& keep);
+  void prune(std::int64_t index, const SlotPlace& place, const at::Tensor& weight,
+             const at::Tensor& keep);
   /// Keeps new values of a weight (f32 [out, in]) and writes them into the layer.
-  void replace(std::int64_t index, Slot slot, const at::Tensor& weight, const at::Tensor& value);
+  void replace(std::int64_t index, const SlotPlace& place, const at::Tensor& weight,
+               const at::Tensor& value);
   /// A matrix that stays as it is: counted, not stored.
-  void leave(std::int64_t index, Slot slot, const at::Tensor& weight);
+  void leave(std::int64_t index, const SlotPlace& place, const at::Tensor& weight);
   /// Reports the total; use once, at the end.
   Artefact finish();
 

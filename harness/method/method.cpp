@@ -72,6 +72,14 @@ const Artefact& FitContext::input(const std::string& stage) const {
   throw std::logic_error("the artefact of stage '" + stage + "' used without declaring it");
 }
 
+std::vector<Requirement> requirements_of(const MethodInfo& info) {
+  std::vector<Requirement> all = info.requires_;
+  if (!info.takes_experts) {
+    all.push_back({"ffn.experts", "==", 0, info.name + " does not work on mixtures of experts"});
+  }
+  return all;
+}
+
 std::vector<std::string> Method::unmet(const ModelSpec&, const Params&) const { return {}; }
 
 Artefact Method::fit(const Model& model, FitContext& context, const Params& params) const {

@@ -71,6 +71,8 @@ struct MethodInfo {
   int artefact_version = 1;  ///< raise when the meaning of an artefact changes
   std::vector<ParamSpec> params;
   std::vector<Requirement> requires_;
+  /// It works on mixtures of experts as well; UNMET on them otherwise. See requirements_of().
+  bool takes_experts = false;
   Needs needs;
   /// In the order in which they run; the last one makes what apply() takes. Empty: one stage that
   /// reads everything.
@@ -79,6 +81,9 @@ struct MethodInfo {
   /// then seen only once it is applied.
   std::vector<std::string> changes = {};
 };
+
+/// What it asks of every model: `requires_`, and plain feed-forward blocks unless it takes experts.
+std::vector<Requirement> requirements_of(const MethodInfo& info);
 
 /// What fitting produced: numbers by name, and a small document that says how to use them.
 struct Artefact {

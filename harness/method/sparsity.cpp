@@ -34,6 +34,7 @@ RowWidths row_widths(const ModelSpec& spec) {
   for (const ParameterShape& one : parameter_shapes(spec)) {
     const SlotInfo& info = slot_info(one.id.slot);
     if (!info.of_layer() || info.kind != SlotKind::kLinear || one.id.bias) continue;
+    if (info.slot == Slot::kRouter) continue;
     std::vector<std::string>& names = widths[one.shape[1]];
     if (std::find(names.begin(), names.end(), info.name) == names.end())
       names.emplace_back(info.name);

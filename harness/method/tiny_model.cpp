@@ -23,6 +23,8 @@ constexpr std::int64_t kKvWidth = kKvHeads * kWidth / kHeads;
 constexpr std::int64_t kFfnWidth = 64;
 constexpr std::int64_t kOptPositionOffset = 2;
 constexpr std::int64_t kTokenTypes = 2;
+constexpr std::int64_t kExperts = 4;
+constexpr std::int64_t kPlainLayer = 1;
 
 Json llama_config() {
   return {{"architectures", {"LlamaForCausalLM"}},
@@ -60,6 +62,19 @@ Json gemma3_config() {
 Json olmo2_config() {
   Json config = llama_config();
   config.update({{"architectures", {"Olmo2ForCausalLM"}}, {"model_type", "olmo2"}});
+  return config;
+}
+
+Json qwen3_moe_config() {
+  Json config = llama_config();
+  config.update({{"architectures", {"Qwen3MoeForCausalLM"}},
+                 {"model_type", "qwen3_moe"},
+                 {"head_dim", kWidth / kHeads},
+                 {"moe_intermediate_size", kFfnWidth / 2},
+                 {"num_experts", kExperts},
+                 {"num_experts_per_tok", 2},
+                 {"norm_topk_prob", true},
+                 {"mlp_only_layers", {kPlainLayer}}});
   return config;
 }
 
@@ -138,7 +153,20 @@ struct GatedNorms {
   std::int64_t queries = 0, keys = 0;
 };
 
-void add_gated(Weights& weights, const GatedNorms& norms) {
+void add_gated_ffn(Weights& weights, const std::string& name, std::int64_t neurons) {
+  weights.add_linear(name + ".gate_proj", neurons, kWidth, false);
+  weights.add_linear(name + ".up_proj", neurons, kWidth, false);
+  weights.add_linear(name + ".down_proj", kWidth, neurons, false);
+}
+
+void add_mixture(Weights& weights, const std::string& name) {
+  weights.add_linear(name + ".gate", kExperts, kWidth, false);
+  for (std::int64_t expert = 0; expert < kExperts; ++expert) {
+    add_gated_ffn(weights, fmt::format("{}.experts.{}", name, expert), kFfnWidth / 2);
+  }
+}
+
+void add_gated(Weights& weights, const GatedNorms& norms, bool mixtures = false) {
   weights.add("model.embed_tokens.weight", {kTinyVocab, kWidth}, 0.5);
   for (std::int64_t i = 0; i < kLayers; ++i) {
     const std::string layer = fmt::format("model.layers.{}.", i);
@@ -149,9 +177,8 @@ void add_gated(Weights& weights, const GatedNorms& norms) {
     weights.add_linear(layer + "self_attn.k_proj", kKvWidth, kWidth, false);
     weights.add_linear(layer + "self_attn.v_proj", kKvWidth, kWidth, false);
     weights.add_linear(layer + "self_attn.o_proj", kWidth, kWidth, false);
-    weights.add_linear(layer + "mlp.gate_proj", kFfnWidth, kWidth, false);
-    weights.add_linear(layer + "mlp.up_proj", kFfnWidth, kWidth, false);
-    weights.add_linear(layer + "mlp.down_proj", kWidth, kFfnWidth, false);
+    mixtures&& i != kPlainLayer ? add_mixture(weights, layer + "mlp")
+                                : add_gated_ffn(weights, layer + "mlp", kFfnWidth);
   }
   weights.add_norm("model.norm", false);
 }
@@ -170,6 +197,12 @@ void add_gemma3(Weights& weights) {
 void add_olmo2(Weights& weights) {
   add_gated(weights,
             {{"post_attention_layernorm", "post_feedforward_layernorm"}, kWidth, kKvWidth});
+}
+
+void add_qwen3_moe(Weights& weights) {
+  add_gated(weights,
+            {{"input_layernorm", "post_attention_layernorm"}, kWidth / kHeads, kWidth / kHeads},
+            true);
 }
 
 void add_opt(Weights& weights) {
@@ -225,6 +258,8 @@ Recipe recipe_of(TinyFamily family) {
       return {gemma3_config, add_gemma3};
     case TinyFamily::kOlmo2:
       return {olmo2_config, add_olmo2};
+    case TinyFamily::kQwen3Moe:
+      return {qwen3_moe_config, add_qwen3_moe};
     case TinyFamily::kBert:
       break;
   }

@@ -14,6 +14,8 @@ enum class TinyFamily {
   /// of the vocabulary capped; layers with a window, which turn otherwise
   kGemma3,
   kOlmo2,  ///< norms behind each block alone, and over q and k of all heads together
+  /// mixtures of 4 experts of half the neurons, of which a token takes 2, around a plain layer
+  kQwen3Moe,
 };
 
 /// Writes config.json and model.safetensors (f32) of 3 layers of width 32, FFN 64, 4 heads,

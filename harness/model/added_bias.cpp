@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -37,11 +38,11 @@ void add_bias(ModelSpec& spec, std::vector<Layer>& layers, Slot slot) {
                                   : of_gate ? std::vector<Slot>{Slot::kGate, Slot::kUp}
                                             : std::vector<Slot>{slot};
   for (Layer& layer : layers) {
-    for (const Slot each : slots) {
-      if (layer.find(each) == nullptr) continue;
-      const at::Tensor weight = layer.dense(each).weight();
-      layer.replace_linear(each, std::make_unique<DenseLinear>(
-                                     weight, at::zeros({weight.size(0)}, weight.options())));
+    for (const SlotPlace& place : layer.places()) {
+      if (std::find(slots.begin(), slots.end(), place.slot) == slots.end()) continue;
+      const at::Tensor weight = layer.dense(place).weight();
+      layer.replace_linear(place, std::make_unique<DenseLinear>(
+                                      weight, at::zeros({weight.size(0)}, weight.options())));
     }
     layer.fuse();
   }

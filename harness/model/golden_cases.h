@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/checkpoint/safetensors.h"
@@ -29,11 +31,22 @@ inline std::vector<std::string> golden_cases() {
   return names;
 }
 
+/// Those without mixtures of experts, out of which no neurons are taken.
+inline std::vector<std::string> golden_cases_with_plain_ffns() {
+  std::vector<std::string> names = golden_cases();
+  std::erase_if(names, [](const std::string& name) {
+    return has_experts(Checkpoint::open(golden_folder() / name, false).spec());
+  });
+  return names;
+}
+
 /// What transformers computed.
 struct Golden {
   at::Tensor tokens;       ///< int64 [batch, length]
   at::Tensor logits_f32;   ///< f32 [batch, length, columns]: the last columns of the vocabulary
   at::Tensor logits_bf16;  ///< f32, of the bfloat16 model
+  /// By layer, of a mixture: int64 [batch, length, k], the experts that it took in bfloat16.
+  std::map<std::int64_t, at::Tensor> experts;
 };
 
 inline Golden read_golden(const std::string& name) {
@@ -46,8 +59,16 @@ inline Golden read_golden(const std::string& name) {
     }
     throw std::runtime_error("no tensor " + tensor);
   };
-  return {read("tokens", at::kLong), read("logits_f32", at::kFloat),
-          read("logits_bf16", at::kBFloat16).to(at::kFloat)};
+  Golden golden{read("tokens", at::kLong),
+                read("logits_f32", at::kFloat),
+                read("logits_bf16", at::kBFloat16).to(at::kFloat),
+                {}};
+  constexpr std::string_view kExperts = "experts_";
+  for (const StoredTensor& stored : file.tensors) {
+    if (!stored.name.starts_with(kExperts)) continue;
+    golden.experts[std::stoll(stored.name.substr(kExperts.size()))] = read(stored.name, at::kLong);
+  }
+  return golden;
 }
 
 inline Model load_golden(const std::string& name, at::ScalarType dtype = at::kFloat) {

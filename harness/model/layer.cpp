@@ -24,11 +24,20 @@ bool is_closed(const std::unique_ptr<Block>& block, Slot always_there) {
   return block && block->linear(always_there) == nullptr;
 }
 
+/// The feed-forward block that a place is of: that of an expert, or the layer's; null without one.
+Ffn* ffn_of(const std::unique_ptr<Ffn>& ffn, const SlotPlace& place) {
+  if (!ffn || !is_ffn_slot(place.slot)) return nullptr;
+  return place.expert < 0 ? ffn.get() : ffn->expert(place.expert);
+}
+
 }  // namespace
 
-Linear* Layer::find(Slot slot) const {
-  if (is_attention_slot(slot)) return attention ? attention->linear(slot) : nullptr;
-  return ffn && is_ffn_slot(slot) ? ffn->linear(slot) : nullptr;
+Linear* Layer::find(const SlotPlace& place) const {
+  if (is_attention_slot(place.slot)) {
+    return attention && place.expert < 0 ? attention->linear(place.slot) : nullptr;
+  }
+  const Ffn* block = ffn_of(ffn, place);
+  return block == nullptr ? nullptr : block->linear(place.slot);
 }
 
 std::vector<Slot> Layer::slots() const {
@@ -39,27 +48,42 @@ std::vector<Slot> Layer::slots() const {
   return slots;
 }
 
-Linear& Layer::linear(Slot slot) const {
-  Linear* block = find(slot);
-  if (block != nullptr) return *block;
-  const bool closed =
-      is_attention_slot(slot) ? is_closed(attention, Slot::kQ) : is_closed(ffn, Slot::kUp);
-  if (closed) was_replaced(slot);
-  throw std::logic_error(std::string("this layer has no slot '") + slot_name(slot) + "'");
+std::vector<SlotPlace> Layer::places() const {
+  std::vector<SlotPlace> places;
+  const auto add = [&](std::int64_t expert) {
+    for (const Slot slot : linear_slots()) {
+      const SlotPlace place(slot, expert);
+      if (slot != Slot::kRouter && find(place) != nullptr) places.push_back(place);
+    }
+  };
+  add(-1);
+  const std::int64_t experts = ffn ? ffn->experts() : 0;
+  for (std::int64_t expert = 0; expert < experts; ++expert) add(expert);
+  return places;
 }
 
-DenseLinear& Layer::dense(Slot slot) const {
-  auto* block = dynamic_cast<DenseLinear*>(&linear(slot));
-  if (block == nullptr) was_replaced(slot);
+Linear& Layer::linear(const SlotPlace& place) const {
+  Linear* block = find(place);
+  if (block != nullptr) return *block;
+  const bool closed = is_attention_slot(place.slot)
+                          ? is_closed(attention, Slot::kQ)
+                          : is_closed(ffn, Slot::kUp) && ffn->experts() == 0;
+  if (closed) was_replaced(place.slot);
+  throw std::logic_error("this layer has no slot '" + slot_path(-1, place) + "'");
+}
+
+DenseLinear& Layer::dense(const SlotPlace& place) const {
+  auto* block = dynamic_cast<DenseLinear*>(&linear(place));
+  if (block == nullptr) was_replaced(place.slot);
   return *block;
 }
 
-void Layer::replace_linear(Slot slot, std::unique_ptr<Linear> block) {
-  (void)linear(slot);
-  if (is_attention_slot(slot)) {
-    attention->replace_linear(slot, std::move(block));
+void Layer::replace_linear(const SlotPlace& place, std::unique_ptr<Linear> block) {
+  (void)linear(place);
+  if (is_attention_slot(place.slot)) {
+    attention->replace_linear(place.slot, std::move(block));
   } else {
-    ffn->replace_linear(slot, std::move(block));
+    ffn_of(ffn, place)->replace_linear(place.slot, std::move(block));
   }
 }
 

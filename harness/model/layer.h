@@ -20,15 +20,18 @@ struct Layer {
   NormBlock attention_out_norm{};  ///< of what attention gives, before the residual is added
   NormBlock ffn_out_norm{};
 
-  /// The linear slots this layer has, in the order q k v o gate up down.
+  /// The linear slots this layer has outside of experts, in the order q k v o router gate up down.
   [[nodiscard]] std::vector<Slot> slots() const;
-  /// Null when the layer has no such slot.
-  [[nodiscard]] Linear* find(Slot slot) const;
-  /// Throws std::logic_error for a slot that the layer has not, DoesNotApply for a replaced block.
-  [[nodiscard]] Linear& linear(Slot slot) const;
-  /// The slot as a DenseLinear; throws DoesNotApply when a method has replaced it.
-  [[nodiscard]] DenseLinear& dense(Slot slot) const;
-  void replace_linear(Slot slot, std::unique_ptr<Linear> block);
+  /// The matrices that hold the weights: q k v o gate up down, the last three one expert after the
+  /// other where there are some. Not a router, which decides and is small: methods leave it alone.
+  [[nodiscard]] std::vector<SlotPlace> places() const;
+  /// Null when the layer has no such place.
+  [[nodiscard]] Linear* find(const SlotPlace& place) const;
+  /// Throws std::logic_error for a place that the layer has not, DoesNotApply for a replaced block.
+  [[nodiscard]] Linear& linear(const SlotPlace& place) const;
+  /// The place as a DenseLinear; throws DoesNotApply when a method has replaced it.
+  [[nodiscard]] DenseLinear& dense(const SlotPlace& place) const;
+  void replace_linear(const SlotPlace& place, std::unique_ptr<Linear> block);
   /// Names as in the slot table: "q.weight", "attention_norm.bias".
   void visit_tensors(const VisitTensor& visit);
   [[nodiscard]] Cost cost() const;

@@ -16,6 +16,7 @@
 #include "harness/model/embedding_input.h"
 #include "harness/model/kernels/large_pages.h"
 #include "harness/model/layer_rotation.h"
+#include "harness/model/mixture_ffn.h"
 #include "harness/model/outputs.h"
 #include "harness/model/random_weights.h"
 #include "harness/model/standard_attention.h"
@@ -70,7 +71,9 @@ ModelBuilder::ModelBuilder(const ModelSpec& spec, at::ScalarType dtype, at::Devi
   const c10::InferenceMode plain(false);
   std::map<ParameterId, std::vector<ParameterShape>> groups;
   for (const ParameterShape& one : parameter_shapes(spec_)) {
-    groups[{one.id.layer, first_of_product(one.id.slot), one.id.bias}].push_back(one);
+    ParameterId first = one.id;
+    first.slot = first_of_product(one.id.slot);
+    groups[first].push_back(one);
   }
   for (const auto& [first, group] : groups) allocate_side_by_side(group);
 }
@@ -101,7 +104,7 @@ void ModelBuilder::copy(const Checkpoint& checkpoint, const Binding& binding) {
   }
   std::int64_t begin = 0;
   for (const Slot slot : binding.slots) {
-    at::Tensor to = get({binding.layer, slot, binding.bias});
+    at::Tensor to = get({binding.layer, slot, binding.bias, binding.expert});
     to.copy_(from.narrow(0, begin, to.size(0)));
     begin += to.size(0);
   }
@@ -150,13 +153,15 @@ NormBlock ModelBuilder::norm(std::int64_t layer, Slot slot) const {
   return block;
 }
 
-DenseLinear ModelBuilder::dense(std::int64_t layer, Slot slot) const {
-  return {get({layer, slot, false}), get({layer, slot, true})};
+DenseLinear ModelBuilder::dense(std::int64_t layer, const SlotPlace& place) const {
+  return {get({layer, place.slot, false, place.expert}),
+          get({layer, place.slot, true, place.expert})};
 }
 
-std::optional<DenseLinear> ModelBuilder::dense_if_there(std::int64_t layer, Slot slot) const {
-  if (!get({layer, slot, false}).defined()) return std::nullopt;
-  return dense(layer, slot);
+std::optional<DenseLinear> ModelBuilder::dense_if_there(std::int64_t layer,
+                                                        const SlotPlace& place) const {
+  if (!get({layer, place.slot, false, place.expert}).defined()) return std::nullopt;
+  return dense(layer, place);
 }
 
 std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
@@ -175,10 +180,22 @@ std::unique_ptr<Attention> ModelBuilder::attention(std::int64_t index) const {
       dense(index, Slot::kO), QkNorms{norm(index, Slot::kQNorm), norm(index, Slot::kKNorm)});
 }
 
+std::unique_ptr<StandardFfn> ModelBuilder::plain_ffn(std::int64_t index,
+                                                     std::int64_t expert) const {
+  return std::make_unique<StandardFfn>(
+      spec_.activation, dense_if_there(index, {Slot::kGate, expert}),
+      dense(index, {Slot::kUp, expert}), dense(index, {Slot::kDown, expert}));
+}
+
 std::unique_ptr<Ffn> ModelBuilder::ffn(std::int64_t index) const {
-  if (!spec_.layer(index).has_ffn) return nullptr;
-  return std::make_unique<StandardFfn>(spec_.activation, dense_if_there(index, Slot::kGate),
-                                       dense(index, Slot::kUp), dense(index, Slot::kDown));
+  const LayerShape& shape = spec_.layer(index);
+  if (!shape.has_ffn) return nullptr;
+  if (shape.experts == 0) return plain_ffn(index, -1);
+  std::vector<std::unique_ptr<StandardFfn>> experts;
+  for (std::int64_t i = 0; i < shape.experts; ++i) experts.push_back(plain_ffn(index, i));
+  return std::make_unique<MixtureFfn>(
+      RouterForm{spec_.experts_per_token, spec_.router_normed, spec_.router_rounded},
+      dense(index, Slot::kRouter), std::move(experts));
 }
 
 double ModelBuilder::embedding_scale() const {

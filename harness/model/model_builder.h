@@ -11,6 +11,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/model/dense_linear.h"
 #include "harness/model/model.h"
+#include "harness/model/standard_ffn.h"
 
 namespace assay {
 
@@ -31,10 +32,14 @@ class ModelBuilder {
   [[nodiscard]] at::Tensor get(const ParameterId& id) const;
   void copy(const Checkpoint& checkpoint, const Binding& binding);
   [[nodiscard]] NormBlock norm(std::int64_t layer, Slot slot) const;
-  [[nodiscard]] DenseLinear dense(std::int64_t layer, Slot slot) const;
-  [[nodiscard]] std::optional<DenseLinear> dense_if_there(std::int64_t layer, Slot slot) const;
+  [[nodiscard]] DenseLinear dense(std::int64_t layer, const SlotPlace& place) const;
+  [[nodiscard]] std::optional<DenseLinear> dense_if_there(std::int64_t layer,
+                                                          const SlotPlace& place) const;
   [[nodiscard]] std::unique_ptr<Attention> attention(std::int64_t index) const;
   [[nodiscard]] std::unique_ptr<Ffn> ffn(std::int64_t index) const;
+  /// That of the layer (-1), or of one of its experts.
+  [[nodiscard]] std::unique_ptr<StandardFfn> plain_ffn(std::int64_t index,
+                                                       std::int64_t expert) const;
   /// As the rows that it multiplies can have it.
   [[nodiscard]] double embedding_scale() const;
   [[nodiscard]] std::unique_ptr<Input> input() const;

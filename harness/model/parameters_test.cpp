@@ -42,7 +42,9 @@ TEST_P(Table, HoldsEveryTensorOfTheFileOnce) {
   const Checkpoint checkpoint = Checkpoint::open(golden_folder() / GetParam());
   std::set<ParameterId> bound;
   for (const Binding& binding : checkpoint.bindings()) {
-    for (const Slot slot : binding.slots) bound.insert({binding.layer, slot, binding.bias});
+    for (const Slot slot : binding.slots) {
+      bound.insert({binding.layer, slot, binding.bias, binding.expert});
+    }
   }
   std::set<ParameterId> listed;
   for (const Parameter& parameter : model_.parameters()) {
@@ -123,11 +125,16 @@ INSTANTIATE_TEST_SUITE_P(Cases, Table, testing::ValuesIn(golden_cases()),
                          [](const auto& test) { return test.param; });
 
 TEST(ParameterNames, AreReadBack) {
-  for (const ParameterShape& one : parameter_shapes(load_golden("llama_gqa").spec())) {
-    EXPECT_EQ(parameter_from_name(parameter_name(one.id)), one.id);
+  for (const char* model : {"llama_gqa", "qwen3_moe_mixed_tied"}) {
+    for (const ParameterShape& one : parameter_shapes(load_golden(model).spec())) {
+      EXPECT_EQ(parameter_from_name(parameter_name(one.id)), one.id);
+    }
   }
+  EXPECT_EQ(parameter_name({3, Slot::kUp, false, 5}), "layer.3.expert.5.up.weight");
   for (const char* other : {"layer.1.q", "layer.x.q.weight", "q.weight", "layer.0.embedding.weight",
-                            "layer.-1.q.weight", "", ".weight", "layer.1.up.codes"}) {
+                            "layer.-1.q.weight", "", ".weight", "layer.1.up.codes",
+                            "expert.1.up.weight", "layer.1.expert.0.q.weight",
+                            "layer.1.expert.x.up.weight", "layer.1.expert.0.router.weight"}) {
     EXPECT_FALSE(parameter_from_name(other)) << other;
   }
 }

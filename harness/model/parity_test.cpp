@@ -15,6 +15,10 @@ namespace {
 
 constexpr double kSameInFp32 = 1e-4;
 constexpr double kSameInBf16 = 2e-2;
+/// With the same experts. The eager and the SDPA attention of transformers are up to 1.5e-2 apart
+/// on these models, and 3 of 42 tokens may have two experts that rounding cannot tell from each
+/// other.
+constexpr double kSameMixtureInBf16 = 3e-2;
 
 at::Tensor all_logits(const Model& model, const at::Tensor& tokens) {
   return model.logits(model.hidden(tokens)).view({tokens.size(0), tokens.size(1), -1});
@@ -24,6 +28,44 @@ at::Tensor last_columns(const at::Tensor& logits, const at::Tensor& like) {
   const std::int64_t count = like.size(-1);
   return logits.narrow(-1, logits.size(-1) - count, count);
 }
+
+/// The router of a mixture as well.
+std::vector<SlotPlace> all_places(const Layer& layer) {
+  std::vector<SlotPlace> places = layer.places();
+  if (layer.find(Slot::kRouter) != nullptr) places.emplace_back(Slot::kRouter);
+  return places;
+}
+
+/// Which experts each token of each sequence takes, in whatever pass: known ones, or those of the
+/// first pass that runs all tokens at once. Between nearly equal experts rounding decides, and two
+/// right paths may differ.
+class SettledExperts final : public RoutingHook {
+ public:
+  SettledExperts() = default;
+  SettledExperts(const std::map<std::int64_t, at::Tensor>& taken, const ModelSpec& spec) {
+    for (const auto& [layer, experts] : taken) {
+      const std::vector<std::int64_t> shape = {experts.size(0), experts.size(1),
+                                               spec.layer(layer).experts};
+      known_[layer] = at::zeros(shape, at::kBool).scatter(2, experts, true);
+    }
+  }
+  at::Tensor settle(const StepContext& step, RoutingSite, const at::Tensor& found) override {
+    const at::Tensor apart = found.view({step.batch, step.tokens, -1});
+    const auto [place, fresh] = known_.try_emplace(step.layer, apart.clone());
+    const auto first = step.positions[0].item<std::int64_t>();
+    const at::Tensor wanted = place->second.narrow(1, first, step.tokens);
+    changed_ += wanted.ne(apart).sum().item<std::int64_t>();
+    all_ += found.numel();
+    return wanted.reshape(found.sizes());
+  }
+  [[nodiscard]] double changed_share() const {
+    return all_ == 0 ? 0 : static_cast<double>(changed_) / static_cast<double>(all_);
+  }
+
+ private:
+  std::map<std::int64_t, at::Tensor> known_;
+  std::int64_t changed_ = 0, all_ = 0;
+};
 
 class Parity : public testing::TestWithParam<std::string> {};
 
@@ -38,11 +80,16 @@ TEST_P(Parity, Fp32LogitsEqualTransformers) {
 
 TEST_P(Parity, Bf16LogitsEqualTransformers) {
   const Golden golden = read_golden(GetParam());
-  const Model model = load_golden(GetParam(), at::kBFloat16);
+  Model model = load_golden(GetParam(), at::kBFloat16);
+  SettledExperts experts(golden.experts, model.spec());
+  model.route_with(&experts);
   const double error = relative_error(all_logits(model, golden.tokens), golden.logits_bf16);
+  EXPECT_LE(experts.changed_share(), kSameMixtureInBf16);
+  if (!golden.experts.empty())
+    std::printf("%.3f of its decisions settled\n", experts.changed_share());
   std::printf("parity %-22s bf16 %.2e (to the fp32 logits %.2e)\n", GetParam().c_str(), error,
               relative_error(all_logits(model, golden.tokens), golden.logits_f32));
-  EXPECT_LE(error, kSameInBf16);
+  EXPECT_LE(error, golden.experts.empty() ? kSameInBf16 : kSameMixtureInBf16);
 }
 
 TEST_P(Parity, BatchOneEqualsBatchMany) {
@@ -59,7 +106,10 @@ TEST_P(Parity, BatchOneEqualsBatchMany) {
 TEST_P(Parity, CachedStepsEqualOnePass) {
   const Golden golden = read_golden(GetParam());
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-    const Model model = load_golden(GetParam(), dtype);
+    Model model = load_golden(GetParam(), dtype);
+    SettledExperts experts;
+    model.route_with(&experts);
+    const at::Tensor whole = all_logits(model, golden.tokens);
     const std::int64_t length = golden.tokens.size(1);
     KvCache cache(model.spec(), golden.tokens.size(0), length, dtype, at::kCPU);
     std::vector<at::Tensor> parts;
@@ -71,7 +121,8 @@ TEST_P(Parity, CachedStepsEqualOnePass) {
     }
     EXPECT_EQ(cache.length(), length);
     const double limit = dtype == at::kFloat ? 1e-5 : kSameInBf16;
-    EXPECT_LE(relative_error(at::cat(parts, 1), all_logits(model, golden.tokens)), limit);
+    EXPECT_LE(relative_error(at::cat(parts, 1), whole), limit);
+    EXPECT_LE(experts.changed_share(), limit);
   }
 }
 
@@ -140,8 +191,8 @@ TEST_P(Parity, FusedEqualsSlotBySlot) {
   const Model fused = load_golden(GetParam());
   Model apart = fused.clone();
   for (Layer& layer : apart.layers()) {
-    for (const Slot slot : layer.slots()) {
-      layer.replace_linear(slot, clone_block(layer.linear(slot)));
+    for (const SlotPlace& place : all_places(layer)) {
+      layer.replace_linear(place, clone_block(layer.linear(place)));
     }
   }
   EXPECT_LE(relative_error(all_logits(apart, golden.tokens), all_logits(fused, golden.tokens)),
@@ -152,17 +203,18 @@ TEST_P(Parity, EverySlotMatters) {
   const Golden golden = read_golden(GetParam());
   const Model model = load_golden(GetParam());
   const at::Tensor before = all_logits(model, golden.tokens);
-  for (const Slot slot : model.layers()[0].slots()) {
+  for (const SlotPlace& place : all_places(model.layers()[0])) {
     Model changed = model.clone();
-    const DenseLinear& dense = changed.layers()[0].dense(slot);
+    const DenseLinear& dense = changed.layers()[0].dense(place);
     changed.layers()[0].replace_linear(
-        slot, std::make_unique<DenseLinear>(dense.weight().mul(-1), dense.bias()));
-    EXPECT_GT(relative_error(all_logits(changed, golden.tokens), before), 1e-3) << slot_name(slot);
+        place, std::make_unique<DenseLinear>(dense.weight().mul(-1), dense.bias()));
+    EXPECT_GT(relative_error(all_logits(changed, golden.tokens), before), 1e-3)
+        << slot_path(0, place);
     Model edited = model.clone();
-    edited.layers()[0].dense(slot).weight().mul_(-1);
+    edited.layers()[0].dense(place).weight().mul_(-1);
     EXPECT_LE(relative_error(all_logits(edited, golden.tokens), all_logits(changed, golden.tokens)),
               1e-5)
-        << slot_name(slot);
+        << slot_path(0, place);
   }
   EXPECT_EQ(relative_error(all_logits(model, golden.tokens), before), 0);  // clones are apart
 }

@@ -41,6 +41,7 @@ Tap input_tap(Slot slot) {
   switch (slot) {
     case Slot::kO:
       return Tap::kOutInput;
+    case Slot::kRouter:
     case Slot::kGate:
     case Slot::kUp:
       return Tap::kFfnInput;

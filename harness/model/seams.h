@@ -49,6 +49,10 @@ class Ffn : public Block {
   [[nodiscard]] virtual at::Tensor forward(const at::Tensor& rows, StepContext& step) const = 0;
   [[nodiscard]] virtual Linear* linear(Slot slot) const = 0;
   virtual void replace_linear(Slot slot, std::unique_ptr<Linear> block) = 0;
+  /// Of a mixture: one of its feed-forward blocks, whose matrices are its own; null where there is
+  /// none of this number.
+  [[nodiscard]] virtual Ffn* expert(std::int64_t /*number*/) const { return nullptr; }
+  [[nodiscard]] virtual std::int64_t experts() const { return 0; }
   [[nodiscard]] virtual std::unique_ptr<Ffn> share() const = 0;
   virtual void fuse() {}
   /// False where a prompt in a cache is computed otherwise than a pass that scores computes it, by

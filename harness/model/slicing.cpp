@@ -131,6 +131,9 @@ namespace {
 void select_neurons(Model& model, std::int64_t index, const at::Tensor& neurons) {
   Layer& layer = model.layers().at(static_cast<std::size_t>(index));
   LayerShape shape = model.spec().layer(index);
+  if (shape.experts > 0) {
+    throw DoesNotApply("this model is a mixture of experts, out of which no neurons are taken");
+  }
   auto ffn = slice_neurons(standard<StandardFfn>(layer.ffn, "feed-forward block"),
                            neurons.to(model.device()));
   shape.ffn_width = neurons.size(0);

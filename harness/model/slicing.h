@@ -20,6 +20,7 @@ namespace assay {
 std::unique_ptr<StandardFfn> slice_neurons(const StandardFfn& ffn, const at::Tensor& neurons);
 
 /// Only these neurons of the layer's feed-forward block stay: rows of gate and up, columns of down.
+/// Throws DoesNotApply for a mixture of experts.
 void keep_neurons(Model& model, std::int64_t layer, const at::Tensor& neurons);
 
 /// Only these groups stay: a key/value head with the query heads that read it. Throws DoesNotApply

@@ -10,6 +10,7 @@
 
 #include <map>
 
+#include "harness/base/cell_errors.h"
 #include "harness/base/errors.h"
 #include "harness/model/encoder_golden.h"
 #include "harness/model/golden_cases.h"
@@ -43,11 +44,13 @@ void zero_columns(const Model& model, std::int64_t layer, Slot slot, std::int64_
 class Slicing : public testing::TestWithParam<std::string> {
  protected:
   [[nodiscard]] bool heads_stay() const { return !why_heads_stay(model_.spec()).empty(); }
+  [[nodiscard]] bool neurons_stay() const { return has_experts(model_.spec()); }
   Model model_ = load_golden(GetParam());
   at::Tensor tokens_ = read_golden(GetParam()).tokens;
 };
 
 TEST_P(Slicing, FewerNeuronsEqualZeroedOnes) {
+  if (neurons_stay()) GTEST_SKIP() << "a mixture of experts";
   const std::int64_t width = model_.spec().layer(1).ffn_width;
   Model masked = model_.clone();
   zero_columns(masked, 1, Slot::kDown, 0, 5);
@@ -73,6 +76,7 @@ TEST_P(Slicing, FewerHeadsEqualZeroedOnes) {
 }
 
 TEST_P(Slicing, AnotherOrderIsTheSameFunction) {
+  if (neurons_stay()) GTEST_SKIP() << "a mixture of experts";
   const ModelSpec spec = model_.spec();
   const at::Tensor before = logits(model_, tokens_);
   for (std::int64_t l = 0; l < spec.layers; ++l) {
@@ -101,6 +105,7 @@ TEST_P(Slicing, ANarrowModelIsThatOfTheNarrowTable) {
 
 /// The gradient of a sub-network's loss is that of the full one whose other neurons are silent.
 TEST_P(Slicing, GradientsReachTheTensorsThatASharedModelWasCutFrom) {
+  if (neurons_stay()) GTEST_SKIP() << "a mixture of experts";
   const std::int64_t width = model_.spec().layer(1).ffn_width;
   Model masked = model_.clone();
   zero_columns(masked, 1, Slot::kDown, 0, 5);
@@ -123,6 +128,16 @@ TEST_P(Slicing, GradientsReachTheTensorsThatASharedModelWasCutFrom) {
       relative_error(gradients[0].narrow(0, 5, width - 5), gradients[1].narrow(0, 5, width - 5)),
       1e-4);
   EXPECT_EQ(gradients[0].narrow(0, 0, 5).abs().max().item<double>(), 0);
+}
+
+TEST(SlicingMixtures, NeuronsStayAndLayersGo) {
+  Model model = load_golden("qwen3_moe_mixed_tied");
+  EXPECT_THROW(keep_neurons(model, 1, indices({0, 2})), DoesNotApply);
+  keep_neurons(model, 0, indices({0, 2}));
+  EXPECT_EQ(model.spec().layer(0).ffn_width, 2);
+  drop_ffn(model, 1);
+  EXPECT_FALSE(has_experts(model.spec()));
+  EXPECT_EQ(rebuilt(model, model.spec(), table(model)).content_hash(), model.content_hash());
 }
 
 std::vector<std::int64_t> list(const at::Tensor& values) {
@@ -148,6 +163,7 @@ TEST(AttentionRowsTest, TakeTheFirstHeadsOfEachGroup) {
 }
 
 TEST_P(Slicing, SlicedEqualsExtracted) {
+  if (neurons_stay()) GTEST_SKIP() << "a mixture of experts";
   const std::int64_t width = model_.spec().layer(0).ffn_width;
   keep_neurons(model_, 0, at::arange(0, width - 8, at::kLong));
   if (!heads_stay() && model_.spec().layer(1).kv_heads > 1)
@@ -160,6 +176,7 @@ TEST_P(Slicing, SlicedEqualsExtracted) {
 }
 
 TEST_P(Slicing, DecodesWithAMissingAttention) {
+  if (neurons_stay()) GTEST_SKIP() << "a mixture of experts";
   drop_attention(model_, 0);
   keep_neurons(model_, 1, indices({0, 2, 3}));
   const std::int64_t length = tokens_.size(1);
@@ -184,7 +201,8 @@ TEST_P(Slicing, AddedBiasesAreZero) {
   const at::Tensor before = logits(model_, tokens_);
   for (const Slot slot : {Slot::kQ, Slot::kO, Slot::kUp, Slot::kDown}) model_.add_bias(slot);
   EXPECT_LE(relative_error(logits(model_, tokens_), before), 1e-6);
-  EXPECT_TRUE(model_.parameter({0, Slot::kDown, true}).defined());
+  const SlotPlace down = model_.layers()[0].places().back();
+  EXPECT_TRUE(model_.parameter({0, Slot::kDown, true, down.expert}).defined());
   EXPECT_EQ(rebuilt(model_, model_.spec(), table(model_)).content_hash(), model_.content_hash());
 }
 

@@ -92,30 +92,32 @@ at::Tensor StandardAttention::project(const at::Tensor& rows) const {
   return at::cat({slots_[0]->forward(rows), slots_[1]->forward(rows), slots_[2]->forward(rows)}, 1);
 }
 
-at::Tensor StandardAttention::clipped_and_normed(at::Tensor qkv) const {
+at::Tensor StandardAttention::normed_and_clipped(at::Tensor qkv) const {
   // Without a gradient the rows, which are the caller's no more, are changed where they lie.
   const bool in_place = !needs_gradient(qkv, norms_.query.weight, norms_.key.weight);
-  if (shape_.clip > 0) {
-    qkv = in_place ? qkv.clamp_(-shape_.clip, shape_.clip) : qkv.clamp(-shape_.clip, shape_.clip);
-  }
-  if (!norms_.query.is_there()) return qkv;
+  if (norms_.query.is_there()) qkv = normed(std::move(qkv), in_place);
+  if (shape_.clip == 0) return qkv;
+  return in_place ? qkv.clamp_(-shape_.clip, shape_.clip) : qkv.clamp(-shape_.clip, shape_.clip);
+}
+
+at::Tensor StandardAttention::normed(at::Tensor qkv, bool in_place) const {
   const std::int64_t queries = shape_.heads * shape_.head_dim;
   const std::int64_t keys = shape_.kv_heads * shape_.head_dim;
-  const auto normed = [&](const NormBlock& norm, const at::Tensor& part) {
+  const auto heads = [&](const NormBlock& norm, const at::Tensor& part) {
     return norm.forward(part.reshape({-1, norm.weight.size(0)})).view(part.sizes());
   };
   const at::Tensor q = qkv.narrow(1, 0, queries), k = qkv.narrow(1, queries, keys);
   if (!in_place) {
     return at::cat(
-        {normed(norms_.query, q), normed(norms_.key, k), qkv.narrow(1, queries + keys, keys)}, 1);
+        {heads(norms_.query, q), heads(norms_.key, k), qkv.narrow(1, queries + keys, keys)}, 1);
   }
-  q.copy_(normed(norms_.query, q));
-  k.copy_(normed(norms_.key, k));
+  q.copy_(heads(norms_.query, q));
+  k.copy_(heads(norms_.key, k));
   return qkv;
 }
 
 at::Tensor StandardAttention::rotate(at::Tensor qkv, const StepContext& step) const {
-  qkv = clipped_and_normed(std::move(qkv));
+  qkv = normed_and_clipped(std::move(qkv));
   if (!step.rope_cos.defined()) return qkv;
   return rotate_heads(std::move(qkv), shape_.heads + shape_.kv_heads, shape_.head_dim,
                       step.rope_cos, step.rope_sin, shape_.interleaved);

@@ -64,7 +64,7 @@ class StandardAttention : public Attention {
 
   /// rows [n, width] -> queries, keys and values [n, (heads + 2 kv_heads) * head_dim]
   [[nodiscard]] at::Tensor project(const at::Tensor& rows) const;
-  /// What stands between the product and the cache: clips q, k and v, norms queries and keys, and
+  /// What stands between the product and the cache: norms queries and keys, clips q, k and v, and
   /// turns these by their positions, each where the model does. In place, unless the pass is
   /// differentiated.
   [[nodiscard]] at::Tensor rotate(at::Tensor qkv, const StepContext& step) const;
@@ -104,7 +104,8 @@ class StandardAttention : public Attention {
   [[nodiscard]] Path path(const at::Tensor& qkv, const StepContext& step) const;
   /// First cached position that a single query sees.
   [[nodiscard]] std::int64_t first_key(const StepContext& step) const;
-  [[nodiscard]] at::Tensor clipped_and_normed(at::Tensor qkv) const;
+  [[nodiscard]] at::Tensor normed_and_clipped(at::Tensor qkv) const;
+  [[nodiscard]] at::Tensor normed(at::Tensor qkv, bool in_place) const;
   [[nodiscard]] AttentionHeads split(const at::Tensor& qkv, const StepContext& step) const;
   /// Whether our kernel computes whole sequences that have no masks.
   [[nodiscard]] bool blocks_apply(const at::Tensor& qkv, const StepContext& step) const;

@@ -66,9 +66,9 @@ class StepObserver {
   virtual void observe(std::int64_t layer, const StepFact& fact, const at::Tensor& values) = 0;
 };
 
-/// Where in a layer something is routed: which heads or neurons a row takes, or which entries of
-/// what its matrices read.
-enum class RoutingSite { kHeads, kNeurons, kQkvInput, kOutInput, kFfnInput, kDownInput };
+/// Where in a layer something is routed: which heads, neurons or experts a row takes, or which
+/// entries of what its matrices read.
+enum class RoutingSite { kHeads, kNeurons, kExperts, kQkvInput, kOutInput, kFfnInput, kDownInput };
 
 /// Sees, and may settle, what blocks decide for each row from its input (which neurons a token
 /// takes, say). A decision is a comparison with an edge: two equally right paths whose rounding
@@ -86,7 +86,7 @@ class RoutingHook {
 enum class Tap {
   kQkvInput,         ///< input of q, k and v  [rows, width]
   kOutInput,         ///< heads' context, input of o  [rows, heads * head_dim]
-  kFfnInput,         ///< input of gate and up  [rows, width]
+  kFfnInput,         ///< input of gate and up, or of a router  [rows, width]
   kPreActivation,    ///< what the activation gets: of gate, or of up in a plain FFN  [rows,
                      ///< ffn_width]
   kDownInput,        ///< input of down  [rows, ffn_width]
@@ -109,9 +109,12 @@ struct StepContext {
   std::int64_t batch = 1;
   std::int64_t tokens = 0;  ///< per batch row in this step; rows = batch * tokens
   std::int64_t layer = 0;   ///< index of the running layer
-  at::Tensor positions;     ///< int64 [rows]
-  std::int64_t end = 0;     ///< without segments: one past the last position
-  at::Tensor token_types;   ///< int64 [rows], or undefined: all 0
+  /// The running expert of a mixture, whose rows are those that take it: what is recorded then is
+  /// of them alone. All else here is of all rows. -1: outside of experts.
+  std::int64_t expert = -1;
+  at::Tensor positions;    ///< int64 [rows]
+  std::int64_t end = 0;    ///< without segments: one past the last position
+  at::Tensor token_types;  ///< int64 [rows], or undefined: all 0
   /// bool [rows] of a pass that scores: the row is of the prompt, not of what follows it (rows of a
   /// prompt see rows of it only). Undefined: nobody says. A pass over a cache says it by its phase.
   at::Tensor prompt;

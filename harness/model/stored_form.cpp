@@ -25,7 +25,7 @@ at::Tensor stored_form(const Binding& binding, const ModelSpec& spec,
                        const std::function<at::Tensor(const ParameterId&)>& parameter) {
   std::vector<at::Tensor> parts;
   for (const Slot slot : binding.slots) {
-    parts.push_back(parameter({binding.layer, slot, binding.bias}));
+    parts.push_back(parameter({binding.layer, slot, binding.bias, binding.expert}));
   }
   at::Tensor rows = parts.size() == 1 ? parts.front() : at::cat(parts);
   if (binding.layout == TensorLayout::kGrouped) rows = grouped(rows, spec.layer(binding.layer));

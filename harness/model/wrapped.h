@@ -38,6 +38,8 @@ class WrappedFfn : public Wrapped<Ffn> {
   [[nodiscard]] bool prefill_equals_decode() const override {
     return inner().prefill_equals_decode();
   }
+  [[nodiscard]] Ffn* expert(std::int64_t number) const override { return inner().expert(number); }
+  [[nodiscard]] std::int64_t experts() const override { return inner().experts(); }
 
  protected:
   using Wrapped<Ffn>::Wrapped;

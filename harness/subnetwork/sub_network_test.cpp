@@ -169,7 +169,7 @@ TEST_P(OfFamilies, APartOfAnOrderedModelIsOneOfTheModel) {
   EXPECT_EQ(ordered.content_hash(), plain.content_hash());
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, OfFamilies, testing::ValuesIn(golden_cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, OfFamilies, testing::ValuesIn(golden_cases_with_plain_ffns()),
                          [](const auto& test) { return test.param; });
 
 TEST(Orders, RoundTripAndRankTiesByIndex) {

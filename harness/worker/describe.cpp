@@ -32,7 +32,7 @@ Json describe_method(const MethodInfo& info) {
           {"artefact_version", info.artefact_version},
           {"source_hash", method_source_hash(info.name)},
           {"params", params_json(info.params)},
-          {"requires", to_json(info.requires_)},
+          {"requires", to_json(requirements_of(info))},
           {"changes", info.changes},
           {"needs",
            {{"calibration", info.needs.calibration},

@@ -132,7 +132,7 @@ std::string training_form(const WorkerRequest& request) {
 void require_met(const Method& method, const ModelSpec& spec, const Params& params,
                  const WorkerRequest& request) {
   const MethodInfo info = method.info();
-  std::vector<Requirement> requirements = info.requires_;
+  std::vector<Requirement> requirements = requirements_of(info);
   if (const auto* need = find_training(info.needs.training, training_form(request))) {
     requirements.insert(requirements.end(), need->requires_.begin(), need->requires_.end());
   }

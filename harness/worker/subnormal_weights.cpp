@@ -20,7 +20,7 @@ void SubnormalCount::add(const Model& model) {
   for (const Parameter& parameter : model.parameters()) {
     const bool weight = parameter.id && !parameter.id->bias &&
                         slot_info(parameter.id->slot).kind != SlotKind::kNorm;
-    if (weight) add(slot_path(parameter.id->layer, parameter.id->slot), parameter.tensor);
+    if (weight) add(slot_path(parameter.id->layer, parameter.id->place()), parameter.tensor);
   }
 }
 

@@ -9,6 +9,7 @@ class Dense final : public Method {
   [[nodiscard]] MethodInfo info() const override {
     MethodInfo info;
     info.name = "dense";
+    info.takes_experts = true;
     info.summary = "The model as it is, uncompressed";
     return info;
   }

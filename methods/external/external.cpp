@@ -58,6 +58,7 @@ class External final : public Method {
   [[nodiscard]] MethodInfo info() const override {
     MethodInfo info;
     info.name = "external";
+    info.takes_experts = true;
     info.summary = "Runs a program that writes a compressed copy of the model directory";
     info.params = external_params();
     return info;

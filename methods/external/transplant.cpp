@@ -19,7 +19,7 @@ at::Tensor stored(const at::Tensor& tensor) { return tensor.to(at::kCPU, at::kFl
 
 bool is_layer_matrix(const ParameterId& id) {
   const SlotInfo& info = slot_info(id.slot);
-  return !id.bias && info.of_layer() && info.kind == SlotKind::kLinear;
+  return !id.bias && info.of_layer() && info.kind == SlotKind::kLinear && id.slot != Slot::kRouter;
 }
 
 /// Family and dtype of the file say nothing about what is computed.
@@ -32,10 +32,10 @@ Json computed(const ModelSpec& spec) {
 
 void store_matrix(PrunedWeights& changes, const Parameter& before, const at::Tensor& now) {
   const ParameterId& id = *before.id;
-  if (at::equal(before.tensor, now)) return changes.leave(id.layer, id.slot, before.tensor);
+  if (at::equal(before.tensor, now)) return changes.leave(id.layer, id.place(), before.tensor);
   const bool only_zeroed = now.eq(before.tensor).logical_or(now.eq(0)).all().item<bool>();
-  if (only_zeroed) return changes.prune(id.layer, id.slot, now, now.ne(0));
-  changes.replace(id.layer, id.slot, before.tensor, stored(now));
+  if (only_zeroed) return changes.prune(id.layer, id.place(), now, now.ne(0));
+  changes.replace(id.layer, id.place(), before.tensor, stored(now));
 }
 
 Artefact changed_values(const Model& before, const Model& after, FitContext& context) {
@@ -61,7 +61,7 @@ Artefact whole_model(const Model& after, FitContext& context) {
   artefact.plan[kSpec] = to_json(after.spec());
   for (const Parameter& parameter : after.parameters()) {
     if (is_layer_matrix(*parameter.id)) {
-      record.add(slot_path(parameter.id->layer, parameter.id->slot), parameter.tensor);
+      record.add(slot_path(parameter.id->layer, parameter.id->place()), parameter.tensor);
     }
     artefact.tensors[parameter.name] = stored(parameter.tensor);
   }

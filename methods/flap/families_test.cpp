@@ -39,7 +39,7 @@ TEST(FlapOnEncoders, KeepsTheMeanOutputOfTheFirstAttention) {
   EXPECT_LE(relative_error(mean(changed, after), mean(model, before)), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, FlapOnFamilies, ::testing::ValuesIn(golden_cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, FlapOnFamilies, ::testing::ValuesIn(golden_cases_with_plain_ffns()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

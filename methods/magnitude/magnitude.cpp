@@ -18,6 +18,7 @@ class Magnitude final : public PruningMethod {
     info.params = sparsity_params();
     info.params.push_back(scope_param(Scope::kMatrix));
     info.params.push_back(blocks_param());
+    info.takes_experts = true;
     return info;
   }
 
@@ -29,14 +30,14 @@ class Magnitude final : public PruningMethod {
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       context.progress(index, model.layer_count(), "magnitudes");
       const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
-      for (const Slot slot : layer.slots()) {
-        const DenseLinear& linear = layer.dense(slot);
-        if (!in_blocks(params, slot)) {
-          pruned.leave(index, slot, linear.weight());
+      for (const SlotPlace& place : layer.places()) {
+        const DenseLinear& linear = layer.dense(place);
+        if (!in_blocks(params, place)) {
+          pruned.leave(index, place, linear.weight());
           continue;
         }
         const at::Tensor weight = weight_for_fit(linear);
-        pruned.prune(index, slot, linear.weight(), magnitude_keep(weight, target, scope));
+        pruned.prune(index, place, linear.weight(), magnitude_keep(weight, target, scope));
       }
     }
     return pruned.finish();

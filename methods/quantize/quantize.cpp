@@ -60,10 +60,10 @@ void quantize_layers_by_rounding(const Model& model, FitContext& context, const 
   for (std::int64_t index = 0; index < copy.layer_count(); ++index) {
     context.progress(index, copy.layer_count(), fmt::format("layer {}", index + 1));
     const Layer& layer = copy.layers()[static_cast<std::size_t>(index)];
-    for (const Slot slot : layer.slots()) {
-      if (!in_blocks(params, slot)) continue;
-      const DenseLinear& linear = layer.dense(slot);
-      packed.replace(slot_path(index, slot), linear,
+    for (const SlotPlace& place : layer.places()) {
+      if (!in_blocks(params, place)) continue;
+      const DenseLinear& linear = layer.dense(place);
+      packed.replace(slot_path(index, place), linear,
                      quantize_rtn(weight_for_fit(linear), quantize_options(params)));
     }
   }
@@ -78,13 +78,13 @@ void quantize_layers_by_gptq(const Model& model, FitContext& context, const Para
   prune_layer_by_layer(
       model, context, options,
       [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-        for (const Slot slot : layer.slots()) {
-          if (!in_blocks(params, slot)) continue;
-          const DenseLinear& linear = layer.dense(slot);
-          const std::string path = slot_path(index, slot);
+        for (const SlotPlace& place : layer.places()) {
+          if (!in_blocks(params, place)) continue;
+          const DenseLinear& linear = layer.dense(place);
+          const std::string path = slot_path(index, place);
           packed.replace(
               path, linear,
-              quantize_gptq(weight_for_fit(linear), inputs.input_of(slot).gram().mul(2),
+              quantize_gptq(weight_for_fit(linear), inputs.input_of(place).gram().mul(2),
                             quantize_options(params), damping, warn_of_retry(context, path)));
         }
       });
@@ -122,6 +122,7 @@ class Quantize final : public Method {
             {"layers"}),
         damping_param(),
         calibrate_on_param()};
+    info.takes_experts = true;
     info.needs.calibration = true;
     info.needs.calibration_unless = {{{{"algorithm", "rtn"}}}};
     return info;
@@ -145,15 +146,15 @@ class Quantize final : public Method {
     const Json packed = artefact.plan.value("packed", Json::object());
     for (std::int64_t index = 0; index < model.layer_count(); ++index) {
       Layer& layer = model.layers()[static_cast<std::size_t>(index)];
-      for (const Slot slot : layer.slots()) {
-        const std::string path = slot_path(index, slot);
+      for (const SlotPlace& place : layer.places()) {
+        const std::string path = slot_path(index, place);
         if (!packed.contains(path)) continue;
         PackedMatrix matrix = load_packed(artefact.plan, artefact.tensors, path);
-        const DenseLinear& dense = layer.dense(slot);
+        const DenseLinear& dense = layer.dense(place);
         require_shape(matrix, dense, path);
         layer.replace_linear(
-            slot, std::make_unique<PackedLinear>(on_device(std::move(matrix), model.device()),
-                                                 own(dense.bias())));
+            place, std::make_unique<PackedLinear>(on_device(std::move(matrix), model.device()),
+                                                  own(dense.bias())));
       }
     }
   }

@@ -67,20 +67,21 @@ class RiaChooser {
         fast_(params.get_bool("fast")) {}
 
   [[nodiscard]] at::Tensor keep(const at::Tensor& weight, const at::Tensor& square_norm,
-                                std::int64_t index, Slot slot) const {
+                                std::int64_t index, const SlotPlace& place) const {
     const at::Tensor scores = ria_scores(weight, square_norm, a_, dtype_);
-    require_finite_scores(scores, slot_path(index, slot));
+    require_finite_scores(scores, slot_path(index, place));
     if (permute_ == "none") return keep_by_target(scores, target_, scope_);
     require_whole_groups(scores.size(1), target_.pattern);
-    return keep_permuted(scores, target_.pattern, order(scores, index, slot));
+    return keep_permuted(scores, target_.pattern, order(scores, index, place));
   }
 
  private:
   /// Runs the asked stages, reports the retained score after each.
-  [[nodiscard]] ChannelOrder order(const at::Tensor& scores, std::int64_t index, Slot slot) const {
+  [[nodiscard]] ChannelOrder order(const at::Tensor& scores, std::int64_t index,
+                                   const SlotPlace& place) const {
     ChannelOrder current(static_cast<std::size_t>(scores.size(1)));
     std::iota(current.begin(), current.end(), 0);
-    const std::string path = slot_path(index, slot);
+    const std::string path = slot_path(index, place);
     ChannelOrder best = current;
     double best_score = note(scores, current, "identity", path);
     const auto stage = [&](ChannelOrder next, const char* name) {
@@ -96,7 +97,8 @@ class RiaChooser {
             "heuristic");
     }
     if (permute_.ends_with("lsa")) {
-      stage(refine_by_assignment(scores, target_.pattern, current, blocks_of(slot, fast_)), "lsa");
+      stage(refine_by_assignment(scores, target_.pattern, current, blocks_of(place.slot, fast_)),
+            "lsa");
     }
     return best;
   }
@@ -125,15 +127,15 @@ Artefact prune_without_data(const Model& model, FitContext& context, const Param
   for (std::int64_t index = 0; index < model.layer_count(); ++index) {
     context.progress(index, model.layer_count(), "relative importance");
     const Layer layer = model.layers()[static_cast<std::size_t>(index)].clone();
-    for (const Slot slot : layer.slots()) {
-      const DenseLinear& linear = layer.dense(slot);
-      if (!in_blocks(params, slot)) {
-        pruned.leave(index, slot, linear.weight());
+    for (const SlotPlace& place : layer.places()) {
+      const DenseLinear& linear = layer.dense(place);
+      if (!in_blocks(params, place)) {
+        pruned.leave(index, place, linear.weight());
         continue;
       }
       const at::Tensor weight = weight_for_fit(linear);
-      pruned.prune(index, slot, linear.weight(),
-                   chooser.keep(weight, at::ones({weight.size(1)}), index, slot));
+      pruned.prune(index, place, linear.weight(),
+                   chooser.keep(weight, at::ones({weight.size(1)}), index, place));
     }
   }
   return pruned.finish();
@@ -149,6 +151,7 @@ class Ria final : public PruningMethod {
         "Zhang et al., Plug-and-Play: An Efficient Post-training Pruning Method for Large Language "
         "Models, ICLR 2024";
     info.params = ria_params();
+    info.takes_experts = true;
     info.needs.calibration = true;
     info.needs.calibration_unless = {{{{"a", 0.0}, {"reconstruction", false}}}};
     return info;
@@ -179,22 +182,22 @@ class Ria final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const Slot slot : layer.slots()) {
-            const DenseLinear& linear = layer.dense(slot);
-            if (!in_blocks(params, slot)) {
-              pruned.leave(index, slot, linear.weight());
+          for (const SlotPlace& place : layer.places()) {
+            const DenseLinear& linear = layer.dense(place);
+            if (!in_blocks(params, place)) {
+              pruned.leave(index, place, linear.weight());
               continue;
             }
-            const InputStatistics& input = inputs.input_of(slot);
+            const InputStatistics& input = inputs.input_of(place);
             const at::Tensor weight = weight_for_fit(linear);
-            const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, slot);
+            const at::Tensor keep = chooser.keep(weight, input.square_norm(), index, place);
             if (!reconstruct) {
-              pruned.prune(index, slot, linear.weight(), keep);
+              pruned.prune(index, place, linear.weight(), keep);
               continue;
             }
-            pruned.replace(index, slot, linear.weight(),
+            pruned.replace(index, place, linear.weight(),
                            obs_update(weight, input.gram().mul(2), keep, obs,
-                                      warn_of_retry(context, slot_path(index, slot))));
+                                      warn_of_retry(context, slot_path(index, place))));
           }
         });
     return pruned.finish();

@@ -45,6 +45,7 @@ class ShortGpt final : public Method {
         "Men et al., ShortGPT: Layers in Large Language Models are More Redundant Than You Expect, "
         "2024, arXiv 2403.03853";
     info.params = param_specs();
+    info.takes_experts = true;
     info.needs.calibration = true;
     info.needs.calibration_unless = {{{{"by", "random"}}}};
     return info;

@@ -33,6 +33,7 @@ class SparseGpt final : public PruningMethod {
         "Frantar and Alistarh, SparseGPT: Massive Language Models Can Be Accurately Pruned in "
         "One-Shot, ICML 2023, arXiv 2301.00774";
     info.params = sparsegpt_params();
+    info.takes_experts = true;
     info.needs.calibration = true;
     return info;
   }
@@ -46,16 +47,16 @@ class SparseGpt final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const Slot slot : layer.slots()) {
-            const DenseLinear& linear = layer.dense(slot);
-            if (!in_blocks(params, slot)) {
-              pruned.leave(index, slot, linear.weight());
+          for (const SlotPlace& place : layer.places()) {
+            const DenseLinear& linear = layer.dense(place);
+            if (!in_blocks(params, place)) {
+              pruned.leave(index, place, linear.weight());
               continue;
             }
-            const at::Tensor hessian = inputs.input_of(slot).gram().mul(2);
-            pruned.replace(index, slot, linear.weight(),
+            const at::Tensor hessian = inputs.input_of(place).gram().mul(2);
+            pruned.replace(index, place, linear.weight(),
                            obs_prune(weight_for_fit(linear), hessian, target, obs,
-                                     warn_of_retry(context, slot_path(index, slot))));
+                                     warn_of_retry(context, slot_path(index, place))));
           }
         });
     return pruned.finish();

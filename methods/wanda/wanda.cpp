@@ -31,6 +31,7 @@ class Wanda final : public PruningMethod {
         "Sun et al., A Simple and Effective Pruning Approach for Large Language Models, ICLR 2024, "
         "arXiv 2306.11695";
     info.params = wanda_params();
+    info.takes_experts = true;
     info.needs.calibration = true;
     return info;
   }
@@ -57,16 +58,16 @@ class Wanda final : public PruningMethod {
     prune_layer_by_layer(
         model, context, options,
         [&](std::int64_t index, const Layer& layer, const LayerStatistics& inputs) {
-          for (const Slot slot : layer.slots()) {
-            const DenseLinear& linear = layer.dense(slot);
-            if (!in_blocks(params, slot)) {
-              pruned.leave(index, slot, linear.weight());
+          for (const SlotPlace& place : layer.places()) {
+            const DenseLinear& linear = layer.dense(place);
+            if (!in_blocks(params, place)) {
+              pruned.leave(index, place, linear.weight());
               continue;
             }
             const at::Tensor scores =
-                wanda_scores(weight_for_fit(linear), inputs.input_of(slot).square_norm());
-            require_finite_scores(scores, slot_path(index, slot));
-            pruned.prune(index, slot, linear.weight(),
+                wanda_scores(weight_for_fit(linear), inputs.input_of(place).square_norm());
+            require_finite_scores(scores, slot_path(index, place));
+            pruned.prune(index, place, linear.weight(),
                          variant ? wanda_adaptive_keep(scores, target.ratio)
                                  : keep_by_target(scores, target, scope));
           }

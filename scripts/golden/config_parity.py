@@ -25,7 +25,7 @@ import torch
 import transformers as hf
 from families import CONFIG_VOCAB as VOCAB
 from families import all_configs, case, rope
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 IDS = [(13 * i + 7) % VOCAB for i in range(48)]
 
@@ -317,9 +317,18 @@ def write_weights(config, path: Path) -> None:
         else:
             # Attention that looks somewhere: positions must matter.
             parameter.data = 2.0 * noise / parameter.shape[-1] ** 0.5
-    state = {name: value.to(torch.bfloat16).clone() for name, value in model.state_dict().items()}
-    save_file(state, path, {"format": "pt"})
+    save_file(stored_tensors(model.to(torch.bfloat16)), path, {"format": "pt"})
     path.chmod(0o644)
+
+
+def stored_tensors(model) -> dict:
+    """Under the names of memory; of a mixture, whose experts are one tensor there, of files."""
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    if not any(".experts." in name for name in state):
+        return state
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        return load_file(Path(folder) / "model.safetensors")
 
 
 def expect(config, weights: Path) -> dict:

@@ -6,6 +6,8 @@ expected.safetensors with
   tokens      int64 [batch, length]
   logits_f32  f32   [batch, length, vocab]  model in float32
   logits_bf16 bf16  [batch, length, vocab]  the same model converted to bfloat16
+  experts_<i> int64 [batch, length, k]      of layer i, a mixture: the experts that each token took in
+                                            bfloat16, whose rounding decides between nearly equal ones
 
 Weights are stored as bfloat16, except where DTYPES says otherwise; both models start from them.
 
@@ -144,21 +146,43 @@ def randomise(model: torch.nn.Module) -> None:
             parameter.data = noise / parameter.shape[-1] ** 0.5
 
 
-def logits(folder: Path, tokens: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def keep_experts(model: torch.nn.Module, kept: dict[str, torch.Tensor]) -> None:
+    """Every router of the model puts the experts that it takes into `kept`."""
+    layers = {
+        name.split(".")[2]: module
+        for name, module in model.named_modules()
+        if type(module).__name__.endswith("TopKRouter")
+    }
+
+    def keeper(layer: str):
+        def keep(_module, _inputs, outputs):
+            kept[f"experts_{layer}"] = outputs[2].view(BATCH, -1, outputs[2].shape[-1]).clone()
+
+        return keep
+
+    for layer, module in layers.items():
+        module.register_forward_hook(keeper(layer))
+
+
+def logits(
+    folder: Path, tokens: torch.Tensor, dtype: torch.dtype, kept: dict[str, torch.Tensor]
+) -> torch.Tensor:
     attention = "sdpa" if folder.name == "falcon_rw" else "eager"
     model = hf.AutoModelForCausalLM.from_pretrained(
         folder, attn_implementation=attention, dtype=dtype
     ).eval()
+    keep_experts(model, kept)
     with torch.no_grad():
         return model(tokens, use_cache=False).logits
 
 
 def expect(folder: Path, tokens: torch.Tensor, keep: int) -> dict[str, torch.Tensor]:
+    experts: dict[str, torch.Tensor] = {}
     return {
         "tokens": tokens,
-        "logits_f32": logits(folder, tokens, torch.float32)[..., -keep:].contiguous(),
-        "logits_bf16": logits(folder, tokens, torch.bfloat16)[..., -keep:].contiguous(),
-    }
+        "logits_f32": logits(folder, tokens, torch.float32, {})[..., -keep:].contiguous(),
+        "logits_bf16": logits(folder, tokens, torch.bfloat16, experts)[..., -keep:].contiguous(),
+    } | experts
 
 
 def write_random(name: str, out: Path) -> None:

@@ -48,9 +48,10 @@ void without_sub_layers(Model& model) {
 void without_a_layer(Model& model) { model.drop_layer(0); }
 
 void with_biases(Model& model) {
-  for (const Slot slot : {Slot::kO, Slot::kDown}) {
-    model.add_bias(slot);
-    model.layers()[0].dense(slot).bias().copy_(at::randn({model.spec().width}));
+  for (const Slot slot : {Slot::kO, Slot::kDown}) model.add_bias(slot);
+  for (const SlotPlace& place : model.layers()[0].places()) {
+    if (place.slot != Slot::kO && place.slot != Slot::kDown) continue;
+    model.layers()[0].dense(place).bias().copy_(at::randn({model.spec().width}));
   }
 }
 

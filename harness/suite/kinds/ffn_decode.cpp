@@ -27,8 +27,9 @@ constexpr const char* kRate = "ffn_decode/tokens_per_s";
 /// The blocks' inputs of a pass, layer by layer.
 class FfnInputs final : public ActivationRecorder {
  public:
-  void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
-    if (tap != Tap::kFfnInput) return;
+  void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
+              const StepContext& step) override {
+    if (tap != Tap::kFfnInput || step.expert >= 0) return;
     if (static_cast<std::int64_t>(rows_.size()) != layer) {
       throw std::logic_error("layers told of their inputs out of order, or twice");
     }

@@ -84,8 +84,9 @@ class TimedBlock {
   class Inputs final : public ActivationRecorder {
    public:
     Inputs(std::int64_t layer, Tap tap) : layer_(layer), tap_(tap) {}
-    void record(std::int64_t layer, Tap tap, const at::Tensor& rows, const StepContext&) override {
-      if (layer == layer_ && tap == tap_) rows_ = rows.clone();
+    void record(std::int64_t layer, Tap tap, const at::Tensor& rows,
+                const StepContext& step) override {
+      if (layer == layer_ && tap == tap_ && step.expert < 0) rows_ = rows.clone();
     }
     /// [batch * tokens, width], sequences one after the other -> token by token of all sequences.
     [[nodiscard]] at::Tensor by_token(std::int64_t batch, std::int64_t tokens) const {
