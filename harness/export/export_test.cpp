@@ -207,6 +207,28 @@ TEST_P(Export, ShardsAreNoLargerThanAsked) {
 INSTANTIATE_TEST_SUITE_P(Families, Export, testing::ValuesIn(golden_cases()),
                          [](const auto& test) { return test.param; });
 
+std::set<std::string> tensor_names(const fs::path& folder) {
+  const Checkpoint checkpoint = Checkpoint::open(folder);
+  std::set<std::string> names;
+  for (const StoredTensor& tensor : checkpoint.tensors()) names.insert(tensor.name);
+  return names;
+}
+
+TEST(ExportMixtures, PrunedExpertsKeepTheirNames) {
+  for (const char* name : {"mixtral", "qwen3_moe_mixed_tied", "olmoe"}) {
+    Model model = load_golden(name);
+    for (const Layer& layer : model.layers()) {
+      for (const SlotPlace& place : layer.places()) {
+        layer.dense(place).weight().narrow(1, 0, 7).zero_();
+      }
+    }
+    const Exported found(model, golden_folder() / name);
+    EXPECT_THAT(found.remarks, IsEmpty());
+    EXPECT_EQ(tensor_names(found.folder.path()), tensor_names(golden_folder() / name));
+    EXPECT_EQ(found.load().content_hash(), model.content_hash());
+  }
+}
+
 class ExportEncoder : public testing::TestWithParam<std::string> {};
 
 TEST_P(ExportEncoder, DenseComesBackBitByBit) {

@@ -21,6 +21,7 @@
 #include "harness/model/wrapped.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/suite/counted.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 
@@ -301,6 +302,23 @@ TEST_F(TimedSuites, KernelsSayWhatTheyReadAndCompute) {
 TEST_F(TimedSuites, KernelRefusesWhatTheModelHasNot) {
   EXPECT_THROW(run("kernel", {{"layer", 2}}), UserError);
   EXPECT_THROW(run("kernel", {{"block", "norm"}}), UserError);
+}
+
+// A router of 4 x 40, and 2 of 4 experts of 48 neurons a token, in both layers.
+TEST_F(TimedSuites, AMixtureOfExpertsReadsTheExpertsThatATokenTakes) {
+  Model mixture = Model::load(source_dir() / "tests" / "data" / "model" / "mixtral", {});
+  const auto timed = [&](const std::string& kind, const Json& given) {
+    Recording context(mixture);
+    const SuiteKind& suite = registry_.get(kind);
+    suite.run(context, Params(suite.info().params, given));
+    return context;
+  };
+  const double block = 4.0 * 40 + 2 * 3.0 * 40 * 48;
+  const Recording blocks = timed("ffn_decode", {{"measured_calls", 12}, {"warmup_calls", 2}});
+  EXPECT_DOUBLE_EQ(*blocks.metrics.at("step/touched_bytes").value, 2 * block * sizeof(float));
+  const Recording kernel = timed("kernel", {{"block", "ffn"}, {"layer", 1}, {"batch", 2}});
+  EXPECT_DOUBLE_EQ(*kernel.metrics.at("step/flops_per_token").value, 2 * block);
+  EXPECT_THROW(timed("kernel", {{"block", "gate"}}), UserError);
 }
 
 TEST(Counted, AsManyCallsAsPromised) {

@@ -6,8 +6,9 @@ expected.safetensors with
   tokens      int64 [batch, length]
   logits_f32  f32   [batch, length, vocab]  model in float32
   logits_bf16 bf16  [batch, length, vocab]  the same model converted to bfloat16
-  experts_<i> int64 [batch, length, k]      of layer i, a mixture: the experts that each token took in
-                                            bfloat16, whose rounding decides between nearly equal ones
+  experts_<i> int64 [batch, length, k]      of layer i, a mixture: the experts that each token
+                                            took in bfloat16; between nearly equal ones rounding
+                                            decides
 
 Weights are stored as bfloat16, except where DTYPES says otherwise; both models start from them.
 

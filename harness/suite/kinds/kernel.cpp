@@ -104,9 +104,10 @@ class TimedBlock {
 
   static Slot role_of(const Layer& layer, const std::string& name) {
     std::string known;
-    for (const Slot slot : layer.slots()) {
-      if (slot_name(slot) == name) return slot;
-      known += std::string(known.empty() ? "" : ", ") + slot_name(slot);
+    for (const SlotPlace& place : layer.places()) {
+      if (place.expert >= 0) continue;  // which of them runs, the input says
+      if (slot_name(place.slot) == name) return place.slot;
+      known += std::string(known.empty() ? "" : ", ") + slot_name(place.slot);
     }
     throw DoesNotApply("suite parameters: block = '" + name + "', but the layer has: ffn, " +
                        known);
