@@ -14,8 +14,7 @@ namespace {
 
 constexpr const char* kHeadsTogether =
     "this model norms queries and keys over all heads together, so that a token cannot leave out "
-    "the "
-    "work of one; set head_density = 1";
+    "the work of one; set head_density = 1";
 
 [[noreturn]] void refuse(std::int64_t layer, const char* what) {
   throw DoesNotApply(fmt::format(
@@ -98,8 +97,8 @@ std::vector<Requirement> routing_requirements() {
           {"output", "==", "vocabulary"}};
 }
 
-std::vector<std::string> routing_problems(const ModelSpec& spec, const Params& params) {
-  if (spec.qk_norm != QkNorm::kProjection || params.get_real("head_density") == 1) return {};
+std::vector<std::string> routing_problems(const ModelSpec& spec, bool leaves_heads_out) {
+  if (spec.qk_norm != QkNorm::kProjection || !leaves_heads_out) return {};
   return {kHeadsTogether};
 }
 

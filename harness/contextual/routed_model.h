@@ -30,8 +30,8 @@ RoutingSettings routing_settings(const Json& plan);
 /// What contextual methods ask of a model: a decoder that predicts its vocabulary.
 std::vector<Requirement> routing_requirements();
 
-/// What speaks against these parameters for such a model.
-std::vector<std::string> routing_problems(const ModelSpec& spec, const Params& params);
+/// What speaks against leaving out heads of such a model.
+std::vector<std::string> routing_problems(const ModelSpec& spec, bool leaves_heads_out);
 
 /// What one layer gets; empty parts run whole.
 struct RoutedParts {

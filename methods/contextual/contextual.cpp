@@ -146,7 +146,7 @@ class Contextual final : public Method {
 
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
-    std::vector<std::string> problems = routing_problems(spec, params);
+    std::vector<std::string> problems = routing_problems(spec, params.get_real("head_density") < 1);
     const std::string by = params.get_text("by");
     if ((by == "svd" || by == "sign") && params.get_real("head_density") < 1) {
       problems.push_back(

@@ -137,7 +137,11 @@ class DejaVu final : public Method {
 
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
-    std::vector<std::string> problems = routing_problems(spec, params);
+    std::vector<std::string> problems =
+        routing_problems(spec, some_stay(params, RoutingSite::kHeads));
+    if (!problems.empty() && params.get_text("select") == "threshold") {
+      problems.back() += " and select = 'top'";
+    }
     if (params.get_text("ffn_labels") == "fired" && spec.activation != ActivationKind::kRelu) {
       problems.emplace_back(
           "ffn_labels = 'fired' names the neurons that a ReLU lets through, and this model's "

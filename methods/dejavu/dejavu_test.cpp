@@ -25,6 +25,7 @@ void register_dejavu(MethodRegistry& registry);
 namespace dejavu {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr std::int64_t kLength = 12, kWidth = 32, kHeads = 4, kNeurons = 64;
@@ -230,6 +231,17 @@ TEST_P(DejaVuTest, RefusesRanksAboveTheWidthAndLabelsThatSayNothing) {
   EXPECT_EQ(unmet({{"ffn_labels", "largest"}, {"predictor_bits", 5}}).size(), 1u);
   const bool relu = GetParam() == TinyFamily::kOpt;
   EXPECT_EQ(unmet({{"ffn_labels", "fired"}}).empty(), relu);
+}
+
+TEST_P(DejaVuTest, AThresholdLeavesHeadsOutToo) {
+  ModelSpec spec = model_->spec();
+  spec.qk_norm = QkNorm::kProjection;
+  const auto unmet = [&](const Json& given) { return method().unmet(spec, params_of(given)); };
+  const Json labels = {{"ffn_labels", "largest"}};
+  EXPECT_TRUE(unmet(labels).empty());
+  EXPECT_EQ(unmet(with(labels, {{"head_density", 0.5}})).size(), 1U);
+  EXPECT_THAT(unmet(with(labels, {{"select", "threshold"}})),
+              ElementsAre(HasSubstr("set head_density = 1 and select = 'top'")));
 }
 
 TEST_P(DejaVuTest, AllTokensOfItemsAreTraced) {

@@ -177,7 +177,8 @@ class ShadowLlm final : public Method {
   [[nodiscard]] std::vector<std::string> unmet(const ModelSpec& spec,
                                                const Params& params) const override {
     std::vector<std::string> problems = context_problems(spec, params);
-    const std::vector<std::string> more = routing_problems(spec, params);
+    const std::vector<std::string> more =
+        routing_problems(spec, params.get_real("head_density") < 1);
     problems.insert(problems.end(), more.begin(), more.end());
     const std::string style = params.get_text("prune_style");
     if (predictor_kind(params) != PredictorKind::kSingle && style != "local") {
