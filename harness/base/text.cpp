@@ -123,7 +123,8 @@ std::string human_seconds(double seconds) {
   if (seconds < 90) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < kLongSeconds) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+  const auto minutes = static_cast<std::int64_t>(std::llround(seconds / 60));
+  return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
 }
 
 }  // namespace assay

@@ -108,10 +108,13 @@ std::string weights_text(const ModelDemand& model, const Demand& demand) {
 std::string beyond_text(const Demand& demand) {
   std::vector<std::string> parts;
   if (demand.fits > 0) {
-    parts.push_back(fmt::format("what {} fits do beside it", demand.fits));
+    parts.push_back(demand.fits == 1 ? "what 1 fit does beside it"
+                                     : fmt::format("what {} fits do beside it", demand.fits));
     if (demand.trained > 0) parts.back() += fmt::format(" ({} train)", demand.trained);
   }
-  if (demand.timed > 0) parts.push_back(fmt::format("{} timed cells", demand.timed));
+  if (demand.timed > 0) {
+    parts.push_back(fmt::format("{} timed cell{}", demand.timed, demand.timed == 1 ? "" : "s"));
+  }
   return parts.empty() ? "" : "; on top come " + enumerated(parts);
 }
 

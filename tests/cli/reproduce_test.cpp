@@ -161,7 +161,7 @@ TEST_F(Reproduce, ARunSaysFirstWhatItTakesAndCanBeAtThePapersScale) {
   EXPECT_EQ(paper.code, 0) << paper.err;
   EXPECT_THAT(paper.err, AllOf(HasSubstr("running "), HasSubstr("paper_p.toml"),
                                HasSubstr("of weights in fp32; the machine has "),
-                               HasSubstr(" for the passes: "), HasSubstr("what 1 fits do"),
+                               HasSubstr(" for the passes: "), HasSubstr("what 1 fit does"),
                                HasSubstr("[2/2] ")));
   EXPECT_LT(paper.err.find("for the passes"), paper.err.find("[1/2] "));
   EXPECT_EQ(world_.run({"reproduce", "p", "--scale", "paper"}).code, 2) << "of --run";
