@@ -68,6 +68,16 @@ TEST(Text, SizesAreAsProgramsOrAsTheHubHasThem) {
   }
 }
 
+TEST(Text, TimesAreAsFineAsPeopleWantThem) {
+  EXPECT_EQ(human_seconds(0.0032), "3.2 ms");
+  EXPECT_EQ(human_seconds(12.34), "12.3 s");
+  EXPECT_EQ(human_seconds(245), "4 min 05 s");
+  EXPECT_EQ(human_seconds(3599.4), "59 min 59 s");
+  EXPECT_EQ(human_seconds(3599.6), "1 h 00 min");
+  EXPECT_EQ(human_seconds(6048), "1 h 41 min");
+  EXPECT_EQ(human_seconds(86400), "24 h 00 min");
+}
+
 TEST(Text, EnumerationsEndWithAnd) {
   EXPECT_EQ(enumerated({}), "");
   EXPECT_EQ(enumerated({"a"}), "a");
