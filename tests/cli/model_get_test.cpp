@@ -155,6 +155,7 @@ TEST_F(ModelGet, ADeclaredSizeStandsInWhereTheHubCannotBeAsked) {
   EXPECT_THAT(world_.run({"model", "list"}).out, HasSubstr("assay model get tiny/opt (13.5 GB)"));
   write_experiment("paper-7b\"\n[[model]]\nid = \"hf:tiny/opt");
   EXPECT_THAT(world_.run({"plan", "e.toml"}).out, HasSubstr("1 model, ")) << "one download";
+  write_experiment("paper-7b");
   EXPECT_EQ(world_.run({"model", "import", "paper-7b"}).code, 2);
   ASSERT_EQ(with_server("", "assay model get paper-7b").code, 0);
   EXPECT_EQ(world_.run({"plan", "e.toml"}).code, 0);
