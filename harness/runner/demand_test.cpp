@@ -86,7 +86,7 @@ TEST_F(DemandOf, IsSaidWithTheSpeedThatWasMeasured) {
   const std::string text = demand_text(demand(), speed);
   EXPECT_THAT(text,
               AllOf(HasSubstr("tiny: 4.0 GB of weights in fp32; the machine has "),
-                    HasSubstr("1 h 41 min for the passes"), HasSubstr("1 h 06 min of scoring"),
+                    HasSubstr("1 h 41 min for the passes"), HasSubstr("1 h 07 min of scoring"),
                     HasSubstr("at the 1 GFLOP/s"), HasSubstr("what 1 fit does"),
                     HasSubstr("2 timed cells"), Not(HasSubstr("train"))));
   EXPECT_DOUBLE_EQ(demand_json(demand(), speed).at("seconds_at_least"), 6048);
