@@ -83,6 +83,16 @@ class Remaining : public testing::Test {
     left.end(seconds);
   }
 
+  /// Of timed cells, with sampling that adapts from `fewest` processes an arm on.
+  static Plan adaptive_plan(int fewest) {
+    Plan plan = small_plan({"speed"});
+    plan.experiment.processes_per_arm = fewest;
+    plan.experiment.sampling.target_interval = 0.05;
+    plan.experiment.sampling.budget_s = 200;
+    plan.experiment.sampling.max_processes_per_arm = 40;
+    return plan;
+  }
+
   Home home_;
   double now_ = 1000;
 };
@@ -139,11 +149,7 @@ TEST_F(Remaining, TimedProcessesOfAllArms) {
 }
 
 TEST_F(Remaining, SamplingThatAdaptsEndsBetweenItsFewestProcessesAndItsBudget) {
-  Plan plan = small_plan({"speed"});
-  plan.experiment.processes_per_arm = 4;
-  plan.experiment.sampling.target_interval = 0.05;
-  plan.experiment.sampling.budget_s = 200;
-  plan.experiment.sampling.max_processes_per_arm = 40;
+  Plan plan = adaptive_plan(4);
   RemainingWork left = work(plan);
   left.fitted("artefact-key");
   process(left, plan.cells[0], "time", 10);
@@ -157,11 +163,7 @@ TEST_F(Remaining, SamplingThatAdaptsEndsBetweenItsFewestProcessesAndItsBudget) {
 }
 
 TEST_F(Remaining, AProcessBeyondTheFewestTakesNothingOffOthers) {
-  Plan plan = small_plan({"speed"});
-  plan.experiment.processes_per_arm = 2;
-  plan.experiment.sampling.target_interval = 0.05;
-  plan.experiment.sampling.budget_s = 200;
-  plan.experiment.sampling.max_processes_per_arm = 40;
+  const Plan plan = adaptive_plan(2);
   RemainingWork left = work(plan);
   left.fitted("artefact-key");
   process(left, plan.cells[0], "time", 10);

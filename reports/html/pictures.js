@@ -58,7 +58,7 @@ const traces = {
       });
       return xy;
     };
-    for (const [name, undecided] of [["Pareto front, undecided", true], ["Pareto front", false]]) {
+    for (const [name, undecided] of [["front, undecided", true], ["Pareto front", false]]) {
       const [x, y] = pieces(undecided);
       if (x.length === 0) continue;
       made.unshift({
@@ -109,7 +109,11 @@ const layoutOf = (plot, width) => {
     font: { color: css("--ink"), family: "system-ui, sans-serif", size: width < 500 ? 11 : 13 },
     margin: { l: 8, r: 8, t: 10, b: 8 }, xaxis: axis(plot.x), yaxis: axis(plot.y),
     // Above the picture: below it titles of one to three lines and upright names would meet it.
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left", font: { size: 11 }, maxheight: 0.3 },
+    // In a narrow window two entries a line: as wide as the longest each, they would be a column with a scroll bar.
+    legend: {
+      orientation: "h", y: 1.02, yanchor: "bottom", x: 0, xanchor: "left", font: { size: 11 }, maxheight: 0.3,
+      ...(width < 500 ? { entrywidth: 0.47, entrywidthmode: "fraction" } : {}),
+    },
     hoverlabel: { align: "left", bgcolor: css("--panel"), bordercolor: css("--line"), font: { color: css("--ink") } },
     barmode: "stack", showlegend: true,
   };
