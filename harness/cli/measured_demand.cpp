@@ -1,15 +1,17 @@
 #include "harness/cli/measured_demand.h"
 
+#include <optional>
 #include <utility>
 
-#include "harness/runner/explain.h"
+#include "harness/runner/runner.h"
 
 namespace assay {
 
 std::vector<MeasuredDemand> measure_demands(const Plan& plan, const Catalogue& catalogue,
                                             const Store* stored, WorkerLauncher& launcher) {
   const auto to_run = [&](const Cell& cell) {
-    return explain_cell(plan, stored, cell).action == "run";
+    const auto outcome = stored == nullptr ? std::nullopt : stored->final_outcome(cell.key);
+    return !outcome || !stands(*outcome);
   };
   std::vector<MeasuredDemand> measured;
   for (Demand& demand : demands_of(plan, catalogue, to_run)) {

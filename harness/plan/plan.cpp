@@ -10,6 +10,7 @@
 #include "harness/base/text.h"
 #include "harness/config/profile.h"
 #include "harness/measure/machine_identity.h"
+#include "harness/measure/machine_memory.h"
 #include "harness/method/requirements.h"
 #include "harness/plan/plan_checks.h"
 #include "harness/plan/planned_data.h"
@@ -109,7 +110,7 @@ class Planner {
     const std::string data = needed ? suite_data(cell, suite, kind) : kNotNeeded;
     cell.key_doc = key_document(cell, links, data);
     cell.key = json_hash(cell.key_doc);
-    const std::string room = beyond_memory(model, catalogue_.profile(cell.profile));
+    const std::string room = beyond_memory(model, catalogue_.profile(cell.profile), memory_);
     if (!room.empty()) set_unmet(cell, "machine", room);
     if (cell.unmet) return;
     check_suite_lengths(suite, kind, model, problems_);
@@ -340,6 +341,7 @@ class Planner {
   Resolver& resolver_;
   Plan plan_;
   PlannedData data_;
+  const std::optional<std::int64_t> memory_ = usable_memory_bytes();
   std::vector<std::string> problems_;
 };
 

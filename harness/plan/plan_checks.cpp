@@ -8,7 +8,6 @@
 #include "harness/base/pattern.h"
 #include "harness/base/text.h"
 #include "harness/config/profile.h"
-#include "harness/measure/machine_memory.h"
 #include "harness/method/requirements.h"
 
 namespace assay {
@@ -89,8 +88,8 @@ std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
   return settled;
 }
 
-std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile) {
-  const auto memory = usable_memory_bytes();
+std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile,
+                          std::optional<std::int64_t> memory) {
   const std::int64_t weights = model.size.parameters * element_bytes(profile);
   if (profile.device != "cpu" || !memory || weights <= *memory) return "";
   return fmt::format(

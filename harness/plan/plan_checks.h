@@ -2,6 +2,7 @@
 // Rules between a model and what is asked of it. Internal to harness/plan.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,11 @@ std::vector<Requirement> settled_before(const SuiteKindEntry& kind,
 /// Traits that are others once this setting is applied.
 std::vector<std::string> traits_changed_by(const MethodChoice& choice, const MethodEntry& method);
 
-/// Why a model cannot run under this profile on this machine: its weights alone are more than the
-/// memory. Empty where they are not, and on another device, whose memory only the worker knows.
-std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile);
+/// Why a model cannot run under this profile on a machine of so many bytes: its weights alone are
+/// more. Empty where they are not, where the system tells no number, and on another device, whose
+/// memory only the worker knows.
+std::string beyond_memory(const ResolvedModel& model, const ProfileEntry& profile,
+                          std::optional<std::int64_t> memory);
 
 /// Each adds its problems, with the place in the experiment file.
 void check_suite_lengths(const SuiteChoice& suite, const SuiteKindEntry& kind,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -32,8 +33,7 @@ DataSize size_of(const fs::path& folder) {
 }
 
 /// Of a stream that is cut into windows, or of items, all or the first `limit` of them.
-double scored_tokens(const SuiteChoice& suite, const SuiteKindEntry& kind, const fs::path& folder) {
-  const DataSize size = size_of(folder);
+double scored_tokens(const SuiteChoice& suite, const SuiteKindEntry& kind, const DataSize& size) {
   const double limit = suite.params.value("limit", 0.0);
   if (limit <= 0) return size.tokens;
   if (kind.data_format == kStream) {
@@ -60,13 +60,20 @@ class Reckoning {
       ++demand_.timed;
     } else if (!cell.data_folder.empty()) {
       const auto flops = static_cast<double>(model.size.flops_per_token);
-      demand_.score_flops += flops * scored_tokens(suite, kind, cell.data_folder);
+      demand_.score_flops += flops * scored_tokens(suite, kind, data_size(cell.data_folder));
     }
   }
 
   [[nodiscard]] Demand take() { return std::move(demand_); }
 
  private:
+  /// Read once: many cells have the same.
+  const DataSize& data_size(const std::string& folder) {
+    const auto known = sizes_.find(folder);
+    return known != sizes_.end() ? known->second
+                                 : sizes_.emplace(folder, size_of(folder)).first->second;
+  }
+
   void add_model(const ResolvedModel& model) {
     demand_.models.push_back(
         {model.choice.id, model.size.parameters, model.size.parameters * element_bytes(profile_)});
@@ -91,6 +98,7 @@ class Reckoning {
   Demand demand_;
   std::set<std::size_t> models_;
   std::set<std::string> fits_;
+  std::map<std::string, DataSize> sizes_;  ///< by folder
 };
 
 double seconds_of(double flops, const MachineSpeed& speed) {
