@@ -16,7 +16,8 @@ std::string share(double part, double whole) {
 std::string overhead_line(const HarnessOverhead& overhead) {
   const double wall = overhead.wall;
   return fmt::format(
-      "Harness overhead: {} processes took {}; of it starting programs {}, reading models {}; "
+      "Harness overhead: {} fits, scores and timed processes took {}; of it starting programs {}, "
+      "reading models {}; "
       "between processes {}; CPU time of assay itself {}.",
       overhead.processes, human_seconds(wall), share(overhead.start, wall),
       share(overhead.load, wall), share(overhead.between, wall), share(overhead.parent_cpu, wall));

@@ -21,8 +21,9 @@ ExperimentResults some_results() {
 
 TEST(MeasuringLines, OverheadIsInSecondsAndShares) {
   EXPECT_EQ(overhead_line(*some_results().overhead),
-            "Harness overhead: 24 processes took 50.0 s; of it starting programs 5.0 s (10 %), "
-            "reading models 2.5 s (5 %); between processes 250.0 ms (0.5 %); CPU time of assay "
+            "Harness overhead: 24 fits, scores and timed processes took 50.0 s; of it starting "
+            "programs 5.0 s (10 %), reading models 2.5 s (5 %); between processes 250.0 ms (0.5 "
+            "%); CPU time of assay "
             "itself 125.0 ms (0.25 %).");
 }
 

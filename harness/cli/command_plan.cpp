@@ -11,6 +11,7 @@
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/asked_experiment.h"
+#include "harness/cli/chosen_cells.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/measured_demand.h"
@@ -67,13 +68,14 @@ Json cell_json(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
           {"why", explanation.why}};
 }
 
-std::string cell_line(const std::string& label, const CellExplanation& explanation,
-                      std::size_t width) {
+std::string cell_line(const Cell& cell, const std::string& label,
+                      const CellExplanation& explanation, std::size_t width) {
   const std::string action =
       explanation.action == "stored" ? "stored " + explanation.status : explanation.action;
   const std::string artefact =
       explanation.artefact.empty() ? "" : fmt::format(" (artefact {})", explanation.artefact);
-  return fmt::format("{:<{}}  {:<10}  {}{}\n", label, width, action, explanation.why, artefact);
+  return fmt::format("{}  {:<{}}  {:<10}  {}{}\n", cell.key.substr(0, kShownKey), label, width,
+                     action, explanation.why, artefact);
 }
 
 void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* store) {
@@ -85,7 +87,7 @@ void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* stor
   for (const Cell& cell : plan.cells) {
     const CellExplanation explanation = explain_cell(plan, store, cell);
     ++actions[explanation.action];
-    print_out(cell_line(cell_label(plan, catalogue, cell), explanation, width));
+    print_out(cell_line(cell, cell_label(plan, catalogue, cell), explanation, width));
   }
   print_out(fmt::format("{} cells: {} stored, {} to run, {} unmet\n", plan.cells.size(),
                         actions["stored"], actions["run"], actions["unmet"]));

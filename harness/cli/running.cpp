@@ -9,6 +9,8 @@
 #include "harness/base/clock.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
+#include "harness/cli/chosen_cells.h"
+#include "harness/cli/debugging.h"
 #include "harness/cli/measured_demand.h"
 #include "harness/cli/needed_models.h"
 #include "harness/protocol/common_metrics.h"
@@ -61,6 +63,15 @@ void warn_of_shared_place(const std::string& database, Progress& progress) {
                   database, kind));
 }
 
+ExitCode debug_only(const Plan& plan, const Catalogue& catalogue,
+                    const std::vector<const Cell*>& only, const ToRun& asked) {
+  if (only.size() == 1) return debug_cell(plan, catalogue, *only.front(), asked.under_gdb);
+  throw UserError(
+      fmt::format("--debug runs one cell, and {} are chosen; name it with --only KEY (`assay plan` "
+                  "shows the keys)",
+                  only.empty() ? plan.cells.size() : only.size()));
+}
+
 }  // namespace
 
 RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
@@ -77,6 +88,8 @@ RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
   check_text_lengths(plan);
   check_training_texts(plan, catalogue);
   check_instrument(options, plan, asked.shown);
+  const std::vector<const Cell*> only = cells_by_key(plan, catalogue, asked.only);
+  if (asked.debug) return {asked.experiment.name, debug_only(plan, catalogue, only, asked)};
   asked.accepted();
   if (!store) store.emplace(Store::open(database));
   ProcessLauncher launcher(handlers.stop(), handlers.kill());
@@ -87,6 +100,7 @@ RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
   }
   RunOptions stoppable = options;
   stoppable.stop = handlers.stop();
+  for (const Cell* cell : only) stoppable.only.insert(cell->ordinal);
   const RunSummary summary = run_plan(plan, catalogue, *store, launcher, progress, stoppable);
   progress.step(summary_line(summary, monotonic_seconds() - start));
   return {asked.experiment.name, summary.exit_code()};

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/runner/runner.h"
@@ -20,6 +21,11 @@ struct ToRun {
   /// Called when the plan is accepted, before anything runs or is written.
   std::function<void()> accepted = [] {};
   bool say_demand = false;  ///< first how much memory and time it takes at least
+  /// Beginnings of the keys of the only cells to run; empty: all.
+  std::vector<std::string> only = {};
+  /// The worker of the only cell runs in the foreground, and nothing is stored.
+  bool debug = false;
+  bool under_gdb = false;
 };
 
 /// Plans the experiment, runs what the database does not hold yet, and says on standard error what

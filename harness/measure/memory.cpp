@@ -1,7 +1,9 @@
 #include "harness/measure/memory.h"
 
 #include <chrono>
+#include <fstream>
 
+#include "harness/base/malloc_policy.h"
 #include "harness/measure/proc_file.h"
 
 namespace assay {
@@ -19,6 +21,11 @@ std::optional<std::int64_t> status_bytes(const std::string& key) {
 
 std::optional<std::int64_t> peak_rss_bytes() { return status_bytes("VmHWM"); }
 std::optional<std::int64_t> current_rss_bytes() { return status_bytes("VmRSS"); }
+
+void forget_peak_rss() {
+  return_freed_memory();
+  std::ofstream("/proc/self/clear_refs") << "5";  // since Linux 4.0
+}
 
 ResidentWatch::ResidentWatch()
     : thread_([this](const std::stop_token& stop) {

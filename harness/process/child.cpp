@@ -9,19 +9,23 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <chrono>
 #include <csignal>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "harness/base/clock.h"
 #include "harness/process/launch.h"
 #include "harness/process/line_splitter.h"
 #include "harness/process/oom_counter.h"
 #include "harness/process/pause_watch.h"
+#include "harness/process/process_usage.h"
 
 namespace assay {
 namespace {
@@ -38,35 +42,36 @@ Timer::duration as_duration(double seconds) {
   return std::chrono::duration_cast<Timer::duration>(std::chrono::duration<double>(seconds));
 }
 
+}  // namespace
+
 /// Watches one started child in an event loop of its own.
-class Watch {
+class ChildWatch {
  public:
-  Watch(const ChildSpec& spec, const ChildCallbacks& callbacks)
+  ChildWatch(const ChildSpec& spec, bool lasting)
       : spec_(spec),
-        callbacks_(callbacks),
         lines_(spec.max_line_bytes, spec.max_output_bytes),
         oom_kills_before_(oom_kill_count()) {
-    const LaunchedChild child = launch(spec);
+    const LaunchedChild child = lasting ? launch_with_open_input(spec) : launch(spec);
     pid_ = child.pid;
-    result_.pid = child.pid;
-    pauses_.emplace(child.pid);
+    if (lasting) in_.assign(asio::local::stream_protocol(), child.in);
     out_.assign(child.out);
     err_.assign(child.err);
     out_.non_blocking(true);
     err_.non_blocking(true);
   }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
+  ChildWatch(const ChildWatch&) = delete;
+  ChildWatch& operator=(const ChildWatch&) = delete;
   /// A callback may have thrown: nothing may stay behind.
-  ~Watch() {
+  ~ChildWatch() {
     if (exited_) return;
     signal_group(SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
 
-  ChildResult run(const std::stop_token& stop, const std::stop_token& kill) {
-    if (callbacks_.on_start) callbacks_.on_start(pid_);
-    start();
+  /// Until the child has ended or, where it is given, `is_answered` is true.
+  ChildResult run(const ChildCallbacks& callbacks, const std::function<bool()>& is_answered,
+                  const std::stop_token& stop, const std::stop_token& kill) {
+    begin(callbacks, is_answered);
     const std::stop_callback on_stop(stop,
                                      [this] { asio::post(io_, [this] { interrupt(false); }); });
     const std::stop_callback on_kill(kill,
@@ -76,14 +81,47 @@ class Watch {
     return result_;
   }
 
+  void send(std::string text) {
+    input_ = std::move(text);
+    // One that ended without reading says more by how it ended.
+    asio::async_write(in_, asio::buffer(input_), [](const error_code&, std::size_t) {});
+  }
+
+  /// Closes its input, and watches it until it has ended or the grace time is over.
+  ChildResult end() {
+    begin({}, nullptr);
+    error_code ignored;
+    in_.close(ignored);
+    after(grace_timer_, spec_.grace_seconds, [this] { signal_group(SIGKILL); });
+    io_.run();
+    finish();
+    return result_;
+  }
+
+  [[nodiscard]] bool has_ended() const { return exited_; }
+
  private:
-  void start() {
+  void begin(const ChildCallbacks& callbacks, const std::function<bool()>& is_answered) {
+    callbacks_ = callbacks;
+    is_answered_ = is_answered;
+    result_ = {};
+    result_.pid = pid_;
+    lines_ = LineSplitter(spec_.max_line_bytes, spec_.max_output_bytes);
+    pauses_.emplace(pid_);
+    cpu_before_ = process_usage(pid_).cpu_seconds;
+    ran_ = 0;
     started_ = last_line_ = monotonic_seconds();
+    io_.restart();
+    if (!std::exchange(watched_, true)) start();
+    look_again();
+    if (callbacks_.on_tick) tick();
+  }
+
+  void start() {
+    if (callbacks_.on_start) callbacks_.on_start(pid_);
     read_out();
     read_err();
     await_exit();
-    look_again();
-    if (callbacks_.on_tick) tick();
   }
 
   void look_again() {
@@ -144,11 +182,27 @@ class Watch {
       lines_.feed(bytes, [this](const std::string& line) {
         last_line_ = monotonic_seconds();
         if (callbacks_.on_line) callbacks_.on_line(line);
+        if (is_answered_ && is_answered_()) answered();
       });
     } catch (const std::exception& error) {
       result_.protocol_error = *error.what() == 0 ? "refused" : error.what();
       signal_group(SIGKILL);
     }
+  }
+
+  /// What it still says to standard error belongs to the next answer.
+  void answered() {
+    if (exited_) return;
+    result_.lives_on = true;
+    result_.wall_seconds = monotonic_seconds() - started_;
+    const ProcessUsage usage = process_usage(pid_);
+    result_.cpu_seconds = usage.cpu_seconds - cpu_before_;
+    result_.peak_rss_bytes = usage.peak_rss_bytes;
+    ran_ += pauses_->look();
+    result_.paused_seconds = pauses_->paused_seconds();
+    look_timer_.cancel();
+    tick_timer_.cancel();
+    io_.stop();
   }
 
   void keep_tail(std::string_view bytes) {
@@ -200,13 +254,14 @@ class Watch {
     while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) {
     }
     exited_ = true;
+    result_.lives_on = false;
     if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
     if (WIFEXITED(status)) result_.exit_code = WEXITSTATUS(status);
     result_.peak_rss_bytes = usage.ru_maxrss * 1024;
     const auto seconds = [](const timeval& t) {
       return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
     };
-    result_.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    result_.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime) - cpu_before_;
     look_timer_.cancel();
     grace_timer_.cancel();
     tick_timer_.cancel();
@@ -262,31 +317,59 @@ class Watch {
   }
 
   const ChildSpec& spec_;
-  const ChildCallbacks& callbacks_;
+  ChildCallbacks callbacks_;
+  std::function<bool()> is_answered_;
+  std::string input_;  ///< that is being sent
   ChildResult result_;
   LineSplitter lines_;
   std::int64_t oom_kills_before_;
   pid_t pid_ = -1;
-  bool exited_ = false, ending_ = false;
+  bool watched_ = false, exited_ = false, ending_ = false;
+  double cpu_before_ = 0;  ///< that it had used when it was asked
   std::optional<PauseWatch> pauses_;
   double started_ = 0, last_line_ = 0;
   double ran_ = 0;  ///< seconds that this program ran since then
   Buffer out_buffer_{}, err_buffer_{};
   asio::io_context io_{1};
+  asio::local::stream_protocol::socket in_{io_};
   asio::posix::stream_descriptor out_{io_}, err_{io_}, exit_{io_};
   Timer look_timer_{io_}, grace_timer_{io_}, drain_timer_{io_}, tick_timer_{io_}, poll_timer_{io_};
 };
+
+namespace {
+
+/// What a child says that nobody asks.
+ChildResult not_asked() {
+  ChildResult result;
+  result.interrupted = true;
+  return result;
+}
 
 }  // namespace
 
 ChildResult run_child(const ChildSpec& spec, const ChildCallbacks& callbacks, std::stop_token stop,
                       std::stop_token kill) {
-  if (stop.stop_requested() || kill.stop_requested()) {
-    ChildResult result;
-    result.interrupted = true;
-    return result;
-  }
-  return Watch(spec, callbacks).run(stop, kill);
+  if (stop.stop_requested() || kill.stop_requested()) return not_asked();
+  return ChildWatch(spec, false).run(callbacks, nullptr, stop, kill);
+}
+
+LastingChild::LastingChild(ChildSpec spec)
+    : spec_(std::move(spec)), watch_(std::make_unique<ChildWatch>(spec_, true)) {}
+
+LastingChild::~LastingChild() {
+  if (!watch_->has_ended()) watch_->end();
+}
+
+ChildResult LastingChild::end() { return watch_->end(); }
+
+bool LastingChild::has_ended() const { return watch_->has_ended(); }
+
+ChildResult LastingChild::ask(const std::string& input, const ChildCallbacks& callbacks,
+                              const std::function<bool()>& is_answered, const std::stop_token& stop,
+                              const std::stop_token& kill) {
+  if (stop.stop_requested() || kill.stop_requested()) return not_asked();
+  watch_->send(input);
+  return watch_->run(callbacks, is_answered, stop, kill);
 }
 
 }  // namespace assay

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -49,6 +50,7 @@ struct ChildResult {
   bool interrupted = false;      ///< ended because of the stop token
   std::string protocol_error;    ///< why its output was refused; empty = fine
   bool unfinished_line = false;  ///< output ended without a newline; the rest was dropped
+  bool lives_on = false;         ///< of a LastingChild: it has answered and waits for more
   bool oom_killed = false;  ///< the kernel's out-of-memory killer struck in our cgroup meanwhile
   /// As the kernel reports it; at least the resident set of this program when it started the child.
   std::int64_t peak_rss_bytes = 0;
@@ -66,5 +68,33 @@ inline constexpr std::size_t kStderrTailBytes = std::size_t{64} << 10;
 /// Throws MachineError when the program cannot be started.
 ChildResult run_child(const ChildSpec& spec, const ChildCallbacks& callbacks = {},
                       std::stop_token stop = {}, std::stop_token kill = {});
+
+/// A child that is asked several things, one after the other: its standard input stays open in
+/// between. Started, limited and ended like those of run_child(). Used by the thread that made it.
+class LastingChild {
+ public:
+  /// Starts it; `spec.input` plays no part. Throws MachineError when it cannot be started.
+  explicit LastingChild(ChildSpec spec);
+  /// As end().
+  ~LastingChild();
+  LastingChild(const LastingChild&) = delete;
+  LastingChild& operator=(const LastingChild&) = delete;
+
+  /// Sends `input` and watches the child until `is_answered`, which is asked after each line, or
+  /// until the child has ended. The time limit and the bounds of the output are those of one
+  /// question, and so is the result, its CPU time included; the peak of a child that lives on is
+  /// that of its life so far. Not to be called once a result says that it does not live on.
+  ChildResult ask(const std::string& input, const ChildCallbacks& callbacks,
+                  const std::function<bool()>& is_answered, const std::stop_token& stop = {},
+                  const std::stop_token& kill = {});
+  /// Closes its input, gives it the grace time to end, and kills its group. Not to be called once
+  /// it has ended.
+  ChildResult end();
+  [[nodiscard]] bool has_ended() const;
+
+ private:
+  ChildSpec spec_;
+  std::unique_ptr<class ChildWatch> watch_;
+};
 
 }  // namespace assay

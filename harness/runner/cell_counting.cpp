@@ -54,7 +54,7 @@ MetricValue CellRunner::count_once(Attempt& arm) {
 }
 
 void CellRunner::count_instructions(Attempt& arm) {
-  if (!timing_.count_instructions || arm.ended || kind_of(*arm.cell).name != kCountedKind) return;
+  if (!options_.count_instructions || arm.ended || kind_of(*arm.cell).name != kCountedKind) return;
   const MetricValue counted = count_once(arm);
   if (arm.ended) return;
   store_.add_metrics(arm.id, {counted}, {instructions_definition(arm.counted_environment)});

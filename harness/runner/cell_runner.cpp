@@ -60,7 +60,7 @@ void mark_non_finite(WorkerRun& run) {
 
 CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store,
                        WorkerLauncher& launcher, Progress& progress, RemainingWork& left,
-                       std::int64_t experiment, TimingOptions timing, std::stop_token stop)
+                       std::int64_t experiment, CellOptions options, std::stop_token stop)
     : plan_(plan),
       catalogue_(catalogue),
       store_(store),
@@ -69,7 +69,7 @@ CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& stor
       left_(left),
       experiment_(experiment),
       session_(new_uuid()),
-      timing_(std::move(timing)),
+      options_(std::move(options)),
       stop_(std::move(stop)),
       idle_since_(monotonic_seconds()) {}
 
@@ -149,6 +149,16 @@ void CellRunner::report(const Attempt& attempt, const OutcomeReason& outcome,
     if (!outcome.text.empty()) text += ": " + outcome.text;
   }
   progress_.step(text);
+  say_again(*attempt.cell, outcome);
+}
+
+void CellRunner::say_again(const Cell& cell, const OutcomeReason& outcome) {
+  const bool failed = outcome.outcome != Outcome::kOk && outcome.outcome != Outcome::kUnmet &&
+                      outcome.outcome != Outcome::kInterrupted;
+  if (!failed || options_.command.empty()) return;
+  constexpr std::size_t kShownKey = 8;
+  progress_.step(fmt::format("  again: {} --only {} --debug", options_.command,
+                             cell.key.substr(0, kShownKey)));
 }
 
 OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
@@ -157,7 +167,7 @@ OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
 }
 
 WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
-                             const std::string& what, Launch how) {
+                             const std::string& what, Launch how, WorkerSession* session) {
   const std::string label = placed(what);
   const bool timed = request.op == "time" && how != Launch::kCounting;
   // Whoever times holds the machine over the whole group.
@@ -176,8 +186,9 @@ WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& reques
     // Beside what looks at the clock nothing is reckoned.
     limits.timed ? progress_.live(text, at_start) : progress_.live(text, left_now);
   };
-  WorkerRun run =
-      timed ? run_unpaused(launcher_, request, limits, show) : launcher_.run(request, limits, show);
+  WorkerRun run = session ? session->run(request, limits, show)
+                  : timed ? run_unpaused(launcher_, request, limits, show)
+                          : launcher_.run(request, limits, show);
   idle_since_ = monotonic_seconds();
   run.process.between_seconds = between;
   if (run.outcome.outcome == Outcome::kOk) {
@@ -293,13 +304,24 @@ void CellRunner::ensure_artefact(Attempt& attempt) {
   store_.add_metrics(attempt.id, metrics, definitions_for(kind_of(*attempt.cell), metrics, {}));
 }
 
-OutcomeReason CellRunner::score(Attempt& attempt) {
+std::unique_ptr<CellRunner::Scoring> CellRunner::begin_scoring() {
+  auto scoring = std::make_unique<Scoring>();
+  scoring->workers =
+      options_.isolated ? std::make_unique<SeparateWorkers>(launcher_) : launcher_.session();
+  return scoring;
+}
+
+void CellRunner::end_scoring(Scoring& scoring) {
+  const std::string problem = scoring.workers->end();
+  if (!problem.empty()) progress_.step("note: " + problem);
+}
+
+OutcomeReason CellRunner::score(Attempt& attempt, Scoring& scoring) {
   const Cell& cell = *attempt.cell;
   ensure_artefact(attempt);
   if (attempt.ended) return finish(attempt, {});
-  const ScratchFolder scratch;
-  WorkerRun run = launch(attempt, cell_request(plan_, catalogue_, cell, scratch.path()),
-                         on_suite("scoring", cell));
+  WorkerRun run = launch(attempt, cell_request(plan_, catalogue_, cell, scoring.scratch.path()),
+                         on_suite("scoring", cell), Launch::kShared, scoring.workers.get());
   add_process(attempt, run, "score");
   attempt.ended = run.outcome;
   if (run.outcome.outcome == Outcome::kOk && run.reply.fingerprint) {

@@ -16,16 +16,19 @@
 #include "harness/runner/launcher.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/remaining_work.h"
+#include "harness/runner/scratch.h"
 #include "harness/stats/adaptive_stop.h"
 #include "harness/store/store.h"
 
 namespace assay {
 
-/// How cells are timed.
-struct TimingOptions {
+/// How cells are run.
+struct CellOptions {
   /// What the seeds of the schedules come from; the session's id when empty.
   std::string schedule_name = {};
   bool count_instructions = false;  ///< of kernels, by callgrind, once for each timed cell
+  bool isolated = false;            ///< a worker of its own for every score
+  std::string command = {};         ///< that runs a failed cell again with " --only KEY" behind it
 };
 
 /// The cells of one `assay run`. Everything that it is given must outlive it.
@@ -35,7 +38,7 @@ class CellRunner {
   /// fits.
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
              Progress& progress, RemainingWork& left, std::int64_t experiment,
-             TimingOptions timing = {}, std::stop_token stop = {});
+             CellOptions options = {}, std::stop_token stop = {});
 
   /// One cell while it runs.
   struct Attempt {
@@ -50,6 +53,14 @@ class CellRunner {
       return ended && ended->outcome == Outcome::kInterrupted;
     }
   };
+  /// For cells of one model with one artefact, one after the other.
+  struct Scoring {
+    ScratchFolder scratch;
+    std::unique_ptr<WorkerSession> workers;
+  };
+  std::unique_ptr<Scoring> begin_scoring();
+  /// Lets the worker end; says so where that did not go well.
+  void end_scoring(Scoring& scoring);
   /// Cells that are this run's and no other's until they are finished.
   struct Claim {
     std::vector<Attempt> attempts;  ///< empty: nothing was chosen, or a cell is busy
@@ -64,8 +75,8 @@ class CellRunner {
   /// The three below finish what was claimed; AttemptLost when another run took it over meanwhile.
   /// Stores an outcome that is known without running anything.
   OutcomeReason end(Attempt& attempt, const OutcomeReason& outcome);
-  /// Fits if needed, then scores in one worker.
-  OutcomeReason score(Attempt& attempt);
+  /// Fits if needed, then scores in a worker of this session.
+  OutcomeReason score(Attempt& attempt, Scoring& scoring);
   /// Fits what is missing, then times the cells in short processes, A B B A or B A A B by chance.
   /// All cells share model, suite and profile. Returns one outcome a cell, in their order.
   std::vector<OutcomeReason> time(Claim& claim);
@@ -93,7 +104,7 @@ class CellRunner {
   };
   /// `what` is for the live line: "scoring news-ppl: dense".
   WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
-                   Launch how = Launch::kShared);
+                   Launch how = Launch::kShared, WorkerSession* session = nullptr);
   /// Stores a finished process; its reply is left as it was stored.
   void add_process(Attempt& attempt, WorkerRun& run, const std::string& pass);
   bool time_arms(std::vector<Attempt>& arms, std::uint64_t seed);
@@ -110,6 +121,8 @@ class CellRunner {
                             WorkerRun& run);
   void report(const Attempt& attempt, const OutcomeReason& outcome,
               const std::vector<MetricValue>& shown);
+  /// How to run a cell again that failed.
+  void say_again(const Cell& cell, const OutcomeReason& outcome);
   /// "[3/16] TEXT": how many cells of the plan are done.
   [[nodiscard]] std::string placed(const std::string& text) const;
   /// "timing decode: wanda sparsity=0.5", with the model where there are several.
@@ -125,7 +138,7 @@ class CellRunner {
   RemainingWork& left_;
   std::int64_t experiment_;
   std::string session_;
-  TimingOptions timing_;
+  CellOptions options_;
   std::stop_token stop_;
   int order_ = 0;
   std::int64_t groups_timed_ = 0;

@@ -105,7 +105,7 @@ OutcomeReason CellRunner::finish_timed(Attempt& arm, bool stopped) {
 }
 
 std::uint64_t CellRunner::next_schedule_seed() {
-  const std::string text = (timing_.schedule_name.empty() ? session_ : timing_.schedule_name) +
+  const std::string text = (options_.schedule_name.empty() ? session_ : options_.schedule_name) +
                            " " + std::to_string(groups_timed_++);
   return std::stoull(sha256_hex(text).substr(0, 12), nullptr, 16);
 }

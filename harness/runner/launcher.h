@@ -47,9 +47,23 @@ struct MachineHold {
   std::string problem = {};  ///< why others are not kept off; "" when they are
 };
 
+/// Requests that are answered one after the other, as the scores of one artefact are.
+class WorkerSession {
+ public:
+  virtual ~WorkerSession() = default;
+  /// As WorkerLauncher::run(). A worker that died or failed is replaced for the next request.
+  virtual WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
+                        const WorkerProgress& progress) = 0;
+  /// Lets the last worker end. Returns what was wrong with how it did, "" for nothing.
+  virtual std::string end() { return ""; }
+};
+
 class WorkerLauncher {
  public:
   virtual ~WorkerLauncher() = default;
+  /// A worker of its own for each request, unless a launcher can do with fewer. It must outlive the
+  /// session.
+  virtual std::unique_ptr<WorkerSession> session();
   /// Blocks until the worker has ended. Never throws for what a worker does: a crash, a limit or a
   /// stop becomes the outcome. Throws MachineError when the worker cannot be started at all.
   virtual WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
@@ -62,5 +76,22 @@ class WorkerLauncher {
     return std::make_unique<MachineHold>();
   }
 };
+
+/// A process for each request, even where one could answer several.
+class SeparateWorkers final : public WorkerSession {
+ public:
+  explicit SeparateWorkers(WorkerLauncher& launcher) : launcher_(launcher) {}
+  WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
+                const WorkerProgress& progress) override {
+    return launcher_.run(request, limits, progress);
+  }
+
+ private:
+  WorkerLauncher& launcher_;
+};
+
+inline std::unique_ptr<WorkerSession> WorkerLauncher::session() {
+  return std::make_unique<SeparateWorkers>(*this);
+}
 
 }  // namespace assay

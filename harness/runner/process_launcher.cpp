@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "harness/base/clock.h"
@@ -90,13 +92,22 @@ void remark_on_pause(WorkerRun& run) {
                                   " during the fit: fit/seconds is too long by up to that"});
 }
 
-}  // namespace
+/// Asks a child, and says how that went.
+using Ask = std::function<ChildResult(const ChildCallbacks& callbacks, const ReplyReader& reader)>;
 
-ProcessLauncher::ProcessLauncher(std::stop_token stop, std::stop_token kill)
-    : stop_(std::move(stop)), kill_(std::move(kill)) {}
+void take_result(const ChildResult& result, WorkerRun& run) {
+  run.process.pid = result.pid;
+  run.process.exit_code = result.exit_code;
+  run.process.signal = result.signal;
+  run.process.peak_rss_bytes = result.peak_rss_bytes;
+  run.process.cpu_seconds = result.cpu_seconds;
+  run.process.stderr_tail = result.stderr_tail;
+  run.paused_seconds = result.paused_seconds;
+}
 
-WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits& limits,
-                               const WorkerProgress& progress) {
+/// All but who is asked.
+WorkerRun asked(const WorkerRequest& request, const WorkerLimits& limits,
+                const WorkerProgress& progress, const Ask& ask) {
   WorkerRun run;
   ReplyReader reader;
   run.process.started_utc = utc_now();
@@ -109,26 +120,103 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
     if (run.process.start_seconds == 0) run.process.start_seconds = monotonic_seconds() - started;
     if (const auto report = reader.feed(line)) show(progress, *report);
   };
-  ChildSpec spec = child_spec(request, limits);
-  const std::filesystem::path counts = std::filesystem::path(request.scratch) / "callgrind.out";
-  if (limits.count_instructions) spec = under_callgrind(spec, kCountedFunction, counts);
-  const ChildResult result = run_child(spec, callbacks, stop_, kill_);
-  if (limits.count_instructions) run.instructions = counted_instructions(counts);
+  const ChildResult result = ask(callbacks, reader);
   run.process.ended_utc = utc_now();
   run.process.wall_seconds = monotonic_seconds() - started;
   run.process.parent_cpu_seconds = own_cpu_seconds() - cpu;
-  run.process.pid = result.pid;
-  run.process.exit_code = result.exit_code;
-  run.process.signal = result.signal;
-  run.process.peak_rss_bytes = result.peak_rss_bytes;
-  run.process.cpu_seconds = result.cpu_seconds;
-  run.process.stderr_tail = result.stderr_tail;
+  take_result(result, run);
   run.reply = reader.reply();
   run.outcome = classify(result, run.reply, limits.memory_bytes);
-  run.paused_seconds = result.paused_seconds;
   if (limits.timed) remark_on_machine(watch, request, run);
   if (request.op == "fit" && run.paused_seconds > 0) remark_on_pause(run);
   return run;
+}
+
+/// One worker for requests that follow one another.
+class LastingWorker final : public WorkerSession {
+ public:
+  LastingWorker(std::stop_token stop, std::stop_token kill)
+      : stop_(std::move(stop)), kill_(std::move(kill)) {}
+
+  WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
+                const WorkerProgress& progress) override {
+    const bool waited = child_ != nullptr;
+    std::optional<WorkerRun> run = answer(request, limits, progress);
+    // What kills a worker that waits has nothing to do with the next request.
+    if (waited && !run) run = answer(request, limits, progress);
+    return std::move(*run);
+  }
+
+  std::string end() override {
+    if (child_) note_end(child_->end());
+    child_.reset();
+    return std::exchange(problem_, "");
+  }
+
+ private:
+  /// Nothing when a worker that had waited was found dead.
+  std::optional<WorkerRun> answer(const WorkerRequest& request, const WorkerLimits& limits,
+                                  const WorkerProgress& progress) {
+    const bool waited = child_ != nullptr;
+    ChildSpec spec = child_spec(request, limits);
+    const std::string input = std::move(spec.input);
+    bool lives_on = false, found_dead = false;
+    WorkerRun run = asked(
+        request, limits, progress, [&](const ChildCallbacks& callbacks, const ReplyReader& reader) {
+          bool was_heard = false;
+          ChildCallbacks heard = callbacks;
+          heard.on_line = [&](const std::string& line) {
+            was_heard = true;
+            callbacks.on_line(line);
+          };
+          if (!child_) child_ = std::make_unique<LastingChild>(std::move(spec));
+          ChildResult result = child_->ask(
+              input, heard, [&] { return reader.reply().complete; }, stop_, kill_);
+          lives_on = result.lives_on;
+          if (reader.reply().complete && !lives_on && !result.timed_out && !result.interrupted) {
+            note_end(result);  // which is not what the answer is about
+            result.signal = result.exit_code = 0;
+          }
+          found_dead = waited && !was_heard && child_->has_ended() && !result.interrupted;
+          return result;
+        });
+    // What went wrong may have left anything behind.
+    if (!lives_on || run.outcome.outcome != Outcome::kOk) child_.reset();
+    return found_dead ? std::nullopt : std::optional(std::move(run));
+  }
+
+  void note_end(const ChildResult& result) {
+    if (result.signal == 0 && result.exit_code == 0) return;
+    problem_ = "after its last answer the worker " +
+               (result.signal != 0 ? "died of " + signal_name(result.signal)
+                                   : "ended with exit code " + std::to_string(result.exit_code));
+  }
+
+  std::stop_token stop_, kill_;
+  std::unique_ptr<LastingChild> child_;
+  std::string problem_;  ///< with how the worker before ended
+};
+
+}  // namespace
+
+ProcessLauncher::ProcessLauncher(std::stop_token stop, std::stop_token kill)
+    : stop_(std::move(stop)), kill_(std::move(kill)) {}
+
+WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits& limits,
+                               const WorkerProgress& progress) {
+  ChildSpec spec = child_spec(request, limits);
+  const std::filesystem::path counts = std::filesystem::path(request.scratch) / "callgrind.out";
+  if (limits.count_instructions) spec = under_callgrind(spec, kCountedFunction, counts);
+  WorkerRun run = asked(request, limits, progress,
+                        [&](const ChildCallbacks& callbacks, const ReplyReader& /*reader*/) {
+                          return run_child(spec, callbacks, stop_, kill_);
+                        });
+  if (limits.count_instructions) run.instructions = counted_instructions(counts);
+  return run;
+}
+
+std::unique_ptr<WorkerSession> ProcessLauncher::session() {
+  return std::make_unique<LastingWorker>(stop_, kill_);
 }
 
 std::unique_ptr<MachineHold> ProcessLauncher::hold(

@@ -13,6 +13,8 @@ class ProcessLauncher : public WorkerLauncher {
   ProcessLauncher(std::stop_token stop, std::stop_token kill);
   WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
                 const WorkerProgress& progress) override;
+  /// One worker as long as it answers well: who asks for the same model again finds it loaded.
+  std::unique_ptr<WorkerSession> session() override;
   /// By the locks that every `assay` of this machine asks for.
   std::unique_ptr<MachineHold> hold(const MachineUse& use,
                                     const std::function<void(const std::string&)>& say) override;

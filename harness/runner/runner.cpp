@@ -6,9 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "harness/base/text.h"
@@ -17,21 +17,12 @@
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/durations.h"
+#include "harness/runner/job.h"
 #include "harness/runner/machine_check.h"
-#include "harness/runner/schedule.h"
 #include "harness/runner/scratch.h"
 
 namespace assay {
 namespace {
-
-/// Cells that are timed against each other: same model, suite and profile.
-using GroupKey = std::tuple<std::size_t, std::size_t, std::string>;
-
-/// What is done in one go: a scored cell, one whose outcome is known, or a group of timed cells.
-struct Job {
-  std::vector<const Cell*> cells;
-  bool timed = false;
-};
 
 constexpr std::chrono::milliseconds kLookEvery{500};
 
@@ -53,8 +44,10 @@ class PlanRun {
         newest_at_start_(store.newest_attempt()),
         experiment_(freeze()),
         left_(plan),
-        cells_(plan, catalogue, store, launcher, progress, left_, experiment_,
-               {options.schedule_name, options.count_instructions}, options.stop) {}
+        cells_(
+            plan, catalogue, store, launcher, progress, left_, experiment_,
+            {options.schedule_name, options.count_instructions, options.isolated, options.command},
+            options.stop) {}
 
   RunSummary run() {
     const MachineIdentity machine = machine_identity();
@@ -68,13 +61,13 @@ class PlanRun {
     std::vector<Job> all = jobs(), busy;
     for (const Job& job : all) expect(job);
     if (left_.done() < left_.cells()) left_.learn(Durations(store_.process_spans()));
-    for (Job& job : all) {
-      if (!take(job)) busy.push_back(std::move(job));
+    for (const Job& job : all) {
+      if (Job left = take(job); !left.cells.empty()) busy.push_back(std::move(left));
     }
     wait_for_others(std::move(busy));
     summary_.fitted = cells_.fitted();
-    summary_.not_run = static_cast<std::int64_t>(plan_.cells.size()) - summary_.ok -
-                       summary_.unmet - summary_.failed;
+    summary_.not_run =
+        static_cast<std::int64_t>(cell_count(all)) - summary_.ok - summary_.unmet - summary_.failed;
     return summary_;
   }
 
@@ -125,7 +118,8 @@ class PlanRun {
   [[nodiscard]] std::optional<OutcomeReason> settled(const Cell& cell) const {
     const auto stored = store_.final_outcome(cell.key);
     if (!stored || !stands(*stored) || lacks_count(cell, *stored)) return std::nullopt;
-    const bool again = (options_.retry && stored->outcome != Outcome::kOk) ||
+    const bool retry = options_.retry || !options_.only.empty();
+    const bool again = (retry && stored->outcome != Outcome::kOk) ||
                        (is_timed(cell) && options_.again.contains(cell.key));
     return again && !store_.finished_since(cell.key, newest_at_start_) ? std::nullopt : stored;
   }
@@ -140,39 +134,53 @@ class PlanRun {
            !store_.has_metric(cell.key, kInstructionsTag);
   }
 
-  /// Single cells in the order of the plan, then the groups in one drawn from the seed.
   [[nodiscard]] std::vector<Job> jobs() const {
-    std::vector<Job> all;
-    std::map<GroupKey, Job> groups;
-    for (const Cell& cell : plan_.cells) {
-      if (!is_timed(cell)) {
-        all.push_back({{&cell}, false});
-        continue;
-      }
-      Job& group = groups[{cell.model, cell.suite, cell.profile}];
-      group.timed = true;
-      group.cells.push_back(&cell);
-    }
-    std::vector<Job> timed;
-    for (auto& [key, group] : groups) timed.push_back(std::move(group));
     const auto& seeds = plan_.experiment.seeds;
-    for (const std::size_t i : seeded_order(timed.size(), seeds.empty() ? 0 : seeds.front())) {
-      all.push_back(std::move(timed[i]));
+    std::vector<Job> all = jobs_of(
+        plan_, [this](const Cell& cell) { return is_timed(cell); },
+        seeds.empty() ? 0 : seeds.front());
+    if (options_.only.empty()) return all;
+    const std::set<std::string> keys = chosen_keys();
+    for (Job& job : all) {
+      std::erase_if(job.cells, [&](const Cell* cell) { return !keys.contains(cell->key); });
     }
+    std::erase_if(all, [](const Job& job) { return job.cells.empty(); });
     return all;
+  }
+
+  /// A time without its twin's of the same session is no ratio.
+  [[nodiscard]] std::set<std::string> chosen_keys() const {
+    std::set<std::string> keys;
+    for (const Cell& cell : plan_.cells) {
+      if (!options_.only.contains(cell.ordinal)) continue;
+      keys.insert(cell.key);
+      if (is_timed(cell)) keys.insert(cell.twin_key);
+    }
+    return keys;
   }
 
   void expect(const Job& job) {
     const Group group = sort_out(job);
-    for (const Cell* cell : job.timed ? to_time(group, true) : group.missing) {
-      left_.expect(*cell, job.timed, job.timed && is_counted(*cell));
+    const bool timed = job.kind == Job::Kind::kTimes;
+    for (const Cell* cell : timed ? to_time(group, true) : group.missing) {
+      left_.expect(*cell, timed, timed && is_counted(*cell));
     }
   }
 
-  /// False when another run is at the job, so that it must be asked for again.
-  bool take(const Job& job) { return job.timed ? take_group(job) : take_cell(*job.cells.front()); }
+  /// Does a job. Returns what of it other runs are at, so that it must be asked for again.
+  Job take(const Job& job) {
+    if (job.kind == Job::Kind::kTimes) return take_group(job) ? Job{job.kind, {}} : job;
+    Job busy{job.kind, {}};
+    std::unique_ptr<CellRunner::Scoring> scoring;
+    for (const Cell* cell : job.cells) {
+      if (!take_cell(*cell, scoring)) busy.cells.push_back(cell);
+    }
+    if (scoring) cells_.end_scoring(*scoring);
+    return busy;
+  }
 
-  bool take_cell(const Cell& cell) {
+  /// False when another run is at it. The worker is begun when the first cell needs it.
+  bool take_cell(const Cell& cell, std::unique_ptr<CellRunner::Scoring>& scoring) {
     if (const auto stored = settled(cell)) {
       reuse(cell, *stored);
       return true;
@@ -182,10 +190,12 @@ class PlanRun {
       return settled(cell) ? std::vector<const Cell*>{} : std::vector<const Cell*>{&cell};
     });
     if (!claim.busy.empty()) return wait_for(claim.busy);
-    if (claim.attempts.empty()) return take_cell(cell);  // finished by another run just now
+    if (claim.attempts.empty())
+      return take_cell(cell, scoring);  // finished by another run just now
     CellRunner::Attempt& attempt = claim.attempts.front();
     return kept(claim, [&] {
-      count(cell.unmet ? cells_.end(attempt, *cell.unmet) : cells_.score(attempt));
+      if (!cell.unmet && !scoring) scoring = cells_.begin_scoring();
+      count(cell.unmet ? cells_.end(attempt, *cell.unmet) : cells_.score(attempt, *scoring));
     });
   }
 
@@ -293,13 +303,13 @@ class PlanRun {
   void wait_for_others(std::vector<Job> busy) {
     bool said = false;
     while (!busy.empty()) {
-      const std::size_t before = busy.size();
+      const std::size_t before = cell_count(busy);
       std::vector<Job> still;
-      for (Job& job : busy) {
-        if (!take(job)) still.push_back(std::move(job));
+      for (const Job& job : busy) {
+        if (Job left = take(job); !left.cells.empty()) still.push_back(std::move(left));
       }
       busy = std::move(still);
-      if (busy.empty() || busy.size() < before) continue;
+      if (busy.empty() || cell_count(busy) < before) continue;
       const std::string text = fmt::format(
           "waiting for another run on this database ({}) to finish {} cells that are "
           "left; Ctrl-C stops waiting",
@@ -308,12 +318,6 @@ class PlanRun {
       progress_.live(text);
       pause();
     }
-  }
-
-  static std::size_t cell_count(const std::vector<Job>& jobs) {
-    std::size_t cells = 0;
-    for (const Job& job : jobs) cells += job.cells.size();
-    return cells;
   }
 
   void pause() {

@@ -23,6 +23,13 @@ struct RunOptions {
   std::string schedule_name = {};
   /// Count the instructions of kernels too; cells that were timed without are timed again.
   bool count_instructions = false;
+  /// A worker of its own for every score, where one would do for all scores of an artefact.
+  bool isolated = false;
+  /// Ordinals of the only cells to run; of timed ones with their twins. Those that failed are run
+  /// again. Empty: all.
+  std::set<std::int64_t> only = {};
+  /// The command that ran this, to which a failed cell's key is added; empty: none is told.
+  std::string command = {};
   /// Ends waiting for other programs; workers hear of a stop through their launcher.
   std::stop_token stop = {};
 };

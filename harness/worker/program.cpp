@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -26,8 +25,8 @@ constexpr const char* kUsage =
     "assay-worker: runs one request of assay; see `assay --help` for what people use\n"
     "  assay-worker --describe   methods, suite kinds and model families as JSON\n"
     "  assay-worker --version\n"
-    "  assay-worker              reads a request (JSON) from standard input, answers in JSON "
-    "lines\n";
+    "  assay-worker              reads requests (JSON, one a line) from standard input, answers in "
+    "JSON lines\n";
 
 /// Keeps the original standard output for the reply and points descriptor 1 at standard error, so
 /// that what libraries print cannot corrupt the reply.
@@ -39,24 +38,33 @@ int take_standard_output() {
   return reply;
 }
 
-Json read_request() {
-  const std::string text((std::istreambuf_iterator<char>(std::cin)), {});
+WorkerRequest parse_request(const std::string& line) {
   try {
-    return Json::parse(text);
+    return worker_request_from_json(Json::parse(line));
   } catch (const Json::exception& error) {
     throw UserError(std::string("standard input holds no request: ") + error.what());
   }
 }
 
-void answer_request(const RegisterParts& register_parts) {
+/// One a line, answered in their order. What went wrong may have left anything behind, so whoever
+/// asks more is to start another worker then.
+void answer_requests(const RegisterParts& register_parts) {
   errors_instead_of_signals();
   const StopFlag& stop = stop_flag_of_process();
-  ReplyWriter writer(take_standard_output());
-  const WorkerRequest request = worker_request_from_json(read_request());
+  const int output = take_standard_output();
   MethodRegistry methods;
   SuiteRegistry suites;
   register_parts(methods, suites);
-  serve(request, {.methods = methods, .suites = suites, .writer = writer, .stop = stop});
+  KeptModel kept;
+  std::string line;
+  if (!std::getline(std::cin, line)) throw UserError("standard input holds no request");
+  do {
+    ReplyWriter writer(output);
+    const OutcomeReason outcome =
+        serve(parse_request(line),
+              {.methods = methods, .suites = suites, .writer = writer, .stop = stop, .kept = kept});
+    if (outcome.outcome != Outcome::kOk) return;
+  } while (std::getline(std::cin, line));
 }
 
 void print_description(const RegisterParts& register_parts) {
@@ -67,7 +75,7 @@ void print_description(const RegisterParts& register_parts) {
 }
 
 void run(int count, char** arguments, const RegisterParts& register_parts) {
-  if (count == 1) return answer_request(register_parts);
+  if (count == 1) return answer_requests(register_parts);
   const std::string_view option = count == 2 ? arguments[1] : "";
   if (option == "--describe") return print_description(register_parts);
   if (option == "--version") {

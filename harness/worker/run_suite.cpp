@@ -2,6 +2,7 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -14,24 +15,15 @@
 #include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"
 #include "harness/suite/step_log.h"
-#include "harness/worker/applied.h"
 #include "harness/worker/failure.h"
+#include "harness/worker/loaded_model.h"
 #include "harness/worker/meter.h"
 #include "harness/worker/path_check.h"
-#include "harness/worker/planned_model.h"
 #include "harness/worker/probe.h"
 #include "harness/worker/session.h"
-#include "harness/worker/subnormal_weights.h"
 
 namespace assay {
 namespace {
-
-Model load_dense(const WorkerRequest& request) {
-  return PlannedModel(request).load({.dtype = dtype_from_name(request.dtype),
-                                     .device = open_device(request.device),
-                                     .random_weights = request.random_weights,
-                                     .seed = request.seed});
-}
 
 /// Notices that a block decides, and leaves it its decision.
 class DecisionNoticer final : public RoutingHook {
@@ -132,16 +124,6 @@ void emit_accounting(const Model& model, bool timed, ReplyWriter& writer) {
   emit("model/host_bytes", cost.host_bytes);
 }
 
-/// Weights that the artefact put into dense slots are the model's; else they are the artefact's
-/// alone.
-void remark_subnormals(const Model& model, const SubnormalCount& in_artefact, ReplyWriter& writer) {
-  SubnormalCount in_model;
-  in_model.add(model);
-  std::optional<std::string> text = in_model.remark("the model's weights");
-  if (!text) text = in_artefact.remark("the numbers in the artefact");
-  if (text) writer.event("warning", "model_subnormals", *text);
-}
-
 void remark_data(const WorkerRequest& request, ReplyWriter& writer) {
   if (request.data.empty()) return;
   for (const PreparedNote& note : read_prepared_notes(request.data)) {
@@ -171,8 +153,16 @@ void require_fits(const SuiteKindInfo& suite, const Model& model) {
   throw DoesNotApply(fmt::format("suite kind '{}': {}", suite.name, join(problems, "; ")));
 }
 
-void score(const SuiteKind& suite, const Params& params, SuiteContext& context, Model& model,
-           ReplyWriter& writer) {
+/// As if this suite had been alone with the model: what those before it took is not its.
+void emit_peak(const LoadedModel& loaded, bool alone, ReplyWriter& writer) {
+  std::optional<std::int64_t> peak = peak_rss_bytes();
+  if (!alone && peak) peak = std::max(*peak, loaded.peak_of_loading().value_or(0));
+  if (peak) writer.metric(plain_metric("process/peak_rss", static_cast<double>(*peak)));
+}
+
+void score(const SuiteKind& suite, const Params& params, SuiteContext& context, LoadedModel& loaded,
+           bool kept, ReplyWriter& writer) {
+  Model& model = loaded.model();
   StepLog log;
   model.watch(&log);
   suite.run(context, params);
@@ -180,7 +170,7 @@ void score(const SuiteKind& suite, const Params& params, SuiteContext& context, 
   for (const MetricValue& metric : step_metrics(log, model.cost())) {
     writer.metric(metric);
   }
-  emit_peak_rss(writer, "process/peak_rss");
+  emit_peak(loaded, !kept, writer);
 }
 
 /// The model's first call in this process is the suite's. Who answers otherwise only while timed is
@@ -208,27 +198,29 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   const SuiteKind& suite = suite_of(request, services.suites);
   const Params params(suite.info().params, request.suite_params);
   remark_data(request, services.writer);
-  const LoadedMemory base{current_rss_bytes(), std::nullopt};
   const double start = monotonic_seconds();
-  Model model = load_dense(request);
+  const bool timed = request.op == "time";
+  if (timed) services.kept.forget();  // times are of a model that nothing has used before
+  LoadedModel& loaded = services.kept.get(request);
+  const bool kept = services.kept.was_kept();
+  Model& model = loaded.model();
   say_warnings(model, services.writer);
-  SubnormalCount in_artefact;
-  for (const Artefact& artefact : apply_artefacts(model, request, services.methods)) {
-    in_artefact.add(artefact);
-  }
+  if (!kept) loaded.apply(request, services.methods);
   require_fits(suite.info(), model);
   services.writer.samples({{"process/load", 0, monotonic_seconds() - start, false}});
-  WorkerSuiteContext context(request, services, model, {base.base, current_rss_bytes()});
-  const bool timed = request.op == "time";
+  if (kept) forget_peak_rss();
+  WorkerSuiteContext context(request, services, model, loaded.memory());
   if (timed) {
     emit_accounting(model, timed, services.writer);
     time(suite, params, context, model, request, services.writer);
   } else {
     services.writer.fingerprint(probe_pass(model).fingerprint);
     emit_accounting(model, timed, services.writer);
-    score(suite, params, context, model, services.writer);
+    score(suite, params, context, loaded, kept, services.writer);
   }
-  remark_subnormals(model, in_artefact, services.writer);
+  if (loaded.subnormals()) {
+    services.writer.event("warning", "model_subnormals", *loaded.subnormals());
+  }
 }
 
 }  // namespace assay

@@ -67,7 +67,7 @@ OutcomeReason outcome_of(Work work) {
 
 }  // namespace
 
-void serve(const WorkerRequest& request, const SessionServices& services) {
+OutcomeReason serve(const WorkerRequest& request, const SessionServices& services) {
   OutcomeReason outcome = outcome_of([&] { prepare_threads(request); });
   services.writer.hello(environment(request));
   if (outcome.outcome == Outcome::kOk) {
@@ -76,6 +76,7 @@ void serve(const WorkerRequest& request, const SessionServices& services) {
   }
   services.writer.outcome(outcome);
   services.writer.bye();
+  return outcome;
 }
 
 void ProgressReporter::check() const {

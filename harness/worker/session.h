@@ -1,9 +1,10 @@
 #pragma once
-// One request, from its first word to bye.
+// A request, from its first word to bye.
 
 #include "harness/method/method.h"
 #include "harness/protocol/protocol.h"
 #include "harness/suite/suite.h"
+#include "harness/worker/loaded_model.h"
 #include "harness/worker/stop_flag.h"
 
 namespace assay {
@@ -14,11 +15,13 @@ struct SessionServices {
   const SuiteRegistry& suites;
   ReplyWriter& writer;
   const StopFlag& stop;
+  KeptModel& kept;  ///< between the requests of a process
 };
 
 /// Does what the request asks and says all of it: hello first, an outcome, bye last. Failures of
-/// the work become the outcome. Throws std::system_error only when nobody listens any more.
-void serve(const WorkerRequest& request, const SessionServices& services);
+/// the work become the outcome, which is returned as well. Throws std::system_error only when
+/// nobody listens any more.
+OutcomeReason serve(const WorkerRequest& request, const SessionServices& services);
 
 /// Says "progress" at most ten times a second, and turns a stop request into Interrupted.
 class ProgressReporter {

@@ -65,7 +65,12 @@ class Session : public ::testing::Test {
   WorkerReply run() {
     std::FILE* file = std::tmpfile();
     ReplyWriter writer(::fileno(file));
-    serve(request_, {.methods = methods_, .suites = suites_, .writer = writer, .stop = stop_});
+    KeptModel alone;
+    serve(request_, {.methods = methods_,
+                     .suites = suites_,
+                     .writer = writer,
+                     .stop = stop_,
+                     .kept = kept_ ? *kept_ : alone});
     std::rewind(file);
     std::string text;
     for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
@@ -89,6 +94,7 @@ class Session : public ::testing::Test {
   MethodRegistry methods_;
   SuiteRegistry suites_;
   StopFlag stop_ = false;
+  std::unique_ptr<KeptModel> kept_;  ///< between requests; null: each is the first of its process
   WorkerRequest request_;
 };
 

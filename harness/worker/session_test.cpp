@@ -240,5 +240,85 @@ TEST_F(Session, DescriptionNamesEverythingRegistered) {
   EXPECT_FALSE(document.at("families").empty());
   EXPECT_FALSE(document.at("build").at("torch").get<std::string>().empty());
 }
+/// What the suites of several requests saw.
+class KeptSession : public Session {
+ protected:
+  void SetUp() override {
+    Session::SetUp();
+    kept_ = std::make_unique<KeptModel>();
+    script(Stage::kScore, [this](SuiteContext& context) { seen_.push_back(&context.model()); });
+  }
+  bool loads_again(const std::function<void()>& change) {
+    EXPECT_EQ(named(run()), "OK ");
+    change();
+    EXPECT_EQ(named(run()), "OK ");
+    return !kept_->was_kept();
+  }
+  std::vector<const Model*> seen_;
+};
+
+TEST_F(KeptSession, TheNextRequestFindsItsModelLoaded) {
+  EXPECT_FALSE(loads_again([] {}));
+  EXPECT_EQ(seen_[0], seen_[1]);
+  EXPECT_FALSE(loads_again([&] { request_.seed = 7; })) << "no weights are drawn from it";
+  EXPECT_FALSE(loads_again([&] { request_.suite_params = Json::object(); }));
+}
+
+TEST_F(KeptSession, WhatDecidesTheModelLoadsAnotherOne) {
+  EXPECT_TRUE(loads_again([&] { request_.dtype = "bf16"; }));
+  EXPECT_TRUE(loads_again([&] { request_.threads = 2; }));
+}
+
+TEST_F(KeptSession, RandomWeightsAreThoseOfTheirSeed) {
+  request_.random_weights = true;
+  request_.model_hash.clear();  // that of the weights
+  kept_->get(request_);
+  kept_->get(request_);
+  EXPECT_TRUE(kept_->was_kept());
+  request_.seed = 8;
+  kept_->get(request_);
+  EXPECT_FALSE(kept_->was_kept());
+}
+
+TEST_F(KeptSession, AnArtefactThatWasWrittenAnewIsAppliedAnew) {
+  const auto fit = [&](double sparsity) {
+    WorkerRequest scored = request_;
+    request_.op = "fit";
+    request_.method = "magnitude";
+    request_.params = {{"sparsity", sparsity}};
+    request_.artefact = folder_ / "artefact";
+    EXPECT_EQ(named(run()), "OK ");
+    std::swap(scored, request_);
+    request_.method = "magnitude";
+    request_.applied = {{"magnitude", folder_ / "artefact"}};
+  };
+  fit(0.5);
+  EXPECT_TRUE(loads_again([&] { fit(0.25); }));
+}
+
+TEST_F(KeptSession, AModelThatChangedMeanwhileIsNotScored) {
+  EXPECT_EQ(named(run()), "OK ");
+  write_tiny_model(folder_ / "model", TinyFamily::kLlama, 2);
+  EXPECT_EQ(named(run()), "INVALID model_changed");
+}
+
+TEST_F(KeptSession, TimesAreOfAModelThatNothingHasUsed) {
+  EXPECT_EQ(named(run()), "OK ");
+  script(Stage::kTime, [this](SuiteContext&) {});
+  request_.op = "time";
+  EXPECT_EQ(named(run()), "OK ");
+  EXPECT_FALSE(kept_->was_kept());
+}
+
+/// The peak of a suite is not that of a hungrier one before it.
+TEST_F(KeptSession, ThePeakIsThatOfTheSuite) {
+  constexpr std::int64_t kHungry = std::int64_t{256} << 20;
+  script(Stage::kScore, [](SuiteContext&) { (void)at::empty({kHungry}, at::kByte).fill_(1); });
+  const double hungry = value_of(run(), "process/peak_rss");
+  script(Stage::kScore, [](SuiteContext&) {});
+  const double modest = value_of(run(), "process/peak_rss");
+  EXPECT_LT(modest, hungry - 0.8 * static_cast<double>(kHungry));
+}
+
 }  // namespace
 }  // namespace assay

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -39,7 +38,8 @@ Json parameter(const std::string& name, const std::string& type, const Json& fal
     spec.type = assay::ParamType::kPattern;
   } else {
     spec.type = assay::ParamType::kChoice;
-    spec.choices = {"well", "segv", "hang", "deaf", "error", "slow", "slowly"};
+    spec.choices = {"well", "segv",   "hang", "deaf", "error",
+                    "slow", "slowly", "once", "idle", "badly"};
   }
   return to_json(spec);
 }
@@ -115,9 +115,25 @@ void work_slowly(const assay::WorkerRequest& request) {
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
 }
 
+/// Dies of its first score, and of no later one.
+void die_once(const assay::WorkerRequest& request) {
+  const auto marker = home_of(request) / "died";
+  if (request.op != "score" || std::filesystem::exists(marker)) return;
+  assay::write_file_atomically(marker, "");
+  raise(SIGSEGV);
+}
+
+/// After an answer.
+void end_between_requests(const assay::WorkerRequest& request, bool is_last) {
+  const std::string ends = request.op == "score" ? request.params.value("ends", "well") : "well";
+  if (ends == "idle") raise(SIGKILL);
+  if (ends == "badly" && is_last) std::_Exit(7);
+}
+
 void end_as_asked(const assay::WorkerRequest& request) {
   const std::string ends = request.params.value("ends", "well");
   if (ends == "segv") raise(SIGSEGV);
+  if (ends == "once") die_once(request);
   if (ends == "deaf") ::signal(SIGTERM, SIG_IGN);
   if (ends == "hang" || ends == "deaf") hang_once(request);
   if (ends == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(400));
@@ -203,12 +219,14 @@ int main(int argc, char** argv) {
     std::cout << describe().dump() << "\n";
     return 0;
   }
-  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  const assay::WorkerRequest request = assay::worker_request_from_json(Json::parse(text));
-  assay::ReplyWriter writer(STDOUT_FILENO);
-  writer.hello({{"torch", "none"}});
-  do_as_asked(request, writer);
-  writer.outcome({assay::Outcome::kOk, "", ""});
-  writer.bye();
+  for (std::string line; std::getline(std::cin, line);) {
+    const assay::WorkerRequest request = assay::worker_request_from_json(Json::parse(line));
+    assay::ReplyWriter writer(STDOUT_FILENO);
+    writer.hello({{"torch", "none"}});
+    do_as_asked(request, writer);
+    writer.outcome({assay::Outcome::kOk, "", ""});
+    writer.bye();
+    end_between_requests(request, std::cin.peek() == EOF);
+  }
   return 0;
 }

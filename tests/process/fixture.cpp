@@ -110,6 +110,29 @@ int echo(Argument) {
   return 0;
 }
 
+void spin_for(double seconds) {
+  const double end = static_cast<double>(std::clock()) / CLOCKS_PER_SEC + seconds;
+  while (static_cast<double>(std::clock()) / CLOCKS_PER_SEC < end) {
+  }
+}
+
+/// Answers lines until its input ends: "say X", "spin S" (seconds of CPU time), "sleep S", "hold M"
+/// (MiB), "die", "hush" (no answer any more); each answer ends with the line "done".
+int converse(Argument end_code) {
+  std::vector<char> held;
+  std::string what, how;
+  while (std::cin >> what >> how) {
+    if (what == "say") print(how + "\n");
+    if (what == "spin") spin_for(std::stod(how));
+    if (what == "sleep") ::usleep(static_cast<useconds_t>(std::stod(how) * 1e6));
+    if (what == "hold") held.assign(std::stoull(how) << 20, 1);
+    if (what == "die") std::raise(std::stoi(how));
+    if (what == "hush") continue;
+    print("done\n");
+  }
+  return end_code.empty() ? 0 : std::stoi(end_code);
+}
+
 int show_environment(Argument) {
   for (char** entry = environ; *entry != nullptr; ++entry) print(std::string(*entry) + "\n");
   return 0;
@@ -135,9 +158,7 @@ int show_folder(Argument) {
 }
 
 int spin(Argument seconds) {
-  const double end = std::stod(seconds);
-  while (static_cast<double>(std::clock()) / CLOCKS_PER_SEC < end) {
-  }
+  spin_for(std::stod(seconds));
   return 0;
 }
 
@@ -179,6 +200,7 @@ int main(int count, char** arguments) {
       {"write", write_text},
       {"half_line", half_line_and_die},
       {"exit", exit_with},
+      {"converse", converse},
       {"echo", echo},
       {"environment", show_environment},
       {"descriptors", show_descriptors},

@@ -70,6 +70,23 @@ std::vector<std::string> lines_of(const std::vector<std::string>& arguments) {
   return lines;
 }
 
+/// Several requests to one process: its replies, each as if it had been alone.
+std::vector<WorkerReply> ask_one_worker(const std::vector<WorkerRequest>& requests) {
+  std::string input;
+  for (const WorkerRequest& request : requests) input += to_json(request).dump() + "\n";
+  std::vector<WorkerReply> replies;
+  ReplyReader reader;
+  ChildCallbacks callbacks;
+  callbacks.on_line = [&](const std::string& line) {
+    reader.feed(line);
+    if (!reader.reply().complete) return;
+    replies.push_back(reader.reply());
+    reader = ReplyReader();
+  };
+  EXPECT_EQ(run_child(worker({}, input), callbacks).exit_code, 0);
+  return replies;
+}
+
 class Worker : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -222,6 +239,48 @@ TEST(Linkage, ProtocolAndProcessNeedNoTorch) {
   EXPECT_FALSE(libraries.empty());
   EXPECT_EQ(count_of(libraries, "torch"), 0);
   EXPECT_EQ(count_of(libraries, "libc10"), 0);
+}
+
+/// Items as they are stored, bit by bit.
+std::string items_of(const WorkerReply& reply) {
+  std::string text;
+  for (const ItemScore& item : reply.items) text += to_json(item).dump() + "\n";
+  return text;
+}
+
+TEST_F(Worker, ScoresOfOneProcessAreThoseOfSeparateOnes) {
+  request_.op = "score";
+  request_.suite_kind = "token_ppl";
+  request_.data = folder_ / "data";
+  std::vector<WorkerRequest> requests;
+  for (const int window : {16, 32, 16, 24}) {
+    request_.suite_params = {{"window", window}};
+    requests.push_back(request_);
+  }
+  requests[3].dtype = "bf16";  // another model
+  const std::vector<WorkerReply> together = ask_one_worker(requests);
+  ASSERT_EQ(together.size(), requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::vector<WorkerReply> alone = ask_one_worker({requests[i]});
+    ASSERT_EQ(alone.size(), 1U);
+    ASSERT_EQ(together[i].outcome->outcome, Outcome::kOk) << together[i].outcome->text;
+    EXPECT_FALSE(together[i].items.empty());
+    EXPECT_EQ(items_of(together[i]), items_of(alone[0]));
+    EXPECT_EQ(together[i].fingerprint->values, alone[0].fingerprint->values);
+  }
+  EXPECT_NE(items_of(together[2]), items_of(together[3]));
+}
+
+TEST_F(Worker, AfterAFailureItTakesNoFurtherRequest) {
+  request_.op = "score";
+  request_.suite_kind = "token_ppl";
+  WorkerRequest without_data = request_;
+  request_.data = folder_ / "data";
+  request_.suite_params = {{"window", 16}};
+  const std::vector<WorkerReply> replies = ask_one_worker({request_, without_data, request_});
+  ASSERT_EQ(replies.size(), 2U);
+  EXPECT_EQ(replies[0].outcome->outcome, Outcome::kOk);
+  EXPECT_EQ(replies[1].outcome->outcome, Outcome::kCrashed);
 }
 
 }  // namespace

@@ -1,0 +1,18 @@
+#pragma once
+// What a process of this machine has used so far, while it runs.
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+namespace assay {
+
+struct ProcessUsage {
+  double cpu_seconds = 0;  ///< user + system, with descendants that were waited for
+  std::int64_t peak_rss_bytes = 0;
+};
+
+/// From /proc; zeros where it does not tell.
+ProcessUsage process_usage(pid_t pid);
+
+}  // namespace assay
