@@ -52,8 +52,8 @@ def shares(database, seconds):
 def items(database):
     """Every stored score, to see that both ways measured the same."""
     query = (
-        "SELECT c.cell_key, i.item_no, i.correct, i.score, i.nll, i.n_tokens FROM per_item i "
-        "JOIN attempt a USING (attempt_id) JOIN plan_cell c USING (cell_id) ORDER BY 1, 2"
+        "SELECT a.cell_key, i.item_no, i.correct, i.score, i.nll, i.n_tokens FROM per_item i "
+        "JOIN attempt a USING (attempt_id) ORDER BY 1, 2"
     )
     with sqlite3.connect(database) as connection:
         return connection.execute(query).fetchall()
