@@ -12,14 +12,20 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
 #include <chrono>
 #include <csignal>
+#include <fstream>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
 #include "harness/base/clock.h"
+#include "harness/base/errors.h"
+#include "harness/process/descendants.h"
 #include "harness/process/launch.h"
 #include "harness/process/line_splitter.h"
+#include "harness/process/memory_group.h"
 #include "harness/process/oom_counter.h"
 #include "harness/process/pause_watch.h"
 
@@ -33,6 +39,7 @@ using Buffer = std::array<char, 65536>;
 
 /// More than a full pipe holds.
 constexpr int kMostRounds = 32;
+constexpr std::streamsize kLongLine = 4096;
 
 Timer::duration as_duration(double seconds) {
   return std::chrono::duration_cast<Timer::duration>(std::chrono::duration<double>(seconds));
@@ -46,7 +53,8 @@ class Watch {
         callbacks_(callbacks),
         lines_(spec.max_line_bytes, spec.max_output_bytes),
         oom_kills_before_(oom_kill_count()) {
-    const LaunchedChild child = launch(spec);
+    if (spec.memory_limit_bytes) memory_group_ = MemoryGroup::make(*spec.memory_limit_bytes);
+    const LaunchedChild child = launch(spec, memory_group_ ? memory_group_->entrance() : -1);
     pid_ = child.pid;
     result_.pid = child.pid;
     pauses_.emplace(child.pid);
@@ -61,7 +69,11 @@ class Watch {
   ~Watch() {
     if (exited_) return;
     signal_group(SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    try {
+      collect_child(pid_);
+    } catch (const MachineError&) {
+      return;  // it is gone all the same
+    }
   }
 
   ChildResult run(const std::stop_token& stop, const std::stop_token& kill) {
@@ -99,12 +111,24 @@ class Watch {
   void look() {
     if (exited_) return;
     ran_ += pauses_->look();
+    if (spec_.memory_limit_bytes) look_at_memory();
     if (spec_.timeout_seconds && ran_ >= *spec_.timeout_seconds && !ending_) {
       if (has_exited()) return collect_exit();
       result_.timed_out = true;
       end_politely();
     }
     look_again();
+  }
+
+  /// Nothing tells afterwards: its memory is gone when it can be seen to have ended.
+  void look_at_memory() {
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    std::int64_t kilobytes = 0;
+    for (std::string name; status >> name; status.ignore(kLongLine, '\n')) {
+      if (name != "VmPeak:" || !(status >> kilobytes)) continue;
+      result_.peak_address_bytes = std::max(result_.peak_address_bytes, kilobytes * 1024);
+      return;
+    }
   }
 
   template <class Action>
@@ -193,13 +217,9 @@ class Watch {
     ran_ += pauses_->look();
     result_.paused_seconds = pauses_->paused_seconds();
     result_.wall_seconds = monotonic_seconds() - started_;
-    // Before the leader is collected, so that its number cannot belong to another group yet.
-    signal_group(SIGKILL);
-    int status = 0;
     rusage usage{};
-    while (::wait4(pid_, &status, 0, &usage) < 0 && errno == EINTR) {
-    }
     exited_ = true;
+    const int status = collect_child(pid_, &usage);
     if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
     if (WIFEXITED(status)) result_.exit_code = WEXITSTATUS(status);
     result_.peak_rss_bytes = usage.ru_maxrss * 1024;
@@ -211,7 +231,7 @@ class Watch {
     grace_timer_.cancel();
     tick_timer_.cancel();
     poll_timer_.cancel();
-    // A descendant that left the group may hold the pipes.
+    // A descendant that could not be killed may hold the pipes.
     after(drain_timer_, spec_.grace_seconds, [this] { leave_pipes(); });
     stop_when_done();
   }
@@ -258,7 +278,8 @@ class Watch {
   void finish() {
     cut_tail();
     result_.unfinished_line = lines_.has_rest();
-    result_.oom_killed = oom_kill_count() > oom_kills_before_;
+    result_.oom_killed =
+        oom_kill_count() > oom_kills_before_ || (memory_group_ && memory_group_->oom_kills() > 0);
   }
 
   const ChildSpec& spec_;
@@ -266,6 +287,7 @@ class Watch {
   ChildResult result_;
   LineSplitter lines_;
   std::int64_t oom_kills_before_;
+  std::unique_ptr<MemoryGroup> memory_group_;
   pid_t pid_ = -1;
   bool exited_ = false, ending_ = false;
   std::optional<PauseWatch> pauses_;
@@ -286,7 +308,12 @@ ChildResult run_child(const ChildSpec& spec, const ChildCallbacks& callbacks, st
     result.interrupted = true;
     return result;
   }
-  return Watch(spec, callbacks).run(stop, kill);
+  try {
+    return Watch(spec, callbacks).run(stop, kill);
+  } catch (const boost::system::system_error& error) {
+    throw MachineError("cannot watch " + spec.program.string() + ": " + error.what() +
+                       "; where too many files are open, raise the limit (ulimit -n)");
+  }
 }
 
 }  // namespace assay

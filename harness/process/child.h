@@ -2,8 +2,12 @@
 // One child process: started, fed, watched, limited, ended and accounted for.
 //
 // The child leads its own process group. It dies with the thread that started it (PDEATHSIG), gets
-// exactly the environment that was listed, no descriptor but 0, 1 and 2, and no core dump. Its
-// group is killed when it has ended, whatever it left running.
+// exactly the environment that was listed, the default way with every signal and none blocked, no
+// descriptor but 0, 1 and 2, and no core dump. When it has ended its group is killed, and so is
+// whatever it left running in groups and sessions of its own.
+//
+// The first child makes this program a "subreaper" (PR_SET_CHILD_SUBREAPER), and takes back an
+// ignored SIGCHLD.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +28,9 @@ struct ChildSpec {
   std::filesystem::path working_folder;   ///< empty: the caller's
   std::optional<double> timeout_seconds;  ///< of time in which this program ran, not stopped
   double grace_seconds = 2;               ///< between SIGTERM and SIGKILL, and for pipes left open
-  /// RLIMIT_AS. CPU only: CUDA reserves far more address space than it uses.
+  /// What the child and its descendants may use, by a control group of version 2 where one can be
+  /// made. Else RLIMIT_AS, for each process: CPU only, CUDA reserves far more address space than it
+  /// uses.
   std::optional<std::int64_t> memory_limit_bytes;
   std::size_t max_line_bytes = std::size_t{4} << 20;      ///< of standard output
   std::size_t max_output_bytes = std::size_t{256} << 20;  ///< likewise, in all
@@ -49,7 +55,11 @@ struct ChildResult {
   bool interrupted = false;      ///< ended because of the stop token
   std::string protocol_error;    ///< why its output was refused; empty = fine
   bool unfinished_line = false;  ///< output ended without a newline; the rest was dropped
-  bool oom_killed = false;  ///< the kernel's out-of-memory killer struck in our cgroup meanwhile
+  /// The kernel's out-of-memory killer struck meanwhile, in the child's control group or in ours.
+  bool oom_killed = false;
+  /// Address space of the child as far as it was seen; 0 without a memory limit, or of a short
+  /// life.
+  std::int64_t peak_address_bytes = 0;
   /// As the kernel reports it; at least the resident set of this program when it started the child.
   std::int64_t peak_rss_bytes = 0;
   double cpu_seconds = 0;  ///< user + system, with descendants that were waited for
