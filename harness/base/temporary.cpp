@@ -45,11 +45,7 @@ template <typename Open>
 Temporary make(const fs::path& path, Open open_it) {
   while (true) {
     Descriptor descriptor(open_it(path));
-    if (descriptor.get() < 0) {
-      if (errno == ENOENT && fs::exists(path.parent_path()))
-        continue;  // taken before it was opened
-      return {path, Descriptor(-1), errno};
-    }
+    if (descriptor.get() < 0) return {path, Descriptor(-1), errno};
     if (kept_by_lock(descriptor.get(), path)) return {path, std::move(descriptor), 0};
   }
 }
@@ -59,8 +55,12 @@ int open_file(const fs::path& path) {
 }
 
 int open_folder(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return -1;
-  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int descriptor = -1;
+  do {
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return -1;
+    descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (descriptor < 0 && errno == ENOENT);  // taken before it was opened
+  return descriptor;
 }
 
 }  // namespace
