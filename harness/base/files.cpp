@@ -12,41 +12,39 @@
 #include <system_error>
 
 #include "harness/base/cell_errors.h"
-#include "harness/base/clock.h"
 #include "harness/base/descriptor.h"
+#include "harness/base/temporary.h"
 #include "harness/base/write_failure.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kFresh = O_WRONLY | O_CREAT | O_TRUNC;
-
-/// Returns 0 or the error.
+/// Into what is there. Returns 0 or the error.
 int write_and_sync(const fs::path& path, std::string_view content, int flags) {
-  Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  Descriptor file(::open(path.c_str(), flags | O_CLOEXEC));
   if (file.get() < 0) return errno;
   int error = write_all(file.get(), content);
   if (error == 0) error = sync_to_disk(file.get());
   return error == 0 ? file.close() : error;
 }
 
-fs::path temporary_sibling(const fs::path& path) {
-  return path.parent_path() / ("." + path.filename().string() + "." + new_uuid().substr(0, 8));
-}
-
 /// Returns 0 or the error; nothing is left behind then.
 int replace_file(const fs::path& path, std::string_view content, const struct stat* old) {
-  const fs::path temporary = temporary_sibling(path);
-  int error = write_and_sync(temporary, content, kFresh);
+  Temporary temporary = make_temporary_file(path);
+  if (temporary.error != 0) return temporary.error;
+  const char* name = temporary.path.c_str();
+  int error = write_all(temporary.descriptor.get(), content);
+  if (error == 0) error = sync_to_disk(temporary.descriptor.get());
   if (error == 0 && old != nullptr) {
     // Only a privileged user may give files away; for others the owner is themselves anyway.
-    [[maybe_unused]] const int given = ::chown(temporary.c_str(), old->st_uid, old->st_gid);
-    if (::chmod(temporary.c_str(), old->st_mode & 07777U) != 0) error = errno;
+    [[maybe_unused]] const int given = ::chown(name, old->st_uid, old->st_gid);
+    if (::chmod(name, old->st_mode & 07777U) != 0) error = errno;
   }
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) ::unlink(temporary.c_str());
-  return error;
+  if (error == 0 && ::rename(name, path.c_str()) != 0) error = errno;
+  if (error != 0) ::unlink(name);
+  const int closed = temporary.descriptor.close();
+  return error == 0 ? closed : error;
 }
 
 /// Names of open descriptors: links that lead to what is open, not to a place.
@@ -65,6 +63,13 @@ fs::path behind_links(fs::path path) {
     path = target.is_absolute() ? target : path.parent_path() / target;
   }
   fail_write(path, ELOOP);
+}
+
+/// What programs left that were killed while they wrote the same.
+void tidy_beside(const fs::path& path) {
+  std::error_code unknown;
+  const fs::path target = behind_links(fs::absolute(path, unknown));
+  remove_abandoned_temporaries(target.parent_path(), target.filename().string());
 }
 
 int write_existing(const fs::path& path, std::string_view content, const struct stat& status) {
@@ -93,6 +98,7 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 }
 
 void write_output_file(const fs::path& path, std::string_view content) {
+  tidy_beside(path);
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     const int error = errno == ENOENT ? replace_file(behind_links(path), content, nullptr) : errno;
@@ -110,19 +116,20 @@ void write_output_file(const fs::path& path, std::string_view content) {
 
 void write_folder_atomically(const fs::path& path,
                              const std::function<void(const fs::path&)>& fill) {
-  const fs::path temporary = temporary_sibling(path);
-  ensure_folder(temporary);
+  if (path.has_parent_path()) ensure_folder(path.parent_path());
+  const Temporary temporary = make_temporary_folder(path);
+  if (temporary.error != 0) fail_write(temporary.path, temporary.error);
   std::error_code error;
   try {
-    fill(temporary);
+    fill(temporary.path);
   } catch (...) {
-    fs::remove_all(temporary, error);
+    fs::remove_all(temporary.path, error);
     throw;
   }
-  fs::rename(temporary, path, error);
+  fs::rename(temporary.path, path, error);
   if (error) {
     std::error_code ignored;
-    fs::remove_all(temporary, ignored);
+    fs::remove_all(temporary.path, ignored);
     if (!fs::exists(path)) fail_write(path, error.value());
   }
 }

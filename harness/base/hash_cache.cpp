@@ -16,13 +16,19 @@ fs::path entry_of(const std::string& kind, const FileIdentity& identity) {
   return assay_home() / "hashes" / kind / (identity.place() + ".json");
 }
 
-/// The remembered value when the entry is readable and speaks of this state of the file.
+/// A digit that rots leaves a document well formed.
+std::string check_of(const FileIdentity& identity, const Json& value) {
+  return json_hash({{"file", to_json(identity)}, {"value", value}});
+}
+
+/// The remembered value when the entry is whole and speaks of this state of the file.
 Json remembered(const fs::path& entry, const FileIdentity& identity) {
   std::error_code missing;
   if (!fs::exists(entry, missing)) return nullptr;
   try {
     const Json document = read_json_file(entry);
-    if (document.at("file") == to_json(identity)) return document.at("value");
+    const Json& value = document.at("value");
+    if (document.at("check") == check_of(identity, value)) return value;
   } catch (const std::exception&) {
     return nullptr;  // a damaged entry is computed again and replaced
   }
@@ -32,8 +38,10 @@ Json remembered(const fs::path& entry, const FileIdentity& identity) {
 void remember(const fs::path& entry, const FileIdentity& identity, const Json& value) {
   try {
     ensure_folder(entry.parent_path());
-    write_file_atomically(entry,
-                          canonical_json({{"file", to_json(identity)}, {"value", value}}) + "\n");
+    write_file_atomically(entry, canonical_json({{"file", to_json(identity)},
+                                                 {"value", value},
+                                                 {"check", check_of(identity, value)}}) +
+                                     "\n");
   } catch (const MachineError&) {
     return;  // only an accelerator: a read-only cache must not stop a command that writes nothing
   }

@@ -56,8 +56,12 @@ TEST_F(HashCache, RemembersWhatDidNotChange) {
   EXPECT_EQ(cached_file_hash(path_), sha256_hex("one"));
   Json document = read_json_file(entry());
   document["value"] = "what is remembered";
+  document["check"] = json_hash({{"file", document["file"]}, {"value", document["value"]}});
   write_file_atomically(entry(), document.dump());
   EXPECT_EQ(cached_file_hash(path_), "what is remembered");
+  document["value"] = "what rotted";
+  write_file_atomically(entry(), document.dump());
+  EXPECT_EQ(cached_file_hash(path_), sha256_hex("one"));
   write_file_atomically(entry(), "{");
   EXPECT_EQ(cached_file_hash(path_), sha256_hex("one"));
 }

@@ -16,8 +16,9 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
-#include "harness/base/clock.h"
+#include "harness/base/descriptor.h"
 #include "harness/base/json.h"
+#include "harness/base/temporary.h"
 #include "harness/base/write_failure.h"
 
 namespace assay {
@@ -52,20 +53,6 @@ std::optional<at::ScalarType> dtype_from(const std::string& name) {
   }
   return std::nullopt;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// 0 or errno.
 int write_all(int fd, const void* data, std::size_t size) {
@@ -221,17 +208,13 @@ std::map<std::string, std::string> parse_metadata(const fs::path& path, const Js
 }  // namespace
 
 void write_tensor_file(const fs::path& path, const TensorFile& file) {
-  const fs::path temporary =
-      path.parent_path() / ("." + path.filename().string() + "." + new_uuid().substr(0, 8));
-  int error = 0;
-  {
-    const Descriptor out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    error = out.get() < 0 ? errno : write_to(out.get(), file);
-  }
-  if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  const Temporary temporary = make_temporary_file(path);
+  int error = temporary.error;
+  if (error == 0) error = write_to(temporary.descriptor.get(), file);
+  if (error == 0 && ::rename(temporary.path.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return;
   std::error_code ignored;
-  fs::remove(temporary, ignored);
+  fs::remove(temporary.path, ignored);
   fail_write(path, error);
 }
 

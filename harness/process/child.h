@@ -2,14 +2,17 @@
 // One child process: started, fed, watched, limited, ended and accounted for.
 //
 // The child leads its own process group. It dies with the thread that started it (PDEATHSIG), gets
-// exactly the environment that was listed, no descriptor but 0, 1 and 2, and no core dump. Its
-// group is killed when it has ended, whatever it left running.
+// exactly the environment that was listed, the default way with every signal and none blocked, no
+// descriptor but 0, 1 and 2, and no core dump. When it has ended its group is killed, and so is
+// whatever it left running in groups and sessions of its own.
+//
+// The first child makes this program a "subreaper" (PR_SET_CHILD_SUBREAPER), and takes back an
+// ignored SIGCHLD.
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -25,7 +28,9 @@ struct ChildSpec {
   std::filesystem::path working_folder;   ///< empty: the caller's
   std::optional<double> timeout_seconds;  ///< of time in which this program ran, not stopped
   double grace_seconds = 2;               ///< between SIGTERM and SIGKILL, and for pipes left open
-  /// RLIMIT_AS. CPU only: CUDA reserves far more address space than it uses.
+  /// What the child and its descendants may use, by a control group of version 2 where one can be
+  /// made. Else RLIMIT_AS, for each process: CPU only, CUDA reserves far more address space than it
+  /// uses.
   std::optional<std::int64_t> memory_limit_bytes;
   std::size_t max_line_bytes = std::size_t{4} << 20;      ///< of standard output
   std::size_t max_output_bytes = std::size_t{256} << 20;  ///< likewise, in all
@@ -51,7 +56,11 @@ struct ChildResult {
   std::string protocol_error;    ///< why its output was refused; empty = fine
   bool unfinished_line = false;  ///< output ended without a newline; the rest was dropped
   bool lives_on = false;         ///< of a LastingChild: it has answered and waits for more
-  bool oom_killed = false;  ///< the kernel's out-of-memory killer struck in our cgroup meanwhile
+  /// The kernel's out-of-memory killer struck meanwhile, in the child's control group or in ours.
+  bool oom_killed = false;
+  /// Address space of the child as far as it was seen; 0 without a memory limit, or of a short
+  /// life.
+  std::int64_t peak_address_bytes = 0;
   /// As the kernel reports it; at least the resident set of this program when it started the child.
   std::int64_t peak_rss_bytes = 0;
   double cpu_seconds = 0;  ///< user + system, with descendants that were waited for
@@ -68,33 +77,5 @@ inline constexpr std::size_t kStderrTailBytes = std::size_t{64} << 10;
 /// Throws MachineError when the program cannot be started.
 ChildResult run_child(const ChildSpec& spec, const ChildCallbacks& callbacks = {},
                       std::stop_token stop = {}, std::stop_token kill = {});
-
-/// A child that is asked several things, one after the other: its standard input stays open in
-/// between. Started, limited and ended like those of run_child(). Used by the thread that made it.
-class LastingChild {
- public:
-  /// Starts it; `spec.input` plays no part. Throws MachineError when it cannot be started.
-  explicit LastingChild(ChildSpec spec);
-  /// As end().
-  ~LastingChild();
-  LastingChild(const LastingChild&) = delete;
-  LastingChild& operator=(const LastingChild&) = delete;
-
-  /// Sends `input` and watches the child until `is_answered`, which is asked after each line, or
-  /// until the child has ended. The time limit and the bounds of the output are those of one
-  /// question, and so is the result, its CPU time included; the peak of a child that lives on is
-  /// that of its life so far. Not to be called once a result says that it does not live on.
-  ChildResult ask(const std::string& input, const ChildCallbacks& callbacks,
-                  const std::function<bool()>& is_answered, const std::stop_token& stop = {},
-                  const std::stop_token& kill = {});
-  /// Closes its input, gives it the grace time to end, and kills its group. Not to be called once
-  /// it has ended.
-  ChildResult end();
-  [[nodiscard]] bool has_ended() const;
-
- private:
-  ChildSpec spec_;
-  std::unique_ptr<class ChildWatch> watch_;
-};
 
 }  // namespace assay

@@ -7,10 +7,13 @@
 
 namespace assay {
 
-/// In this order: TIMEOUT (limit), INTERRUPTED (stopped), CRASHED (protocol), the outcome that the
-/// worker itself reported when it is not OK, OOM (host, killed), CRASHED (signal:NAME, error,
+/// In this order: TIMEOUT (limit), INTERRUPTED (stopped by this run), CRASHED (protocol), CRASHED
+/// (signal:SIGTERM) of a worker that says that it was asked to stop, the outcome that the worker
+/// itself reported when it is not OK, OOM (host, killed), CRASHED (signal:NAME, error,
 /// incomplete_reply), OK. OK needs all of: outcome OK, bye, exit code 0.
-/// `memory_limit_bytes` is the one of the child's spec; 0 for none.
+/// `memory_limit_bytes` is the one of the child's spec, 0 for none: under one, a death is OOM also
+/// where only what the loader or the C library printed, the address space in use, or an end before
+/// the first word shows that the limit was the reason.
 OutcomeReason classify(const ChildResult& result, const WorkerReply& reply,
                        std::int64_t memory_limit_bytes = 0);
 

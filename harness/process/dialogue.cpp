@@ -18,7 +18,9 @@
 #include <utility>
 
 #include "harness/base/clock.h"
+#include "harness/base/errors.h"
 #include "harness/process/classify.h"
+#include "harness/process/descendants.h"
 #include "harness/process/launch.h"
 
 namespace assay {
@@ -143,11 +145,12 @@ void Dialogue::end(double grace_seconds) {
   const double deadline = monotonic_seconds() + grace_seconds;
   while (!has_exited(pid_) && monotonic_seconds() < deadline) std::this_thread::sleep_for(kLook);
   ::kill(-pid_, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  const pid_t pid = std::exchange(pid_, -1);
+  try {
+    how_it_ended_ = described_end(collect_child(pid));
+  } catch (const MachineError& error) {
+    how_it_ended_ = error.what();
   }
-  how_it_ended_ = described_end(status);
-  pid_ = -1;
 }
 
 void Dialogue::fail(const std::string& why) {

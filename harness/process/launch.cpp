@@ -16,10 +16,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
 #include "harness/base/errors.h"
+#include "harness/process/descendants.h"
 
 namespace assay {
 namespace {
@@ -46,7 +46,9 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const std::string& what, int error) {
-  throw MachineError(what + ": " + std::strerror(error));
+  const bool too_many = error == EMFILE || error == ENFILE;
+  throw MachineError(what + ": " + std::strerror(error) +
+                     (too_many ? "; raise the limit of open files (ulimit -n)" : ""));
 }
 
 struct Pipe {
@@ -77,10 +79,11 @@ int open_input(const std::string& text) {
 /// async-signal-safe calls. An error returned there travels back and is thrown by the launcher.
 struct ChildSetup {
   const ChildSpec& spec;
+  int memory_group;
   std::vector<const char*> environment;
   pid_t parent = ::getpid();
 
-  explicit ChildSetup(const ChildSpec& child_spec) : spec(child_spec) {
+  ChildSetup(const ChildSpec& child_spec, int group) : spec(child_spec), memory_group(group) {
     for (const std::string& entry : spec.environment) environment.push_back(entry.c_str());
     environment.push_back(nullptr);
   }
@@ -103,23 +106,29 @@ struct ChildSetup {
   bool setup_group() const {
     if (::setpgid(0, 0) != 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
     if (::getppid() != parent) ::_exit(127);  // it died before the line above
-    return true;
+    // Kept by exec, and no descendant's: what they leave comes to the child, see descendants.h.
+    return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
   }
 
-  /// What the caller blocks or ignores, the child must not: it has to hear SIGTERM.
+  /// What the caller, or whoever started it, blocks or ignores, the child must not: it has to hear
+  /// SIGTERM, and to learn how its own children end (SIGCHLD).
   static bool setup_signals() {
     sigset_t none;
     ::sigemptyset(&none);
-    for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) {
-      if (::signal(number, SIG_DFL) == SIG_ERR) return false;
+    for (int number = 1; number < NSIG; ++number) {
+      ::signal(number, SIG_DFL);  // refused for SIGKILL, SIGSTOP and those of the C library
     }
     return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+  }
+
+  [[nodiscard]] bool entered_group() const {
+    return memory_group >= 0 && ::write(memory_group, "0", 1) == 1;
   }
 
   bool setup_limits() const {
     const rlimit no_core{0, 0};
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return false;
-    if (!spec.memory_limit_bytes) return true;
+    if (!spec.memory_limit_bytes || entered_group()) return true;
     const auto bytes = static_cast<rlim_t>(*spec.memory_limit_bytes);
     const rlimit memory{bytes, bytes};
     return ::setrlimit(RLIMIT_AS, &memory) == 0;
@@ -146,39 +155,73 @@ struct ChildSetup {
   }
 };
 
-/// The launcher's own pipe is close-on-exec only a moment after its creation: a child started in
-/// that moment would keep it open.
-std::mutex& launch_mutex() {
-  static std::mutex mutex;
-  return mutex;
+/// Where SIGCHLD is ignored (`trap '' CHLD` of a shell is inherited), the kernel forgets at once
+/// how a child ended and what it used.
+void prepare_for_children() {
+  struct sigaction now {};
+  ::sigaction(SIGCHLD, nullptr, &now);
+  const bool is_handled = (now.sa_flags & SA_SIGINFO) != 0;
+  if (!is_handled && now.sa_handler == SIG_IGN) ::signal(SIGCHLD, SIG_DFL);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-LaunchedChild launch_with(const ChildSpec& spec, const Descriptor& input) {
-  Pipe out, err;
-  boost::asio::io_context io;
-  bp::posix::default_launcher launcher;
-  error_code error;
-  const std::lock_guard lock(launch_mutex());
-  bp::process process = launcher(
-      io.get_executor(), error, boost::filesystem::path(spec.program.string()), spec.arguments,
-      bp::process_stdio{.in = {input.get()}, .out = {out.write.get()}, .err = {err.write.get()}},
-      ChildSetup(spec));
-  if (error) {
-    throw MachineError("cannot start " + spec.program.string() + ": " + error.message() +
-                       "; check that the program is there and may be executed");
+/// What helps depends on what was refused.
+std::string remedy(const error_code& error) {
+  switch (error.value()) {
+    case EMFILE:
+    case ENFILE:
+      return "too many files are open; raise the limit (ulimit -n)";
+    case EAGAIN:
+      return "no more processes are allowed; end some, or raise the limit (ulimit -u)";
+    case ENOMEM:
+      return "there is no memory for another process; end some";
+    default:
+      return "check that the program is there and may be executed";
   }
-  // We collect the exit ourselves, with the resources it used.
-  return {
-      .pid = process.detach().id(), .in = -1, .out = out.read.release(), .err = err.read.release()};
+}
+
+/// Returns the pid; the child is not in the registry yet. With the lock of children held.
+pid_t start(const ChildSpec& spec, ChildSetup& setup, int in, int out, int err) {
+  error_code error;
+  bp::posix::default_launcher launcher;
+  try {
+    boost::asio::io_context io;
+    bp::process process =
+        launcher(io.get_executor(), error, boost::filesystem::path(spec.program.string()),
+                 spec.arguments, bp::process_stdio{.in = {in}, .out = {out}, .err = {err}}, setup);
+    // We collect the exit ourselves, with the resources it used.
+    if (!error) return process.detach().id();
+  } catch (const boost::system::system_error& failed) {
+    // No descriptor was left for a child that runs already.
+    if (launcher.pid > 0) {
+      ::kill(launcher.pid, SIGKILL);
+      ::waitpid(launcher.pid, nullptr, 0);
+    }
+    error = failed.code();
+  }
+  throw MachineError("cannot start " + spec.program.string() + ": " + error.message() + "; " +
+                     remedy(error));
+}
+
+LaunchedChild launch_with(const ChildSpec& spec, const Descriptor& input, int memory_group) {
+  prepare_for_children();
+  Pipe out, err;
+  ChildSetup setup(spec, memory_group);
+  // The launcher's own pipe is close-on-exec only a moment after its creation: another child
+  // started in that moment would keep it open.
+  const auto lock = lock_children();
+  const pid_t pid = start(spec, setup, input.get(), out.write.get(), err.write.get());
+  add_child(pid);
+  return {.pid = pid, .in = -1, .out = out.read.release(), .err = err.read.release()};
 }
 
 }  // namespace
 
-LaunchedChild launch(const ChildSpec& spec) {
-  return launch_with(spec, Descriptor(open_input(spec.input)));
+LaunchedChild launch(const ChildSpec& spec, int memory_group) {
+  return launch_with(spec, Descriptor(open_input(spec.input)), memory_group);
 }
 
-LaunchedChild launch_with_open_input(const ChildSpec& spec) {
+LaunchedChild launch_with_open_input(const ChildSpec& spec, int memory_group) {
   // A socket, because sending can do without SIGPIPE when the child has ended.
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -186,7 +229,7 @@ LaunchedChild launch_with_open_input(const ChildSpec& spec) {
   }
   Descriptor ours(ends[0]);
   const Descriptor theirs(ends[1]);
-  LaunchedChild child = launch_with(spec, theirs);
+  LaunchedChild child = launch_with(spec, theirs, memory_group);
   child.in = ours.release();
   return child;
 }

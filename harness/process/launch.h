@@ -15,10 +15,13 @@ struct LaunchedChild {
   int err = -1;
 };
 
-/// Throws MachineError when the program cannot be started; nothing is left open then.
-LaunchedChild launch(const ChildSpec& spec);
+/// Throws MachineError when the program cannot be started; nothing is left open then. The child
+/// must be given to collect_child() (descendants.h). `memory_group`: the entrance of the one
+/// (memory_group.h) that holds the spec's limit; the limit is one of address space where there is
+/// none, or it does not let the child in.
+LaunchedChild launch(const ChildSpec& spec, int memory_group = -1);
 
 /// The same for a child that is written to while it runs; `spec.input` plays no part.
-LaunchedChild launch_with_open_input(const ChildSpec& spec);
+LaunchedChild launch_with_open_input(const ChildSpec& spec, int memory_group = -1);
 
 }  // namespace assay

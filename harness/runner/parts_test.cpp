@@ -9,7 +9,9 @@
 #include <random>
 #include <set>
 
+#include "harness/base/files.h"
 #include "harness/base/hashing.h"
+#include "harness/base/temporary.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/protocol/metric_range.h"
 #include "harness/runner/prepared_data.h"
@@ -87,10 +89,27 @@ TEST(Scratch, FoldersOfKilledProgramsGoAndThoseInUseStay) {
   const std::filesystem::path left = home.path() / "scratch" / "left";
   std::filesystem::create_directories(left / "inner");
   remove_abandoned_scratch();
-  EXPECT_TRUE(exists(left)) << "it may have been made this moment";
-  remove_abandoned_scratch(std::chrono::seconds(0));
   EXPECT_FALSE(exists(left));
   EXPECT_TRUE(exists(used.path()));
+}
+
+TEST(Scratch, UnfinishedFilesOfKilledProgramsGoAndThoseInWorkStay) {
+  const Home home;
+  std::vector<std::filesystem::path> left, used;
+  std::vector<Temporary> in_work;
+  for (const char* folder : {"artefacts", "prepared", "models", "data/letters", "hashes/sha256"}) {
+    const std::filesystem::path place = home.path() / folder;
+    std::filesystem::create_directories(place);
+    left.push_back(make_temporary_file(place / "killed").path);
+    left.push_back(make_temporary_folder(place / "killed").path);
+    in_work.push_back(make_temporary_file(place / "lives"));
+    used.push_back(in_work.back().path);
+    write_file_atomically(place / "whole.json", "{}");
+    used.push_back(place / "whole.json");
+  }
+  remove_abandoned_scratch();
+  for (const auto& path : left) EXPECT_FALSE(exists(path)) << path;
+  for (const auto& path : used) EXPECT_TRUE(exists(path)) << path;
 }
 
 WorkerReply timed(double value) {

@@ -9,6 +9,7 @@
 #include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/hash_cache.h"
+#include "harness/base/hashing.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
@@ -60,6 +61,20 @@ std::string name_of(const PreparedRequest& request) {
   return fmt::format("{} ({}{})", request.dataset->name, request.split, form);
 }
 
+/// Beside the folder: what its manifest hashed to when it was made. The manifest vouches for the
+/// files, this for what else the manifest says.
+fs::path seal_of(const fs::path& folder) { return folder.string() + ".manifest"; }
+
+bool is_sealed(const fs::path& folder) {
+  std::error_code missing;
+  if (!fs::exists(seal_of(folder), missing)) return true;  // of an older assay
+  return read_text_file(seal_of(folder)) == sha256_file(folder / "manifest.json") + "\n";
+}
+
+void seal(const fs::path& folder) {
+  write_file_atomically(seal_of(folder), sha256_file(folder / "manifest.json") + "\n");
+}
+
 }  // namespace
 
 std::string prepared_key(const PreparedRequest& request, const RawFiles& raw,
@@ -78,6 +93,7 @@ bool prepared_is_intact(const fs::path& folder, const std::string& tokenizer_has
   std::error_code missing;
   if (!fs::exists(folder / "manifest.json", missing)) return false;
   try {
+    if (!is_sealed(folder)) return false;
     const Json manifest = read_json_file(folder / "manifest.json");
     if (manifest.value("tokenizer_hash", tokenizer_hash) != tokenizer_hash) return false;
     for (const auto& [name, hash] : manifest.at("files").items()) {
@@ -104,6 +120,7 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
     fs::remove_all(folder, error);
   }
   say("preparing " + name_of(request));
+  fs::remove(seal_of(folder), error);
   run_python_tool(tool_arguments(request, raw, folder), std::move(stop));
   if (!prepared_is_intact(folder, request.tokenizer_hash)) {
     throw MachineError(
@@ -111,6 +128,7 @@ fs::path ensure_prepared(const PreparedRequest& request, const RawFiles& raw,
                     "{} changed meanwhile; check the disk, and run it again",
                     folder.string(), request.tokenizer_folder.string()));
   }
+  seal(folder);
   return folder;
 }
 

@@ -15,6 +15,7 @@
 #include "harness/measure/machine_watch.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
+#include "harness/process/lasting_child.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/callgrind.h"
 #include "harness/runner/tools.h"

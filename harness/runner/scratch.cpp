@@ -1,13 +1,11 @@
 #include "harness/runner/scratch.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
+#include <initializer_list>
 #include <system_error>
 
 #include "harness/base/clock.h"
 #include "harness/base/files.h"
+#include "harness/base/write_failure.h"
 
 namespace assay {
 namespace {
@@ -16,41 +14,37 @@ namespace fs = std::filesystem;
 
 fs::path scratch_root() { return assay_home() / "scratch"; }
 
-/// A descriptor of the folder that holds its lock, or -1.
-int locked(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
-  ::close(descriptor);
-  return -1;
+Temporary fresh_scratch() {
+  Temporary made = make_locked_folder(ensure_folder(scratch_root()) / new_uuid());
+  if (made.error != 0) fail_write(made.path, made.error);
+  return made;
 }
 
-/// A folder is made a moment before it is locked.
-bool older_than(const fs::path& folder, std::chrono::seconds age) {
-  std::error_code failed;
-  const auto written = fs::last_write_time(folder, failed);
-  return !failed && fs::file_time_type::clock::now() - written >= age;
+void clean_below(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.is_directory(ignored)) remove_abandoned_temporaries(entry.path());
+  }
 }
 
 }  // namespace
 
-ScratchFolder::ScratchFolder()
-    : path_(ensure_folder(scratch_root() / new_uuid())), descriptor_(locked(path_)) {}
+ScratchFolder::ScratchFolder() : folder_(fresh_scratch()) {}
 
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
-  fs::remove_all(path_, ignored);
-  if (descriptor_ >= 0) ::close(descriptor_);
+  fs::remove_all(folder_.path, ignored);
 }
 
-void remove_abandoned_scratch(std::chrono::seconds age) {
+void remove_abandoned_scratch() {
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(scratch_root(), ignored)) {
-    if (!entry.is_directory(ignored) || !older_than(entry.path(), age)) continue;
-    const int descriptor = locked(entry.path());
-    if (descriptor < 0) continue;
-    fs::remove_all(entry.path(), ignored);
-    ::close(descriptor);
+    if (entry.is_directory(ignored)) remove_unheld(entry.path());
   }
+  for (const char* kind : {"", "artefacts", "data", "models", "prepared"}) {
+    remove_abandoned_temporaries(assay_home() / kind);
+  }
+  for (const char* kind : {"data", "hashes"}) clean_below(assay_home() / kind);
 }
 
 }  // namespace assay

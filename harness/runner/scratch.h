@@ -1,8 +1,9 @@
 #pragma once
 // A folder that goes away.
 
-#include <chrono>
 #include <filesystem>
+
+#include "harness/base/temporary.h"
 
 namespace assay {
 
@@ -14,15 +15,15 @@ class ScratchFolder {
   ~ScratchFolder();
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return folder_.path; }
 
  private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;  ///< of the folder; its lock says that somebody still uses it
+  Temporary folder_;  ///< its lock says that somebody still uses it
 };
 
-/// Removes scratch folders whose program was killed: those over `age` old that nobody holds. What
-/// cannot be removed stays, without a word.
-void remove_abandoned_scratch(std::chrono::seconds age = std::chrono::minutes(1));
+/// Removes what programs left in the cache that were killed: their scratch folders, and the
+/// unfinished files and folders beside artefacts, models, data and hashes. Who lives holds locks.
+/// What cannot be removed stays, without a word.
+void remove_abandoned_scratch();
 
 }  // namespace assay

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
+#include <cstring>
+#include <string>
+
+#include "harness/base/errors.h"
 
 namespace assay {
 namespace {
@@ -26,13 +29,25 @@ void on_signal(int) {
   errno = saved;
 }
 
+/// Whoever started us may have blocked them, and a blocked signal never arrives.
+void hear_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 StopHandlers::StopHandlers() {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::system_category(), "pipe");
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    throw MachineError(std::string("cannot create a pipe: ") + std::strerror(errno) +
+                       "; where too many files are open, raise the limit (ulimit -n)");
+  }
   read_end_ = ends[0];
   signal_pipe = ends[1];
+  hear_signals();
   watcher_ = std::thread([this] { watch(read_end_); });
   struct sigaction action {};
   action.sa_handler = on_signal;

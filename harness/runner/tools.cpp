@@ -105,7 +105,8 @@ Json ask_worker(const fs::path& worker) {
 fs::path worker_program() {
   const std::string named = environment_or("ASSAY_WORKER", "");
   const fs::path worker = named.empty() ? program_folder() / "assay-worker" : fs::path(named);
-  if (::access(worker.c_str(), X_OK) != 0) {
+  std::error_code unknown;
+  if (::access(worker.c_str(), X_OK) != 0 || fs::is_directory(worker, unknown)) {
     throw MachineError(fmt::format(
         "{}: no such program; build the target assay-worker, or set ASSAY_WORKER to its path",
         worker.string()));

@@ -106,6 +106,12 @@ void CliWorld::set(const std::string& name, const std::string& value) {
   variables_.emplace_back(name, value);
 }
 
+std::vector<std::string> CliWorld::environment() const {
+  std::vector<std::string> list;
+  for (const auto& [name, value] : variables_) list.push_back(name + "=" + value);
+  return list;
+}
+
 fs::path CliWorld::write(const std::string& name, const std::string& content) const {
   const fs::path path = folder_ / name;
   fs::create_directories(path.parent_path());
@@ -121,9 +127,8 @@ CommandOutput CliWorld::run(const std::vector<std::string>& arguments,
 CommandOutput CliWorld::run_on_terminal(const std::vector<std::string>& arguments,
                                         unsigned short columns) const {
   const std::string program = (binary_dir() / "bin" / "assay").string();
-  std::vector<std::string> words = {program}, settings;
+  std::vector<std::string> words = {program}, settings = environment();
   words.insert(words.end(), arguments.begin(), arguments.end());
-  for (const auto& [name, value] : variables_) settings.push_back(name + "=" + value);
   const auto pointers = [](std::vector<std::string>& texts) {
     std::vector<char*> all;
     for (std::string& text : texts) all.push_back(text.data());
@@ -162,7 +167,7 @@ CommandOutput CliWorld::run_program(const fs::path& program,
   ChildSpec spec;
   spec.program = program;
   spec.arguments = arguments;
-  for (const auto& [name, value] : variables_) spec.environment.push_back(name + "=" + value);
+  spec.environment = environment();
   spec.working_folder = folder_;
   spec.timeout_seconds = 300;
   CommandOutput output;

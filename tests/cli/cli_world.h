@@ -37,6 +37,8 @@ class CliWorld {
                             const std::function<void(long pid)>& on_tick = {}) const;
   /// Sets a variable for the program; replaces what the world gives it.
   void set(const std::string& name, const std::string& value);
+  /// "NAME=value", what programs get; for those that a test starts itself.
+  [[nodiscard]] std::vector<std::string> environment() const;
   /// Writes a file of the folder, with the folders above it.
   std::filesystem::path write(const std::string& name, const std::string& content) const;
   [[nodiscard]] std::filesystem::path operator/(const std::string& name) const {

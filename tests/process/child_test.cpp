@@ -33,19 +33,6 @@ OutcomeReason attempt(const ChildSpec& spec) {
   return classify(result, reader.reply(), spec.memory_limit_bytes.value_or(0));
 }
 
-/// True once the process is gone or a zombie that somebody else has to collect.
-bool gone(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  const std::size_t name_end = text.rfind(')');
-  return name_end == std::string::npos || text.at(name_end + 2) == 'Z';
-}
-
-bool gone_soon(std::int64_t pid) {
-  for (int i = 0; i < 500 && !gone(pid); ++i) ::usleep(10000);
-  return gone(pid);
-}
-
 TEST(RunChild, ReportsExitCodeAndSignalApart) {
   EXPECT_EQ(run(fixture({"exit", "11"})).result.exit_code, 11);
   EXPECT_EQ(run(fixture({"exit", "11"})).result.signal, 0);
@@ -69,20 +56,43 @@ TEST(RunChild, OutOfMemoryUnderALimit) {
   EXPECT_EQ(named(attempt(spec)), "OOM host");
 }
 
-TEST(RunChild, GrandchildThatHoldsThePipesDiesWithTheGroup) {
-  const double start = monotonic_seconds();
-  const Finished finished = run(fixture({"grandchild"}));
-  EXPECT_THAT(finished.lines, ElementsAre("parent done"));
-  EXPECT_EQ(finished.result.exit_code, 0);
-  EXPECT_LT(monotonic_seconds() - start, 15);  // it would sleep 20
+TEST(RunChild, AFaultWhereTheAddressSpaceEndsIsOutOfMemory) {
+  ChildSpec spec = fixture({"map_and_fault", "4000"});
+  spec.memory_limit_bytes = std::int64_t{1200} << 20;
+  const OutcomeReason reason = attempt(spec);
+  EXPECT_EQ(named(reason), "OOM host");
+  EXPECT_THAT(reason.text, HasSubstr("memory limit of 1.2 GiB"));
+  spec.arguments = {"map_and_fault", "100"};
+  EXPECT_EQ(named(attempt(spec)), "CRASHED signal:SIGSEGV");
 }
 
-TEST(RunChild, GrandchildOutOfReachDelaysNoLongerThanTheGraceTime) {
-  ChildSpec spec = fixture({"grandchild", "escape"});
-  spec.grace_seconds = 0.2;
-  const double start = monotonic_seconds();
-  EXPECT_THAT(run(spec).lines, ElementsAre("parent done"));
-  EXPECT_LT(monotonic_seconds() - start, 15);
+TEST(RunChild, NotEnoughMemoryToBeLoadedIsOutOfMemory) {
+  for (const std::int64_t limit : {std::int64_t{1} << 20, std::int64_t{4} << 20}) {
+    ChildSpec spec = fixture({"sleep"});
+    spec.memory_limit_bytes = limit;
+    spec.timeout_seconds = 20;
+    EXPECT_EQ(named(attempt(spec)), "OOM host") << limit;
+  }
+}
+
+TEST(RunChild, TooManyOpenFilesIsTheMachinesFaultAndLeavesNobody) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  for (rlim_t limit = 4; limit < 24; ++limit) {
+    const rlimit few{limit, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    std::string said;
+    try {
+      run(fixture({"exit", "0"}));
+    } catch (const MachineError& error) {
+      said = error.what();
+    }
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    if (limit < 6 || !said.empty()) {
+      EXPECT_THAT(said, HasSubstr("ulimit -n")) << limit;
+    }
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child was left uncollected, " << limit;
+  }
 }
 
 TEST(RunChild, MissingProgramSaysSo) {
@@ -194,19 +204,6 @@ TEST(RunChild, RequestBeforeTheStartStartsNothing) {
   EXPECT_EQ(result.pid, 0);
 }
 
-TEST(RunChild, KilledParentTakesItsChildrenAlong) {
-  std::int64_t grandchild = 0, child = 0;
-  ChildCallbacks callbacks;
-  callbacks.on_start = [&](std::int64_t pid) { child = pid; };
-  callbacks.on_line = [&](const std::string& line) {
-    grandchild = std::stoll(line);
-    ::kill(static_cast<pid_t>(child), SIGKILL);  // the process alone, not its group
-  };
-  EXPECT_EQ(run_child(fixture({"nest"}), callbacks).signal, SIGKILL);
-  ASSERT_GT(grandchild, 0);
-  EXPECT_TRUE(gone_soon(grandchild));
-}
-
 TEST(RunChild, InputReachesTheChild) {
   ChildSpec spec = fixture({"echo"});
   spec.input = std::string(1 << 20, 'a') + "\nend\n";
@@ -245,15 +242,23 @@ TEST(RunChild, WorkingFolder) {
   EXPECT_THAT(run(spec).lines, ElementsAre("/proc"));
 }
 
-TEST(RunChild, BlockedSignalsAreNotInherited) {
-  sigset_t blocked, before;
-  ::sigemptyset(&blocked);
-  ::sigaddset(&blocked, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
-  ChildSpec spec = fixture({"sleep"});
-  spec.timeout_seconds = 0.3;
-  EXPECT_EQ(run(spec).result.signal, SIGTERM);
+TEST(RunChild, NoSignalIsBornIgnoredOrBlocked) {
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  for (const int number : {SIGCHLD, SIGUSR1, SIGXFSZ, SIGQUIT, SIGALRM})
+    std::signal(number, SIG_IGN);
+  const Finished finished = run(fixture({"dispositions"}));
+  for (const int number : {SIGCHLD, SIGUSR1, SIGXFSZ, SIGQUIT, SIGALRM})
+    std::signal(number, SIG_DFL);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ASSERT_EQ(finished.lines.size(), 2U);
+  for (const std::string& line : finished.lines) EXPECT_THAT(line, HasSubstr("0000000000000000"));
+}
+
+TEST(RunChild, WhatAChildUsedIsKnownWhoeverStartedUs) {
+  // Of a program that is started with SIGCHLD ignored, the kernel forgets the children.
+  EXPECT_THAT(run(fixture({"spin_unheard"})).lines, ElementsAre("accounted"));
 }
 
 TEST(RunChild, AccountsForMemoryAndTime) {

@@ -1,7 +1,9 @@
 // A child that misbehaves in one chosen way. Usage: process_fixture MODE [ARGUMENT]
 
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -75,6 +78,81 @@ int grandchild(Argument how) {
     ::_exit(0);
   }
   print("parent done\n");
+  return 0;
+}
+
+/// Leaves a daemon in a session of its own, whose parent is nobody of ours any more; tells its pid.
+/// Then ends, or waits, as told.
+int leave_daemon(Argument then) {
+  const pid_t middle = ::fork();
+  if (middle == 0) {
+    ::setsid();
+    if (::fork() == 0) {
+      print(std::to_string(::getpid()) + "\n");
+      std::signal(SIGTERM, SIG_IGN);
+      for (;;) ::pause();
+    }
+    ::_exit(0);
+  }
+  ::waitpid(middle, nullptr, 0);
+  ::usleep(100000);
+  if (then == "wait") sleep_forever("");
+  if (then == "segv") std::raise(SIGSEGV);
+  return 0;
+}
+
+/// Daemons that make daemons, each in a session of its own; tells their pids. Ends by itself after
+/// some generations, in case nobody ends it.
+int daemons_of_daemons(Argument generations) {
+  for (int left = std::stoi(generations); left > 0; --left) {
+    if (::fork() == 0) {
+      ::setsid();
+      print(std::to_string(::getpid()) + "\n");
+      ::usleep(20000);
+      continue;
+    }
+    if (left == std::stoi(generations)) {
+      ::usleep(150000);
+      return 0;
+    }
+    ::sleep(20);
+    ::_exit(0);
+  }
+  ::sleep(20);
+  return 0;
+}
+
+/// Which signals it was born to ignore or block, as the kernel writes them.
+int dispositions(Argument) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("SigIgn") || line.starts_with("SigBlk")) print(line + "\n");
+  }
+  return 0;
+}
+
+/// Reserves address space up to this many MiB in all, waits to be seen, and faults.
+int map_and_fault(Argument mebibytes) {
+  const std::size_t bytes = std::stoull(mebibytes) << 20;
+  while (::mmap(nullptr, std::size_t{1} << 20, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED) {
+    static std::size_t mapped = 0;
+    if ((mapped += std::size_t{1} << 20) >= bytes) break;
+  }
+  assay::ReplyWriter(STDOUT_FILENO).hello({{"fixture", true}});
+  ::usleep(700000);
+  std::raise(SIGSEGV);
+  return 0;
+}
+
+/// Runs this program again, as one would that was started with SIGCHLD ignored.
+int spin_unheard(Argument) {
+  std::signal(SIGCHLD, SIG_IGN);
+  assay::ChildSpec spec;
+  spec.program = "/proc/self/exe";
+  spec.arguments = {"spin", "0.2"};
+  const assay::ChildResult result = assay::run_child(spec);
+  print(result.cpu_seconds > 0.15 && result.peak_rss_bytes > 0 ? "accounted\n" : "zeros\n");
   return 0;
 }
 
@@ -195,6 +273,11 @@ int main(int count, char** arguments) {
       {"out_of_memory", out_of_memory},
       {"touch", touch},
       {"grandchild", grandchild},
+      {"daemon", leave_daemon},
+      {"bomb", daemons_of_daemons},
+      {"dispositions", dispositions},
+      {"map_and_fault", map_and_fault},
+      {"spin_unheard", spin_unheard},
       {"flood", flood},
       {"endless_line", endless_line},
       {"write", write_text},

@@ -1,5 +1,7 @@
 // A child that is asked several things, one after the other.
 
+#include "harness/process/lasting_child.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
