@@ -67,6 +67,24 @@ bool speaks_of_schema(const std::string& what) {
 
 }  // namespace
 
+Query& Query::with_values(const std::vector<Json>& values) {
+  statement_.reset();
+  int index = 0;
+  for (const Json& value : values) {
+    ++index;
+    if (value.is_null()) {
+      statement_.bind(index);
+    } else if (value.is_number_integer()) {
+      bind(index, value.get<std::int64_t>());
+    } else if (value.is_number()) {
+      bind(index, value.get<double>());
+    } else {
+      bind(index, value.get<std::string>());
+    }
+  }
+  return *this;
+}
+
 Connection::Connection(fs::path path, Mode mode)
     : path_(std::move(path)), read_only_(mode == Mode::kReadOnly) {
   check_place(path_, mode);
@@ -153,6 +171,13 @@ std::int64_t Connection::pragma(const std::string& name) {
   return guarded([&] { return database_->execAndGet("PRAGMA " + name).getInt64(); });
 }
 
+void Connection::throw_damaged(const fs::path& path, const std::string& what) {
+  throw DamagedDatabase(
+      fmt::format("{}: the database is damaged ({}); `assay db check {}` says where. Restore a "
+                  "copy, or save what is left with `sqlite3 {} .recover`",
+                  path.string(), what, path.string(), path.string()));
+}
+
 void Connection::throw_in_words(const fs::path& path, int code, const std::string& what) {
   const std::string file = path.string();
   switch (code & 0xff) {
@@ -161,10 +186,7 @@ void Connection::throw_in_words(const fs::path& path, int code, const std::strin
           "{}: is not a SQLite database; choose another name with --db, or move the file away",
           file));
     case SQLITE_CORRUPT:
-      throw UserError(
-          fmt::format("{}: the database is damaged ({}); restore a copy, or save what "
-                      "is left with `sqlite3 {} .recover`",
-                      file, what, file));
+      throw_damaged(path, what);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw MachineError(
@@ -186,7 +208,7 @@ void Connection::throw_in_words(const fs::path& path, int code, const std::strin
           "{}: reading or writing failed ({}); check the disk and its quota", file, what));
     case SQLITE_ERROR:
       if (speaks_of_schema(what)) {
-        throw UserError(fmt::format(
+        throw DamagedDatabase(fmt::format(
             "{}: does not hold what a database of its version holds ({}); it is damaged "
             "or another program changed it: restore a copy",
             file, what));

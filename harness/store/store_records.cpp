@@ -86,7 +86,7 @@ std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t atte
       process = samples.integer(2);
       processes.push_back({static_cast<int>(samples.integer(1)), {}});
     }
-    processes.back().values.push_back(*samples.real(3));
+    processes.back().values.push_back(samples.number(3));
   }
   return metrics;
 }
@@ -183,13 +183,13 @@ const std::string kTwinsOfPlan =
 
 std::vector<CellRecord> Store::cell_records(const std::string& experiment) const {
   require_known(*this, impl_->connection, experiment);
-  return impl_->connection.guarded(
+  return impl_->connection.reading(
       [&] { return read_cells(impl_->connection, kCellsOfPlan.c_str(), experiment); });
 }
 
 std::vector<CellRecord> Store::twin_records(const std::string& experiment) const {
   require_known(*this, impl_->connection, experiment);
-  return impl_->connection.guarded(
+  return impl_->connection.reading(
       [&] { return read_cells(impl_->connection, kTwinsOfPlan.c_str(), experiment); });
 }
 
