@@ -32,15 +32,17 @@ bool must_be_read_as_constant(const fs::path& path) {
   return ::access(folder.c_str(), W_OK) != 0 && !fs::exists(path.string() + "-wal");
 }
 
+// A connection belongs to one thread at a time, so that it needs no lock a value.
 std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection::Mode mode) {
   if (mode == Connection::Mode::kReadWrite) {
     return std::make_unique<SQLite::Database>(
-        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs);
+        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
+        kBusyTimeoutMs);
   }
   const std::string address = "file:" + percent_encoded(path.string()) +
                               (must_be_read_as_constant(path) ? "?immutable=1" : "");
-  return std::make_unique<SQLite::Database>(address, SQLite::OPEN_READONLY | SQLite::OPEN_URI,
-                                            kBusyTimeoutMs);
+  return std::make_unique<SQLite::Database>(
+      address, SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
 }
 
 void check_place(const fs::path& path, Connection::Mode mode) {

@@ -189,10 +189,14 @@ std::int64_t count_changed_in(Connection& connection, const std::string& experim
   const std::int64_t of_plans = count_changed(
       plans, [&](std::int64_t id) { return checksums.of_plan(id); }, first);
   Query attempts = connection.query(
+      "WITH cells AS (SELECT c.cell_id, c.twin_key FROM current_experiment e JOIN plan_cell c "
+      "ON c.experiment_id = e.experiment_id WHERE ?1 = '' OR e.name = ?1) "
       "SELECT attempt_id, checksum, 'attempt ' || attempt_id FROM attempt "
-      "WHERE checksum IS NOT NULL AND cell_key IN (SELECT c.cell_key FROM current_experiment e "
-      "JOIN plan_cell c ON c.experiment_id = e.experiment_id WHERE ?1 = '' OR e.name = ?1) "
-      "ORDER BY attempt_id");
+      "WHERE checksum IS NOT NULL AND attempt_id IN (SELECT l.attempt_id FROM cells "
+      "JOIN cell_attempt l USING (cell_id) UNION SELECT (SELECT max(b.attempt_id) FROM attempt b "
+      "WHERE b.cell_key = k.twin_key AND b.status = 'OK') FROM (SELECT DISTINCT twin_key FROM "
+      "cells "
+      "WHERE twin_key IS NOT NULL) k) ORDER BY attempt_id");
   attempts.with(experiment);
   return of_plans + count_changed(
                         attempts, [&](std::int64_t id) { return checksums.of_attempt(id); }, first);

@@ -8,6 +8,7 @@
 
 #include "harness/base/text.h"
 #include "harness/store/checksum.h"
+#include "harness/store/columns.h"
 #include "harness/store/maintenance.h"
 #include "harness/store/migrations.h"
 #include "harness/store/presence.h"
@@ -130,15 +131,18 @@ void describe(Connection& connection, Pruned& pruned) {
       "FROM temp.doomed) ORDER BY attempt_id");
 }
 
-/// Children first; most rows are samples, which would be looked for once a process otherwise.
+/// Every table by itself, without SQLite's references: for each row it would look through all rows
+/// that might refer to it.
 void remove_doomed(Connection& connection) {
+  for (const OwnedTable& table : kMeasured) {
+    connection.execute(fmt::format(
+        "DELETE FROM {} WHERE attempt_id IN (SELECT attempt_id FROM temp.doomed)", table.name));
+  }
   connection.execute(
       "DELETE FROM cell_attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.doomed) OR "
       "cell_id "
       "IN (SELECT cell_id FROM plan_cell WHERE experiment_id IN "
       "(SELECT experiment_id FROM temp.doomed_plan));"
-      "DELETE FROM sample WHERE attempt_id IN (SELECT attempt_id FROM temp.doomed);"
-      "DELETE FROM event WHERE attempt_id IN (SELECT attempt_id FROM temp.doomed);"
       "DELETE FROM attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.doomed);"
       "DELETE FROM plan_cell WHERE experiment_id IN (SELECT experiment_id FROM temp.doomed_plan);"
       "DELETE FROM experiment WHERE experiment_id IN (SELECT experiment_id FROM "
@@ -203,6 +207,7 @@ Pruned prune_database(const fs::path& path, const PruneChoice& choice) {
   Pruned pruned;
   const std::vector<std::string> known = Store::open_read_only(path).experiments();
   Connection connection = open_for_pruning(path, choice.dry_run);
+  connection.execute("PRAGMA foreign_keys = OFF");
   connection.execute(kDoomedTables);
   try {
     connection.transaction([&] {
