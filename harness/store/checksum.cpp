@@ -1,6 +1,7 @@
 #include "harness/store/checksum.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <array>
 #include <bit>
@@ -28,12 +29,13 @@ void add_text(std::string& bytes, const std::string& text) {
 
 /// NULL adds nothing: a column that comes later leaves older checksums as they are.
 void add_value(std::string& bytes, std::size_t column, const SQLite::Column& value) {
-  if (value.isNull()) return;
+  const int type = value.getType();
+  if (type == SQLITE_NULL) return;
   bytes += static_cast<char>(column + 1);
-  if (value.isInteger()) {
+  if (type == SQLITE_INTEGER) {
     bytes += 'i';
     add_bytes(bytes, value.getInt64());
-  } else if (value.isFloat()) {
+  } else if (type == SQLITE_FLOAT) {
     bytes += 'r';
     add_bytes(bytes, value.getDouble());
   } else {

@@ -64,7 +64,8 @@ std::vector<fs::path> rescue_places(const fs::path& database) {
 /// Our statements fit the schema of a whole file: where they do not, the file is none.
 bool speaks_of_schema(const std::string& what) {
   return what.starts_with("no such ") || what.starts_with("duplicate column") ||
-         what.ends_with(" already exists") || what.starts_with("malformed database schema");
+         what.ends_with(" already exists") || what.starts_with("malformed database schema") ||
+         what.starts_with("foreign key mismatch");
 }
 
 }  // namespace

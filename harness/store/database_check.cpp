@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "harness/base/hashing.h"
@@ -40,11 +41,9 @@ class Examination {
     try {
       connection_.reading(look);
     } catch (const DamagedDatabase& error) {
-      const std::string what = error.what();
-      for (const Damage& finding : check_.findings) {
-        if (finding.found == what) return;
-      }
-      add("", file_, what, restore());
+      add_once(error.what());
+    } catch (const std::logic_error& error) {
+      add_once(error.what());  // statements that fit every whole file do not fit this one
     }
   }
   [[nodiscard]] std::string restore() const {
@@ -59,6 +58,13 @@ class Examination {
   }
 
  private:
+  void add_once(const std::string& what) {
+    for (const Damage& finding : check_.findings) {
+      if (finding.found == what) return;
+    }
+    add("", file_, what, restore());
+  }
+
   Connection& connection_;
   DatabaseCheck& check_;
   std::string file_;
