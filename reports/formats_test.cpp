@@ -38,6 +38,46 @@ Json data_of(const std::string& html) {
   return Json::parse(html.substr(at, html.find("</script>", at) - at));
 }
 
+TEST(LmEval, OneArmIsOneDocumentWithItsKeys) {
+  ExperimentResults results = one_row();
+  ResultRow score = results.rows.front();
+  score.metric = "acc";
+  score.unit = "";
+  score.value = 0.75;
+  score.direction = 1;
+  score.basis = Basis::kShare;
+  score.n = 101;
+  score.status = "OK";
+  results.rows = {score};
+  const Json document = Json::parse(render(results, "lm-eval"));
+  const std::string task = score.suite;
+  EXPECT_EQ(document.at("results").at(task).at("alias"), task);
+  EXPECT_EQ(document.at("results").at(task).at("acc,none"), 0.75);
+  // sqrt(0.75 * 0.25 / 100)
+  EXPECT_NEAR(document.at("results").at(task).at("acc_stderr,none").get<double>(),
+              0.04330127018922193, 1e-15);
+  EXPECT_EQ(document.at("higher_is_better").at(task), Json({{"acc", true}}));
+  EXPECT_EQ(document.at("n-shot").at(task), 0);
+  EXPECT_EQ(document.at("n-samples").at(task).at("effective"), 101);
+  EXPECT_EQ(document.at("config").at("method"), score.method);
+  EXPECT_TRUE(document.at("versions").is_object());
+}
+
+TEST(LmEval, SeveralArmsAreALineEachAndWhatFailedIsSaid) {
+  std::istringstream lines(render(usual(), "lm-eval"));
+  std::size_t failed = 0;
+  std::size_t arms = 0;
+  for (std::string line; std::getline(lines, line); ++arms) {
+    const Json document = Json::parse(line);
+    failed += document.at("not_measured").size();
+    for (const Json& result : document.at("results")) {
+      EXPECT_FALSE(result.contains("decode/token_latency,none")) << "times are no scores";
+    }
+  }
+  EXPECT_GT(arms, 1U);
+  EXPECT_GT(failed, 0U);
+}
+
 TEST(Html, NamesCannotLeaveTheirPlace) {
   const std::string text = page(hostile());
   EXPECT_EQ(count(text, "</script>"), plotly_library().empty() ? 2U : 3U)

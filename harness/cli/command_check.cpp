@@ -22,6 +22,7 @@
 #include "harness/runner/stop.h"
 #include "harness/runner/text_lengths.h"
 #include "harness/runner/training_check.h"
+#include "harness/store/database_check.h"
 
 namespace assay {
 namespace {
@@ -52,6 +53,7 @@ std::optional<Base> find_base(const CheckArguments& arguments, const std::string
     if (named) found = baseline.stored_as();
   }
   if (found.empty()) return std::nullopt;
+  require_whole(arguments.baseline, found);
   return Base{arguments.baseline + " " + found, store.cell_records(found)};
 }
 
@@ -155,6 +157,7 @@ Comparison compare_stored(const CheckArguments& arguments, const Base& base,
                           const Experiment& experiment, Rules rules) {
   const Store store = Store::open_read_only(arguments.database);
   require_stored(arguments, experiment, store);
+  require_whole(arguments.database, experiment.name);
   const std::vector<CellRecord> cells = store.cell_records(experiment.name);
   use_measured_floor(rules, store, cells);
   return compare_cells(base.cells, cells, rules, {.only_common = arguments.only_common});

@@ -10,6 +10,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
+#include "harness/store/database_check.h"
 
 namespace assay {
 namespace {
@@ -44,6 +45,8 @@ Comparison compare_databases(const TwoSides& arguments) {
   const Store a = Store::open_read_only(arguments.a);
   const Store b = Store::open_read_only(arguments.b);
   const auto [left, right] = experiments_of(a, b, arguments);
+  require_whole(arguments.a, left);
+  require_whole(arguments.b, right);
   const std::vector<CellRecord> candidates = b.cell_records(right);
   Rules rules = rules_of(arguments);
   use_measured_floor(rules, b, candidates);
@@ -56,6 +59,9 @@ Comparison compare_within(const TwoSides& arguments) {
   const std::vector<std::string> names = store.experiments();
   Rules rules = rules_of(arguments);
   if (contains(names, arguments.a) && contains(names, arguments.b)) {
+    for (const std::string& side : {arguments.a, arguments.b}) {
+      require_whole(arguments.database, side);
+    }
     const std::vector<CellRecord> candidates = store.cell_records(arguments.b);
     use_measured_floor(rules, store, candidates);
     return compare_cells(store.cell_records(arguments.a), candidates, rules,
@@ -68,6 +74,7 @@ Comparison compare_within(const TwoSides& arguments) {
     }
   }
   const std::string experiment = only_experiment(store, arguments.experiment, arguments.database);
+  require_whole(arguments.database, experiment);
   const std::vector<CellRecord> cells = store.cell_records(experiment);
   use_measured_floor(rules, store, cells);
   return compare_cells(cells_of_method(cells, arguments.a), cells_of_method(cells, arguments.b),

@@ -15,6 +15,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/report_file.h"
+#include "harness/store/database_check.h"
 #include "reports/layout.h"
 #include "reports/report.h"
 
@@ -121,6 +122,7 @@ void write_folder(const Store& store, const ReportArguments& arguments, const st
 
 void write_report(const ReportArguments& arguments) {
   const Store store = Store::open_read_only(arguments.database);
+  require_whole(arguments.database, arguments.experiment);
   const std::string format = format_of(arguments);
   if (!arguments.stored.empty() && !arguments.layout.usual()) {
     throw UserError(

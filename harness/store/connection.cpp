@@ -32,15 +32,17 @@ bool must_be_read_as_constant(const fs::path& path) {
   return ::access(folder.c_str(), W_OK) != 0 && !fs::exists(path.string() + "-wal");
 }
 
+// A connection belongs to one thread at a time, so that it needs no lock a value.
 std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection::Mode mode) {
   if (mode == Connection::Mode::kReadWrite) {
     return std::make_unique<SQLite::Database>(
-        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs);
+        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
+        kBusyTimeoutMs);
   }
   const std::string address = "file:" + percent_encoded(path.string()) +
                               (must_be_read_as_constant(path) ? "?immutable=1" : "");
-  return std::make_unique<SQLite::Database>(address, SQLite::OPEN_READONLY | SQLite::OPEN_URI,
-                                            kBusyTimeoutMs);
+  return std::make_unique<SQLite::Database>(
+      address, SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
 }
 
 void check_place(const fs::path& path, Connection::Mode mode) {
@@ -62,10 +64,29 @@ std::vector<fs::path> rescue_places(const fs::path& database) {
 /// Our statements fit the schema of a whole file: where they do not, the file is none.
 bool speaks_of_schema(const std::string& what) {
   return what.starts_with("no such ") || what.starts_with("duplicate column") ||
-         what.ends_with(" already exists") || what.starts_with("malformed database schema");
+         what.ends_with(" already exists") || what.starts_with("malformed database schema") ||
+         what.starts_with("foreign key mismatch");
 }
 
 }  // namespace
+
+Query& Query::with_values(const std::vector<Json>& values) {
+  statement_.reset();
+  int index = 0;
+  for (const Json& value : values) {
+    ++index;
+    if (value.is_null()) {
+      statement_.bind(index);
+    } else if (value.is_number_integer()) {
+      bind(index, value.get<std::int64_t>());
+    } else if (value.is_number()) {
+      bind(index, value.get<double>());
+    } else {
+      bind(index, value.get<std::string>());
+    }
+  }
+  return *this;
+}
 
 Connection::Connection(fs::path path, Mode mode)
     : path_(std::move(path)), read_only_(mode == Mode::kReadOnly) {
@@ -153,6 +174,13 @@ std::int64_t Connection::pragma(const std::string& name) {
   return guarded([&] { return database_->execAndGet("PRAGMA " + name).getInt64(); });
 }
 
+void Connection::throw_damaged(const fs::path& path, const std::string& what) {
+  throw DamagedDatabase(
+      fmt::format("{}: the database is damaged ({}); `assay db check {}` says where. Restore a "
+                  "copy, or save what is left with `sqlite3 {} .recover`",
+                  path.string(), what, path.string(), path.string()));
+}
+
 void Connection::throw_in_words(const fs::path& path, int code, const std::string& what) {
   const std::string file = path.string();
   switch (code & 0xff) {
@@ -161,10 +189,7 @@ void Connection::throw_in_words(const fs::path& path, int code, const std::strin
           "{}: is not a SQLite database; choose another name with --db, or move the file away",
           file));
     case SQLITE_CORRUPT:
-      throw UserError(
-          fmt::format("{}: the database is damaged ({}); restore a copy, or save what "
-                      "is left with `sqlite3 {} .recover`",
-                      file, what, file));
+      throw_damaged(path, what);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw MachineError(
@@ -186,7 +211,7 @@ void Connection::throw_in_words(const fs::path& path, int code, const std::strin
           "{}: reading or writing failed ({}); check the disk and its quota", file, what));
     case SQLITE_ERROR:
       if (speaks_of_schema(what)) {
-        throw UserError(fmt::format(
+        throw DamagedDatabase(fmt::format(
             "{}: does not hold what a database of its version holds ({}); it is damaged "
             "or another program changed it: restore a copy",
             file, what));

@@ -14,10 +14,19 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include "harness/base/errors.h"
+#include "harness/base/json.h"
 #include "harness/store/place.h"
 
 namespace assay {
+
+/// The file is ours, and something in it is not as it was written.
+class DamagedDatabase : public UserError {
+ public:
+  using UserError::UserError;
+};
 
 /// A prepared statement in use: binds in order, and gives the statement back when it goes away.
 class Query {
@@ -36,6 +45,8 @@ class Query {
     (bind(++index, values), ...);
     return *this;
   }
+  /// Likewise, of JSON: null, whole numbers, numbers and texts. Throws Json::type_error for others.
+  Query& with_values(const std::vector<Json>& values);
   /// Steps to the next row; false after the last.
   bool next() { return statement_.executeStep(); }
   /// For statements without rows; returns how many rows changed.
@@ -47,12 +58,20 @@ class Query {
   [[nodiscard]] std::int64_t integer(int column) const {
     return statement_.getColumn(column).getInt64();
   }
+  /// Of a column that is never NULL in a whole file (a value that became NaN reads as NULL).
+  [[nodiscard]] double number(int column) const {
+    const SQLite::Column value = statement_.getColumn(column);
+    if (value.isNull()) throw SQLite::Exception("a number is missing", kCorrupt);
+    return value.getDouble();
+  }
+  [[nodiscard]] SQLite::Column column(int column) const { return statement_.getColumn(column); }
   [[nodiscard]] std::optional<double> real(int column) const {
     const SQLite::Column value = statement_.getColumn(column);
     return value.isNull() ? std::nullopt : std::optional<double>(value.getDouble());
   }
 
  private:
+  static constexpr int kCorrupt = 11;  ///< SQLITE_CORRUPT
   void bind(int index, double value) {
     if (!std::isfinite(value)) {
       throw std::invalid_argument("NaN and infinity cannot be stored: classify the attempt as NAN");
@@ -123,9 +142,26 @@ class Connection {
     }
   }
 
+  /// Likewise for what only reads: documents that do not parse and words that nobody wrote are
+  /// damage as well.
+  template <typename Work>
+  auto reading(Work&& work) {
+    try {
+      return guarded(work);
+    } catch (const Json::exception& error) {
+      throw_damaged(path_, error.what());
+    } catch (const std::invalid_argument& error) {
+      throw_damaged(path_, error.what());
+    }
+  }
+
   /// Throws UserError or MachineError with the remedy; std::logic_error for a broken constraint.
   [[noreturn]] static void throw_in_words(const std::filesystem::path& path, int code,
                                           const std::string& what);
+
+  /// Throws DamagedDatabase with the remedy.
+  [[noreturn]] static void throw_damaged(const std::filesystem::path& path,
+                                         const std::string& what);
 
  private:
   Connection(std::filesystem::path path, std::unique_ptr<SQLite::Database> database)

@@ -29,7 +29,7 @@ Header read_header(Connection& connection) {
 /// Other programs may migrate the same file at this moment: each writes a copy of its own, and only
 /// one that is still of the old version gets the name.
 void keep_a_copy(Connection& connection, int version) {
-  const std::filesystem::path copy = fmt::format("{}.v{}.bak", connection.path().string(), version);
+  const std::filesystem::path copy = backup_of(connection.path(), version);
   if (std::filesystem::exists(copy)) return;  // another program made it, or an earlier try
   const std::filesystem::path mine =
       fmt::format("{}.{:08x}", copy.string(), std::random_device()());
@@ -67,6 +67,10 @@ void apply_all(Connection& connection, std::span<const Migration> migrations, bo
 }
 
 }  // namespace
+
+std::filesystem::path backup_of(const std::filesystem::path& database, int version) {
+  return fmt::format("{}.v{}.bak", database.string(), version);
+}
 
 int checked_schema_version(Connection& connection, int newest_known) {
   const std::string file = connection.path().string();

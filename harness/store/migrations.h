@@ -1,6 +1,7 @@
 #pragma once
 // Schema versions of the results database. Internal to harness/store.
 
+#include <filesystem>
 #include <span>
 #include <string_view>
 
@@ -17,12 +18,15 @@ struct Migration {
   std::string_view sql;
 };
 
-/// The files harness/store/migrations/NNNN_name.sql, ascending from 1 without gaps.
+/// The files harness/store/migrations/NNNN_name.sql, ascending from 1.
 std::span<const Migration> embedded_migrations();
 
 /// Throws UserError when the file belongs to another program or was written by a newer assay.
 /// Returns its schema version, 0 for an empty file.
 int checked_schema_version(Connection& connection, int newest_known);
+
+/// Where migrate() keeps the old state of a file of this version.
+std::filesystem::path backup_of(const std::filesystem::path& database, int version);
 
 /// Whether migrate() keeps the old state of the file.
 enum class Copy { kKeep, kNone };

@@ -7,6 +7,8 @@
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
 #include "harness/base/hashing.h"
+#include "harness/store/checksum.h"
+#include "harness/store/columns.h"
 #include "harness/store/migrations.h"
 #include "harness/store/store_impl.h"
 
@@ -143,6 +145,7 @@ std::int64_t Store::add_experiment(const std::string& name, const Json& resolved
     const std::int64_t id = added.integer(0);
     added.next();
     insert_cells(*impl_, id, cells);
+    Checksums(connection).seal_plan(id);
     return id;
   });
 }
@@ -151,6 +154,7 @@ namespace {
 
 void insert_cells(Store::Impl& store, std::int64_t experiment,
                   const std::vector<PlannedCell>& cells) {
+  static const std::string kInsert = insert_statement(kCells);
   for (const PlannedCell& cell : cells) {
     if (store.keep_document("key", cell.key_doc) != cell.key) {
       throw std::logic_error("the key of cell " + std::to_string(cell.ordinal) +
@@ -158,11 +162,7 @@ void insert_cells(Store::Impl& store, std::int64_t experiment,
     }
     const auto twin =
         cell.twin_key.empty() ? std::nullopt : std::optional<std::string>(cell.twin_key);
-    store.connection
-        .query(
-            "INSERT INTO plan_cell(experiment_id, ordinal, cell_key, twin_key, model_name, "
-            "model_hash, method, params, suite_id, suite_params, profile_id, seed, "
-            "random_weights, limited) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    store.connection.query(kInsert.c_str())
         .with(experiment, cell.ordinal, cell.key, twin, cell.model_name, cell.model_hash,
               cell.method, cell.params_json, cell.suite, cell.suite_params_json, cell.profile,
               static_cast<std::int64_t>(cell.seed), cell.random_weights, cell.limited)
@@ -173,12 +173,12 @@ void insert_cells(Store::Impl& store, std::int64_t experiment,
 }  // namespace
 
 std::optional<Fingerprint> Store::fingerprint(const std::string& subject_key) const {
-  return impl_->connection.guarded([&]() -> std::optional<Fingerprint> {
+  return impl_->connection.reading([&]() -> std::optional<Fingerprint> {
     Query rows =
         impl_->connection.query("SELECT value FROM fingerprint WHERE subject_key = ? ORDER BY idx");
     rows.with(subject_key);
     Fingerprint found;
-    while (rows.next()) found.values.push_back(*rows.real(0));
+    while (rows.next()) found.values.push_back(rows.number(0));
     if (found.values.empty()) return std::nullopt;
     return found;
   });

@@ -6,6 +6,8 @@
 #include <stdexcept>
 
 #include "harness/base/clock.h"
+#include "harness/store/checksum.h"
+#include "harness/store/columns.h"
 #include "harness/store/store_impl.h"
 
 namespace assay {
@@ -48,48 +50,47 @@ void declare_basis(Connection& connection, std::int64_t metric, const MetricDef&
       .run();
 }
 
+std::int64_t next_process(Connection& connection, std::int64_t attempt) {
+  Query rows = connection.query(
+      "SELECT coalesce(max(process_no) + 1, 0) FROM process_run WHERE attempt_id = ?");
+  rows.with(attempt);
+  return rows.next() ? rows.integer(0) : 0;
+}
+
 std::int64_t insert_process(Store::Impl& store, std::int64_t attempt, const ProcessRecord& process,
                             const Json& environment) {
   std::optional<std::string> env_hash;
   if (!environment.empty()) env_hash = store.keep_document("environment", environment);
-  Query added = store.connection.query(
-      "INSERT INTO process_run(attempt_id, process_no, pass, order_pos, pid, boot_id, started_utc, "
-      "ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, env_hash, "
-      "block, wall_seconds, start_seconds, between_seconds, parent_cpu_seconds) "
-      "SELECT ?1, coalesce(max(process_no) + 1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-      "?13, ?14, ?15, ?16, ?17, ?18, ?19 FROM process_run WHERE attempt_id = ?1 "
-      "RETURNING process_no");
-  added.with(attempt, process.pass, process.order, process.pid, boot_id(), process.started_utc,
-             process.ended_utc, process.exit_code, process.signal, process.peak_rss_bytes,
-             process.cpu_seconds, process.load1, valid_utf8(process.stderr_tail), env_hash,
-             process.block, process.wall_seconds, process.start_seconds, process.between_seconds,
-             process.parent_cpu_seconds);
-  added.next();
-  const std::int64_t number = added.integer(0);
-  added.next();
+  static const std::string kInsert = insert_statement(kProcesses);
+  const std::int64_t number = next_process(store.connection, attempt);
+  store.connection.query(kInsert.c_str())
+      .with(attempt, number, process.pass, process.order, process.pid, boot_id(),
+            process.started_utc, process.ended_utc, process.exit_code, process.signal,
+            process.peak_rss_bytes, process.cpu_seconds, process.load1,
+            valid_utf8(process.stderr_tail), env_hash, process.block, process.wall_seconds,
+            process.start_seconds, process.between_seconds, process.parent_cpu_seconds)
+      .run();
   return number;
 }
 
 void insert_samples(Store::Impl& store, std::int64_t attempt, std::int64_t process,
                     const std::vector<Sample>& samples, const std::vector<MetricDef>& definitions) {
   std::map<std::string, std::int64_t> ids;
-  Query insert = store.connection.query(
-      "INSERT INTO sample(attempt_id, process_no, metric_id, idx, value, warmup) "
-      "VALUES (?, ?, ?, ?, ?, ?)");
+  static const std::string kInsert = insert_statement(kSamples);
+  Query insert = store.connection.query(kInsert.c_str());
   for (const Sample& sample : samples) {
     auto id = ids.find(sample.tag);
     if (id == ids.end()) {
       id = ids.emplace(sample.tag, store.metric_id(sample.tag, definitions)).first;
     }
-    insert.with(attempt, process, id->second, sample.index, sample.value, sample.warmup).run();
+    insert.with(attempt, id->second, process, sample.index, sample.value, sample.warmup).run();
   }
 }
 
 void insert_items(Connection& connection, std::int64_t attempt,
                   const std::vector<ItemScore>& items) {
-  Query insert = connection.query(
-      "INSERT INTO per_item(attempt_id, item_no, item_hash, correct, score, nll, kld, n_tokens, "
-      "output_hash, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  static const std::string kInsert = insert_statement(kItems);
+  Query insert = connection.query(kInsert.c_str());
   for (const ItemScore& item : items) {
     insert
         .with(attempt, item.item, item.item_hash, item.correct, item.score, item.nll, item.kld,
@@ -100,11 +101,9 @@ void insert_items(Connection& connection, std::int64_t attempt,
 
 void insert_events(Connection& connection, std::int64_t attempt, std::int64_t process,
                    const std::vector<WorkerReply::Event>& events) {
+  static const std::string kInsert = insert_statement(kEvents);
   for (const WorkerReply::Event& event : events) {
-    connection
-        .query(
-            "INSERT INTO event(attempt_id, process_no, at_utc, level, code, text) "
-            "VALUES (?, ?, ?, ?, ?, ?)")
+    connection.query(kInsert.c_str())
         .with(attempt, process, utc_now(), event.level, event.code, valid_utf8(event.text))
         .run();
   }
@@ -151,16 +150,14 @@ std::int64_t Store::Impl::metric_id(const std::string& tag,
 
 void Store::Impl::write_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
                                 const std::vector<MetricDef>& definitions) {
+  static const std::string kInsert =
+      "INSERT OR REPLACE" + insert_statement(kMetricValues).substr(std::string("INSERT").size());
   for (const MetricValue& value : values) {
     const std::optional<std::string> null_reason =
         value.value ? std::nullopt
                     : std::optional<std::string>(value.null_reason.empty() ? "not given"
                                                                            : value.null_reason);
-    connection
-        .query(
-            "INSERT OR REPLACE INTO metric_value(attempt_id, metric_id, value, std_error, lo, "
-            "hi, n, interval_method, null_reason, no_interval) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    connection.query(kInsert.c_str())
         .with(attempt, metric_id(value.tag, definitions), value.value, value.std_error, value.lo,
               value.hi, value.n, value.interval_method, null_reason, value.no_interval)
         .run();
@@ -216,6 +213,7 @@ void Store::add_metrics(std::int64_t attempt, const std::vector<MetricValue>& va
 
 void Store::add_remark(std::int64_t attempt, const WorkerReply::Event& event) {
   impl_->connection.transaction([&] {
+    require_running(impl_->connection, attempt);
     impl_->connection
         .query(
             "INSERT INTO event(attempt_id, process_no, at_utc, level, code, text) "
@@ -241,6 +239,7 @@ void Store::finish_attempt(std::int64_t attempt, const OutcomeReason& outcome) {
         .with(outcome_name(outcome.outcome), text_or_null(outcome.code), text_or_null(outcome.text),
               utc_now(), attempt)
         .run();
+    Checksums(connection).seal_attempt(attempt);
   });
 }
 

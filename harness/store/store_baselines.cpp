@@ -3,9 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
+#include "harness/store/checksum.h"
+#include "harness/store/columns.h"
 #include "harness/store/records.h"
 #include "harness/store/store_impl.h"
 
@@ -50,37 +55,35 @@ void copy_documents(Connection& connection, const std::string& experiment) {
 
 std::int64_t copy_plan(Connection& connection, const std::string& experiment,
                        const std::string& as) {
-  Query added = connection.query(
-      "INSERT INTO main.experiment(experiment_uuid, name, config_hash, plan_hash, plan_seed, "
-      "plan_order, created_utc, limited) SELECT ?, ?, config_hash, plan_hash, plan_seed, "
-      "(SELECT coalesce(max(plan_order), 0) + 1 FROM main.experiment), created_utc, limited "
-      "FROM source.current_experiment WHERE name = ? RETURNING experiment_id");
+  static const std::string kPlan = fmt::format(
+      "INSERT INTO main.experiment(experiment_uuid, name, plan_order, {0}) SELECT ?, ?, "
+      "(SELECT coalesce(max(plan_order), 0) + 1 FROM main.experiment), {0} "
+      "FROM source.current_experiment WHERE name = ? RETURNING experiment_id",
+      column_list(kPlanColumns));
+  static const std::string kCopyCells = fmt::format(
+      "INSERT INTO main.plan_cell(experiment_id, {0}) SELECT ?, {0} FROM source.plan_cell "
+      "WHERE cell_id IN (SELECT cell_id FROM temp.wanted)",
+      column_list(kPlanCellColumns));
+  Query added = connection.query(kPlan.c_str());
   added.with(new_uuid(), as, experiment);
   if (!added.next()) throw std::logic_error("no experiment " + experiment + " to copy");
   const std::int64_t id = added.integer(0);
   added.next();
-  connection
-      .query(
-          "INSERT INTO main.plan_cell(experiment_id, ordinal, cell_key, twin_key, model_name, "
-          "model_hash, method, params, suite_id, suite_params, profile_id, seed, random_weights, "
-          "limited) SELECT ?, ordinal, cell_key, twin_key, model_name, model_hash, method, params, "
-          "suite_id, suite_params, profile_id, seed, random_weights, limited "
-          "FROM source.plan_cell WHERE cell_id IN (SELECT cell_id FROM temp.wanted)")
-      .with(id)
-      .run();
+  connection.query(kCopyCells.c_str()).with(id).run();
+  Checksums(connection).seal_plan(id);
   return id;
 }
 
 void copy_attempts(Connection& connection, std::int64_t experiment) {
   connection.execute(
-      "INSERT OR IGNORE INTO main.machine SELECT * FROM source.machine WHERE machine_id IN (SELECT "
-      "machine FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted));"
-      "INSERT OR IGNORE INTO main.attempt(attempt_uuid, cell_key, status, reason_code, "
-      "reason_text, session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, "
-      "owner_boot_id, schedule_seed, machine) SELECT attempt_uuid, cell_key, status, reason_code, "
-      "reason_text, session_uuid, timed, started_utc, ended_utc, owner_pid, owner_started, "
-      "owner_boot_id, schedule_seed, machine "
-      "FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted);"
+      std::string(
+          "INSERT OR IGNORE INTO main.machine SELECT * FROM source.machine WHERE machine_id IN "
+          "(SELECT machine FROM source.attempt "
+          "WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted));") +
+      fmt::format(
+          "INSERT OR IGNORE INTO main.attempt({0}, checksum, origin) SELECT {0}, checksum, origin "
+          "FROM source.attempt WHERE attempt_id IN (SELECT attempt_id FROM temp.wanted);",
+          column_list(kAttemptColumns)) +
       "INSERT INTO temp.moved SELECT s.attempt_id, m.attempt_id FROM source.attempt s "
       "JOIN main.attempt m ON m.attempt_uuid = s.attempt_uuid "
       "WHERE s.attempt_id IN (SELECT attempt_id FROM temp.wanted)");
@@ -93,40 +96,49 @@ void copy_attempts(Connection& connection, std::int64_t experiment) {
       .run();
 }
 
-/// What is there already (an attempt copied with another baseline) is left as it is.
+/// Rows of one table of the attempts that are copied. What is there already (an attempt that came
+/// with another baseline) is left as it is.
+std::string copy_statement(const OwnedTable& table) {
+  if (table.by_metric) {
+    return fmt::format(
+        "INSERT OR IGNORE INTO main.{0}(attempt_id, metric_id, {1}) SELECT m.new_id, n.metric_id, "
+        "{2} FROM source.{0} s JOIN temp.moved m ON m.old_id = s.attempt_id "
+        "JOIN source.metric_def o ON o.metric_id = s.metric_id "
+        "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention",
+        table.name, column_list(table.columns), column_list(table.columns, "s."));
+  }
+  // Events have no identity of their own.
+  return fmt::format(
+      "INSERT OR IGNORE INTO main.{0}(attempt_id, {1}) SELECT m.new_id, {2} FROM source.{0} s "
+      "JOIN temp.moved m ON m.old_id = s.attempt_id WHERE '{0}' <> 'event' OR NOT EXISTS "
+      "(SELECT 1 FROM main.event n WHERE n.attempt_id = m.new_id) ORDER BY s.attempt_id, s.{3}",
+      table.name, column_list(table.columns), column_list(table.columns, "s."), table.order);
+}
+
 void copy_measurements(Connection& connection) {
   connection.execute(
       "INSERT INTO main.metric_def(tag, unit, direction, convention, help, basis, item_value) "
       "SELECT tag, unit, direction, convention, help, basis, item_value FROM source.metric_def "
       "WHERE true ON CONFLICT(tag, convention) DO UPDATE SET basis = excluded.basis, "
-      "item_value = excluded.item_value WHERE excluded.basis <> '';"
-      "INSERT OR IGNORE INTO main.process_run(attempt_id, process_no, pass, order_pos, pid, "
-      "boot_id, started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, "
-      "stderr_tail, env_hash, block, wall_seconds, start_seconds, between_seconds, "
-      "parent_cpu_seconds) SELECT m.new_id, process_no, pass, order_pos, pid, boot_id, "
-      "started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, stderr_tail, "
-      "env_hash, block, wall_seconds, start_seconds, between_seconds, parent_cpu_seconds FROM "
-      "source.process_run p JOIN temp.moved m ON m.old_id = p.attempt_id;"
-      "INSERT OR IGNORE INTO main.metric_value(attempt_id, metric_id, value, std_error, lo, hi, n, "
-      "interval_method, null_reason, no_interval) SELECT m.new_id, n.metric_id, v.value, "
-      "v.std_error, v.lo, v.hi, v.n, v.interval_method, v.null_reason, v.no_interval FROM "
-      "source.metric_value v "
-      "JOIN temp.moved m ON m.old_id = v.attempt_id "
-      "JOIN source.metric_def o ON o.metric_id = v.metric_id "
-      "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
-      "INSERT OR IGNORE INTO main.sample(attempt_id, process_no, metric_id, idx, value, warmup) "
-      "SELECT m.new_id, s.process_no, n.metric_id, s.idx, s.value, s.warmup FROM source.sample s "
-      "JOIN temp.moved m ON m.old_id = s.attempt_id "
-      "JOIN source.metric_def o ON o.metric_id = s.metric_id "
-      "JOIN main.metric_def n ON n.tag = o.tag AND n.convention = o.convention;"
-      "INSERT INTO main.event(attempt_id, process_no, at_utc, level, code, text) "
-      "SELECT m.new_id, process_no, at_utc, level, code, text FROM source.event v "
-      "JOIN temp.moved m ON m.old_id = v.attempt_id WHERE NOT EXISTS "
-      "(SELECT 1 FROM main.event n WHERE n.attempt_id = m.new_id) ORDER BY v.event_id;"
-      "INSERT OR IGNORE INTO main.per_item(attempt_id, item_no, item_hash, correct, score, nll, "
-      "kld, n_tokens, output_hash, extra) SELECT m.new_id, item_no, item_hash, correct, score, "
-      "nll, kld, n_tokens, output_hash, extra FROM source.per_item i "
-      "JOIN temp.moved m ON m.old_id = i.attempt_id");
+      "item_value = excluded.item_value WHERE excluded.basis <> ''");
+  for (const OwnedTable& table : kMeasured) connection.execute(copy_statement(table));
+}
+
+/// Damage is not carried into another file.
+void check_copies(Connection& connection, const std::filesystem::path& from) {
+  std::vector<std::pair<std::int64_t, std::string>> copies;
+  {
+    Query rows = connection.query(
+        "SELECT a.attempt_id, a.checksum FROM temp.moved m JOIN main.attempt a "
+        "ON a.attempt_id = m.new_id WHERE a.checksum IS NOT NULL");
+    rows.with();
+    while (rows.next()) copies.emplace_back(rows.integer(0), rows.text(1));
+  }
+  Checksums checksums(connection);
+  for (const auto& [attempt, checksum] : copies) {
+    if (checksums.of_attempt(attempt) == checksum) continue;
+    Connection::throw_damaged(from, "an attempt is not what was stored");
+  }
 }
 
 void refuse_other_meanings(Connection& connection) {
@@ -195,6 +207,7 @@ void Store::save_baseline(const std::filesystem::path& from, const std::string& 
     copy_documents(connection, experiment);
     copy_attempts(connection, copy_plan(connection, experiment, as));
     copy_measurements(connection);
+    check_copies(connection, from);
     const Json entry = {
         {"name", name}, {"commit", commit}, {"experiment", experiment}, {"saved_utc", utc_now()}};
     connection.query("INSERT OR REPLACE INTO main.store_meta(key, value) VALUES (?, ?)")
@@ -204,7 +217,7 @@ void Store::save_baseline(const std::filesystem::path& from, const std::string& 
 }
 
 std::vector<Baseline> Store::baselines() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT m.value FROM store_meta m JOIN current_experiment e ON m.key = 'baseline:' || "
         "e.name "

@@ -11,6 +11,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/hashing.h"
+#include "harness/store/checksum.h"
 #include "harness/store/store_impl.h"
 
 namespace assay {
@@ -64,6 +65,7 @@ void close_stale(Connection& connection, const Running& one) {
             rebooted ? "the machine was restarted" : "the assay process that ran it is gone",
             utc_now(), one.attempt)
       .run();
+  Checksums(connection).seal_attempt(one.attempt);
 }
 
 /// A run that lives and is at the cell, in words; those that are gone leave it.

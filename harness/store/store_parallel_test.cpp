@@ -9,6 +9,9 @@
 #include <functional>
 #include <vector>
 
+#include "harness/store/connection.h"
+#include "harness/store/database_check.h"
+#include "harness/store/migrations.h"
 #include "harness/store/store_fixture.h"
 
 namespace assay {
@@ -84,6 +87,47 @@ TEST_F(ParallelTest, EightProcessesMakeOneFileAndFillIt) {
   EXPECT_EQ(count("attempt WHERE status = 'OK'"), kWriters);
   EXPECT_EQ(count("process_run"), kWriters * kProcessesEach);
   EXPECT_EQ(count("raw_samples"), kWriters * kProcessesEach * kSamplesEach);
+}
+
+TEST_F(ParallelTest, EightProcessesWriteAThousandAttemptsEach) {
+  constexpr int kAttemptsEach = 1000;
+  std::vector<pid_t> children;
+  for (int i = 0; i < kWriters; ++i) {
+    children.push_back(in_child([this, i] {
+      Store store = Store::open(file_);
+      const std::string name = "writer-" + std::to_string(i);
+      const PlannedCell cell = make_cell(0, "dense", name);
+      const std::int64_t experiment =
+          store.add_experiment(name, {{"name", name}}, 0, false, {cell});
+      for (int a = 0; a < kAttemptsEach; ++a) {
+        run_cell(store, experiment, cell, "session", "score", reply_with("token_ppl", a));
+      }
+    }));
+  }
+  for (const pid_t child : children) EXPECT_EQ(status_of(child), 0);
+  EXPECT_EQ(count("attempt WHERE status = 'OK'"), kWriters * kAttemptsEach);
+  EXPECT_EQ(count("metric_value"), kWriters * kAttemptsEach);
+  const DatabaseCheck check = check_database(file_);
+  EXPECT_TRUE(check.findings.empty());
+  EXPECT_EQ(check.held, kWriters * kAttemptsEach);
+}
+
+TEST_F(ParallelTest, EightProcessesMigrateOneOldFile) {
+  {
+    Connection connection(file_, Connection::Mode::kReadWrite);
+    migrate(connection, embedded_migrations().first(1));
+    connection.execute("INSERT INTO blob_doc(hash, kind, body) VALUES ('h', 'config', '{}')");
+  }
+  std::vector<pid_t> children;
+  for (int i = 0; i < kWriters; ++i) {
+    children.push_back(in_child([this] { (void)Store::open(file_); }));
+  }
+  for (const pid_t child : children) EXPECT_EQ(status_of(child), 0);
+  EXPECT_EQ(count("blob_doc"), 1);
+  EXPECT_EQ(count("pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
+  SQLite::Database backup(file_.string() + ".v1.bak");
+  EXPECT_EQ(backup.execAndGet("PRAGMA user_version").getInt(), 1);
+  EXPECT_EQ(backup.execAndGet("SELECT count(*) FROM blob_doc").getInt(), 1);
 }
 
 TEST_F(ParallelTest, AKilledWriterLeavesWholeProcessesAndAnInterruptedAttempt) {

@@ -99,18 +99,18 @@ class MergedRemarks {
 }  // namespace
 
 std::optional<OutcomeReason> Store::final_outcome(const std::string& cell_key) const {
-  const auto newest = impl_->connection.guarded([&] { return newest_final(*impl_, cell_key); });
+  const auto newest = impl_->connection.reading([&] { return newest_final(*impl_, cell_key); });
   if (!newest || newest->elsewhere) return std::nullopt;
   return newest->outcome;
 }
 
 bool Store::timed_elsewhere(const std::string& cell_key) const {
-  const auto newest = impl_->connection.guarded([&] { return newest_final(*impl_, cell_key); });
+  const auto newest = impl_->connection.reading([&] { return newest_final(*impl_, cell_key); });
   return newest && newest->elsewhere;
 }
 
 std::int64_t Store::newest_attempt() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query("SELECT coalesce(max(attempt_id), 0) FROM attempt");
     rows.with();
     return rows.next() ? rows.integer(0) : 0;
@@ -118,7 +118,7 @@ std::int64_t Store::newest_attempt() const {
 }
 
 bool Store::finished_since(const std::string& cell_key, std::int64_t attempt) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT 1 FROM attempt WHERE cell_key = ? AND attempt_id > ? "
         "AND status NOT IN ('QUEUED', 'RUNNING', 'INTERRUPTED')");
@@ -128,7 +128,7 @@ bool Store::finished_since(const std::string& cell_key, std::int64_t attempt) co
 }
 
 bool Store::has_metric(const std::string& cell_key, const std::string& tag) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT 1 FROM metric_value v JOIN metric_def d ON d.metric_id = v.metric_id "
         "WHERE d.tag = ? AND v.attempt_id = (SELECT max(attempt_id) FROM attempt "
@@ -139,7 +139,7 @@ bool Store::has_metric(const std::string& cell_key, const std::string& tag) cons
 }
 
 std::vector<std::string> Store::experiments() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query("SELECT name FROM current_experiment ORDER BY plan_order");
     rows.with();
     std::vector<std::string> names;
@@ -149,7 +149,7 @@ std::vector<std::string> Store::experiments() const {
 }
 
 std::vector<ResultRow> Store::results(const std::string& experiment) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT experiment, model, method, params, suite, suite_params, metric, unit, convention, "
         "direction, profile, seed, status, reason, value, lo, hi, n, twin_value, ratio, cell_key, "
@@ -165,7 +165,7 @@ std::vector<ResultRow> Store::results(const std::string& experiment) const {
 
 Json Store::experiment_config(const std::string& name) const {
   const std::optional<std::string> body =
-      impl_->connection.guarded([&]() -> std::optional<std::string> {
+      impl_->connection.reading([&]() -> std::optional<std::string> {
         Query rows = impl_->connection.query(
             "SELECT b.body FROM current_experiment e JOIN blob_doc b ON b.hash = e.config_hash "
             "WHERE e.name = ?");
@@ -177,11 +177,11 @@ Json Store::experiment_config(const std::string& name) const {
     throw UserError(fmt::format("{}: {}", impl_->connection.path().string(),
                                 unknown_name_message("experiment", name, experiments())));
   }
-  return Json::parse(*body);
+  return impl_->connection.reading([&] { return Json::parse(*body); });
 }
 
 std::map<std::string, std::string> Store::machines() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query("SELECT machine_id, description FROM machine");
     rows.with();
     std::map<std::string, std::string> found;
@@ -191,7 +191,7 @@ std::map<std::string, std::string> Store::machines() const {
 }
 
 std::vector<Json> Store::environments(const std::string& experiment) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT b.body FROM current_experiment e "
         "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
@@ -207,7 +207,7 @@ std::vector<Json> Store::environments(const std::string& experiment) const {
 }
 
 std::vector<Remark> Store::remarks(const std::string& experiment) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT cell_key, level, code, text, processes, of_processes FROM remarks "
         "WHERE experiment = ? ORDER BY ordinal, first_event");
@@ -222,7 +222,7 @@ std::vector<Remark> Store::remarks(const std::string& experiment) const {
 }
 
 std::optional<HarnessOverhead> Store::harness_overhead(const std::string& experiment) const {
-  return impl_->connection.guarded([&]() -> std::optional<HarnessOverhead> {
+  return impl_->connection.reading([&]() -> std::optional<HarnessOverhead> {
     Query rows = impl_->connection.query(
         "SELECT processes, wall, start, load, between_processes, parent_cpu FROM harness_overhead "
         "WHERE experiment = ?");
@@ -235,7 +235,7 @@ std::optional<HarnessOverhead> Store::harness_overhead(const std::string& experi
 }
 
 std::vector<Json> Store::measured_keys(const std::string& method, const std::string& suite) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT b.body FROM blob_doc b JOIN (SELECT c.cell_key, max(a.attempt_id) AS newest "
         "FROM plan_cell c JOIN attempt a ON a.cell_key = c.cell_key WHERE c.method = ? "
@@ -250,7 +250,7 @@ std::vector<Json> Store::measured_keys(const std::string& method, const std::str
 }
 
 std::vector<Json> Store::machine_checks(const std::string& profile) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT body FROM machine_check WHERE profile_id = ? ORDER BY check_id DESC");
     rows.with(profile);

@@ -56,6 +56,48 @@ MetricRecord metric_from(const Query& rows) {
   return metric;
 }
 
+/// Place of each process of the attempt in the order of the session.
+std::map<std::int64_t, int> read_orders(Connection& connection, std::int64_t attempt) {
+  Query rows =
+      connection.query("SELECT process_no, order_pos FROM process_run WHERE attempt_id = ?");
+  rows.with(attempt);
+  std::map<std::int64_t, int> orders;
+  while (rows.next()) orders[rows.integer(0)] = static_cast<int>(rows.integer(1));
+  return orders;
+}
+
+/// Read in the order in which they are stored: sorting and joining a million takes longer than
+/// that.
+void read_samples(Connection& connection, std::int64_t attempt, std::vector<MetricRecord>& metrics,
+                  const std::map<std::int64_t, std::size_t>& places) {
+  const std::map<std::int64_t, int> orders = read_orders(connection, attempt);
+  Query samples = connection.query(
+      "SELECT metric_id, process_no, value FROM sample WHERE attempt_id = ? AND warmup = 0 "
+      "ORDER BY metric_id, process_no, idx");
+  samples.with(attempt);
+  std::int64_t metric = -1;
+  std::int64_t process = -1;
+  std::vector<ProcessSamples>* processes = nullptr;
+  while (samples.next()) {
+    const bool other = samples.integer(0) != metric;
+    if (other) {
+      metric = samples.integer(0);
+      const auto place = places.find(metric);
+      processes = place == places.end() ? nullptr : &metrics[place->second].processes;
+    }
+    if (processes == nullptr) continue;
+    if (other || samples.integer(1) != process) {
+      process = samples.integer(1);
+      const auto order = orders.find(process);
+      processes->push_back({order == orders.end() ? 0 : order->second, {}});
+    }
+    processes->back().values.push_back(samples.number(2));
+  }
+  for (MetricRecord& one : metrics) {
+    std::ranges::stable_sort(one.processes, {}, &ProcessSamples::order);
+  }
+}
+
 std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t attempt) {
   std::vector<MetricRecord> metrics;
   std::map<std::int64_t, std::size_t> places;
@@ -70,24 +112,7 @@ std::vector<MetricRecord> read_metrics(Connection& connection, std::int64_t atte
     places[rows.integer(0)] = metrics.size();
     metrics.push_back(metric_from(rows));
   }
-  Query samples = connection.query(
-      "SELECT s.metric_id, p.order_pos, s.process_no, s.value FROM sample s JOIN process_run p "
-      "ON p.attempt_id = s.attempt_id AND p.process_no = s.process_no WHERE s.attempt_id = ? "
-      "AND s.warmup = 0 ORDER BY s.metric_id, p.order_pos, s.process_no, s.idx");
-  samples.with(attempt);
-  std::int64_t metric = -1;
-  std::int64_t process = -1;
-  while (samples.next()) {
-    const auto place = places.find(samples.integer(0));
-    if (place == places.end()) continue;
-    auto& processes = metrics[place->second].processes;
-    if (samples.integer(0) != metric || samples.integer(2) != process) {
-      metric = samples.integer(0);
-      process = samples.integer(2);
-      processes.push_back({static_cast<int>(samples.integer(1)), {}});
-    }
-    processes.back().values.push_back(*samples.real(3));
-  }
+  read_samples(connection, attempt, metrics, places);
   return metrics;
 }
 
@@ -183,13 +208,13 @@ const std::string kTwinsOfPlan =
 
 std::vector<CellRecord> Store::cell_records(const std::string& experiment) const {
   require_known(*this, impl_->connection, experiment);
-  return impl_->connection.guarded(
+  return impl_->connection.reading(
       [&] { return read_cells(impl_->connection, kCellsOfPlan.c_str(), experiment); });
 }
 
 std::vector<CellRecord> Store::twin_records(const std::string& experiment) const {
   require_known(*this, impl_->connection, experiment);
-  return impl_->connection.guarded(
+  return impl_->connection.reading(
       [&] { return read_cells(impl_->connection, kTwinsOfPlan.c_str(), experiment); });
 }
 

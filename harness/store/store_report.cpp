@@ -28,7 +28,7 @@ void add_sample(std::vector<TimedSeries>& all, const Query& rows) {
     processes.push_back({process, static_cast<int>(rows.integer(4))});
   }
   auto& values = rows.integer(6) != 0 ? processes.back().warmup : processes.back().values;
-  values.push_back(*rows.real(5));
+  values.push_back(rows.number(5));
 }
 
 std::vector<std::pair<std::string, std::string>> warnings_of(Connection& connection,
@@ -52,7 +52,7 @@ std::vector<TimedSeries> Store::timed_series(const std::string& experiment) cons
       "JOIN process_run p ON p.attempt_id = s.attempt_id AND p.process_no = s.process_no "
       "JOIN metric_def d ON d.metric_id = s.metric_id WHERE c.status = 'OK' "
       "ORDER BY c.ordinal, s.metric_id, s.process_no, s.idx";
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(kSql.c_str());
     rows.with(experiment);
     std::vector<TimedSeries> series;
@@ -68,7 +68,7 @@ std::vector<ProcessTotal> Store::process_totals(const std::string& experiment) c
       "sum((julianday(p.ended_utc) - julianday(p.started_utc)) * 86400.0), sum(p.cpu_seconds) "
       "FROM chosen c CROSS JOIN process_run p ON p.attempt_id = c.attempt_id "
       "GROUP BY c.ordinal, c.cell_key, p.pass ORDER BY c.ordinal, p.pass";
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(kSql.c_str());
     rows.with(experiment);
     std::vector<ProcessTotal> totals;
@@ -81,7 +81,7 @@ std::vector<ProcessTotal> Store::process_totals(const std::string& experiment) c
 }
 
 std::vector<ProcessSpan> Store::process_spans() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     // A process counts once, however many plans have its cell.
     Query rows = impl_->connection.query(
         "SELECT pass, method, params, model_name, suite_id, suite_params, profile_id, "
@@ -96,14 +96,15 @@ std::vector<ProcessSpan> Store::process_spans() const {
     std::vector<ProcessSpan> spans;
     while (rows.next()) {
       spans.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4),
-                       rows.text(5), rows.text(6), *rows.real(7), *rows.real(8), rows.integer(9)});
+                       rows.text(5), rows.text(6), rows.number(7), rows.number(8),
+                       rows.integer(9)});
     }
     return spans;
   });
 }
 
 std::vector<Origin> Store::origins(const std::string& experiment) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT 'model', c.model_name, c.model_hash FROM current_experiment e "
         "JOIN plan_cell c ON c.experiment_id = e.experiment_id WHERE e.name = ?1 "
@@ -124,7 +125,7 @@ std::vector<Origin> Store::origins(const std::string& experiment) const {
 }
 
 std::vector<HistoryPoint> Store::history(const std::string& metric) const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(
         "SELECT e.name, coalesce(a.ended_utc, a.started_utc), c.model_name, c.method, c.params, "
         "c.suite_id, c.suite_params, d.tag, d.unit, d.convention, c.profile_id, c.seed, "
@@ -158,7 +159,7 @@ std::vector<HistoryPoint> Store::history(const std::string& metric) const {
                          rows.text(10),
                          rows.integer(11),
                          static_cast<int>(rows.integer(12)),
-                         *rows.real(13),
+                         rows.number(13),
                          rows.real(14),
                          rows.real(15),
                          rows.text(17),
@@ -176,7 +177,7 @@ std::vector<HistoryPoint> Store::history(const std::string& metric) const {
 }
 
 std::vector<std::string> Store::metric_tags() const {
-  return impl_->connection.guarded([&] {
+  return impl_->connection.reading([&] {
     Query rows = impl_->connection.query("SELECT DISTINCT tag FROM metric_def ORDER BY tag");
     rows.with();
     std::vector<std::string> tags;
