@@ -17,3 +17,18 @@ endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/assay_tools ${CMAKE_SOURCE_DIR}/python/assay_search DESTINATION share/assay/python
         FILES_MATCHING PATTERN "*.py" PATTERN "*.txt" PATTERN "__pycache__" EXCLUDE)
 install(FILES LICENSE README.md DESTINATION share/assay)
+
+# What plug-ins are built with; a wheel has none of it.
+if(NOT ASSAY_WHEEL)
+  foreach(header ${ASSAY_EXPORTED_HEADERS})
+    cmake_path(RELATIVE_PATH header BASE_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE place)
+    cmake_path(GET place PARENT_PATH folder)
+    install(FILES ${header} DESTINATION include/assay/${folder})
+  endforeach()
+  install(FILES ${ASSAY_PLUGIN_BUILD} DESTINATION include/assay/harness/method)
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/assayConfig.cmake.in ${CMAKE_BINARY_DIR}/generated/cmake/assayConfig.cmake @ONLY)
+  include(CMakePackageConfigHelpers)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/cmake/assayConfigVersion.cmake COMPATIBILITY ExactVersion)
+  install(FILES ${CMAKE_BINARY_DIR}/generated/cmake/assayConfig.cmake ${CMAKE_BINARY_DIR}/generated/cmake/assayConfigVersion.cmake
+          ${CMAKE_SOURCE_DIR}/cmake/AssayPlugin.cmake DESTINATION lib/cmake/assay)
+endif()

@@ -11,11 +11,13 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/base/output.h"
 #include "harness/measure/machine.h"
 #include "harness/worker/describe.h"
+#include "harness/worker/plugins.h"
 #include "harness/worker/session.h"
 #include "harness/worker/stop_flag.h"
 
@@ -27,7 +29,8 @@ constexpr const char* kUsage =
     "  assay-worker --describe   methods, suite kinds and model families as JSON\n"
     "  assay-worker --version\n"
     "  assay-worker              reads a request (JSON) from standard input, answers in JSON "
-    "lines\n";
+    "lines\n"
+    "  --plugin HASH FILE before any of these loads a plug-in; HASH is its SHA-256, or -\n";
 
 /// Keeps the original standard output for the reply and points descriptor 1 at standard error, so
 /// that what libraries print cannot corrupt the reply.
@@ -59,17 +62,23 @@ void answer_request(const RegisterParts& register_parts) {
   serve(request, {.methods = methods, .suites = suites, .writer = writer, .stop = stop});
 }
 
-void print_description(const RegisterParts& register_parts) {
+void print_description(const RegisterParts& register_parts, const LoadedPlugins& plugins) {
   MethodRegistry methods;
   SuiteRegistry suites;
   register_parts(methods, suites);
-  std::cout << canonical_json(describe(methods, suites)) << '\n';
+  std::cout << canonical_json(describe(methods, suites, plugins)) << '\n';
 }
 
-void run(int count, char** arguments, const RegisterParts& register_parts) {
+void run(int count, char** arguments, const RegisterParts& register_builtin_parts) {
+  const std::vector<AskedPlugin> asked = take_plugin_arguments(count, arguments);
+  LoadedPlugins plugins;
+  const RegisterParts register_parts = [&](MethodRegistry& methods, SuiteRegistry& suites) {
+    register_builtin_parts(methods, suites);
+    plugins = load_plugins(asked, methods, suites);
+  };
   if (count == 1) return answer_request(register_parts);
   const std::string_view option = count == 2 ? arguments[1] : "";
-  if (option == "--describe") return print_description(register_parts);
+  if (option == "--describe") return print_description(register_parts, plugins);
   if (option == "--version") {
     std::cout << "assay-worker " << build_environment().at("version").get<std::string>() << '\n';
     return;
