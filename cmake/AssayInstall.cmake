@@ -16,6 +16,7 @@ foreach(file ${of_methods})
 endforeach()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/python/assay_tools ${CMAKE_SOURCE_DIR}/python/assay_search DESTINATION share/assay/python
         FILES_MATCHING PATTERN "*.py" PATTERN "*.txt" PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/templates DESTINATION share/assay)
 install(FILES LICENSE README.md DESTINATION share/assay)
 
 # What plug-ins are built with; a wheel has none of it.
