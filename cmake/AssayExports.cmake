@@ -20,7 +20,7 @@ list(SORT ASSAY_EXPORTED_HEADERS)
 list(SORT ASSAY_EXPORTED_SOURCES)
 
 # The interface as plug-ins see it, by the content of its headers: they are refused where it is another.
-set(ASSAY_PLUGIN_BUILD ${CMAKE_BINARY_DIR}/generated/plugin/harness/method/plugin_build.h)
+set(ASSAY_PLUGIN_BUILD ${CMAKE_BINARY_DIR}/generated/harness/method/plugin_build.h)
 add_custom_command(
   OUTPUT ${ASSAY_PLUGIN_BUILD}
   COMMAND ${CMAKE_COMMAND} -DVERSION=${PROJECT_VERSION} -DOUTPUT=${ASSAY_PLUGIN_BUILD} "-DFILES=${ASSAY_EXPORTED_HEADERS}"
@@ -42,7 +42,6 @@ assay_library(assay_exported_hash SOURCES ${ASSAY_EXPORTED_HASH})
 
 # In this tree, what the installed assay::plugin is elsewhere.
 add_library(assay_plugin INTERFACE)
-target_include_directories(assay_plugin INTERFACE ${CMAKE_BINARY_DIR}/generated/plugin)
 target_link_libraries(assay_plugin INTERFACE assay_options nlohmann_json::nlohmann_json assay_torch)
 add_dependencies(assay_plugin assay_plugin_build)
 
