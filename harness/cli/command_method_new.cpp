@@ -18,6 +18,7 @@ namespace {
 
 struct MethodNewArguments {
   std::string name, folder;
+  bool json = false;
 };
 
 /// It becomes part of the name of a function.
@@ -88,6 +89,7 @@ void begin_method(const MethodNewArguments& arguments) {
   }
   require_unused(arguments.name);
   write_folder_atomically(folder, [&](const auto& made) { write_method(arguments.name, made); });
+  if (arguments.json) return print_json({{"name", arguments.name}, {"folder", folder.string()}});
   print_out(fmt::format(
       "{0}: a method that removes weights by lot; put your mathematics into {1}.cpp, then\n"
       "  cmake -S {0} -B {0}/build && cmake --build {0}/build\n"
@@ -111,6 +113,7 @@ void add_method_new_command(CLI::App& method, CommandResult&) {
       ->type_name("TEXT");
   command->add_option("--into", arguments->folder, "The folder to write; default: ./NAME")
       ->type_name("FOLDER");
+  command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments] { begin_method(*arguments); });
 }
 

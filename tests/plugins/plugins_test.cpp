@@ -118,5 +118,20 @@ TEST_F(Plugins, AskedTwiceByDifferentFilesIsANameTwice) {
   EXPECT_THAT(output.err, HasSubstr("there is a method 'random' already"));
 }
 
+TEST_F(Plugins, OfANewMethodHaveAFolderThatReplacesNothing) {
+  world_.set("ASSAY_SHARE", source_dir().string());
+  EXPECT_EQ(world_.run({"method", "new", "my_own"}).code, 0);
+  EXPECT_THAT(read_text_file(world_ / "my_own/my_own.cpp"),
+              AllOf(HasSubstr("class MyOwn final"), HasSubstr("void register_my_own("),
+                    Not(HasSubstr("@"))));
+  for (const char* file : {"CMakeLists.txt", "conformance.json", "experiment.toml", "README.md"}) {
+    EXPECT_TRUE(fs::exists(world_ / ("my_own/" + std::string(file)))) << file;
+  }
+  EXPECT_THAT(world_.run({"method", "new", "my_own"}).err, HasSubstr("nothing is replaced"));
+  EXPECT_THAT(world_.run({"method", "new", "wanda"}).err, HasSubstr("a method 'wanda' already"));
+  EXPECT_THAT(world_.run({"method", "new", "My-Own"}).err, HasSubstr("use lower-case letters"));
+  EXPECT_FALSE(fs::exists(world_ / "wanda"));
+}
+
 }  // namespace
 }  // namespace assay
