@@ -1,4 +1,4 @@
-# add_compression_method(NAME SOURCE... [SHARED FOLDER...]): the library assay_method_NAME out of methods/NAME, its entry in
+# assay_add_method(NAME SOURCE... [SHARED FOLDER...]): the library assay_method_NAME out of methods/NAME, its entry in
 # the generated registration, the hash of its sources, and one test program out of the folder's *_test.cpp.
 # A method's CMakeLists.txt is this one call. NAME must be a C identifier: register_NAME(MethodRegistry&) is called.
 # SHARED compress: links the library of harness/compress, and its sources count as the method's.
@@ -14,9 +14,9 @@ endforeach()
 list(APPEND ASSAY_FIT_SOURCES ${CMAKE_SOURCE_DIR}/harness/base/python_random.cpp ${CMAKE_SOURCE_DIR}/harness/worker/calibration.cpp
      ${CMAKE_SOURCE_DIR}/harness/worker/fit.cpp ${CMAKE_SOURCE_DIR}/harness/worker/training_items.cpp
      ${CMAKE_SOURCE_DIR}/harness/worker/training_text.cpp)
-list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance[a-z_]*|golden_cases|real_text|recording_context|tiny_model)\\.(cpp|h)$")
+list(FILTER ASSAY_FIT_SOURCES EXCLUDE REGEX "_test\\.(cpp|cu)$|/(conformance[a-z_]*|golden_cases|real_text|recording_context|tiny_model|plugin)\\.(cpp|h)$")
 
-function(add_compression_method name)
+function(assay_add_method name)
   if(NOT name MATCHES "^[a-z][a-z0-9_]*$")
     message(FATAL_ERROR "method name '${name}': use lower-case letters, digits and '_', starting with a letter")
   endif()

@@ -14,6 +14,8 @@
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
+#include "harness/cli/plugins.h"
+#include "harness/runner/plugins.h"
 
 namespace assay {
 namespace {
@@ -90,6 +92,12 @@ std::string data_text(const Data& data) {
   return data.dataset + ", split " + data.split;
 }
 
+ExperimentText text_of(const ExperimentArguments& arguments, const Catalogue& catalogue) {
+  AskedExperiment asked = arguments.asked;
+  for (const UsedPlugin& plugin : used_plugins()) asked.plugins.push_back(plugin.file.string());
+  return experiment_text(asked, catalogue);
+}
+
 /// What methods learn from, each once, however many settings there are.
 std::set<std::string> data_of(const Experiment& experiment) {
   std::set<std::string> said;
@@ -160,6 +168,7 @@ void add_experiment_options(CLI::App& command, ExperimentArguments& arguments) {
       .add_option("--name", asked.name,
                   "Name of the results in the database; default: one made of what is asked")
       ->type_name("TEXT");
+  add_plugin_option(command);
   command.add_option("--save", arguments.save, "Also write the options as an experiment file")
       ->type_name("FILE");
 }
@@ -172,7 +181,7 @@ Experiment asked_experiment(const ExperimentArguments& arguments, const Catalogu
   if (std::filesystem::exists(std::filesystem::symlink_status(arguments.save, none))) {
     refuse_to_replace(arguments.save);
   }
-  Experiment experiment = read_experiment(experiment_text(arguments.asked, catalogue), catalogue);
+  Experiment experiment = read_experiment(text_of(arguments, catalogue), catalogue);
   say_defaults(experiment);
   return experiment;
 }
@@ -180,7 +189,7 @@ Experiment asked_experiment(const ExperimentArguments& arguments, const Catalogu
 void save_experiment(const ExperimentArguments& arguments, const Catalogue& catalogue) {
   if (arguments.save.empty()) return;
   make_new_file(arguments.save);
-  write_output_file(arguments.save, experiment_text(arguments.asked, catalogue).text);
+  write_output_file(arguments.save, text_of(arguments, catalogue).text);
   print_error(fmt::format("wrote {0}; it asks for the same: assay run {0}\n", arguments.save));
 }
 

@@ -12,6 +12,7 @@
 #include "harness/cli/breakeven_plan.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/plugins.h"
 #include "harness/judge/breakeven.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
@@ -184,7 +185,7 @@ Json document_of(const BreakEvenPlan& plan, const BreakEven& found, ExitCode cod
 }
 
 void run_break_even(const BreakEvenArguments& arguments, CommandResult& result) {
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_for(arguments.file);
   const Experiment experiment = read_experiment(arguments.file, catalogue);
   const BreakEvenPlan plan = plan_break_even(experiment, catalogue, arguments.choice);
   Points points(plan, catalogue, arguments.database);
@@ -246,6 +247,7 @@ void add_breakeven_command(CLI::App& program, CommandResult& result) {
   command->add_option("--db", arguments->database, "Results database, made when missing")
       ->check(database_place())
       ->capture_default_str();
+  add_plugin_option(*command);
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments, &result] { run_break_even(*arguments, result); });
 }

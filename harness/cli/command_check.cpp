@@ -15,6 +15,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/comparing.h"
 #include "harness/cli/help.h"
+#include "harness/cli/plugins.h"
 #include "harness/runner/callgrind.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/process_launcher.h"
@@ -165,7 +166,7 @@ Comparison compare_stored(const CheckArguments& arguments, const Base& base,
 
 void check(const CheckArguments& arguments, CommandResult& result) {
   const Rules rules = rules_of(arguments);
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_for(arguments.file);
   const Experiment experiment = read_experiment(arguments.file, catalogue);
   const auto base = find_base(arguments, experiment.name);
   if (!base) {
@@ -218,6 +219,7 @@ void add_check_command(CLI::App& program, CommandResult& result) {
       ->add_option("--instrument", arguments->instrument,
                    "callgrind: also count the instructions of suites of kind kernel (slow)")
       ->check(CLI::IsMember({"callgrind"}));
+  add_plugin_option(*command);
   command->add_flag("--no-run", arguments->no_run, "Judge what the database holds already");
   command->add_flag("--no-confirm", arguments->no_confirm,
                     "Do not time a second time what looks slower or is undecided");

@@ -11,6 +11,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/plugins.h"
 #include "harness/config/model_files.h"
 #include "harness/runner/model_finder.h"
 
@@ -40,6 +41,7 @@ Json describe_method(const MethodEntry& method) {
   if (method.needs_calibration) {
     document["calibrates_on"] = join(method.calibration_kinds(), " or ");
   }
+  if (!method.plugin.file.empty()) document["plugin"] = method.plugin.file;
   if (!method.training.empty()) document["trains_on"] = training_forms(method.training);
   return document;
 }
@@ -47,15 +49,17 @@ Json describe_method(const MethodEntry& method) {
 Json describe_kind(const SuiteKindEntry& kind) {
   Json metrics = Json::array();
   for (const MetricDef& def : kind.metrics) metrics.push_back(to_json(def));
-  return {{"kind", "suite kind"},
-          {"name", kind.name},
-          {"summary", kind.summary},
-          {"stage", kind.stage},
-          {"data", kind.data_format},
-          {"needs_trained_weights", kind.needs_trained_weights},
-          {"metrics", metrics},
-          {"params", specs_json(kind.params)},
-          {"requires", to_json(kind.requirements)}};
+  Json document = {{"kind", "suite kind"},
+                   {"name", kind.name},
+                   {"summary", kind.summary},
+                   {"stage", kind.stage},
+                   {"data", kind.data_format},
+                   {"needs_trained_weights", kind.needs_trained_weights},
+                   {"metrics", metrics},
+                   {"params", specs_json(kind.params)},
+                   {"requires", to_json(kind.requirements)}};
+  if (!kind.plugin.file.empty()) document["plugin"] = kind.plugin.file;
+  return document;
 }
 
 Json describe_suite(const Catalogue& catalogue, const SuiteEntry& suite) {
@@ -239,6 +243,7 @@ void add_describe_command(CLI::App& program, CommandResult&) {
                                   "assay describe wanda\n  assay describe wikitext2-ppl --json");
   const auto name = std::make_shared<std::string>();
   command->add_option("name", *name, "A name of `assay list`")->required()->type_name("NAME");
+  add_plugin_option(*command);
   const auto json = add_switch(*command, "--json", "As JSON: an array of what has that name");
   command->callback([name, json] { print_description(*name, *json); });
 }

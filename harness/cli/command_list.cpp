@@ -11,6 +11,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/listing.h"
+#include "harness/cli/plugins.h"
 #include "harness/runner/model_finder.h"
 
 namespace assay {
@@ -182,6 +183,7 @@ void add_list_command(CLI::App& program, CommandResult&) {
   for (const Noun& noun : nouns()) {
     CLI::App* command =
         add_command(*list, noun.name, "List the " + noun.name, "assay list " + noun.name);
+    add_plugin_option(*command);
     const auto json = add_switch(*command, "--json", "As JSON");
     command->callback([&noun, json] { print_list(noun, *json); });
   }

@@ -15,6 +15,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/model_card.h"
+#include "harness/cli/plugins.h"
 #include "harness/config/method_setting.h"
 #include "harness/config/profile.h"
 #include "harness/protocol/export_events.h"
@@ -245,6 +246,7 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
   command.add_option("model", arguments.model, "A name of `assay model list`, or a folder")
       ->required()
       ->type_name("MODEL");
+  add_plugin_option(command);
   command.add_option("--method", arguments.method, "What compresses it; dense: nothing does")
       ->required();
   CLI::Option* set =

@@ -16,6 +16,7 @@
 #include "harness/cli/help.h"
 #include "harness/cli/measured_demand.h"
 #include "harness/cli/needed_models.h"
+#include "harness/cli/plugins.h"
 #include "harness/measure/machine_identity.h"
 #include "harness/runner/disk_resolver.h"
 #include "harness/runner/explain.h"
@@ -120,7 +121,7 @@ void print_needed(const Experiment& experiment, const std::vector<NeededModel>& 
 }
 
 void print_plan(const PlanArguments& arguments, CommandResult& result) {
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_for(arguments.experiment.file);
   const Experiment experiment = asked_experiment(arguments.experiment, catalogue);
   if (arguments.resolved) {
     save_experiment(arguments.experiment, catalogue);

@@ -7,6 +7,7 @@
 #include "harness/cli/asked_experiment.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
+#include "harness/cli/plugins.h"
 #include "harness/cli/report_file.h"
 #include "harness/cli/running.h"
 #include "harness/cli/shell_word.h"
@@ -41,7 +42,7 @@ void print_table(const Store& store, const std::string& experiment, const RunArg
 }
 
 void run(const RunArguments& arguments, CommandResult& result) {
-  const Catalogue catalogue = load_catalogue();
+  const Catalogue catalogue = load_catalogue_for(arguments.experiment.file);
   ToRun asked = {asked_experiment(arguments.experiment, catalogue), arguments.experiment.shown(),
                  [&] { save_experiment(arguments.experiment, catalogue); }};
   asked.only = arguments.only;

@@ -9,9 +9,11 @@
 
 #include "harness/base/files.h"
 #include "harness/base/output.h"
+#include "harness/cli/shell_word.h"
 #include "harness/process/classify.h"
 #include "harness/process/foreground.h"
 #include "harness/runner/artefacts.h"
+#include "harness/runner/plugins.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
 #include "harness/runner/tools.h"
@@ -52,9 +54,16 @@ fs::path gdb_program() {
       "--gdb: there is no gdb in PATH; install it (apt-get install gdb), or use --debug");
 }
 
+std::string joined_words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += shell_word(word) + " ";
+  return text;
+}
+
 ForegroundSpec worker_spec(const fs::path& request, const fs::path& reply, bool under_gdb) {
   ForegroundSpec spec;
   spec.environment = worker_environment();
+  spec.arguments = plugin_arguments();
   if (!under_gdb) {
     spec.program = worker_program();
     spec.input = request;
@@ -65,8 +74,9 @@ ForegroundSpec worker_spec(const fs::path& request, const fs::path& reply, bool 
     spec.environment.push_back(std::string("TERM=") + terminal);
   }
   spec.program = gdb_program();
-  spec.arguments = {"-q", "-ex", fmt::format("run < '{}' > '{}'", request.string(), reply.string()),
-                    "--args", worker_program().string()};
+  const std::string redirected = fmt::format("run {} < '{}' > '{}'", joined_words(spec.arguments),
+                                             request.string(), reply.string());
+  spec.arguments = {"-q", worker_program().string(), "-ex", redirected};
   return spec;
 }
 

@@ -45,6 +45,11 @@ std::vector<StageEntry> stages_from(const Json& list) {
   return stages;
 }
 
+PluginEntry plugin_from(const Json& document) {
+  const Json plugin = document.value("plugin", Json::object());
+  return {plugin.value("file", ""), plugin.value("hash", "")};
+}
+
 MethodEntry method_from(const Json& document) {
   MethodEntry entry;
   entry.name = document.at("name").get<std::string>();
@@ -63,6 +68,7 @@ MethodEntry method_from(const Json& document) {
   entry.stages = stages_from(document.value("stages", Json::array()));
   entry.calibration_unless =
       param_conditions_from_json(needs.value("calibration_unless", Json::array()));
+  entry.plugin = plugin_from(document);
   return entry;
 }
 
@@ -78,6 +84,8 @@ SuiteKindEntry kind_from(const Json& document) {
   for (const Json& metric : document.at("metrics")) {
     entry.metrics.push_back(metric_def_from_json(metric));
   }
+  entry.plugin = plugin_from(document);
+  entry.source_hash = document.value("source_hash", "");
   return entry;
 }
 
@@ -98,6 +106,21 @@ void read_description(const Json& description, Catalogue& catalogue) {
     catalogue.families.push_back(family.at("name").get<std::string>());
   }
   catalogue.worker_hash = json_hash(description);
+}
+
+/// There is no file that could name it.
+void add_suites_of_plugins(Catalogue& catalogue) {
+  for (const SuiteKindEntry& kind : catalogue.suite_kinds) {
+    if (kind.plugin.file.empty() || !kind.data_format.empty()) continue;
+    const bool taken = std::ranges::any_of(
+        catalogue.suites, [&](const SuiteEntry& suite) { return suite.id == kind.name; });
+    if (taken) continue;
+    SuiteEntry suite;
+    suite.id = suite.kind = kind.name;
+    suite.summary = kind.summary;
+    suite.hash = kind.source_hash;
+    catalogue.suites.push_back(std::move(suite));
+  }
 }
 
 }  // namespace
@@ -148,6 +171,7 @@ Catalogue read_catalogue(const std::filesystem::path& share, const Json& worker_
         error.what()));
   }
   read_catalogue_files(share, catalogue);
+  add_suites_of_plugins(catalogue);
   return catalogue;
 }
 

@@ -28,6 +28,11 @@ struct StageEntry {
   std::vector<ParamCondition> timed_when = {};
 };
 
+/// A shared library that a method or suite kind is of; the file is "" for what is built in.
+struct PluginEntry {
+  std::string file, hash;
+};
+
 struct MethodEntry {
   std::string name, summary, citation;
   int artefact_version = 1;
@@ -46,6 +51,7 @@ struct MethodEntry {
     return needs_calibration && !any_holds(calibration_unless, chosen);
   }
   std::vector<StageEntry> stages;  ///< empty: one that reads everything
+  PluginEntry plugin = {};
 };
 
 struct SuiteKindEntry {
@@ -55,6 +61,9 @@ struct SuiteKindEntry {
   std::vector<ParamSpec> params;
   std::vector<MetricDef> metrics;
   std::vector<Requirement> requirements = {};
+  PluginEntry plugin = {};
+  /// Of one of a plug-in; "" for what is built in, whose rules kMeasuringVersion stands for.
+  std::string source_hash = {};
 };
 
 /// datasets/suites/<id>.toml
@@ -135,7 +144,8 @@ struct Catalogue {
 };
 
 /// Reads the TOML files under `share` (datasets/, datasets/suites/, models/, hardware_profiles/)
-/// and what `assay-worker --describe` printed. Throws UserError with all problems of all files.
+/// and what `assay-worker --describe` printed. A plug-in's suite kind that needs no data is a suite
+/// of the same name besides. Throws UserError with all problems of all files.
 Catalogue read_catalogue(const std::filesystem::path& share, const Json& worker_description);
 
 }  // namespace assay

@@ -10,6 +10,7 @@
 #include "harness/base/text.h"
 #include "harness/config/data_apart.h"
 #include "harness/config/experiment_blocks.h"
+#include "harness/config/experiment_plugins.h"
 #include "harness/config/measure_block.h"
 #include "harness/config/report_blocks.h"
 #include "harness/config/toml_reader.h"
@@ -62,6 +63,7 @@ void read_header(TableReader& root, const Catalogue& catalogue, Experiment& expe
   read_name(*header, experiment);
   read_seeds(*header, experiment);
   read_profiles(*header, catalogue, experiment);
+  (void)header->texts("plugins");  // named_plugins() has read them before
   header->finish(key_homes());
 }
 
@@ -142,6 +144,9 @@ Json Experiment::resolved() const {
                                   {"split", suite.split},
                                   {"params", suite.params}});
   }
+  for (const PluginEntry& plugin : plugins) {
+    document["plugins"].push_back({{"file", plugin.file}, {"hash", plugin.hash}});
+  }
   // Without reports there is no key: experiments from before there were any keep their identity.
   for (const ReportChoice& report : reports) document["reports"].push_back(report.to_json());
   return document;
@@ -163,6 +168,7 @@ Experiment read_document(const TomlDocument& document, const Catalogue& catalogu
   for (const char* block : {"model", "method", "suite"}) need_one(root, block);
   root.finish(key_homes());
   problems.throw_if_any();
+  experiment.plugins = needed_plugins(experiment, catalogue);
   return experiment;
 }
 

@@ -117,6 +117,7 @@ struct Experiment {
   std::vector<MethodChoice> methods;
   std::vector<SuiteChoice> suites;
   std::vector<ReportChoice> reports;
+  std::vector<PluginEntry> plugins;  ///< that its methods and suites are of
   /// Limits of `[measure]`.
   std::int64_t processes_per_arm = 3;  ///< the fewest, when sampling adapts
   Sampling sampling;

@@ -123,6 +123,7 @@ const KeyHomes& key_homes() {
                                   {"title", "[experiment]"},
                                   {"seeds", "[experiment]"},
                                   {"profiles", "[experiment]"},
+                                  {"plugins", "[experiment]"},
                                   {"processes_per_arm", "[measure]"},
                                   {"timeout_s", "[measure]"},
                                   {"checkpoint_s", "[measure]"},

@@ -152,12 +152,14 @@ Lines header_of(const AskedExperiment& asked) {
     lines.add(fmt::format("seeds = [{}]", fmt::join(asked.seeds, ", ")),
               repeated("--seed", asked.seeds));
   }
-  if (!asked.profiles.empty()) {
+  const auto add_texts = [&](const char* key, const char* flag, const auto& values) {
     std::vector<std::string> quoted;
-    for (const std::string& profile : asked.profiles) quoted.push_back(toml_quoted(profile));
-    lines.add(fmt::format("profiles = [{}]", join(quoted, ", ")),
-              repeated("--profile", asked.profiles));
-  }
+    for (const std::string& value : values) quoted.push_back(toml_quoted(value));
+    if (quoted.empty()) return;
+    lines.add(fmt::format("{} = [{}]", key, join(quoted, ", ")), repeated(flag, values));
+  };
+  add_texts("profiles", "--profile", asked.profiles);
+  add_texts("plugins", "--plugin", asked.plugins);
   return lines;
 }
 

@@ -18,6 +18,7 @@ struct AskedExperiment {
   std::vector<std::string> models, methods, suites;
   std::vector<std::string> profiles;
   std::vector<std::int64_t> seeds;
+  std::vector<std::string> plugins;  ///< files, absolute
   /// Data set for all methods that calibrate and name none themselves: "wikitext-2:samples=64".
   std::string calibration;
   bool twin = true;  ///< `dense` is added where no method is dense

@@ -68,23 +68,29 @@ bool same_decisions(const Artefact& a, const Artefact& b) {
 /// One method by itself.
 class Kit {
  public:
-  Kit(const Method& method, const fs::path& model_folder)
+  Kit(const Method& method, const fs::path& model_folder, const ConformanceWatch& watch)
       : method_(method),
         info_(method.info()),
         subject_(model_folder),
-        dense_(subject_.probe.scores(subject_.model)) {}
+        dense_(subject_.probe.scores(subject_.model)),
+        findings_(watch) {}
 
   void check_info() {
     findings_.begin(info_.name);
     const MethodInfo again = method_.info();
-    expect(!info_.name.empty() && !info_.summary.empty(), "info() lacks a name or a summary");
-    expect(info_.artefact_version >= 1, "artefact_version must be at least 1");
-    expect(info_.name == again.name && info_.summary == again.summary &&
+    expect(ConformanceCheck::kInfo, !info_.name.empty() && !info_.summary.empty(),
+           "info() lacks a name or a summary");
+    expect(ConformanceCheck::kInfo, info_.artefact_version >= 1,
+           "artefact_version must be at least 1");
+    expect(ConformanceCheck::kInfo,
+           info_.name == again.name && info_.summary == again.summary &&
                info_.params.size() == again.params.size(),
            "info() is not the same each time");
     for (const ParamSpec& spec : info_.params) {
-      expect(!spec.help.empty(), "parameter '" + spec.name + "' has no help");
-      expect(spec.default_value.is_null() || !value_problem(spec, spec.default_value),
+      expect(ConformanceCheck::kInfo, !spec.help.empty(),
+             "parameter '" + spec.name + "' has no help");
+      expect(ConformanceCheck::kInfo,
+             spec.default_value.is_null() || !value_problem(spec, spec.default_value),
              "the default of parameter '" + spec.name + "' is not allowed");
     }
   }
@@ -92,7 +98,7 @@ class Kit {
   void check_identity(const Json& given) {
     if (given.is_null() || is_unmet("identity", given)) return;
     const Fitted fitted = fit(Params(info_.params, given));
-    expect(at::equal(scores_after(fitted.artefact), dense_),
+    expect(ConformanceCheck::kIdentity, at::equal(scores_after(fitted.artefact), dense_),
            "the scores differ from the dense model's");
   }
 
@@ -103,11 +109,15 @@ class Kit {
     const std::set<std::string> before = listing(subject_.folder);
     const Fitted fitted = fit(params);
     check_needs(fitted, params);
-    expect(listing(subject_.folder) == before, "fitting changed files in the model's folder");
-    expect(at::equal(subject_.probe.scores(subject_.model), dense_), "fitting changed the model");
+    expect(ConformanceCheck::kFolder, listing(subject_.folder) == before,
+           "fitting changed files in the model's folder");
+    expect(ConformanceCheck::kModel, at::equal(subject_.probe.scores(subject_.model), dense_),
+           "fitting changed the model");
     check_repeatable(fitted.artefact, params);
     check_round_trip(fitted.artefact, params);
     const Model changed = with_applied(subject_.model, method_, fitted.artefact);
+    expect(ConformanceCheck::kFinite, subject_.probe.scores(changed).isfinite().all().item<bool>(),
+           "scores of the changed model are not finite");
     check_sparsity(changed, params, fitted);
     check_changed_model(subject_, subject_.model, changed, fitted.artefact, findings_);
     if (info_.needs.calibration_items && info_.needs.calibration_for(params)) check_items(params);
@@ -115,13 +125,15 @@ class Kit {
 
   void check_leaks(bool nothing_appeared) {
     findings_.begin(info_.name);
-    expect(nothing_appeared, "wrote files outside the scratch folder");
+    expect(ConformanceCheck::kScratch, nothing_appeared, "wrote files outside the scratch folder");
   }
 
   [[nodiscard]] ConformanceReport take() { return findings_.take(); }
 
  private:
-  void expect(bool holds, const std::string& problem) { findings_.expect(holds, problem); }
+  void expect(ConformanceCheck check, bool holds, const std::string& problem) {
+    findings_.expect(check, holds, problem);
+  }
 
   [[nodiscard]] Fitted fit(const Params& params) const {
     return fit_once(subject_, method_, subject_.model, params);
@@ -140,32 +152,36 @@ class Kit {
   }
 
   void check_needs(const Fitted& fitted, const Params& params) {
-    expect(fitted.asked_for_calibration == info_.needs.calibration_for(params),
+    expect(ConformanceCheck::kNeeds,
+           fitted.asked_for_calibration == info_.needs.calibration_for(params),
            "looks at calibration data in other settings than its needs say");
-    expect(fitted.asked_for_training == !info_.needs.training.empty(),
+    expect(ConformanceCheck::kNeeds, fitted.asked_for_training == !info_.needs.training.empty(),
            "needs training data and does not look at them");
   }
 
   void check_items(const Params& params) {
     const Fitted fitted = fit_on_items(subject_, method_, subject_.model, params);
-    expect(fitted.asked_for_calibration, "takes calibration items and does not look at them");
-    expect(scores_after(fitted.artefact).isfinite().all().item<bool>(),
+    expect(ConformanceCheck::kItems, fitted.asked_for_calibration,
+           "takes calibration items and does not look at them");
+    expect(ConformanceCheck::kItems, scores_after(fitted.artefact).isfinite().all().item<bool>(),
            "fitted on calibration items, the scores are not finite");
   }
 
   void check_repeatable(const Artefact& artefact, const Params& params) {
-    expect(same_artefact(artefact, fit(params).artefact), "the same seed gave another artefact");
+    expect(ConformanceCheck::kSeed, same_artefact(artefact, fit(params).artefact),
+           "the same seed gave another artefact");
     const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
-    expect(same_decisions(artefact, fit(params).artefact),
+    expect(ConformanceCheck::kThreads, same_decisions(artefact, fit(params).artefact),
            "another number of threads gave another artefact");
     at::set_num_threads(threads);
   }
 
   void check_round_trip(const Artefact& artefact, const Params& params) {
     const Artefact loaded = saved_and_loaded(info_, params, artefact);
-    expect(same_artefact(artefact, loaded), "saving and loading changed the artefact");
-    expect(at::equal(scores_after(artefact), scores_after(loaded)),
+    expect(ConformanceCheck::kArtefact, same_artefact(artefact, loaded),
+           "saving and loading changed the artefact");
+    expect(ConformanceCheck::kReload, at::equal(scores_after(artefact), scores_after(loaded)),
            "fit -> save -> load -> apply differs from fit -> apply");
   }
 
@@ -173,14 +189,14 @@ class Kit {
     const auto reported = fitted.metrics.find("achieved_sparsity");
     if (reported == fitted.metrics.end()) return;
     const double zeros = share_of_zeros(changed);
-    expect(std::abs(zeros - reported->second) < 1e-9,
+    expect(ConformanceCheck::kSparsity, std::abs(zeros - reported->second) < 1e-9,
            fmt::format("achieved_sparsity is reported as {}, the model has {}", reported->second,
                        zeros));
     if (!params.json().contains("sparsity") || !params.json().contains("pattern")) return;
     const double asked = sparsity_target(params).ratio;
     for (const auto& [name, value] : fitted.metrics) {
       if (!name.starts_with("achieved_sparsity")) continue;
-      expect(std::abs(value - asked) <= kSparsityTolerance,
+      expect(ConformanceCheck::kSparsity, std::abs(value - asked) <= kSparsityTolerance,
              fmt::format("{} = {}, asked for {}", name, value, asked));
     }
   }
@@ -213,14 +229,17 @@ class WatchedFolder {
 
 ConformanceCases read_conformance_cases(const fs::path& method_folder) {
   const fs::path path = method_folder / "conformance.json";
-  const Json document = read_json_file(path);
+  return conformance_cases(read_json_file(path), path.string());
+}
+
+ConformanceCases conformance_cases(const Json& document, const std::string& place) {
   ConformanceCases cases;
   if (document.is_object()) {
     cases.identity = document.value("identity", Json());
     for (const Json& one : document.value("cases", Json::array())) cases.cases.push_back(one);
   }
   if (cases.cases.empty()) {
-    throw UserError(path.string() +
+    throw UserError(place +
                     ": needs \"cases\", a list with at least one object of "
                     "parameters");
   }
@@ -228,11 +247,11 @@ ConformanceCases read_conformance_cases(const fs::path& method_folder) {
 }
 
 ConformanceReport check_conformance(const Method& method, const ConformanceCases& cases,
-                                    const fs::path& model_folder) {
+                                    const fs::path& model_folder, const ConformanceWatch& watch) {
   const at::NoGradGuard as_in_the_worker;
   const fs::path folder = fs::absolute(model_folder);
   const conformance::WatchedFolder watched;
-  conformance::Kit kit(method, folder);
+  conformance::Kit kit(method, folder, watch);
   kit.check_info();
   kit.check_identity(cases.identity);
   for (const Json& one : cases.cases) kit.check_case(one);

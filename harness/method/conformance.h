@@ -6,11 +6,11 @@
 // sequences of different lengths where the model reads whole sequences, as an encoder with a
 // classifier does.
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "harness/method/conformance_report.h"
 #include "harness/method/method.h"
 
 namespace assay {
@@ -24,13 +24,8 @@ struct ConformanceCases {
 };
 /// Throws UserError when the file is missing or malformed.
 ConformanceCases read_conformance_cases(const std::filesystem::path& method_folder);
-
-struct ConformanceReport {
-  std::vector<std::string> problems;  ///< one sentence each; empty = conforms
-  /// Cases, or chains, that do not apply to this model, each with the reasons that it gave.
-  std::vector<std::string> left_out;
-  std::int64_t tried = 0;  ///< the cases, or chains, that were run
-};
+/// Of such a document; `place` stands for it in the message.
+ConformanceCases conformance_cases(const Json& document, const std::string& place);
 
 /// Runs everything below on the model in `model_folder` (small: it is fitted many times). Cases
 /// that the method reports as unmet on this model are left out; their reasons must not be empty.
@@ -44,13 +39,15 @@ struct ConformanceReport {
 /// * fit -> save -> load -> apply is bit-equal to fit -> apply
 /// * the same seed gives the same artefact; so do one thread and two
 /// * `identity` reproduces the dense scores bit by bit
+/// * the scores of the changed model are finite
 /// * the metric achieved_sparsity is the share of zeros in the applied model, and, for methods with
 ///   a parameter `sparsity`, what was asked for
 /// * a sequence alone and in a batch gives the same scores, unless the model mixes sequences
 /// * a decoder goes on after a prompt, token by token
 /// * nothing is written outside the scratch folder
 ConformanceReport check_conformance(const Method& method, const ConformanceCases& cases,
-                                    const std::filesystem::path& model_folder);
+                                    const std::filesystem::path& model_folder,
+                                    const ConformanceWatch& watch = {});
 
 /// A method, and the settings that it is tried with in chains: the first of its cases that applies.
 struct ConformanceLink {

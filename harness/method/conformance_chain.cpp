@@ -87,7 +87,9 @@ class ChainKit {
   [[nodiscard]] ConformanceReport take() { return findings_.take(); }
 
  private:
-  void expect(bool holds, const std::string& problem) { findings_.expect(holds, problem); }
+  void expect(bool holds, const std::string& problem) {
+    findings_.expect(ConformanceCheck::kChain, holds, problem);
+  }
 
   std::optional<Step> next(const ConformanceLink& second) {
     return applying_step(second, base_.spec(), first_.text + " then ", findings_);

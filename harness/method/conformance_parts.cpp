@@ -151,13 +151,19 @@ Subject::Subject(const fs::path& model_folder)
       items(conformance_items(model.spec())),
       text(as_text(calibration)) {}
 
-void Findings::expect(bool holds, const std::string& problem) {
+void Findings::begin(const std::string& label) {
+  label_ = label;
+  if (watch_.begins) watch_.begins(label);
+}
+
+void Findings::expect(ConformanceCheck check, bool holds, const std::string& problem) {
+  if (watch_.checked) watch_.checked({check, label_, holds ? "" : problem});
   if (!holds) report_.problems.push_back(label_ + ": " + problem);
 }
 
 void Findings::leave_out(const std::vector<std::string>& reasons) {
   for (const std::string& reason : reasons) {
-    expect(!reason.empty(), "does not apply, and gives no reason");
+    expect(ConformanceCheck::kReasons, !reason.empty(), "does not apply, and gives no reason");
   }
   report_.left_out.push_back(label_ + ": " + join(reasons, "; "));
 }
@@ -215,19 +221,20 @@ Model with_applied(const Model& model, const Method& method, const Artefact& art
 void check_changed_model(const Subject& subject, const Model& before, const Model& after,
                          const Artefact& artefact, Findings& findings) {
   const auto touched = touched_without_name(before, after, artefact);
-  findings.expect(touched.empty(),
+  findings.expect(ConformanceCheck::kNamed, touched.empty(),
                   "apply changed what the artefact does not name: " + join(touched, ", "));
   const auto shared = shared_with(artefact, after);
-  findings.expect(shared.empty(),
+  findings.expect(ConformanceCheck::kMemory, shared.empty(),
                   "the model shares memory with the artefact: " + join(shared, ", "));
   const BatchDifference difference = subject.probe.batch_difference(after);
-  findings.expect(difference.scores <= kBatchTolerance,
+  findings.expect(ConformanceCheck::kBatch, difference.scores <= kBatchTolerance,
                   fmt::format("a sequence alone and in a batch differ by {} of the largest score",
                               difference.scores));
-  findings.expect(difference.decisions <= kBatchTolerance,
+  findings.expect(ConformanceCheck::kBatch, difference.decisions <= kBatchTolerance,
                   fmt::format("a sequence alone and in a batch decide otherwise in {} of the cases",
                               difference.decisions));
-  findings.expect(decodes(subject, after), "what follows a prompt is not finite");
+  findings.expect(ConformanceCheck::kDecode, decodes(subject, after),
+                  "what follows a prompt is not finite");
 }
 
 }  // namespace assay::conformance

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/data/training_text.h"
@@ -28,15 +29,17 @@ struct Subject {
 /// Collects problems, each behind the words that say where it was found.
 class Findings {
  public:
+  explicit Findings(ConformanceWatch watch = {}) : watch_(std::move(watch)) {}
   /// "magnitude: case {...}"; in front of everything from now on
-  void begin(const std::string& label) { label_ = label; }
-  void expect(bool holds, const std::string& problem);
+  void begin(const std::string& label);
+  void expect(ConformanceCheck check, bool holds, const std::string& problem);
   /// Notes that what the label says does not apply, for these reasons; each must say something.
   void leave_out(const std::vector<std::string>& reasons);
   void count() { ++report_.tried; }
   [[nodiscard]] ConformanceReport take() { return std::move(report_); }
 
  private:
+  ConformanceWatch watch_;
   std::string label_;
   ConformanceReport report_;
 };

@@ -217,6 +217,8 @@ class Planner {
          {{"id", suite.id}, {"kind", suite.kind}, {"params", suite.params}, {"data", data}}},
         {"profile", {{"id", cell.profile}, {"fingerprint", profile.fingerprint()}}},
         {"seed", cell.seed}};
+    const std::string& source = catalogue_.suite_kind(suite.kind).source_hash;
+    if (!source.empty()) document["suite"]["source"] = source;
     if (!links.front().training.is_null()) document["training"] = links.front().training;
     for (std::size_t link = 1; link < links.size(); ++link) {
       document["then"].push_back({{"method", method_document(plan_.method_of(cell).link(link))},

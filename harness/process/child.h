@@ -67,7 +67,8 @@ struct ChildResult {
   double wall_seconds = 0;
   /// That this program, the child or the machine stood still meanwhile: its times mean nothing.
   double paused_seconds = 0;
-  std::string stderr_tail;  ///< the last 64 KiB
+  std::string stderr_tail;        ///< the last 64 KiB
+  std::int64_t stderr_bytes = 0;  ///< all that was written there
 };
 
 inline constexpr std::size_t kStderrTailBytes = std::size_t{64} << 10;

@@ -234,6 +234,7 @@ class ChildWatch {
 
   void keep_tail(std::string_view bytes) {
     result_.stderr_tail += bytes;
+    result_.stderr_bytes += static_cast<std::int64_t>(bytes.size());
     if (result_.stderr_tail.size() > 2 * kStderrTailBytes) cut_tail();
   }
 

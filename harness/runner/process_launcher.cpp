@@ -18,6 +18,7 @@
 #include "harness/process/lasting_child.h"
 #include "harness/protocol/common_metrics.h"
 #include "harness/runner/callgrind.h"
+#include "harness/runner/plugins.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
@@ -54,6 +55,7 @@ constexpr double kCheckpointGraceSeconds = 60;
 ChildSpec child_spec(const WorkerRequest& request, const WorkerLimits& limits) {
   ChildSpec spec;
   spec.program = worker_program();
+  spec.arguments = plugin_arguments();
   spec.environment = worker_environment();
   spec.input = to_json(request).dump() + "\n";
   spec.working_folder = request.scratch;

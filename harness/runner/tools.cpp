@@ -15,6 +15,7 @@
 #include "harness/base/hashing.h"
 #include "harness/process/child.h"
 #include "harness/process/classify.h"
+#include "harness/runner/plugins.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -69,15 +70,36 @@ ChildResult run_for_lines(const ChildSpec& spec,
   return run_child(spec, callbacks, std::move(stop));
 }
 
+/// What the worker says of a plug-in that it does not load.
+void refuse_plugins(const ChildResult& result) {
+  constexpr std::string_view kPrefix = "assay-worker: ";
+  if (used_plugins().empty() || result.timed_out) return;
+  const std::string line = last_line(result.stderr_tail);
+  if (result.signal == 0 && result.exit_code == static_cast<int>(ExitCode::kBadInput)) {
+    throw UserError(line.starts_with(kPrefix) ? line.substr(kPrefix.size()) : line);
+  }
+  throw UserError(fmt::format("the worker {} while it loaded {}: {}", how_it_ended(result),
+                              used_plugins().back().file.string(), line));
+}
+
+/// One entry a worker and set of plug-ins, by their content.
+std::string description_kind() {
+  const std::string kind = fmt::format("describe-{}", kAssayVersion);
+  if (used_plugins().empty()) return kind;
+  return fmt::format("{}-plugins-{}", kind, json_hash(plugin_arguments()).substr(0, 16));
+}
+
 Json ask_worker(const fs::path& worker) {
   ChildSpec spec;
   spec.program = worker;
-  spec.arguments = {"--describe"};
+  spec.arguments = plugin_arguments();
+  spec.arguments.emplace_back("--describe");
   spec.environment = worker_environment();
   spec.timeout_seconds = kDescribeTimeoutSeconds;
   std::string text;
   const ChildResult result = run_for_lines(spec, [&](const auto& line) { text += line + "\n"; });
   if (result.exit_code != 0 || result.signal != 0 || result.timed_out) {
+    refuse_plugins(result);
     throw MachineError(fmt::format("{} --describe {}: {}", worker.string(), how_it_ended(result),
                                    last_line(result.stderr_tail)));
   }
@@ -131,8 +153,7 @@ std::vector<std::string> worker_environment() {
 WorkerDescription describe_worker() {
   const fs::path worker = worker_program();
   const Json document = remembered_of_file(
-      fmt::format("describe-{}", kAssayVersion), worker.string(),
-      [&] { return file_identity(worker); },
+      description_kind(), worker.string(), [&] { return file_identity(worker); },
       [&] {
         return Json{{"hash", sha256_file(worker)}, {"description", ask_worker(worker)}};
       });

@@ -22,8 +22,9 @@ struct WorkerDescription {
   std::string hash;  ///< SHA-256 of the worker's file
 };
 
-/// Remembered as harness/base/hash_cache.h says, because starting LibTorch takes longer than a
-/// listing may. Throws MachineError when the worker does not answer.
+/// With the plug-ins of this command. Remembered as harness/base/hash_cache.h says, because
+/// starting LibTorch takes longer than a listing may. Throws UserError for a plug-in that the
+/// worker refuses, MachineError when it does not answer.
 WorkerDescription describe_worker();
 
 /// $ASSAY_PYTHON, else the interpreter that the build was configured with. Throws MachineError with

@@ -73,12 +73,23 @@ Json describe_build() {
           {"version", build.at("version")}};
 }
 
+/// Built-in methods have a hash of their sources, suite kinds the version of all measuring.
+void name_plugin(const std::map<std::string, PluginPart>& parts, Json& entry) {
+  const auto part = parts.find(entry.at("name").get<std::string>());
+  if (part == parts.end()) return;
+  entry["plugin"] = {{"file", part->second.file}, {"hash", part->second.hash}};
+  entry["source_hash"] = part->second.source_hash;
+}
+
 }  // namespace
 
-Json describe(const MethodRegistry& methods, const SuiteRegistry& suites) {
+Json describe(const MethodRegistry& methods, const SuiteRegistry& suites,
+              const LoadedPlugins& plugins) {
   Json method_list = Json::array(), suite_list = Json::array();
   for (const Method* method : methods.all()) method_list.push_back(describe_method(method->info()));
   for (const SuiteKind* suite : suites.all()) suite_list.push_back(describe_suite(suite->info()));
+  for (Json& method : method_list) name_plugin(plugins.methods, method);
+  for (Json& kind : suite_list) name_plugin(plugins.suite_kinds, kind);
   return {{"version", kDescriptionVersion},
           {"methods", std::move(method_list)},
           {"suite_kinds", std::move(suite_list)},

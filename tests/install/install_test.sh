@@ -2,6 +2,7 @@
 # install_test.sh CMAKE BUILD: an installed tree works after it was moved, far from source and build.
 set -euo pipefail
 cmake=$1 build=$2
+sources=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -45,3 +46,32 @@ if grep -E 'torch|libc10|cuda' "$folder/libraries"; then
   echo "FAILED: assay links LibTorch"
   exit 1
 fi
+
+# A method that is no part of assay: written, built against the moved tree, checked and run as it stands. A compiler needs PATH.
+expect "assay method new" "${clean[@]}" "$tree/bin/assay" method new out_of_tree --into "$folder/out_of_tree"
+expect "its plug-in is configured" "$cmake" -S "$folder/out_of_tree" -B "$folder/out_of_tree/build" "-DCMAKE_PREFIX_PATH=$tree"
+expect "its plug-in is built" "$cmake" --build "$folder/out_of_tree/build"
+plugin=$folder/out_of_tree/build/libout_of_tree.so
+expect "its lines beyond mathematics" "$sources/scripts/method_lines" "$folder/out_of_tree" --at-most 60
+expect "it conforms" "${clean[@]}" "$tree/bin/assay" method test --plugin "$plugin"
+said "method out_of_tree: conforms"
+cat > "$folder/out_of_tree/tiny.toml" << TOML
+[experiment]
+name = "tiny"
+plugins = ["build/libout_of_tree.so"]
+[[model]]
+id = "$sources/tests/data/model/opt"
+[[method]]
+id = "dense"
+[[method]]
+id = "out_of_tree"
+sparsity = 0.5
+[[suite]]
+id = "decode"
+prompt_tokens = 8
+new_tokens = 4
+measured_calls = 1
+TOML
+expect "it runs" "${clean[@]}" "$tree/bin/assay" run "$folder/out_of_tree/tiny.toml" --db "$folder/tiny.db"
+said "out_of_tree 50%"
+expect "a built-in method is checked" "${clean[@]}" "$tree/bin/assay" method test dense

@@ -3,9 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "harness/base/files.h"
 #include "harness/method/conformance.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/tiny_model.h"
+#include "tests/support/build_paths.h"
 
 namespace assay {
 
@@ -26,6 +32,19 @@ TEST(Readme, MethodOfThePageConforms) {
   EXPECT_EQ(report.tried, 2);
   EXPECT_THAT(check_chains({&method, cases}, {{&method, cases}}, model).problems,
               testing::IsEmpty());
+}
+
+/// What `assay method new random` writes.
+TEST(Readme, MethodOfThePageIsTheTemplate) {
+  std::string text = read_text_file(source_dir() / "templates/method/method.cpp");
+  for (const auto& [place, value] :
+       {std::pair("@name@", "random"), std::pair("@Name@", "Random")}) {
+    for (std::size_t at = 0; (at = text.find(place)) != std::string::npos;) {
+      text.replace(at, std::string_view(place).size(), value);
+    }
+  }
+  EXPECT_THAT(read_text_file(source_dir() / "README.md"),
+              testing::HasSubstr("```cpp\n" + text + "```\n"));
 }
 
 }  // namespace
