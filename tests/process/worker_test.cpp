@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -198,6 +199,36 @@ TEST_F(Worker, StopRequestEndsItInterrupted) {
   EXPECT_EQ(answer.reply.outcome->code, "sigterm");
   EXPECT_TRUE(answer.reply.complete);
   EXPECT_EQ(answer.result.signal, 0);
+}
+
+TEST_F(Worker, WhoeverElseEndsItMakesACrashAndNoInterrupt) {
+  request_.op = "time";
+  request_.suite_kind = "decode";
+  request_.suite_params = {
+      {"prompt_tokens", 8}, {"new_tokens", 4}, {"warmup_calls", 1}, {"measured_calls", 10000000}};
+  std::int64_t pid = 0;
+  ReplyReader reader;
+  ChildCallbacks callbacks;
+  callbacks.on_start = [&](std::int64_t started) { pid = started; };
+  callbacks.on_line = [&](const std::string& line) {
+    if (reader.feed(line)) ::kill(static_cast<pid_t>(pid), SIGTERM);
+  };
+  const ChildResult result = run_child(worker({}, to_json(request_).dump()), callbacks);
+  EXPECT_FALSE(result.interrupted);
+  const OutcomeReason outcome = classify(result, reader.reply());
+  EXPECT_EQ(outcome.outcome, Outcome::kCrashed) << outcome.text;
+  EXPECT_EQ(outcome.code, "signal:SIGTERM");
+}
+
+TEST_F(Worker, TooLittleMemoryToBeLoadedIsOutOfMemoryWithTheLimitNamed) {
+  for (const std::int64_t limit : {std::int64_t{64} << 20, std::int64_t{400} << 20}) {
+    ChildSpec spec = worker({}, to_json(request_).dump());
+    spec.memory_limit_bytes = limit;
+    const OutcomeReason outcome = classify(run_child(spec), {}, limit);
+    EXPECT_EQ(outcome.outcome, Outcome::kOom) << outcome.text;
+    EXPECT_EQ(outcome.code, "host");
+    EXPECT_THAT(outcome.text, HasSubstr("under the memory limit of")) << outcome.text;
+  }
 }
 
 TEST_F(Worker, AMissingModelIsAFaultOfTheMachineNotOfTheCell) {
