@@ -51,12 +51,17 @@ void add_row(std::string& bytes, const Query& rows, std::size_t columns) {
   bytes += '\0';
 }
 
-/// Prepared once a connection: statements are kept by their address.
+/// Prepared once a connection: statements are kept by their address. All are made at once, because
+/// connections of several threads may ask.
 const char* select_of(const OwnedTable& table) {
-  static std::map<std::string_view, std::string> made;
-  auto& sql = made[table.name];
-  if (sql.empty()) sql = select_statement(table);
-  return sql.c_str();
+  static const std::map<std::string_view, std::string> kMade = [] {
+    std::map<std::string_view, std::string> made = {{kCells.name, select_statement(kCells)}};
+    for (const OwnedTable& measured : kMeasured) {
+      made.emplace(measured.name, select_statement(measured));
+    }
+    return made;
+  }();
+  return kMade.at(table.name).c_str();
 }
 
 std::string own_row(Connection& connection, const char* sql, std::int64_t id, std::size_t columns) {

@@ -70,7 +70,8 @@ class Writer:
             self.db.execute("INSERT INTO metric_def(metric_id, tag, unit, direction, convention, help) VALUES (?,?,?,?,?,?)",
                             (TAG_IDS[tag], tag, unit, direction, convention, tag))
         config = self.document("config", {"title": "Made-up results", "name": "made-up"})
-        self.db.execute("INSERT INTO experiment VALUES (1,?,?,?,?,0,1,'2026-01-01T00:00:00.000Z',0)",
+        self.db.execute("INSERT INTO experiment(experiment_id, experiment_uuid, name, config_hash, plan_hash, "
+                        "plan_seed, plan_order, created_utc, limited) VALUES (1,?,?,?,?,0,1,'2026-01-01T00:00:00.000Z',0)",
                         (str(uuid.UUID(int=1)), "made-up", config, "plan"))
 
     def document(self, kind, content):

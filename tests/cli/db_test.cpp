@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <random>
+
 #include "harness/base/files.h"
 #include "harness/base/json.h"
 #include "tests/cli/cli_world.h"
@@ -114,6 +116,30 @@ TEST_F(Db, PruneListsBeforeItRemoves) {
   EXPECT_EQ(db({"vacuum", "results.db", "--json"}).code, 0);
   EXPECT_THAT(db({"prune", "results.db", "--damaged", "--experiment", "x"}).err,
               HasSubstr("excludes"));
+}
+
+TEST_F(Db, ADamagedFileEndsNoCommandAsABug) {
+  run_sql("PRAGMA wal_checkpoint(TRUNCATE)");
+  const std::string whole = read_text_file(world_ / "results.db");
+  std::mt19937 random(7);
+  for (int round = 0; round < 12; ++round) {
+    std::string bytes = whole;
+    for (int i = 0; i < 1 + round % 4; ++i) {
+      char& byte = bytes[random() % bytes.size()];
+      byte = static_cast<char>(byte ^ (1 << (random() % 8)));
+    }
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"run", "e.toml"},
+                                                  {"report", "results.db"},
+                                                  {"db", "check", "results.db"}}) {
+      for (const char* side : {"results.db-wal", "results.db-shm"}) fs::remove(world_ / side);
+      world_.write("results.db", bytes);
+      const CommandOutput output = world_.run(words);
+      EXPECT_THAT(output.code, testing::AnyOf(0, 1, 2, 3)) << round << words[0] << output.err;
+      if (output.code > 1) {
+        EXPECT_THAT(output.err, HasSubstr("results.db"));
+      }
+    }
+  }
 }
 
 TEST_F(Db, AnExportIsReadAgain) {
