@@ -15,8 +15,9 @@ METHODS = [
     'id = "magnitude"\npattern = "2:4"',
     'id = "quantize"\nalgorithm = "rtn"\nbits = 8',
     'id = "quantize"\nalgorithm = "rtn"\nbits = 4',
-    'id = "wanda"\nsparsity = 0.5\n'
-    'calibration = { dataset = "news", split = "calibration", samples = 16, tokens = 256 }',
+    """id = "wanda"
+sparsity = 0.5
+calibration = { dataset = "news", split = "calibration", samples = 16, tokens = 256 }""",
 ]
 WAYS = {"one an artefact": [], "one a cell": ["--isolate"]}
 
@@ -67,9 +68,10 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "workers.toml").write_text(experiment(arguments.limit))
+        (folder / "workers.toml").write_text(experiment(1))
         run(arguments.assay, folder, "first", [])  # fits, and prepares the data
-        seen = {items(folder / "first.db").__repr__()}
+        (folder / "workers.toml").write_text(experiment(arguments.limit))
+        seen = set()
         print(f"{platform.processor() or platform.machine()}, limit {arguments.limit}\n")
         print("| workers | round | wall s | processes | start % | load % | between % | CPU of assay % |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
