@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -9,8 +10,9 @@
 namespace assay {
 namespace {
 
-/// Clock ticks: fields 14 to 17 of /proc/PID/stat, counted behind the name in parentheses.
-double cpu_seconds(const std::string& folder) {
+/// Of its descendants that were waited for: fields 16 and 17 of /proc/PID/stat, in clock ticks,
+/// counted behind the name in parentheses.
+double seconds_of_descendants(const std::string& folder) {
   std::ifstream file(folder + "/stat");
   std::string text;
   std::getline(file, text);
@@ -18,11 +20,19 @@ double cpu_seconds(const std::string& folder) {
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));
   std::string skipped;
-  constexpr int kBetween = 11;
+  constexpr int kBetween = 13;
   for (int i = 0; i < kBetween; ++i) fields >> skipped;
   double ticks = 0, value = 0;
-  for (int i = 0; i < 4 && fields >> value; ++i) ticks += value;
+  for (int i = 0; i < 2 && fields >> value; ++i) ticks += value;
   return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+/// Of all its threads, by a clock that is finer than ticks.
+double own_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 std::int64_t peak_rss_bytes(const std::string& folder) {
@@ -37,7 +47,8 @@ std::int64_t peak_rss_bytes(const std::string& folder) {
 
 ProcessUsage process_usage(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
-  return {.cpu_seconds = cpu_seconds(folder), .peak_rss_bytes = peak_rss_bytes(folder)};
+  return {.cpu_seconds = own_seconds(pid) + seconds_of_descendants(folder),
+          .peak_rss_bytes = peak_rss_bytes(folder)};
 }
 
 }  // namespace assay

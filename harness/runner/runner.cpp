@@ -356,7 +356,7 @@ bool stands(const OutcomeReason& outcome) {
   // A file that is cut off while it is mapped ends the worker with SIGBUS. SIGTERM is somebody who
   // needed the machine.
   static const std::set<std::string> kOfTheMachine = {
-      "machine",          "file",   "unfit_machine", "unfit_build", "throttled", "model_changed",
+      "machine",          "file",   "unfit_machine", "unfit_build",   "throttled", "model_changed",
       "artefact_changed", "paused", "signal:SIGBUS", "signal:SIGTERM"};
   // Files that were gone for a moment were once UNMET too.
   if (outcome.outcome == Outcome::kUnmet && outcome.code == "bad_input") return false;
