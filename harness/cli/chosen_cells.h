@@ -9,9 +9,6 @@
 
 namespace assay {
 
-/// How much of a key commands show; as much as a user may give back.
-inline constexpr std::size_t kShownKey = 8;
-
 /// The cells whose keys begin with one of `beginnings`, each of which must fit exactly one. Throws
 /// UserError naming what it fits, or how to see the keys.
 std::vector<const Cell*> cells_by_key(const Plan& plan, const Catalogue& catalogue,

@@ -11,7 +11,6 @@
 #include "harness/base/output.h"
 #include "harness/base/text.h"
 #include "harness/cli/asked_experiment.h"
-#include "harness/cli/chosen_cells.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
 #include "harness/cli/measured_demand.h"
@@ -75,8 +74,8 @@ std::string cell_line(const Cell& cell, const std::string& label,
       explanation.action == "stored" ? "stored " + explanation.status : explanation.action;
   const std::string artefact =
       explanation.artefact.empty() ? "" : fmt::format(" (artefact {})", explanation.artefact);
-  return fmt::format("{}  {:<{}}  {:<10}  {}{}\n", cell.key.substr(0, kShownKey), label, width,
-                     action, explanation.why, artefact);
+  return fmt::format("{}  {:<{}}  {:<10}  {}{}\n", short_key(cell), label, width, action,
+                     explanation.why, artefact);
 }
 
 void print_cells(const Plan& plan, const Catalogue& catalogue, const Store* store) {

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <vector>
 
 #include "harness/base/files.h"
@@ -43,13 +42,7 @@ Step first_step(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
 }
 
 fs::path gdb_program() {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path == nullptr ? "" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path program = fs::path(folder) / "gdb";
-    std::error_code ignored;
-    if (!folder.empty() && fs::exists(program, ignored)) return program;
-  }
+  if (const auto program = program_in_path("gdb")) return *program;
   throw UserError(
       "--gdb: there is no gdb in PATH; install it (apt-get install gdb), or use --debug");
 }

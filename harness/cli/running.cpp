@@ -100,7 +100,7 @@ RanExperiment run_experiment(const ToRun& asked, const Catalogue& catalogue,
   }
   RunOptions stoppable = options;
   stoppable.stop = handlers.stop();
-  for (const Cell* cell : only) stoppable.only.insert(cell->ordinal);
+  for (const Cell* cell : only) stoppable.only.insert(cell->key);
   const RunSummary summary = run_plan(plan, catalogue, *store, launcher, progress, stoppable);
   progress.step(summary_line(summary, monotonic_seconds() - start));
   return {asked.experiment.name, summary.exit_code()};

@@ -18,7 +18,6 @@
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -107,7 +106,6 @@ class ChildWatch {
   using error_code = boost::system::error_code;
   /// More than a full pipe holds.
   static constexpr int kMostRounds = 32;
-  static constexpr std::streamsize kLongLine = 4096;
 
   static Timer::duration as_duration(double seconds) {
     return std::chrono::duration_cast<Timer::duration>(std::chrono::duration<double>(seconds));
@@ -161,13 +159,7 @@ class ChildWatch {
 
   /// Nothing tells afterwards: its memory is gone when it can be seen to have ended.
   void look_at_memory() {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-    std::int64_t kilobytes = 0;
-    for (std::string name; status >> name; status.ignore(kLongLine, '\n')) {
-      if (name != "VmPeak:" || !(status >> kilobytes)) continue;
-      result_.peak_address_bytes = std::max(result_.peak_address_bytes, kilobytes * 1024);
-      return;
-    }
+    result_.peak_address_bytes = std::max(result_.peak_address_bytes, status_bytes(pid_, "VmPeak"));
   }
 
   template <class Action>

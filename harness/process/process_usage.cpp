@@ -35,20 +35,20 @@ double own_seconds(pid_t pid) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-std::int64_t peak_rss_bytes(const std::string& folder) {
-  std::ifstream file(folder + "/status");
+}  // namespace
+
+std::int64_t status_bytes(pid_t pid, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(file, line);) {
-    if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) * 1024;
+    if (line.starts_with(name + ":")) return std::stoll(line.substr(name.size() + 1)) * 1024;
   }
   return 0;
 }
 
-}  // namespace
-
 ProcessUsage process_usage(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
   return {.cpu_seconds = own_seconds(pid) + seconds_of_descendants(folder),
-          .peak_rss_bytes = peak_rss_bytes(folder)};
+          .peak_rss_bytes = status_bytes(pid, "VmHWM")};
 }
 
 }  // namespace assay

@@ -1,18 +1,17 @@
 #include "harness/runner/callgrind.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <sstream>
 #include <string_view>
 #include <unordered_map>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/protocol/common_metrics.h"
+#include "harness/runner/tools.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -79,12 +78,7 @@ class CountReader {
 }  // namespace
 
 fs::path valgrind_program() {
-  std::istringstream folders(environment_or("PATH", "/usr/local/bin:/usr/bin:/bin"));
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path program = fs::path(folder) / "valgrind";
-    // Never a program of the current folder, whatever PATH says.
-    if (folder.starts_with('/') && ::access(program.c_str(), X_OK) == 0) return program;
-  }
+  if (const auto program = program_in_path("valgrind")) return *program;
   throw MachineError(
       "--instrument callgrind needs valgrind, and there is none in PATH: ./scripts/setup "
       "--callgrind installs it (Debian's package valgrind)");

@@ -156,9 +156,7 @@ void CellRunner::say_again(const Cell& cell, const OutcomeReason& outcome) {
   const bool failed = outcome.outcome != Outcome::kOk && outcome.outcome != Outcome::kUnmet &&
                       outcome.outcome != Outcome::kInterrupted;
   if (!failed || options_.command.empty()) return;
-  constexpr std::size_t kShownKey = 8;
-  progress_.step(fmt::format("  again: {} --only {} --debug", options_.command,
-                             cell.key.substr(0, kShownKey)));
+  progress_.step(fmt::format("  again: {} --only {} --debug", options_.command, short_key(cell)));
 }
 
 OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {

@@ -143,10 +143,9 @@ class LastingWorker final : public WorkerSession {
 
   WorkerRun run(const WorkerRequest& request, const WorkerLimits& limits,
                 const WorkerProgress& progress) override {
-    const bool waited = child_ != nullptr;
     std::optional<WorkerRun> run = answer(request, limits, progress);
     // What kills a worker that waits has nothing to do with the next request.
-    if (waited && !run) run = answer(request, limits, progress);
+    if (!run) run = answer(request, limits, progress);
     return std::move(*run);
   }
 

@@ -148,6 +148,11 @@ std::string suite_label(const Plan& plan, const Catalogue& catalogue, const Cell
   return suite.id + changed_params(catalogue.suite_kind(suite.kind).params, suite.params);
 }
 
+std::string short_key(const Cell& cell) {
+  constexpr std::size_t kShown = 8;
+  return cell.key.substr(0, kShown);
+}
+
 std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell) {
   const bool seeded = plan.experiment.seeds.size() > 1;
   return fmt::format("{} / {} / {} / {}{}", chain_label(plan, catalogue, cell),

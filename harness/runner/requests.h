@@ -38,6 +38,8 @@ std::string job_name(const Plan& plan, const FitJob& job);
 std::string chain_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 /// "decode batch=8", likewise.
 std::string suite_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
+/// The beginning of a cell's key: what commands show, and --only takes.
+std::string short_key(const Cell& cell);
 /// "wanda sparsity=0.5 / wikitext2-ppl / smollm2-135m / cpu", likewise.
 std::string cell_label(const Plan& plan, const Catalogue& catalogue, const Cell& cell);
 

@@ -150,11 +150,9 @@ class PlanRun {
 
   /// A time without its twin's of the same session is no ratio.
   [[nodiscard]] std::set<std::string> chosen_keys() const {
-    std::set<std::string> keys;
+    std::set<std::string> keys = options_.only;
     for (const Cell& cell : plan_.cells) {
-      if (!options_.only.contains(cell.ordinal)) continue;
-      keys.insert(cell.key);
-      if (is_timed(cell)) keys.insert(cell.twin_key);
+      if (options_.only.contains(cell.key) && is_timed(cell)) keys.insert(cell.twin_key);
     }
     return keys;
   }
@@ -190,8 +188,8 @@ class PlanRun {
       return settled(cell) ? std::vector<const Cell*>{} : std::vector<const Cell*>{&cell};
     });
     if (!claim.busy.empty()) return wait_for(claim.busy);
-    if (claim.attempts.empty())
-      return take_cell(cell, scoring);  // finished by another run just now
+    // Finished by another run just now.
+    if (claim.attempts.empty()) return take_cell(cell, scoring);
     CellRunner::Attempt& attempt = claim.attempts.front();
     return kept(claim, [&] {
       if (!cell.unmet && !scoring) scoring = cells_.begin_scoring();

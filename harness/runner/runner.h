@@ -25,9 +25,9 @@ struct RunOptions {
   bool count_instructions = false;
   /// A worker of its own for every score, where one would do for all scores of an artefact.
   bool isolated = false;
-  /// Ordinals of the only cells to run; of timed ones with their twins. Those that failed are run
+  /// Keys of the only cells to run; of timed ones with their twins. Those that failed are run
   /// again. Empty: all.
-  std::set<std::int64_t> only = {};
+  std::set<std::string> only = {};
   /// The command that ran this, to which a failed cell's key is added; empty: none is told.
   std::string command = {};
   /// Ends waiting for other programs; workers hear of a stop through their launcher.

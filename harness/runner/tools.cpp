@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -123,6 +125,15 @@ Json ask_worker(const fs::path& worker) {
 }
 
 }  // namespace
+
+std::optional<fs::path> program_in_path(const std::string& name) {
+  std::istringstream folders(environment_or("PATH", "/usr/local/bin:/usr/bin:/bin"));
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path program = fs::path(folder) / name;
+    if (folder.starts_with('/') && ::access(program.c_str(), X_OK) == 0) return program;
+  }
+  return std::nullopt;
+}
 
 fs::path worker_program() {
   const std::string named = environment_or("ASSAY_WORKER", "");

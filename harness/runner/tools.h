@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@ namespace assay {
 
 /// $ASSAY_WORKER, else assay-worker beside the running program. Throws MachineError when missing.
 std::filesystem::path worker_program();
+
+/// A program of PATH; never one of the current folder, whatever PATH says.
+std::optional<std::filesystem::path> program_in_path(const std::string& name);
 
 /// What a worker may see: the listed variables, not whatever the caller has.
 std::vector<std::string> worker_environment();

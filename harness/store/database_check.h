@@ -28,9 +28,10 @@ struct DatabaseCheck {
 /// a newer schema, MachineError where it cannot be read; damage is a finding.
 DatabaseCheck check_database(const std::filesystem::path& path);
 
-/// Holds the present plan of this name (of all names when empty), and every attempt that counts for one of
-/// its cells, twins among them, against their checksums. Throws UserError when something differs; says nothing about a
-/// file that keeps no checksums, and leaves it to others to refuse what is no database.
+/// Holds the present plan of this name (of all names when empty), and every attempt that counts for
+/// one of its cells, twins among them, against their checksums. Throws UserError when something
+/// differs; says nothing about a file that keeps no checksums, and leaves it to others to refuse
+/// what is no database.
 void require_whole(const std::filesystem::path& path, const std::string& experiment);
 
 }  // namespace assay
