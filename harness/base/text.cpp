@@ -6,6 +6,8 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "harness/base/display.h"
@@ -70,8 +72,8 @@ std::vector<std::string> nearest_names(std::string_view name,
   const std::size_t limit = name.size() <= 4 ? 1 : 2;
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
-    if (longer - shorter > limit) continue;  // each of these letters is an edit
+    const auto more = std::ssize(name) - std::ssize(candidate);
+    if (static_cast<std::size_t>(std::abs(more)) > limit) continue;  // each of them is an edit
     const std::size_t distance = edit_distance(name, candidate);
     if (distance <= limit) ranked.emplace_back(distance, candidate);
   }
