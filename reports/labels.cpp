@@ -104,7 +104,7 @@ Varying varying(const std::map<std::string, std::set<std::string>>& texts_by_nam
 }
 
 std::string percent(const std::string& text) {
-  const Json number = Json::parse(text, nullptr, false);
+  const Json number = try_parse_json(text);
   return number.is_number() ? fmt::format("{:.4g}%", 100 * number.get<double>()) : text;
 }
 
@@ -138,7 +138,7 @@ std::string chain_text(const Flat& flat, const Varying& by_name, const std::stri
 
 FlatParameters flat_parameters(const std::string& text) {
   Flat flat;
-  const Json document = Json::parse(text, nullptr, false);
+  const Json document = try_parse_json(text);
   if (document.is_object()) {
     flatten(document, "", flat);
   } else if (!text.empty()) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <set>
 
 #include "harness/base/errors.h"
 #include "harness/base/layout_fields.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "reports/best.h"
 #include "reports/fields.h"
@@ -18,15 +18,8 @@
 namespace assay {
 namespace {
 
-std::optional<double> number(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole ? std::optional(value) : std::nullopt;
-}
-
 bool equal(const std::string& a, const std::string& b) {
-  const auto x = number(a), y = number(b);
+  const auto x = number_from<double>(a), y = number_from<double>(b);
   return x && y ? *x == *y : matches_glob(b, a);
 }
 
@@ -38,7 +31,8 @@ bool any_equal(const std::string& text, const std::vector<std::string>& values) 
 bool holds(const Condition& condition, const std::string& text) {
   if (condition.op == "=") return any_equal(text, condition.values);
   if (condition.op == "!=") return !any_equal(text, condition.values);
-  const auto x = number(text), y = number(condition.values.front());
+  const auto x = number_from<double>(text);
+  const auto y = number_from<double>(condition.values.front());
   if (!x || !y) return false;
   if (condition.op == "<") return *x < *y;
   if (condition.op == "<=") return *x <= *y;

@@ -53,6 +53,15 @@ TEST(Names, AMessageListsNoMoreThanAReaderReads) {
   EXPECT_EQ(unknown_name_message("metric", "x", {}), "unknown metric 'x'; known: none");
 }
 
+TEST(Names, ASearchForWhatWasMeantEndsSoon) {
+  const std::string huge(10'000'000, 'x');
+  const std::vector<std::string> known = {"wanda", huge.substr(1)};
+  EXPECT_TRUE(nearest_names(huge, known).empty());
+  const std::string text = unknown_name_message("method", huge, {"wanda"});
+  EXPECT_LT(text.size(), 200U);
+  EXPECT_THAT(text, HasSubstr("xxx…'; known: wanda"));
+}
+
 TEST(Text, SizesAreAsProgramsOrAsTheHubHasThem) {
   EXPECT_EQ(human_bytes(12), "12 B");
   EXPECT_EQ(human_bytes(1536), "1.5 KiB");

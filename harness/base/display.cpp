@@ -69,6 +69,13 @@ std::optional<char32_t> take_character(std::string_view& text) {
   return valid ? std::optional(point) : std::nullopt;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    if (!take_character(text)) return false;
+  }
+  return true;
+}
+
 std::string visible(std::string_view text) {
   std::string result;
   while (!text.empty()) {

@@ -12,6 +12,9 @@ namespace assay {
 /// it is not UTF-8.
 std::optional<char32_t> take_character(std::string_view& text);
 
+/// True when all of the text is UTF-8.
+bool is_utf8(std::string_view text);
+
 /// The text with control characters written out ("\n", "\x1b"), bidirectional controls too
 /// ("\u202e") and what Unicode keeps free of characters ("\ufffe"), and bytes that are not UTF-8
 /// replaced by U+FFFD.

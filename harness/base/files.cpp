@@ -5,14 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
-#include "harness/base/cell_errors.h"
 #include "harness/base/descriptor.h"
+#include "harness/base/errors.h"
+#include "harness/base/input_file.h"
 #include "harness/base/temporary.h"
 #include "harness/base/write_failure.h"
 
@@ -47,12 +47,6 @@ int replace_file(const fs::path& path, std::string_view content, const struct st
   return error == 0 ? closed : error;
 }
 
-/// Names of open descriptors: links that lead to what is open, not to a place.
-bool names_descriptor(const fs::path& path) {
-  const std::string& name = path.native();
-  return name.starts_with("/proc/") || name.starts_with("/dev/fd/") || name.starts_with("/dev/std");
-}
-
 /// Where a chain of links ends, whether or not something is there.
 fs::path behind_links(fs::path path) {
   constexpr int kMostLinks = 40;  // as the kernel
@@ -81,15 +75,37 @@ int write_existing(const fs::path& path, std::string_view content, const struct 
 
 }  // namespace
 
-std::string read_text_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || fs::is_directory(path)) {
-    throw FileError(
-        fmt::format("{}: {}", path.string(), fs::exists(path) ? "cannot be read" : "no such file"));
+bool names_descriptor(const fs::path& path) {
+  const std::string& name = path.native();
+  return name.starts_with("/proc/") || name.starts_with("/dev/fd/") || name.starts_with("/dev/std");
+}
+
+std::string read_text_file(const fs::path& path, std::size_t most) {
+  std::string content;
+  std::error_code unknown;
+  const auto size = fs::file_size(path, unknown);
+  if (!unknown) content.reserve(std::min<std::size_t>(size, most));
+  read_pieces(
+      path, [&](std::string_view piece) { content += piece; }, most);
+  return content;
+}
+
+std::vector<fs::path> entries_of_folder(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    entries.push_back(entry->path());
   }
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
+  if (error && error != std::errc::no_such_file_or_directory) fail_read(folder, error.value());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+std::vector<fs::path> files_of_folder(const fs::path& folder, std::string_view extension) {
+  std::vector<fs::path> files = entries_of_folder(folder);
+  std::erase_if(files, [&](const fs::path& file) { return file.extension() != extension; });
+  return files;
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content) {

@@ -3,13 +3,28 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace assay {
 
-/// Throws UserError when the file is missing or cannot be read.
-std::string read_text_file(const std::filesystem::path& path);
+/// All of a file, or its first `most` bytes. Throws FileError when it is missing, cannot be read,
+/// or is a folder, pipe or device; MachineError where the system has no descriptor left.
+std::string read_text_file(const std::filesystem::path& path,
+                           std::size_t most = std::numeric_limits<std::size_t>::max());
+
+/// What lies in a folder, sorted, so that messages and lists come in the same order everywhere.
+/// None where there is no such folder; throws as read_text_file() where it cannot be read.
+std::vector<std::filesystem::path> entries_of_folder(const std::filesystem::path& folder);
+/// Those with this extension (".toml").
+std::vector<std::filesystem::path> files_of_folder(const std::filesystem::path& folder,
+                                                   std::string_view extension);
+
+/// True for the name of an open descriptor (/dev/stdin, /dev/fd/3, /proc/self/fd/3): a link that
+/// leads to what is open, not to a place.
+bool names_descriptor(const std::filesystem::path& path);
 
 /// Writes to a temporary name in the same folder, syncs, renames: readers see the old file or the
 /// new one. Throws MachineError for a full disk or a read-only place, with path and remedy.

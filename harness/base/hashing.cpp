@@ -3,11 +3,9 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <fstream>
 #include <stdexcept>
-#include <vector>
 
-#include "harness/base/cell_errors.h"
+#include "harness/base/input_file.h"
 
 namespace assay {
 
@@ -56,15 +54,8 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw FileError(path.string() + ": cannot be read");
   Sha256 hash;
-  std::vector<char> buffer(std::size_t{1} << 20);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
-         file.gcount() > 0) {
-    hash.update(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
-  }
-  if (file.bad()) throw FileError(path.string() + ": reading failed");
+  read_pieces(path, [&](std::string_view piece) { hash.update(piece); });
   return hash.hex();
 }
 

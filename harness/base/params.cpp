@@ -4,15 +4,19 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/pattern.h"
 #include "harness/base/text.h"
 
 namespace assay {
 namespace {
+
+constexpr std::size_t kShownValueColumns = 200;
 
 constexpr std::array<std::pair<ParamType, std::string_view>, 8> kTypeNames = {{
     {ParamType::kInt, "integer"},
@@ -39,6 +43,7 @@ ParamType type_from_name(std::string_view name) {
   throw std::invalid_argument("unknown parameter type '" + std::string(name) + "'");
 }
 
+/// As it is said of a parameter: what nobody would ask for goes without saying.
 std::string range_text(const ParamSpec& spec) {
   if (spec.min && spec.max) {
     return fmt::format("{}{}, {}{}", spec.min_open ? '(' : '[', *spec.min, *spec.max,
@@ -49,10 +54,32 @@ std::string range_text(const ParamSpec& spec) {
   return "";
 }
 
+/// The same with the bounds that every integer has.
+ParamSpec bounded(ParamSpec spec) {
+  if (spec.type != ParamType::kInt && spec.type != ParamType::kIntList) return spec;
+  spec.min = spec.min.value_or(-kMostInteger);
+  spec.max = spec.max.value_or(kMostInteger);
+  return spec;
+}
+
 bool in_range(const ParamSpec& spec, double value) {
+  if (!std::isfinite(value)) return false;
   if (spec.min && !(spec.min_open ? value > *spec.min : value >= *spec.min)) return false;
   if (!spec.max) return true;
   return spec.max_open ? value < *spec.max : value <= *spec.max;
+}
+
+/// What is wrong with a number, or with one in a list; nothing for other values.
+std::optional<std::string> number_problem(const ParamSpec& spec, const Json& value) {
+  if (value.is_array()) {
+    for (const Json& item : value) {
+      if (auto problem = number_problem(spec, item)) return problem;
+    }
+  }
+  if (!value.is_number() || in_range(bounded(spec), value.get<double>())) return std::nullopt;
+  const bool too_large = in_range(spec, value.get<double>());
+  return fmt::format("{} is outside {}", value.dump(),
+                     range_text(too_large ? bounded(spec) : spec));
 }
 
 bool has_type(ParamType type, const Json& value) {
@@ -149,7 +176,8 @@ std::string renamed_message(const ParamSpec& spec, std::string_view former) {
 }
 
 std::optional<std::string> value_problem(const ParamSpec& spec, const Json& value) {
-  const std::string shown = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string whole = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string shown = cut(whole, kShownValueColumns);
   if (!has_type(spec.type, value)) {
     return fmt::format("{} is not allowed; give {}", shown, allowed_values(spec));
   }
@@ -158,16 +186,7 @@ std::optional<std::string> value_problem(const ParamSpec& spec, const Json& valu
       renamed != spec.former_values.end()) {
     return fmt::format("{} is called \"{}\" now; {}", shown, renamed->second, allowed_values(spec));
   }
-  if (value.is_number() && !in_range(spec, value.get<double>())) {
-    return fmt::format("{} is outside {}", shown, range_text(spec));
-  }
-  if (spec.type == ParamType::kIntList) {
-    for (const Json& item : value) {
-      if (!in_range(spec, item.get<double>())) {
-        return fmt::format("{} is outside {}", item.dump(), range_text(spec));
-      }
-    }
-  }
+  if (auto problem = number_problem(spec, value)) return problem;
   if (spec.type == ParamType::kPattern && !pattern_from_text(value.get<std::string>())) {
     return shown + " is neither 'unstructured' nor 'N:M' (prune N of every M, 1 <= N < M)";
   }

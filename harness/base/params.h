@@ -25,6 +25,10 @@ enum class ParamType {
   kPattern,   ///< "unstructured" or "N:M" (harness/base/pattern.h)
 };
 
+/// Integers that say nothing else lie within [-kMostInteger, kMostInteger]: whatever counts with
+/// them may then hold them in 32 bits, and multiply two of them in 64.
+inline constexpr double kMostInteger = 2147483647;
+
 /// One parameter. Ranges are inclusive unless marked open.
 struct ParamSpec {
   std::string name;

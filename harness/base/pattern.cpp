@@ -2,28 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
+#include "harness/base/numbers.h"
+
 namespace assay {
-namespace {
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-}  // namespace
-
 std::optional<Pattern> pattern_from_text(const std::string& text) {
   if (text == "unstructured") return Pattern{};
   const std::size_t colon = text.find(':');
   if (colon == std::string::npos) return std::nullopt;
-  const auto prune = whole_number(std::string_view(text).substr(0, colon));
-  const auto group = whole_number(std::string_view(text).substr(colon + 1));
+  const auto prune = number_from<std::int64_t>(std::string_view(text).substr(0, colon));
+  const auto group = number_from<std::int64_t>(std::string_view(text).substr(colon + 1));
   if (!prune || !group || *prune < 1 || *prune >= *group) return std::nullopt;
   return Pattern{*prune, *group};
 }

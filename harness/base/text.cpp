@@ -6,10 +6,12 @@
 #include <array>
 #include <cctype>
 #include <cmath>
-#include <regex>
+#include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "harness/base/display.h"
+#include "harness/base/numbers.h"
 
 namespace assay {
 namespace {
@@ -18,6 +20,8 @@ using Units = std::array<const char*, 5>;  // each a power of the one below
 
 constexpr Units kBinaryUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
 constexpr Units kDecimalUnits = {"bytes", "kB", "MB", "GB", "TB"};
+constexpr std::size_t kLongestMistyped = 100;  // bytes
+constexpr std::size_t kShownNameColumns = 80;
 constexpr std::int64_t kLongSeconds = 3600;
 constexpr double kBinaryStep = 1024, kDecimalStep = 1000;
 
@@ -64,9 +68,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::vector<std::string> nearest_names(std::string_view name,
                                        const std::vector<std::string>& known) {
+  if (name.size() > kLongestMistyped) return {};
   const std::size_t limit = name.size() <= 4 ? 1 : 2;
   std::vector<std::pair<std::size_t, std::string>> ranked;
   for (const std::string& candidate : known) {
+    const auto more = std::ssize(name) - std::ssize(candidate);
+    if (static_cast<std::size_t>(std::abs(more)) > limit) continue;  // each of them is an edit
     const std::size_t distance = edit_distance(name, candidate);
     if (distance <= limit) ranked.emplace_back(distance, candidate);
   }
@@ -78,16 +85,26 @@ std::vector<std::string> nearest_names(std::string_view name,
   return names;
 }
 
+std::string quoted_name(std::string_view name) {
+  // A character takes at most four bytes: what is cut away here would not have been shown.
+  const std::string_view start = name.substr(0, 4 * kShownNameColumns + 4);
+  std::string shown = cut(visible(start), kShownNameColumns);
+  if (start.size() < name.size() && !shown.ends_with("…")) shown += "…";
+  return fmt::format("'{}'", shown);
+}
+
+std::string known_names_message(std::string_view name, std::vector<std::string> known) {
+  std::sort(known.begin(), known.end());
+  const std::vector<std::string> near = nearest_names(name, known);
+  const std::string text =
+      near.empty() ? ";" : fmt::format("; did you mean '{}'?", visible(join(near, "' or '")));
+  return text + " known: " + first_names(known);
+}
+
 std::string unknown_name_message(std::string_view what, std::string_view name,
                                  std::vector<std::string> known) {
-  std::sort(known.begin(), known.end());
-  std::string text = fmt::format("unknown {} '{}'", what, visible(name));
-  const std::vector<std::string> near = nearest_names(name, known);
-  if (!near.empty())
-    text += fmt::format("; did you mean '{}'?", visible(join(near, "' or '")));
-  else
-    text += ";";
-  return text + " known: " + first_names(known);
+  return fmt::format("unknown {} {}{}", what, quoted_name(name),
+                     known_names_message(name, std::move(known)));
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
@@ -108,13 +125,14 @@ std::string decimal_bytes(std::int64_t bytes) {
 }
 
 std::optional<std::int64_t> decimal_size(const std::string& text) {
-  static const std::regex kForm(R"(([0-9]{1,6}(\.[0-9]{1,3})?) {0,8}(MB|GB|TB))");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
-  const auto unit = std::ranges::find(kDecimalUnits, parts[3].str()) - kDecimalUnits.begin();
-  const double size = std::stod(parts[1].str()) * std::pow(kDecimalStep, unit);
-  const auto bytes = static_cast<std::int64_t>(std::llround(size));
-  return bytes > 0 ? std::optional(bytes) : std::nullopt;
+  constexpr double kMost = 1e18;  // a million TB
+  const auto amount = amount_from(text);
+  if (!amount || amount->decimals > 3) return std::nullopt;
+  const auto unit = std::ranges::find(kDecimalUnits.begin() + 2, kDecimalUnits.end(), amount->unit);
+  if (unit == kDecimalUnits.end()) return std::nullopt;
+  const double size = amount->number * std::pow(kDecimalStep, unit - kDecimalUnits.begin());
+  if (size < 0.5 || size > kMost) return std::nullopt;
+  return static_cast<std::int64_t>(std::llround(size));
 }
 
 std::string human_seconds(double seconds) {

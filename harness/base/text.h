@@ -13,8 +13,15 @@ namespace assay {
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// Up to three known names near `name`: distance <= 2, or <= 1 for names of up to four letters.
+/// None for a name that is longer than any that somebody would mistype.
 std::vector<std::string> nearest_names(std::string_view name,
                                        const std::vector<std::string>& known);
+
+/// "'wanda'": a name out of a file or a command line, made visible and cut where it is long.
+std::string quoted_name(std::string_view name);
+
+/// "; did you mean 'wanda'? known: dense, magnitude, wanda".
+std::string known_names_message(std::string_view name, std::vector<std::string> known);
 
 /// "unknown method 'wnada'; did you mean 'wanda'? known: dense, magnitude, wanda".
 std::string unknown_name_message(std::string_view what, std::string_view name,

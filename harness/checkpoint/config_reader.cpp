@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/text.h"
 
@@ -12,6 +13,9 @@ namespace assay {
 namespace {
 
 const Json kNull;
+
+constexpr std::size_t kShown = 300;  // columns
+constexpr std::int64_t kLargestWhole = 1'000'000'000'000;
 
 }  // namespace
 
@@ -26,8 +30,8 @@ const Json& ConfigReader::at(const std::string& key) const {
 
 void ConfigReader::problem(const std::string& key, const std::string& found,
                            const std::string& allowed) {
-  problems_.push_back(
-      fmt::format("{}: '{}{}' is {}; allowed: {}", place_, prefix_, key, found, allowed));
+  problems_.push_back(fmt::format("{}: '{}{}' is {}; allowed: {}", place_, prefix_, key,
+                                  cut(found, kShown), allowed));
 }
 
 void ConfigReader::remark(const std::string& key, const std::string& text) {
@@ -77,8 +81,10 @@ std::int64_t ConfigReader::count(const std::string& key, std::optional<std::int6
 std::int64_t ConfigReader::whole(const std::string& key, std::int64_t otherwise) {
   const Json& value = at(key);
   if (value.is_null()) return otherwise;
-  if (value.is_number_integer() && value >= 0) return value.get<std::int64_t>();
-  problem(key, value.dump(), "a whole number");
+  if (value.is_number_integer() && value >= 0 && value <= kLargestWhole) {
+    return value.get<std::int64_t>();
+  }
+  problem(key, value.dump(), fmt::format("a whole number up to {}", kLargestWhole));
   return otherwise;
 }
 

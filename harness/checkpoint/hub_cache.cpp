@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <regex>
 #include <set>
+#include <string_view>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
@@ -25,23 +25,37 @@ constexpr std::size_t kLongestRevision = 255;
 constexpr std::size_t kShownCommit = 12;
 constexpr int kTreeFormat = 1;
 
-bool is_commit(const std::string& text) {
-  static const std::regex kForm("[0-9a-f]{40}");
-  return std::regex_match(text, kForm);
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/// Of letters, digits and these; the first a letter, a digit or '_'.
+bool is_word(std::string_view text, std::string_view others) {
+  const auto fits = [&](char c) { return is_letter_or_digit(c) || others.find(c) < others.size(); };
+  return !text.empty() && (is_letter_or_digit(text.front()) || text.front() == '_') &&
+         std::ranges::all_of(text, fits);
+}
+
+bool is_commit(std::string_view text) {
+  constexpr std::size_t kDigits = 40;
+  return text.size() == kDigits &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// The library's rules.
-bool is_repository(const std::string& text) {
-  static const std::regex kForm("([A-Za-z0-9_][A-Za-z0-9._-]*/)?[A-Za-z0-9_][A-Za-z0-9._-]*");
-  return text.size() <= kLongestName && std::regex_match(text, kForm) &&
-         text.find("--") == std::string::npos && text.find("..") == std::string::npos &&
+bool is_repository(std::string_view text) {
+  constexpr std::string_view kOthers = "._-";
+  const std::size_t slash = text.find('/');
+  const bool owned = slash != std::string_view::npos;
+  return text.size() <= kLongestName && (!owned || is_word(text.substr(0, slash), kOthers)) &&
+         is_word(owned ? text.substr(slash + 1) : text, kOthers) &&
+         text.find("--") == std::string_view::npos && text.find("..") == std::string_view::npos &&
          !text.ends_with(".git") && !text.ends_with("-") && !text.ends_with(".");
 }
 
-bool is_revision(const std::string& text) {
-  static const std::regex kForm("[A-Za-z0-9_][A-Za-z0-9._/+-]*");
-  return text.size() <= kLongestRevision && std::regex_match(text, kForm) &&
-         text.find("..") == std::string::npos;
+bool is_revision(std::string_view text) {
+  return text.size() <= kLongestRevision && is_word(text, "._/+-") &&
+         text.find("..") == std::string_view::npos;
 }
 
 /// Paths of what a folder holds, as far as it can be read. Iterators throw where they go on, too,

@@ -15,6 +15,8 @@
 #include <set>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/display.h"
+#include "harness/base/input_file.h"
 #include "harness/checkpoint/lfs_pointer.h"
 #include "harness/checkpoint/quantised.h"
 
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kLengthBytes = 8;
+constexpr int kDeepest = 4;  // header, tensor, shape; one to spare for metadata
+constexpr std::size_t kShownColumns = 200;
 constexpr std::uint64_t kLargestHeader = 100'000'000;  // the limit of the format
 
 const std::map<std::string, std::uint64_t>& element_sizes() {
@@ -32,6 +36,8 @@ const std::map<std::string, std::uint64_t>& element_sizes() {
       {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
   return kSizes;
 }
+
+std::string shown(const Json& value) { return cut(value.dump(), kShownColumns); }
 
 struct Place {
   std::uint64_t begin = 0;
@@ -78,6 +84,7 @@ class Reader {
   Json parse(std::string_view text) {
     std::set<std::string> seen;
     const auto check_key = [&](int depth, Json::parse_event_t event, Json& value) {
+      if (depth > kDeepest) fail("malformed header: more than {} levels", kDeepest);
       if (event == Json::parse_event_t::key && depth == 1 &&
           !seen.insert(value.get<std::string>()).second) {
         fail("tensor '{}' appears twice in the header", value.get<std::string>());
@@ -88,8 +95,8 @@ class Reader {
       Json header = Json::parse(text, check_key);
       if (!header.is_object()) fail("the header is no JSON object but {}", header.type_name());
       return header;
-    } catch (const Json::parse_error& error) {
-      fail("malformed header, byte {}: {}", error.byte, error.what());
+    } catch (const Json::exception& error) {
+      fail("malformed header: {}", cut(error.what(), kShownColumns));
     }
   }
 
@@ -120,7 +127,7 @@ class Reader {
     }
     std::vector<std::string> known;
     for (const auto& [dtype, size] : element_sizes()) known.push_back(dtype);
-    fail("tensor '{}': unsupported dtype {}; allowed: {}", name, value.dump(),
+    fail("tensor '{}': unsupported dtype {}; allowed: {}", name, shown(value),
          fmt::join(known, ", "));
   }
 
@@ -131,7 +138,7 @@ class Reader {
              size <= std::numeric_limits<std::int64_t>::max();
     };
     if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_size)) {
-      fail("tensor '{}': shape {} is no array of counts", name, value.dump());
+      fail("tensor '{}': shape {} is no array of counts", name, shown(value));
     }
     return value.get<std::vector<std::int64_t>>();
   }
@@ -140,7 +147,7 @@ class Reader {
     const Json value = entry.value("data_offsets", Json());
     if (!value.is_array() || value.size() != 2 || !value[0].is_number_unsigned() ||
         !value[1].is_number_unsigned()) {
-      fail("tensor '{}': data_offsets {} are no pair of byte counts", name, value.dump());
+      fail("tensor '{}': data_offsets {} are no pair of byte counts", name, shown(value));
     }
     const Place place{value[0], value[1], 0};
     if (place.begin > place.end || place.end > data_.size()) {
@@ -194,14 +201,13 @@ class Reader {
 }  // namespace
 
 MappedFile::MappedFile(const fs::path& path)
-    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    // A pipe would wait for somebody who writes.
+    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   struct stat status {};
-  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-    const int error = errno;
-    const bool opened = descriptor_ >= 0;
-    if (opened) ::close(descriptor_);
-    throw FileError(fmt::format("{}: cannot be read: {}", path.string(),
-                                opened ? "no regular file" : std::strerror(error)));
+  if (descriptor_ < 0) fail_read(path, errno);
+  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    throw FileError(fmt::format("{}: cannot be read: no regular file", path.string()));
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   void* start = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
@@ -222,10 +228,14 @@ MappedFile::~MappedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+std::vector<StoredTensor> read_safetensors(const fs::path& name, std::span<const std::byte> file) {
+  return Reader(name, file).read();
+}
+
 SafetensorsFile open_safetensors(const fs::path& path) {
   refuse_lfs_pointer(path);
   SafetensorsFile file{path, std::make_shared<const MappedFile>(path), {}};
-  file.tensors = Reader(path, file.map->bytes()).read();
+  file.tensors = read_safetensors(path, file.map->bytes());
   return file;
 }
 

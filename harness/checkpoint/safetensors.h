@@ -37,7 +37,12 @@ struct SafetensorsFile {
   std::vector<StoredTensor> tensors;  ///< sorted by name; views into the map
 };
 
-/// Throws UserError naming the file, the tensor, the value found and what is allowed.
+/// The tensors of a file's bytes, sorted by name; views into them. Throws UserError naming the
+/// file, the tensor, the value found and what is allowed.
+std::vector<StoredTensor> read_safetensors(const std::filesystem::path& name,
+                                           std::span<const std::byte> file);
+
+/// The same of a file, which is mapped; also throws where it cannot be opened.
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
 
 }  // namespace assay

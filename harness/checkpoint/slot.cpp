@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <stdexcept>
 #include <string_view>
+
+#include "harness/base/numbers.h"
 
 namespace assay {
 namespace {
@@ -148,10 +149,8 @@ std::vector<SlotInfo> make_table() {
 }
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  const auto value = number_from<std::int64_t>(text);
+  return value && *value >= 0 ? value : std::nullopt;
 }
 
 void add_parameters(std::vector<ParameterShape>& all, const ModelSpec& spec, const SlotPlace& place,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "harness/base/errors.h"
+#include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/claims/metrics_file.h"
 
@@ -251,14 +252,10 @@ void read_paper(const TomlDocument& document, Problems& problems, ClaimSet& clai
 }
 
 std::vector<fs::path> paper_files(const fs::path& share) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(share / "claims" / "papers", error)) {
-    if (entry.path().extension() == ".toml") files.push_back(entry.path());
-  }
-  for (const auto& entry : fs::directory_iterator(share / "methods", error)) {
-    const fs::path file = entry.path() / "claims.toml";
-    if (fs::exists(file, error)) files.push_back(file);
+  std::vector<fs::path> files = files_of_folder(share / "claims" / "papers", ".toml");
+  for (const fs::path& method : entries_of_folder(share / "methods")) {
+    std::error_code error;
+    if (fs::exists(method / "claims.toml", error)) files.push_back(method / "claims.toml");
   }
   std::sort(files.begin(), files.end());
   return files;

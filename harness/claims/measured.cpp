@@ -44,8 +44,8 @@ Json calibration_of(const Json& chosen, const Json& key) {
 Measured measured_from(ResultRow row, const std::string& database, const Json& key) {
   Measured measured;
   measured.database = database;
-  measured.params = Json::parse(row.params);
-  measured.suite_params = Json::parse(row.suite_params);
+  measured.params = parse_json(row.params, database);
+  measured.suite_params = parse_json(row.suite_params, database);
   measured.calibration = calibration_of(measured.params.value("calibration", Json()), key);
   measured.params.erase("calibration");
   measured.device = device_class(key);

@@ -14,6 +14,7 @@
 #include "harness/base/files.h"
 #include "harness/base/output.h"
 #include "harness/base/text.h"
+#include "harness/cli/help.h"
 #include "harness/cli/plugins.h"
 #include "harness/runner/plugins.h"
 
@@ -155,6 +156,7 @@ void add_experiment_options(CLI::App& command, ExperimentArguments& arguments) {
   add_what_options(command, asked);
   command.add_option("--seed", asked.seeds, "A seed; default: 0; repeatable")
       ->type_name("SEED")
+      ->check(whole_number())
       ->allow_extra_args(false);
   command
       .add_option("--calibration", asked.calibration,

@@ -156,12 +156,16 @@ void add_autotune_command(CLI::App& program, CommandResult& result) {
                    "PARAMETER=VALUE,VALUE: values to choose from beside the measured ones")
       ->allow_extra_args(false);
   command->add_option("--next", arguments->next, "How many settings to propose for measuring")
+      ->check(number_within(0, 1000))
       ->capture_default_str();
   command->add_flag("--validate", arguments->validate,
                     "Also tell the measured settings from 5, 8 and 12 of them");
   command->add_option("--draws", arguments->validation.draws, "Of --validate")
+      ->check(number_within(1, 100'000))
       ->capture_default_str();
-  command->add_option("--seed", arguments->validation.seed, "Of --validate")->capture_default_str();
+  command->add_option("--seed", arguments->validation.seed, "Of --validate")
+      ->check(whole_number())
+      ->capture_default_str();
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([arguments, &result] { autotune(*arguments, result); });
 }

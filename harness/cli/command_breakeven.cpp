@@ -202,13 +202,18 @@ void run_break_even(const BreakEvenArguments& arguments, CommandResult& result) 
 }
 
 void add_options(CLI::App& command, BreakEvenChoice& choice) {
+  constexpr double kMostValue = 1e15;
   command
       .add_option("--over", choice.over,
                   "Axis: a numeric parameter of the suite (batch, prompt_tokens) or of the method "
                   "(sparsity)")
       ->required();
-  command.add_option("--from", choice.from, "Lowest value")->required();
-  command.add_option("--to", choice.to, "Highest value")->required();
+  command.add_option("--from", choice.from, "Lowest value")
+      ->required()
+      ->check(number_within(-kMostValue, kMostValue));
+  command.add_option("--to", choice.to, "Highest value")
+      ->required()
+      ->check(number_within(-kMostValue, kMostValue));
   command.add_option("--at", choice.at,
                      "First values; default: powers of two, or five values of a real axis");
   command.add_option("--tolerance", choice.tolerance,

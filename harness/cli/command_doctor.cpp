@@ -216,6 +216,7 @@ void add_doctor_command(CLI::App& program, CommandResult& result) {
       ->add_option("--comparisons", arguments->comparisons,
                    "Pairs of identical arms, 24 processes each (some ten "
                    "seconds); 0: none")
+      ->check(number_within(0, 1000))
       ->capture_default_str();
   command->add_option("--work", arguments->work, "What the arms do: gemv, gemm, or both")
       ->check(CLI::IsMember({"gemv", "gemm"}))

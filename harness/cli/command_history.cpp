@@ -13,6 +13,8 @@
 namespace assay {
 namespace {
 
+constexpr double kMostPercent = 1e6;
+
 struct HistoryArguments {
   std::string metric, format, output;
   std::string database = "baselines.db";
@@ -58,6 +60,7 @@ void add_history_command(CLI::App& program, CommandResult&) {
                    "Only results with FIELD=VALUE; may be given several times")
       ->allow_extra_args(false);
   command->add_option("--threshold", arguments->threshold, "Smallest step to tell, in percent")
+      ->check(number_within(0, kMostPercent))
       ->capture_default_str();
   command->add_option("--format", arguments->format, "One of " + join(report_formats(), ", "));
   command

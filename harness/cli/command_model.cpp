@@ -2,12 +2,12 @@
 
 #include <filesystem>
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/base/names.h"
 #include "harness/base/output.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/help.h"
@@ -33,9 +33,8 @@ bool is_gguf_file(const std::string& model) { return model.ends_with(".gguf"); }
 /// What a file is called afterwards: --name, or its own name without the ending.
 std::string name_of_file(const std::string& file, const std::string& asked,
                          const Catalogue& catalogue) {
-  static const std::regex kName("[A-Za-z0-9][A-Za-z0-9._-]*");
   const std::string name = asked.empty() ? fs::path(file).stem().string() : asked;
-  if (!std::regex_match(name, kName)) {
+  if (!is_name(name)) {
     throw UserError(fmt::format(
         "{}: '{}' is no name of a model; give one of letters, digits, '.', '_' and '-' with --name",
         file, name));

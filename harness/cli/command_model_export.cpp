@@ -200,7 +200,7 @@ class Export {
   void take_events(const std::vector<WorkerReply::Event>& events, CardFacts& facts) {
     std::size_t link = 0;
     for (const WorkerReply::Event& event : events) {
-      if (event.code == kExportParams) facts.method.link(link++).params = Json::parse(event.text);
+      if (event.code == kExportParams) facts.method.link(link++).params = parse_json(event.text);
       if (event.code == kExportRemark) progress_.step("note: " + event.text);
     }
   }
@@ -261,7 +261,8 @@ void add_options(CLI::App& command, ExportArguments& arguments) {
                   "A method that is applied to the result, with --set behind it; repeatable")
       ->type_name("METHOD")
       ->allow_extra_args(false);
-  CLI::Option* seed = command.add_option("--seed", arguments.seed, "Seed of the fit");
+  CLI::Option* seed =
+      command.add_option("--seed", arguments.seed, "Seed of the fit")->check(whole_number());
   command.add_option("--artefact", arguments.artefact, "A fitted artefact, instead of a fit")
       ->excludes(set)
       ->excludes(seed);

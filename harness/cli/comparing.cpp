@@ -149,7 +149,7 @@ std::vector<CellRecord> cells_of_method(const std::vector<CellRecord>& cells,
     methods.insert(cell.method);
     if (cell.method != name) continue;
     known.insert(cell.params);
-    if (!wanted.fits(Json::parse(cell.params))) continue;
+    if (!wanted.fits(parse_json(cell.params))) continue;
     params.insert(cell.params);
     found.push_back(cell);
   }

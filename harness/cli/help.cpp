@@ -10,7 +10,9 @@
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/json_text.h"
+#include "harness/base/numbers.h"
 #include "harness/base/output.h"
+#include "harness/base/text.h"
 #include "harness/config/model_files.h"
 #include "harness/runner/tools.h"
 #include "harness/store/place.h"
@@ -40,6 +42,25 @@ CLI::Validator database_place() {
         } catch (const UserError& error) {
           return error.what();
         }
+      },
+      "");
+}
+
+CLI::Validator number_within(double least, double most) {
+  return CLI::Validator(
+      [least, most](std::string& text) -> std::string {
+        const auto number = number_from<double>(text);
+        if (number && *number >= least && *number <= most) return "";
+        return fmt::format("{} is not a number in [{}, {}]", quoted_name(text), least, most);
+      },
+      "");
+}
+
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        if (number_from<std::int64_t>(text)) return "";
+        return fmt::format("{} is not an integer of 64 bits", quoted_name(text));
       },
       "");
 }

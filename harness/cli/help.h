@@ -25,6 +25,12 @@ std::shared_ptr<const bool> add_switch(CLI::App& command, const std::string& nam
 /// For options that name a database: refuses what is no file that lasts, before anything is done.
 CLI::Validator database_place();
 
+/// For options that are numbers: refuses what is outside of [least, most], and "nan".
+CLI::Validator number_within(double least, double most);
+
+/// For options that are integers: what does not fit into 64 bits is refused, not cut.
+CLI::Validator whole_number();
+
 /// Everything that can be named on this machine, but for models of the Hugging Face cache, which
 /// are found without.
 Catalogue load_catalogue();

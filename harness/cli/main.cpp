@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "assay_build.h"
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/output.h"
@@ -44,11 +46,15 @@ void refuse_unknown_command(const CLI::App& program, const std::string& prefix,
       fmt::format("{}; see: {}--help", unknown_name_message("command", *words, names), prefix));
 }
 
+constexpr std::array kPathVariables = {"ASSAY_HOME",     "ASSAY_DATA",   "ASSAY_MODELS",
+                                       "ASSAY_SHARE",    "ASSAY_PYTHON", "ASSAY_WORKER",
+                                       "XDG_CACHE_HOME", "HOME",         "TMPDIR",
+                                       "HF_HOME",        "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
+                                       "HF_TOKEN_PATH"};
+
 /// Children run in folders of their own, and must find what the variables name all the same.
 void make_paths_absolute() {
-  for (const char* name : {"ASSAY_HOME", "ASSAY_DATA", "ASSAY_MODELS", "ASSAY_SHARE",
-                           "ASSAY_PYTHON", "ASSAY_WORKER", "XDG_CACHE_HOME", "HOME", "TMPDIR",
-                           "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH"}) {
+  for (const char* name : kPathVariables) {
     const std::filesystem::path path = environment_or(name, "");
     // huggingface_hub takes "~" for the home folder.
     const bool of_hub = std::string_view(name).starts_with("H") && path.string().starts_with("~");
@@ -56,6 +62,21 @@ void make_paths_absolute() {
       ::setenv(name, std::filesystem::absolute(path).c_str(), 1);
     }
   }
+}
+
+/// Names and paths become part of documents, which are UTF-8.
+void require_utf8(const std::string& what, const std::string& text) {
+  if (is_utf8(text)) return;
+  throw UserError(
+      fmt::format("{} {}: is not UTF-8; rename the file or folder, or give another name", what,
+                  quoted_name(text)));
+}
+
+void check_texts(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) require_utf8("argument", argv[i]);
+  std::error_code removed;
+  require_utf8("the current folder", std::filesystem::current_path(removed).string());
+  for (const char* name : kPathVariables) require_utf8(name, environment_or(name, ""));
 }
 
 int fail(const std::exception& error) {
@@ -99,6 +120,7 @@ ExitCode run_command(int argc, const char* const* argv) {
 
 int run(int argc, const char* const* argv) {
   try {
+    check_texts(argc, argv);
     make_paths_absolute();
     const ExitCode code = run_command(argc, argv);
     close_output();

@@ -32,7 +32,7 @@ class Listener {
   }
 
   void take(const std::string& text) {
-    const Json line = Json::parse(text);
+    const Json line = parse_json(text);
     const auto kind = line.at("t").get<std::string>();
     if (kind == "done") {
       report_.tried = line.at("tried").get<std::int64_t>();

@@ -145,7 +145,7 @@ std::set<std::string> names_of_model(const Store& store, const std::string& expe
 
 /// What of a row's parameters can be compared with what is known here.
 Json known_params(const std::string& text, const CardFacts& facts) {
-  Json params = Json::parse(text, nullptr, false);
+  Json params = try_parse_json(text);
   if (!facts.own_artefact || !params.is_object()) return params;
   for (const char* key : {"calibration", "training"}) params.erase(key);
   return params;

@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "harness/config/limits.h"
+
 namespace assay {
 namespace {
 
 constexpr double kMostValuesOfARange = 1000;
+constexpr std::size_t kMostValues = 10'000;
 
 bool takes_arrays(const ParamSpec& spec) {
   return spec.type == ParamType::kIntList || spec.type == ParamType::kTextList;
@@ -27,29 +30,47 @@ std::optional<double> number_of(const toml::table& table, std::string_view key) 
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+/// The three numbers of a range.
+struct Range {
+  double from = 0, to = 0, step = 0;
+};
+
+/// An end that need not be hit (`to`) may have a point also where all values are whole.
+bool is_whole(const toml::table& table, const char* key) {
+  const auto number = table[key].value<double>();
+  return table.get(key)->is_integer() && std::abs(*number) <= kMostInteger;
+}
+
+std::optional<Range> range_of(const ParamSpec& spec, const toml::table& table) {
+  const auto from = number_of(table, "from");
+  const auto to = number_of(table, "to");
+  const auto step = number_of(table, "step");
+  const bool whole = spec.type == ParamType::kInt;
+  if (!whole && spec.type != ParamType::kReal) return std::nullopt;
+  if (!from || !to || !step || table.size() != 3 || *step <= 0 || *to < *from) return std::nullopt;
+  if (whole && (!is_whole(table, "from") || !is_whole(table, "step"))) return std::nullopt;
+  if ((*to - *from) / *step > kMostValuesOfARange) return std::nullopt;
+  return Range{*from, *to, *step};
+}
+
 std::vector<Json> values_of_range(TableReader& reader, const ParamSpec& spec,
-                                  const toml::table& range) {
-  const auto from = number_of(range, "from");
-  const auto to = number_of(range, "to");
-  const auto step = number_of(range, "step");
-  const bool numeric = spec.type == ParamType::kInt || spec.type == ParamType::kReal;
-  const bool whole =
-      spec.type != ParamType::kInt || (range.get("from") && range.get("from")->is_integer() &&
-                                       range.get("step") && range.get("step")->is_integer());
-  if (!numeric || !from || !to || !step || range.size() != 3 || !whole || *step <= 0 ||
-      *to < *from || (*to - *from) / *step > kMostValuesOfARange) {
-    reader.refuse(spec.name, range,
+                                  const toml::table& table) {
+  const auto range = range_of(spec, table);
+  if (!range) {
+    const bool numeric = spec.type == ParamType::kInt || spec.type == ParamType::kReal;
+    reader.refuse(spec.name, table,
                   numeric ? "a value, an array of values, or { from = a, to = b, step = c } with "
                             "a <= b, c > 0 and at most 1000 steps"
                           : allowed_values(spec));
     return {};
   }
   std::vector<Json> values;
-  const auto count = static_cast<std::int64_t>(std::floor((*to - *from) / *step + 1e-9)) + 1;
+  const auto count =
+      static_cast<std::int64_t>(std::floor((range->to - range->from) / range->step + 1e-9)) + 1;
   for (std::int64_t i = 0; i < count; ++i) {
-    const double value = as_written(*from + static_cast<double>(i) * *step);
-    const bool integer = spec.type == ParamType::kInt;
-    values.push_back(integer ? Json(static_cast<std::int64_t>(std::llround(value))) : Json(value));
+    const double value = range->from + static_cast<double>(i) * range->step;
+    const bool integer = spec.type == ParamType::kInt;  // of at most 42 bits, which a double holds
+    values.push_back(integer ? Json(std::llround(value)) : Json(as_written(value)));
   }
   return values;
 }
@@ -107,6 +128,11 @@ std::optional<Axis> read_axis(TableReader& reader, const ParamSpec& spec) {
     return axis;
   }
   if (array->empty()) reader.refuse(spec.name, *node, allowed_values(spec));
+  if (array->size() > kMostValues) {
+    reader.problem(place, fmt::format("{} in {} has {} values; allowed: at most {}", spec.name,
+                                      reader.what(), array->size(), kMostValues));
+    return axis;
+  }
   for (const toml::node& element : *array) {
     keep_if_allowed(reader, spec, place_of(reader.file(), element.source()), json_of(element),
                     axis);
@@ -134,7 +160,13 @@ std::vector<Axis> read_axes(TableReader& reader, const std::vector<ParamSpec>& s
   return axes;
 }
 
-std::vector<Json> multiply(const std::vector<Axis>& axes) {
+std::vector<Json> multiply(TableReader& reader, const std::vector<Axis>& axes) {
+  std::vector<Factor> factors;
+  for (const Axis& axis : axes) factors.push_back({axis.values.size(), axis.name});
+  if (const std::string problem = too_many(factors, "settings"); !problem.empty()) {
+    reader.problem(reader.place(), fmt::format("{} {}", reader.what(), problem));
+    return {};
+  }
   std::vector<Json> combinations{Json::object()};
   for (const Axis& axis : axes) {
     std::vector<Json> longer;

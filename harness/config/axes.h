@@ -25,7 +25,8 @@ std::optional<Axis> read_axis(TableReader& reader, const ParamSpec& spec);
 std::vector<Axis> read_axes(TableReader& reader, const std::vector<ParamSpec>& specs);
 
 /// One object for each combination; the first axis varies slowest. One empty object for no axes.
-std::vector<Json> multiply(const std::vector<Axis>& axes);
+/// None, and a problem at `reader`'s place, where they are more than kMostCells.
+std::vector<Json> multiply(TableReader& reader, const std::vector<Axis>& axes);
 
 /// `given` with the defaults of all other parameters written in.
 Json written_out(const std::vector<ParamSpec>& specs, const Json& given);

@@ -19,20 +19,9 @@ namespace {
 
 using Read = std::function<void(TableReader&, const TomlDocument&)>;
 
-// Sorted, so that messages and lists come in the same order everywhere.
-std::vector<fs::path> toml_files(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".toml") files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 template <typename Visit>
 void for_each_document(const fs::path& folder, Problems& problems, Visit visit) {
-  for (const fs::path& path : toml_files(folder)) {
+  for (const fs::path& path : files_of_folder(folder, ".toml")) {
     try {
       visit(TomlDocument(path));
     } catch (const UserError& error) {

@@ -50,11 +50,11 @@ TEST(Catalogue, ProblemsOfAllFilesComeTogether) {
       "hardware_profiles/fast.toml:1:6: id = 'quick', but the file is fast.toml; give both the "
       "same name\n"
       "hardware_profiles/fast.toml:3:10: device = \"gpu\" in fast.toml is not allowed; give cpu, "
-      "cuda or cuda:N\n"
+      "cuda or cuda:N with N from 0 to 127\n"
       "hardware_profiles/fast.toml:4:11: threads = -2 in fast.toml is not allowed; give an integer "
       "in [0, 4096]\n"
       "hardware_profiles/fast.toml:5:16: memory_limit = \"8 GB\" in fast.toml is not allowed; give "
-      "a size such as \"8 GiB\"\n"
+      "a size such as \"8 GiB\", up to 1024 TiB\n"
       "models/broken.toml:1:8: not valid TOML: Error while parsing key-value pair: encountered "
       "end-of-file");
 }
@@ -265,7 +265,7 @@ TEST(Profile, BadParentsAndFloorsAreNamed) {
 TEST(Profile, MoreThanTheMachineHasFailsWhenUsedOnly) {
   const Share share;
   share.write("hardware_profiles/huge.toml", "id = \"huge\"\nsummary = \"s\"\nthreads = 4096\n");
-  share.write("hardware_profiles/far.toml", "id = \"far\"\nsummary = \"s\"\ncores = [100000]\n");
+  share.write("hardware_profiles/far.toml", "id = \"far\"\nsummary = \"s\"\ncores = [60000]\n");
   const Catalogue catalogue = share.catalogue();
   EXPECT_THROW(check_profile_fits(catalogue.profile("huge")), MachineError);
   EXPECT_THROW(check_profile_fits(catalogue.profile("far")), MachineError);

@@ -196,7 +196,7 @@ std::vector<std::optional<Choice>> read_choices(TableReader& reader, const std::
     table->finish();
   }
   std::vector<std::optional<Choice>> choices;
-  for (const Json& values : multiply(axes)) {
+  for (const Json& values : multiply(table ? *table : reader, axes)) {
     Choice choice;
     choice.dataset = values.value("dataset", choice.dataset);
     choice.split = values.value("split", choice.split);

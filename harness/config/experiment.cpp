@@ -11,6 +11,7 @@
 #include "harness/config/data_apart.h"
 #include "harness/config/experiment_blocks.h"
 #include "harness/config/experiment_plugins.h"
+#include "harness/config/limits.h"
 #include "harness/config/measure_block.h"
 #include "harness/config/report_blocks.h"
 #include "harness/config/toml_reader.h"
@@ -71,6 +72,19 @@ void need_one(TableReader& root, const char* block) {
   if (!root.node().contains(block)) {
     root.problem({root.file(), 1, 1}, fmt::format("no [[{}]]; add at least one", block));
   }
+}
+
+/// Throws at once: what follows looks at methods and suites in pairs.
+void check_cells(TableReader& root, const Experiment& experiment) {
+  const std::string problem = too_many({{experiment.models.size(), "models"},
+                                        {experiment.methods.size(), "methods"},
+                                        {experiment.suites.size(), "suites"},
+                                        {experiment.profiles.size(), "profiles"},
+                                        {experiment.seeds.size(), "seeds"}},
+                                       "cells");
+  if (problem.empty()) return;
+  root.problem({root.file(), 0, 0}, "the experiment " + problem);
+  root.problems().throw_if_any();
 }
 
 }  // namespace
@@ -160,6 +174,7 @@ Experiment read_document(const TomlDocument& document, const Catalogue& catalogu
   experiment.models = read_models(root.tables("model"));
   experiment.methods = read_methods(root.tables("method"), catalogue);
   experiment.suites = read_suites(root.tables("suite"), catalogue);
+  check_cells(root, experiment);
   experiment.reports = read_reports(root.tables("report"), experiment, catalogue);
   read_measure(root, experiment);
   check_calibration_apart(experiment.methods, experiment.suites, catalogue, problems);

@@ -11,6 +11,7 @@
 #include "harness/base/errors.h"
 #include "harness/config/axes.h"
 #include "harness/config/data_choices.h"
+#include "harness/config/limits.h"
 
 namespace assay {
 namespace {
@@ -48,18 +49,33 @@ Calibrations calibrations_for(const Json& params, const MethodEntry& method,
   return {std::nullopt};
 }
 
+/// False, and a problem, where the block asks for more than an experiment may have.
+bool few_enough(TableReader& reader, const std::vector<Factor>& factors) {
+  const std::string problem = too_many(factors, "settings");
+  if (!problem.empty()) {
+    reader.problem(reader.place(), fmt::format("{} {}", reader.what(), problem));
+  }
+  return problem.empty();
+}
+
 /// Every setting of the block by itself, without what is applied to its result.
 std::vector<MethodChoice> settings_of(TableReader& reader, const MethodEntry& method,
                                       const Catalogue& catalogue) {
   const std::vector<Axis> axes = read_axes(reader, method.params);
   std::vector<Json> settings;
-  for (const Json& given : multiply(axes)) settings.push_back(written_out(method.params, given));
+  for (const Json& given : multiply(reader, axes))
+    settings.push_back(written_out(method.params, given));
   const bool any = std::any_of(settings.begin(), settings.end(), [&](const Json& params) {
     return method.needs_calibration_for(params);
   });
   const Calibrations calibrations = calibrations_of(reader, method, any, catalogue);
   const Trainings trainings = trainings_of(reader, method, catalogue);
   std::vector<MethodChoice> choices;
+  if (!few_enough(reader, {{settings.size(), "settings of parameters"},
+                           {any ? calibrations.size() : 1, "of calibration"},
+                           {trainings.size(), "of training"}})) {
+    return {};
+  }
   for (const Json& params : settings) {
     for (const auto& calibration : calibrations_for(params, method, calibrations)) {
       for (const auto& training : trainings) {
@@ -79,6 +95,10 @@ std::vector<std::vector<MethodChoice>> chains_of(TableReader& reader, const Cata
   for (TableReader& link : reader.tables("then")) {
     const std::vector<MethodChoice> alternatives = read_method(link, catalogue, false);
     std::vector<std::vector<MethodChoice>> longer;
+    if (!few_enough(link,
+                    {{chains.size(), "chains before it"}, {alternatives.size(), "settings"}})) {
+      return {};
+    }
     for (const auto& chain : chains) {
       for (const MethodChoice& next : alternatives) {
         longer.push_back(chain);
@@ -107,6 +127,9 @@ std::vector<MethodChoice> read_method(TableReader& reader, const Catalogue& cata
       may_go_on ? chains_of(reader, catalogue) : std::vector<std::vector<MethodChoice>>{{}};
   reader.finish(key_homes());
   std::vector<MethodChoice> choices;
+  if (!few_enough(reader, {{settings.size(), "settings"}, {chains.size(), "chains behind them"}})) {
+    return {};
+  }
   for (const MethodChoice& setting : settings) {
     for (const auto& chain : chains) {
       choices.push_back(setting);
@@ -145,6 +168,7 @@ std::vector<ModelChoice> read_models(std::vector<TableReader> blocks) {
   std::vector<ModelChoice> choices;
   std::map<std::string, SourcePlace> seen;
   for (TableReader& reader : blocks) {
+    if (reader.problems().full()) break;
     ModelChoice choice;
     choice.id = reader.required_text("id");
     reader.rename(fmt::format("model '{}'", choice.id));
@@ -163,7 +187,10 @@ std::vector<MethodChoice> read_methods(std::vector<TableReader> blocks,
   std::vector<MethodChoice> choices;
   std::map<std::string, SourcePlace> seen;
   for (TableReader& reader : blocks) {
-    for (MethodChoice& choice : read_method(reader, catalogue, true)) {
+    if (reader.problems().full()) break;
+    std::vector<MethodChoice> more = read_method(reader, catalogue, true);
+    if (!few_enough(reader, {{choices.size() + more.size(), "settings of all methods"}})) break;
+    for (MethodChoice& choice : more) {
       const Json identity = {{"method", choice.id}, {"params", choice.all_params()}};
       if (is_new(seen, identity, reader)) choices.push_back(std::move(choice));
     }
@@ -175,6 +202,7 @@ std::vector<SuiteChoice> read_suites(std::vector<TableReader> blocks, const Cata
   std::vector<SuiteChoice> choices;
   std::map<std::string, SourcePlace> seen;
   for (TableReader& reader : blocks) {
+    if (reader.problems().full()) break;
     const SuiteEntry* suite = find_by_id(
         reader, "suite",
         [&catalogue](const std::string& id) -> const SuiteEntry& { return catalogue.suite(id); });
@@ -186,7 +214,9 @@ std::vector<SuiteChoice> read_suites(std::vector<TableReader> blocks, const Cata
     }
     const std::vector<Axis> axes = read_axes(reader, specs);
     reader.finish(key_homes());
-    for (const Json& given : multiply(axes)) {
+    const std::vector<Json> settings = multiply(reader, axes);
+    if (!few_enough(reader, {{choices.size() + settings.size(), "settings of all suites"}})) break;
+    for (const Json& given : settings) {
       SuiteChoice choice{
           suite->id, suite->kind,   suite->dataset, suite->split, written_out(specs, given),
           false,     reader.place()};

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 
+#include "harness/base/numbers.h"
 #include "harness/config/experiment_blocks.h"
 
 namespace assay {
@@ -16,10 +16,9 @@ constexpr std::int64_t kFewestWhenAdapting = 4;
 
 /// "5 %" as 0.05.
 std::optional<double> share_from(const std::string& text) {
-  static const std::regex kForm(R"(([0-9]{1,3}(\.[0-9]{1,6})?) *%)");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
-  const double share = std::stod(parts[1].str()) / 100;
+  const auto amount = amount_from(text);
+  if (!amount || amount->unit != "%") return std::nullopt;
+  const double share = amount->number / 100;
   return share > 0 && share <= 1 ? std::optional(share) : std::nullopt;
 }
 
@@ -50,7 +49,7 @@ void check_most(TableReader& measure, const Experiment& experiment) {
 void read_sampling(TableReader& measure, Experiment& experiment) {
   Sampling& sampling = experiment.sampling;
   read_target(measure, sampling);
-  sampling.budget_s = measure.positive_number("budget_s").value_or(sampling.budget_s);
+  sampling.budget_s = measure.positive_number("budget_s", kMostSeconds).value_or(sampling.budget_s);
   sampling.max_processes_per_arm =
       measure.integer("max_processes_per_arm", kFewestWhenAdapting, kMostProcesses)
           .value_or(
@@ -83,9 +82,10 @@ void read_measure(TableReader& root, Experiment& experiment) {
   if (!measure) return;
   experiment.processes_per_arm = measure->integer("processes_per_arm", 1, kMostProcesses)
                                      .value_or(experiment.processes_per_arm);
-  experiment.timeout_s = measure->positive_number("timeout_s").value_or(experiment.timeout_s);
+  experiment.timeout_s =
+      measure->positive_number("timeout_s", kMostSeconds).value_or(experiment.timeout_s);
   experiment.checkpoint_s =
-      measure->positive_number("checkpoint_s").value_or(experiment.checkpoint_s);
+      measure->positive_number("checkpoint_s", kMostSeconds).value_or(experiment.checkpoint_s);
   read_sampling(*measure, experiment);
   measure->finish(key_homes());
 }

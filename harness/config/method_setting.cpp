@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/base/dense_method.h"
 #include "harness/base/errors.h"
 #include "harness/config/experiment_blocks.h"
+#include "harness/config/toml_keys.h"
 #include "harness/config/toml_reader.h"
 #include "harness/config/toml_value.h"
 
@@ -16,6 +19,10 @@ constexpr const char* kThen = "then";
 
 /// The table that a key with dots is in; `key` becomes the part behind the last dot.
 toml::table& table_for(toml::table& root, std::string& key, const std::string& setting) {
+  if (std::ranges::count(key, '.') >= std::ptrdiff_t{kMostKeyParts}) {
+    throw UserError(fmt::format("{}: a name of more than {} parts; allowed: {}", kPlace,
+                                kMostKeyParts, kMostKeyParts));
+  }
   toml::table* table = &root;
   for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.')) {
     const std::string outer = key.substr(0, dot);

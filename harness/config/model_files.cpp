@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
@@ -69,14 +70,11 @@ void read_source(TableReader& source, const std::string& importer, ModelEntry& e
 
 // Folders of models that are already there, under names that nothing else has.
 void find_model_folders(const fs::path& parent, Catalogue& catalogue) {
-  std::error_code error;
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(parent, error)) {
-    if (fs::exists(entry.path() / "config.json", error)) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  for (const fs::path& folder : folders) {
+  for (const fs::path& folder : entries_of_folder(parent)) {
+    std::error_code error;
     const std::string name = folder.filename().string();
+    // What is not UTF-8 stands in no experiment file.
+    if (!is_utf8(name) || !fs::exists(folder / "config.json", error)) continue;
     if (std::ranges::find(catalogue.models, name, &ModelEntry::name) == catalogue.models.end()) {
       catalogue.models.push_back({name, "folder " + folder.string(), "local"});
     }

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <filesystem>
+#include <map>
 #include <optional>
-#include <regex>
 
 #include "harness/base/errors.h"
+#include "harness/base/numbers.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -14,14 +16,27 @@ namespace {
 
 constexpr int kMostParents = 8;
 
+constexpr std::int64_t kMostMemory = std::int64_t{1} << 50U;  // 1024 TiB
+constexpr std::int64_t kMostCore = 65535;                     // of the worker's protocol
+constexpr int kMostDevice = 127;
+
 std::optional<std::int64_t> bytes_from(const std::string& text) {
-  static const std::regex kForm(R"(([0-9]{1,9}) *(KiB|MiB|GiB|TiB))");
-  std::smatch parts;
-  if (!std::regex_match(text, parts, kForm)) return std::nullopt;
-  static const std::map<std::string, int> kShift = {
+  static const std::map<std::string_view, int> kShift = {
       {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
-  const std::int64_t bytes = std::stoll(parts[1].str()) << kShift.at(parts[2].str());
-  return bytes > 0 ? std::optional<std::int64_t>(bytes) : std::nullopt;
+  const auto amount = amount_from(text);
+  const auto shift = amount ? kShift.find(amount->unit) : kShift.end();
+  if (shift == kShift.end() || amount->decimals > 0) return std::nullopt;
+  const double bytes = std::ldexp(amount->number, shift->second);
+  if (bytes < 1 || bytes > static_cast<double>(kMostMemory)) return std::nullopt;
+  return static_cast<std::int64_t>(bytes);
+}
+
+/// cpu, cuda or cuda:N
+bool is_device(std::string_view name) {
+  if (name == "cpu" || name == "cuda") return true;
+  if (!name.starts_with("cuda:")) return false;
+  const auto index = number_from<int>(name.substr(5));
+  return index && *index >= 0 && *index <= kMostDevice;
 }
 
 // What a profile is, not what it inherits.
@@ -69,7 +84,7 @@ void add_parents(TomlDocument& document, Problems& problems) {
 void read_cores(TableReader& reader, ProfileEntry& entry) {
   entry.threads = static_cast<int>(reader.integer("threads", 0, 4096).value_or(0));
   for (const std::int64_t core :
-       reader.integers("cores", 0).value_or(std::vector<std::int64_t>{})) {
+       reader.integers("cores", 0, kMostCore).value_or(std::vector<std::int64_t>{})) {
     entry.cores.push_back(static_cast<int>(core));
   }
 }
@@ -79,7 +94,8 @@ void read_memory_limit(TableReader& reader, ProfileEntry& entry) {
   if (!limit) return;
   const auto bytes = bytes_from(*limit);
   if (!bytes) {
-    reader.refuse("memory_limit", *reader.node().get("memory_limit"), "a size such as \"8 GiB\"");
+    reader.refuse("memory_limit", *reader.node().get("memory_limit"),
+                  "a size such as \"8 GiB\", up to 1024 TiB");
   }
   entry.memory_limit_bytes = bytes.value_or(0);
 }
@@ -107,7 +123,6 @@ std::string name_of_file(TableReader& reader, std::string_view key, const TomlDo
 }
 
 void read_profile(TomlDocument document, Problems& problems, Catalogue& catalogue) {
-  static const std::regex kDevice("cpu|cuda(:[0-9]+)?");
   add_parents(document, problems);
   TableReader reader(document.root, document.file, fs::path(document.file).filename().string(),
                      problems);
@@ -119,8 +134,9 @@ void read_profile(TomlDocument document, Problems& problems, Catalogue& catalogu
   entry.summary = reader.required_text("summary");
   reader.take("extends");
   entry.device = reader.text("device").value_or(entry.device);
-  if (!std::regex_match(entry.device, kDevice)) {
-    reader.refuse("device", *document.root.get("device"), "cpu, cuda or cuda:N");
+  if (!is_device(entry.device)) {
+    reader.refuse("device", *document.root.get("device"),
+                  fmt::format("cpu, cuda or cuda:N with N from 0 to {}", kMostDevice));
   }
   entry.dtype = reader.word("dtype", {"fp32", "bf16"}).value_or(entry.dtype);
   entry.features = reader.texts("features").value_or(std::vector<std::string>{});

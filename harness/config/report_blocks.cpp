@@ -55,6 +55,7 @@ void check_fields(TableReader& reader, const char* key, const std::vector<std::s
                   const std::vector<std::string>& known) {
   for (const std::string& name : used) {
     if (has(known, name)) continue;
+    if (reader.problems().full()) return;
     reader.problem(reader.place(key), unknown_name_message("field", name, known));
   }
 }
@@ -63,6 +64,7 @@ void check_fields(TableReader& reader, const char* key, const std::vector<std::s
 void check_metrics(TableReader& reader, const std::vector<std::string>& used,
                    const std::vector<std::string>& known) {
   for (const std::string& name : used) {
+    if (reader.problems().full()) return;
     if (has(known, name) || nearest_names(name, known).empty()) continue;
     reader.problem(reader.place("columns"), unknown_name_message("metric", name, known));
   }
@@ -98,6 +100,7 @@ std::vector<ReportChoice> read_reports(std::vector<TableReader> blocks,
   std::vector<ReportChoice> choices;
   std::set<std::string> seen;
   for (TableReader& reader : blocks) {
+    if (reader.problems().full()) break;
     ReportChoice choice;
     choice.name = reader.required_text("name");
     check_name(reader, choice.name, seen);

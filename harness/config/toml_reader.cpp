@@ -3,75 +3,60 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <fstream>
 #include <sstream>
 #include <string_view>
 #include <tuple>
 
+#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/config/toml_keys.h"
 
 namespace assay {
 namespace {
 
-constexpr std::size_t kLongestShownValue = 60;
+constexpr std::size_t kShownColumns = 60;
+constexpr std::size_t kLongestText = std::size_t{64} << 10;
+constexpr std::size_t kLongestArray = 100'000;
 
 std::string shown(const toml::node& node) {
-  std::string line;
   if (const auto value = json_of(node)) {
-    line = value->dump();
-  } else {  // a date, NaN or infinity: as TOML writes it
-    std::ostringstream text;
-    node.visit([&text](const auto& typed) { text << typed; });
-    line = text.str();
+    return cut(value->dump(-1, ' ', false, Json::error_handler_t::replace), kShownColumns);
   }
-  if (line.size() > kLongestShownValue) line = line.substr(0, kLongestShownValue) + "...";
-  return line;
+  std::ostringstream text;  // a date, NaN or infinity: as TOML writes it
+  node.visit([&text](const auto& typed) { text << typed; });
+  return cut(text.str(), kShownColumns);
 }
 
 /// Far beyond any experiment, and read in a moment.
 constexpr std::size_t kMostBytes = std::size_t{16} << 20;
-/// The parser goes down a level for each part of a dotted key, and its stack ends.
-constexpr std::size_t kMostDots = 256;
 
 std::string read_bounded(const std::filesystem::path& path) {
-  std::string text;
-  if (std::filesystem::is_regular_file(path)) {
-    if (std::filesystem::file_size(path) <= kMostBytes) return read_text_file(path);
-    text.resize(kMostBytes + 1);
-  } else {  // a pipe, or something without an end
-    std::ifstream file(path, std::ios::binary);
-    if (!file || std::filesystem::is_directory(path)) return read_text_file(path);  // says why
-    text.resize(kMostBytes + 1);
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-  }
+  std::string text = read_text_file(path, kMostBytes + 1);
   if (text.size() <= kMostBytes) return text;
   throw UserError(fmt::format("{}: is larger than {} MiB; a file of settings has some kilobytes",
                               path.string(), kMostBytes >> 20U));
 }
 
-/// Dots that only parts of names stand between.
-void check_dotted_keys(const std::string& text, const std::string& file) {
-  std::size_t line = 1, dots = 0;
-  for (const char c : text) {
-    if (c == '.') ++dots;
-    if (dots > kMostDots) {
-      throw UserError(fmt::format("{}:{}: a name of more than {} parts; allowed: {}", file, line,
-                                  kMostDots, kMostDots));
-    }
-    const bool in_key = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-                        std::string_view("._- \t\"'").find(c) != std::string_view::npos;
-    if (!in_key) dots = 0;
-    line += c == '\n' ? 1 : 0;
-  }
+/// What else is asked of an array that is too long; null: of what is none.
+std::string longest_text(const toml::array* array) {
+  const bool too_long = array != nullptr && array->size() > kLongestArray;
+  return too_long ? fmt::format(" and has at most {} values", kLongestArray) : "";
+}
+
+std::string range_text(std::int64_t min, std::int64_t max) {
+  const bool open = max == std::numeric_limits<std::int64_t>::max();
+  return open ? fmt::format(">= {}", min) : fmt::format("in [{}, {}]", min, max);
 }
 
 toml::table parse(const std::string& text, const std::string& file, const Problems& problems) {
-  check_dotted_keys(text, file);
+  if (const std::size_t line = line_of_long_key(text); line > 0) {
+    throw UserError(fmt::format("{}: a name of more than {} parts; allowed: {}",
+                                problems.name({file, static_cast<std::uint32_t>(line), 1}),
+                                kMostKeyParts, kMostKeyParts));
+  }
   try {
     return toml::parse(std::string_view(text), std::string_view(file));
   } catch (const toml::parse_error& error) {
@@ -93,11 +78,16 @@ std::string Problems::name(const SourcePlace& place) const {
 }
 
 void Problems::add(const SourcePlace& place, const std::string& text) {
-  found_.push_back({place, fmt::format("{}: {}", name(place), text)});
+  keep(place, fmt::format("{}: {}", name(place), text));
+}
+
+void Problems::keep(const SourcePlace& place, const std::string& line) {
+  more_ = more_ || full();
+  if (!full()) found_.push_back({place, line});
 }
 
 void Problems::add_line(const std::string& file, const std::string& line) {
-  found_.push_back({{file, 0, 0}, line});
+  keep({file, 0, 0}, line);
 }
 
 void Problems::throw_if_any() const {
@@ -113,6 +103,7 @@ void Problems::throw_if_any() const {
     // An axis finds a problem once for each of its values.
     if (lines.empty() || lines.back() != problem.line) lines.push_back(problem.line);
   }
+  if (more_) lines.emplace_back("and more; these first");
   throw UserError(lines);
 }
 
@@ -195,8 +186,10 @@ void TableReader::refuse(std::string_view key, const toml::node& value,
 std::optional<std::string> TableReader::text(std::string_view key) {
   const toml::node* node = take(key);
   if (node == nullptr) return std::nullopt;
-  if (const auto* text = node->as_string()) return text->get();
-  refuse(key, *node, "a text");
+  const auto* text = node->as_string();
+  if (text != nullptr && text->get().size() <= kLongestText) return text->get();
+  refuse(key, *node,
+         text == nullptr ? "a text" : fmt::format("a text of at most {} bytes", kLongestText));
   return std::nullopt;
 }
 
@@ -226,19 +219,16 @@ std::optional<std::int64_t> TableReader::integer(std::string_view key, std::int6
   if (node == nullptr) return std::nullopt;
   const auto* integer = node->as_integer();
   if (integer != nullptr && integer->get() >= min && integer->get() <= max) return integer->get();
-  const bool open = max == std::numeric_limits<std::int64_t>::max();
-  refuse(key, *node,
-         open ? fmt::format("an integer >= {}", min)
-              : fmt::format("an integer in [{}, {}]", min, max));
+  refuse(key, *node, "an integer " + range_text(min, max));
   return std::nullopt;
 }
 
-std::optional<double> TableReader::positive_number(std::string_view key) {
+std::optional<double> TableReader::positive_number(std::string_view key, double max) {
   const toml::node* node = take(key);
   if (node == nullptr) return std::nullopt;
   const auto value = node->is_number() ? node->value<double>() : std::nullopt;
-  if (value && std::isfinite(*value) && *value > 0) return value;
-  refuse(key, *node, "a number > 0");
+  if (value && *value > 0 && *value <= max) return value;
+  refuse(key, *node, fmt::format("a number > 0 and <= {}", max));
   return std::nullopt;
 }
 
@@ -247,31 +237,33 @@ std::optional<std::vector<std::string>> TableReader::texts(std::string_view key)
   if (node == nullptr) return std::nullopt;
   std::vector<std::string> found;
   const auto* array = node->as_array();
-  bool good = array != nullptr && !array->empty();
+  bool good = array != nullptr && !array->empty() && array->size() <= kLongestArray;
   for (std::size_t i = 0; good && i < array->size(); ++i) {
     const auto* text = (*array)[i].as_string();
     good = text != nullptr;
     if (good) found.push_back(text->get());
   }
   if (good) return found;
-  refuse(key, *node, "an array of texts that is not empty");
+  refuse(key, *node, "an array of texts that is not empty" + longest_text(array));
   return std::nullopt;
 }
 
 std::optional<std::vector<std::int64_t>> TableReader::integers(std::string_view key,
-                                                               std::int64_t min) {
+                                                               std::int64_t min, std::int64_t max) {
   const toml::node* node = take(key);
   if (node == nullptr) return std::nullopt;
   std::vector<std::int64_t> found;
   const auto* array = node->as_array();
-  bool good = array != nullptr && !array->empty();
+  bool good = array != nullptr && !array->empty() && array->size() <= kLongestArray;
   for (std::size_t i = 0; good && i < array->size(); ++i) {
     const auto* integer = (*array)[i].as_integer();
-    good = integer != nullptr && integer->get() >= min;
+    good = integer != nullptr && integer->get() >= min && integer->get() <= max;
     if (good) found.push_back(integer->get());
   }
   if (good) return found;
-  refuse(key, *node, fmt::format("an array of integers >= {} that is not empty", min));
+  refuse(key, *node,
+         fmt::format("an array of integers {} that is not empty{}", range_text(min, max),
+                     longest_text(array)));
   return std::nullopt;
 }
 
@@ -305,14 +297,15 @@ void TableReader::finish(const KeyHomes& homes) {
   for (const auto& [key, value] : table_) {
     const std::string name(key.str());
     if (known_.contains(name)) continue;
-    const std::string start = fmt::format("unknown key '{}'", name);
+    if (problems_.full()) return problem(place(), "");
     const auto home = homes.find(name);
     const std::string rest =
         home != homes.end()
             ? fmt::format("; it belongs to {}; keys after a table header belong to that table",
                           home->second)
-            : unknown_name_message("key", name, known).substr(start.size());
-    problem(place_of(file_, key.source()), fmt::format("{} in {}{}", start, what_, rest));
+            : known_names_message(name, known);
+    problem(place_of(file_, key.source()),
+            fmt::format("unknown key {} in {}{}", quoted_name(name), what_, rest));
   }
 }
 

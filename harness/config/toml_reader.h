@@ -32,6 +32,9 @@ class Problems {
   /// A message that already says its place in `file`, for instance that of the TOML parser.
   void add_line(const std::string& file, const std::string& line);
   [[nodiscard]] bool empty() const { return found_.empty(); }
+  /// Nobody reads more than there are: what is added now is only known to be there, and whoever
+  /// would search long for what to say need not.
+  [[nodiscard]] bool full() const { return found_.size() >= kMost; }
   /// Throws UserError with one line a problem, sorted by file, line and column.
   void throw_if_any() const;
 
@@ -40,7 +43,10 @@ class Problems {
     SourcePlace place;
     std::string line;  ///< with its place
   };
+  static constexpr std::size_t kMost = 100;
+  void keep(const SourcePlace& place, const std::string& line);
   std::vector<Problem> found_;
+  bool more_ = false;
   std::vector<std::string> origins_;
 };
 
@@ -52,6 +58,11 @@ struct TomlDocument {
   std::string file;
   toml::table root;
 };
+
+/// Largest number that means something; what is computed with it stays finite.
+inline constexpr double kMostNumber = 1e15;
+/// Longest time that is waited for, in seconds (32 years): in nanoseconds it fits in 64 bits.
+inline constexpr double kMostSeconds = 1e9;
 
 /// Names of keys and the table header they belong to: {"seeds", "[experiment]"}.
 using KeyHomes = std::map<std::string, std::string, std::less<>>;
@@ -85,9 +96,11 @@ class TableReader {
   std::optional<std::string> word(std::string_view key, const std::vector<std::string>& allowed);
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t min,
                                       std::int64_t max = std::numeric_limits<std::int64_t>::max());
-  std::optional<double> positive_number(std::string_view key);
+  std::optional<double> positive_number(std::string_view key, double max = kMostNumber);
   std::optional<std::vector<std::string>> texts(std::string_view key);
-  std::optional<std::vector<std::int64_t>> integers(std::string_view key, std::int64_t min);
+  std::optional<std::vector<std::int64_t>> integers(
+      std::string_view key, std::int64_t min,
+      std::int64_t max = std::numeric_limits<std::int64_t>::max());
   std::optional<TableReader> table(std::string_view key, const std::string& what);
   /// The elements of `[[key]]`.
   std::vector<TableReader> tables(std::string_view key);

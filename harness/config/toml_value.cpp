@@ -8,6 +8,7 @@
 
 #include "harness/base/json_text.h"
 #include "harness/base/text.h"
+#include "harness/config/toml_keys.h"
 
 namespace assay {
 namespace {
@@ -33,6 +34,7 @@ std::string scalar_text(const toml::node& value) {
 }  // namespace
 
 toml::table toml_value(const std::string& text) {
+  if (line_of_long_key(text) > 0) return toml::table{{kValueKey, text}};
   try {
     toml::table table = toml::parse(fmt::format("{} = {}", kValueKey, text));
     if (is_one_value(table)) return table;

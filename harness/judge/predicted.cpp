@@ -303,8 +303,8 @@ std::vector<SpeedUp> speed_ups(const Store& store, const std::string& experiment
 }
 
 Json to_json(const SpeedUp& row) {
-  const Json params = Json::parse(row.params, nullptr, false);
-  const Json suite_params = Json::parse(row.suite_params, nullptr, false);
+  const Json params = try_parse_json(row.params);
+  const Json suite_params = try_parse_json(row.suite_params);
   return {{"model", row.model},
           {"suite", row.suite},
           {"suite_params", suite_params.is_discarded() ? Json(row.suite_params) : suite_params},

@@ -95,7 +95,7 @@ SampleWork work_of(const CellRecord& cell, const CellRecord* accounting,
     work.no_flops = work.no_bytes = "nobody has said what one sample of this metric computes";
     return work;
   }
-  const Json params = Json::parse(cell.suite_params, nullptr, false);
+  const Json params = try_parse_json(cell.suite_params);
   const double rows = params.is_object() ? rows_of(*workload, params) : 1;
   // Work is done for each row, weights are read once for all of them.
   const Amount done = amount_of(cell, accounting, *workload, rows, kWork);

@@ -39,7 +39,7 @@ int metadata_int(const std::filesystem::path& path, const Metadata& metadata,
 
 Json metadata_json(const std::filesystem::path& path, const Metadata& metadata,
                    const std::string& key) {
-  Json value = Json::parse(metadata_text(path, metadata, key), nullptr, false);
+  Json value = try_parse_json(metadata_text(path, metadata, key));
   if (value.is_discarded()) damaged(path, "'" + key + "' is not JSON");
   return value;
 }

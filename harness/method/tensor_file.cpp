@@ -128,7 +128,7 @@ Json parse_header(const fs::path& path, int fd, std::uint64_t file_size, std::ui
   std::string text(size, '\0');
   if (!read_all(fd, text.data(), text.size(), sizeof size)) fail_read(path, "cannot be read");
   data_at = sizeof size + size;
-  Json header = Json::parse(text, nullptr, false);
+  Json header = try_parse_json(text);
   if (!header.is_object()) fail_read(path, "the header is not a JSON object");
   return header;
 }

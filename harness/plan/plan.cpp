@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "harness/base/dense_method.h"
@@ -332,9 +334,13 @@ class Planner {
 
   // The same problem is found once for each cell; it is said once.
   void throw_problems() {
+    constexpr std::size_t kMost = 100;  // nobody reads more
     std::vector<std::string> said;
+    std::set<std::string_view> seen;
     for (const std::string& problem : problems_) {
-      if (std::find(said.begin(), said.end(), problem) == said.end()) said.push_back(problem);
+      if (said.size() == kMost || !seen.insert(problem).second) continue;
+      said.push_back(problem);
+      if (said.size() == kMost) said.back() = "and more; these first";
     }
     if (!said.empty()) throw UserError(said);
   }

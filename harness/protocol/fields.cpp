@@ -1,6 +1,8 @@
 #include "harness/protocol/fields.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -41,6 +43,9 @@ std::string Fields::text(const char* key) const {
 std::int64_t Fields::integer(const char* key) const {
   const Json& value = at(key);
   if (!value.is_number_integer()) fail(key, "is not an integer");
+  if (value.is_number_unsigned() && value > std::numeric_limits<std::int64_t>::max()) {
+    fail(key, "is beyond 64 bits");
+  }
   return value.get<std::int64_t>();
 }
 

@@ -20,9 +20,9 @@ Json body_of(const Json& message) {
 
 Json parse_line(const std::string& line) {
   try {
-    return Json::parse(line);
-  } catch (const Json::exception& error) {
-    throw std::runtime_error(std::string("not JSON: ") + error.what());
+    return parse_json(line);
+  } catch (const JsonError& error) {
+    throw std::runtime_error(error.what());
   }
 }
 

@@ -178,16 +178,17 @@ INSTANTIATE_TEST_SUITE_P(
     All, MalformedLines,
     ::testing::Values(
         "", "x", "{", "[]", "1", "null", R"({"v":2,"t":"heartbeat","n":1)",
-        R"({"v":2,"t":"heartbeat","n":1}x)",                               // trailing
-        R"({"v":1,"t":"heartbeat","n":1})",                                // version
-        R"({"t":"heartbeat","n":1})",                                      // no version
-        R"({"v":2.0,"t":"heartbeat","n":1})",                              // version's type
-        R"({"v":2,"t":"heartbeat","n":2})",                                // gap
-        R"({"v":2,"t":"heartbeat","n":0})",                                // repeated
-        R"({"v":2,"t":"heartbeat"})",                                      // no number
-        R"({"v":2,"n":1})",                                                // no type
-        R"({"v":2,"t":5,"n":1})",                                          // type's type
-        R"({"v":2,"t":"gossip","n":1})",                                   // unknown type
+        R"({"v":2,"t":"heartbeat","n":1}x)",   // trailing
+        R"({"v":1,"t":"heartbeat","n":1})",    // version
+        R"({"t":"heartbeat","n":1})",          // no version
+        R"({"v":2.0,"t":"heartbeat","n":1})",  // version's type
+        R"({"v":2,"t":"heartbeat","n":2})",    // gap
+        R"({"v":2,"t":"heartbeat","n":0})",    // repeated
+        R"({"v":2,"t":"heartbeat"})",          // no number
+        R"({"v":2,"n":1})",                    // no type
+        R"({"v":2,"t":5,"n":1})",              // type's type
+        R"({"v":2,"t":"gossip","n":1})",       // unknown type
+        R"({"v":2,"t":"progress","n":1,"done":18446744073709551615,"total":9,"what":""})",
         R"({"v":2,"t":"hello","n":1,"environment":{}})",                   // second hello
         R"({"v":2,"t":"heartbeat","n":1,"extra":1})",                      // unknown key
         R"({"v":2,"t":"metric","n":1,"metric":{"tag":"a"}})",              // no count

@@ -106,8 +106,8 @@ Json ask_worker(const fs::path& worker) {
                                    last_line(result.stderr_tail)));
   }
   try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    return parse_json(text);
+  } catch (const JsonError& error) {
     throw MachineError(
         fmt::format("{} --describe printed no JSON: {}", worker.string(), error.what()));
   }
@@ -194,15 +194,15 @@ Json run_python_tool(const std::vector<std::string>& arguments, std::stop_token 
   const auto take = [&](const std::string& line) {
     last = line;
     if (on_progress && line.starts_with(kProgressStart)) {
-      on_progress(Json::parse(line).at("progress"));
+      on_progress(parse_json(line).at("progress"));
     }
   };
   const ChildResult result = run_for_lines(spec, take, std::move(stop));
   if (result.interrupted) throw Interrupted();
   if (result.exit_code != 0 || result.signal != 0) fail_tool(result, arguments.front());
   try {
-    return Json::parse(last);
-  } catch (const Json::parse_error&) {
+    return parse_json(last);
+  } catch (const JsonError&) {
     throw MachineError(fmt::format("assay_tools {} printed no result", arguments.front()));
   }
 }

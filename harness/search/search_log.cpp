@@ -153,10 +153,10 @@ void SearchLog::read(const Json& identity, const Space& space) {
   const auto whole = static_cast<off_t>(text.rfind('\n') + 1);
   if (::ftruncate(descriptor_, whole) != 0) fail_write(path_, errno);
   if (lines.empty()) return write_line(identity);
-  require_equal(path_, at_line(path_, 1, [&] { return Json::parse(lines[0]); }), identity);
+  require_equal(path_, at_line(path_, 1, [&] { return parse_json(lines[0]); }), identity);
   for (std::size_t i = 1; i < lines.size(); ++i) {
     recorded_.push_back(
-        at_line(path_, i + 1, [&] { return evaluation_of(space, Json::parse(lines[i])); }));
+        at_line(path_, i + 1, [&] { return evaluation_of(space, parse_json(lines[i])); }));
   }
 }
 

@@ -101,10 +101,10 @@ void Suggester::start() {
 
 Json Suggester::exchange(const Json& question) {
   try {
-    return Json::parse(dialogue_->exchange(question.dump()));
+    return parse_json(dialogue_->exchange(question.dump()));
   } catch (const DialogueError& error) {
     throw MachineError(fmt::format("searcher ehvi: {}", error.what()));
-  } catch (const Json::exception& error) {
+  } catch (const JsonError& error) {
     throw MachineError(fmt::format("searcher ehvi: no answer to read: {}", error.what()));
   }
 }

@@ -52,7 +52,7 @@ Json cell_of(Connection& connection, std::int64_t attempt, const std::string& ex
   if (!rows.next()) return nullptr;
   Json cell = row_of(rows, kNames, 0);
   for (const char* name : {"params", "suite_params"}) {
-    cell[name] = Json::parse(cell[name].get<std::string>());
+    cell[name] = parse_json(cell[name].get<std::string>());
   }
   return cell;
 }
@@ -79,7 +79,7 @@ Json rows_json(Connection& connection, const OwnedTable& table, std::int64_t par
 Json baseline_of(Connection& connection, const std::string& experiment) {
   Query rows = connection.query("SELECT value FROM store_meta WHERE key = 'baseline:' || ?");
   rows.with(experiment);
-  return rows.next() ? Json::parse(rows.text(0)) : Json();
+  return rows.next() ? parse_json(rows.text(0)) : Json();
 }
 
 Json AttemptLines::metric(std::int64_t id) {

@@ -39,7 +39,9 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection
         path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
         kBusyTimeoutMs);
   }
-  const std::string address = "file:" + percent_encoded(path.string()) +
+  // Behind "file://" a name of a machine would follow: none, for a path that begins so itself.
+  const std::string address = (path.string().starts_with("//") ? "file://" : "file:") +
+                              percent_encoded(path.string()) +
                               (must_be_read_as_constant(path) ? "?immutable=1" : "");
   return std::make_unique<SQLite::Database>(
       address, SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);

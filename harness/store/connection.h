@@ -2,6 +2,7 @@
 // One SQLite connection with our settings, and errors in words. Internal to harness/store.
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
 
 #include <cmath>
 #include <cstdint>
@@ -54,6 +55,12 @@ class Query {
 
   [[nodiscard]] std::string text(int column) const {
     return statement_.getColumn(column).getString();
+  }
+  /// A stored document, which is an object. Throws JsonError where it is damaged.
+  [[nodiscard]] Json json(int column) const {
+    Json document = parse_json(text(column));
+    if (!document.is_object()) throw JsonError(0, "a stored document is no JSON object");
+    return document;
   }
   [[nodiscard]] std::int64_t integer(int column) const {
     return statement_.getColumn(column).getInt64();
@@ -132,18 +139,20 @@ class Connection {
     });
   }
 
-  /// Turns SQLite's errors into ours.
+  /// Turns SQLite's errors into ours, and those of documents in it that do not parse.
   template <typename Work>
   auto guarded(Work&& work) {
     try {
       return work();
     } catch (const SQLite::Exception& error) {
       throw_in_words(path_, error.getErrorCode(), error.what());
+    } catch (const JsonError& error) {
+      throw_damaged(path_, error.what());
     }
   }
 
-  /// Likewise for what only reads: documents that do not parse and words that nobody wrote are
-  /// damage as well.
+  /// Likewise for what only reads: documents of another form than was written and words that nobody
+  /// wrote are damage as well.
   template <typename Work>
   auto reading(Work&& work) {
     try {

@@ -85,7 +85,7 @@ class Exporter {
       line({{"type", "document"},
             {"hash", found.text(0)},
             {"kind", found.text(1)},
-            {"body", Json::parse(found.text(2))}});
+            {"body", parse_json(found.text(2))}});
     }
   }
 

@@ -15,33 +15,11 @@
 namespace assay {
 namespace {
 
-constexpr int kDeepest = 64;  ///< far more than anything that is exported
-
 /// "?, ?, ": so many, each with its comma.
 std::string places(std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += "?, ";
   return text;
-}
-
-/// Brackets that are open at once, outside of texts.
-int depth_of(std::string_view line) {
-  int depth = 0;
-  int deepest = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (quoted && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted && (c == '{' || c == '[')) {
-      deepest = std::max(deepest, ++depth);
-    } else if (!quoted && (c == '}' || c == ']')) {
-      --depth;
-    }
-  }
-  return deepest;
 }
 
 class LineReader {
@@ -72,12 +50,11 @@ class LineReader {
 
   void read_line(std::string_view line) {
     if (ended_) refuse("there is more behind the line of type 'end'");
-    if (depth_of(line) > kDeepest) refuse("JSON nested too deep for an export");
     try {
-      take(Json::parse(line));
-    } catch (const Json::parse_error& error) {
+      take(parse_json(line));
+    } catch (const JsonError& error) {
       throw UserError(fmt::format("{}:{}:{}: is not JSON; NaN and infinity are none either ({})",
-                                  file_, number_, error.byte, error.what()));
+                                  file_, number_, error.byte(), error.what()));
     } catch (const Json::exception& error) {
       refuse(fmt::format("is no line of an export ({})", error.what()));
     } catch (const SQLite::Exception& error) {

@@ -3,25 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "harness/base/clock.h"
-#include "harness/base/display.h"
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
 #include "harness/base/hashing.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 #include "harness/protocol/metric_range.h"
+#include "harness/store/csv.h"
 #include "harness/store/report_records.h"
 
 namespace assay {
 namespace {
-
-using Record = std::vector<std::string>;
 
 const std::vector<std::string>& known_columns() {
   static const std::vector<std::string> kNames = {
@@ -32,18 +32,28 @@ const std::vector<std::string>& known_columns() {
   return kNames;
 }
 
-struct Problems {
+constexpr std::int64_t kMostWhole = 1'000'000'000'000'000;  // a double holds each
+
+struct CsvProblems {
+  static constexpr std::size_t kMost = 100;  // nobody reads more
   std::string file, text;
+  std::size_t count = 0;
   void add(std::size_t line, const std::string& what) {
-    text += fmt::format("{}{}:{}: {}", text.empty() ? "" : "\n", file, line, what);
+    if (++count < kMost) {
+      text += fmt::format("{}{}:{}: {}", text.empty() ? "" : "\n", file, line, what);
+    } else if (count == kMost) {
+      text += "\nand more; these first";
+    }
   }
 };
 
 /// One line of the file with its fields by column.
 class Line {
  public:
-  Line(std::size_t number, const Record& header, const Record& fields) : number_(number) {
-    for (std::size_t i = 0; i < header.size(); ++i) fields_[header[i]] = fields[i];
+  Line(const CsvRecord& header, const CsvRecord& record) : number_(record.line) {
+    for (std::size_t i = 0; i < header.fields.size(); ++i) {
+      fields_[header.fields[i]] = record.fields[i];
+    }
   }
   [[nodiscard]] std::size_t number() const { return number_; }
   [[nodiscard]] std::string text(const std::string& column) const {
@@ -57,45 +67,49 @@ class Line {
   std::map<std::string, std::string> fields_;
 };
 
-std::optional<double> number_in(const Line& line, const std::string& column, Problems& problems) {
+std::optional<double> number_in(const Line& line, const std::string& column,
+                                CsvProblems& problems) {
   const std::string text = line.text(column);
   if (text.empty()) return std::nullopt;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(value))
-    return value;
+  const auto value = number_from<double>(text);
+  if (value && std::isfinite(*value)) return value;
   problems.add(line.number(),
-               fmt::format("{} = '{}' is not a finite number; leave it empty where there is none, "
+               fmt::format("{} = {} is not a finite number; leave it empty where there is none, "
                            "and say why in status (NAN, OOM, ...)",
-                           column, text));
+                           column, quoted_name(text)));
   return std::nullopt;
 }
 
-std::int64_t whole_in(const Line& line, const std::string& column, Problems& problems) {
+/// Of a column that holds whole numbers in [least, most]; 0 where it is empty.
+std::int64_t whole_in(const Line& line, const std::string& column, std::int64_t least,
+                      std::int64_t most, CsvProblems& problems) {
   const auto value = number_in(line, column, problems);
   if (!value) return 0;
-  if (*value == std::floor(*value) && *value >= -1 && *value < 1e15) {
+  if (*value == std::floor(*value) && *value >= static_cast<double>(least) &&
+      *value <= static_cast<double>(most)) {
     return static_cast<std::int64_t>(*value);
   }
-  problems.add(line.number(), fmt::format("{} = '{}' is not a count", column, line.text(column)));
+  problems.add(line.number(), fmt::format("{} = {}; allowed: whole numbers from {} to {}", column,
+                                          quoted_name(line.text(column)), least, most));
   return 0;
 }
 
 /// "params" as JSON, and "params.NAME" columns on top of it.
 Json params_in(const Line& line, const std::string& whole, const std::string& prefix,
-               Problems& problems) {
+               CsvProblems& problems) {
   Json params = Json::object();
   const std::string text = line.text(whole);
   if (!text.empty()) {
-    params = Json::parse(text, nullptr, false);
+    params = try_parse_json(text);
     if (!params.is_object()) {
-      problems.add(line.number(), fmt::format("{} is not a JSON object: '{}'", whole, text));
+      problems.add(line.number(),
+                   fmt::format("{} is not a JSON object: {}", whole, quoted_name(text)));
       params = Json::object();
     }
   }
   for (const auto& [column, field] : line.fields()) {
     if (!column.starts_with(prefix) || field.empty()) continue;
-    const Json number = Json::parse(field, nullptr, false);
+    const Json number = try_parse_json(field);
     params[column.substr(prefix.size())] = number.is_number() ? number : Json(field);
   }
   return params;
@@ -109,12 +123,18 @@ struct ImportedCell {
   std::map<std::string, std::size_t> lines;  ///< of each metric
 };
 
-bool flag_in(const Line& line, const std::string& column) {
-  const std::string text = line.text(column);
-  return text == "true" || text == "1";
+/// Spreadsheets write TRUE, people yes.
+bool flag_in(const Line& line, const std::string& column, CsvProblems& problems) {
+  std::string text = line.text(column);
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (text == "true" || text == "yes" || text == "1") return true;
+  if (text.empty() || text == "false" || text == "no" || text == "0") return false;
+  problems.add(line.number(), fmt::format("{} = {}; allowed: true, yes, 1, false, no, 0", column,
+                                          quoted_name(line.text(column))));
+  return false;
 }
 
-PlannedCell cell_in(const Line& line, const std::string& hash, Problems& problems) {
+PlannedCell cell_in(const Line& line, const std::string& hash, CsvProblems& problems) {
   PlannedCell cell;
   for (const char* column : {"model", "method", "suite"}) {
     if (line.text(column).empty()) {
@@ -130,11 +150,9 @@ PlannedCell cell_in(const Line& line, const std::string& hash, Problems& problem
   cell.suite = line.text("suite");
   cell.suite_params_json = canonical_json(suite_params);
   cell.profile = kImportedProfile;
-  const std::int64_t seed = whole_in(line, "seed", problems);
-  if (seed < 0) problems.add(line.number(), fmt::format("seed is {}; allowed: 0 and more", seed));
-  cell.seed = seed < 0 ? 0 : static_cast<std::uint64_t>(seed);
-  cell.random_weights = flag_in(line, "random_weights");
-  cell.limited = flag_in(line, "limited");
+  cell.seed = static_cast<std::uint64_t>(whole_in(line, "seed", 0, kMostWhole, problems));
+  cell.random_weights = flag_in(line, "random_weights", problems);
+  cell.limited = flag_in(line, "limited", problems);
   cell.key_doc = {{"imported",
                    {{"file", hash},
                     {"model", cell.model_name},
@@ -147,7 +165,7 @@ PlannedCell cell_in(const Line& line, const std::string& hash, Problems& problem
   return cell;
 }
 
-void read_status(ImportedCell& cell, const Line& line, Problems& problems) {
+void read_status(ImportedCell& cell, const Line& line, CsvProblems& problems) {
   const std::string status = line.text("status");
   if (status.empty() || status == "OK") return;
   std::vector<std::string> names;
@@ -162,15 +180,12 @@ void read_status(ImportedCell& cell, const Line& line, Problems& problems) {
   problems.add(line.number(), unknown_name_message("status", status, names));
 }
 
-MetricDef definition_in(const Line& line, const std::string& source, Problems& problems) {
+MetricDef definition_in(const Line& line, const std::string& source, CsvProblems& problems) {
   MetricDef def;
   def.tag = line.text("metric");
   def.unit = line.text("unit");
   def.convention = "imported from " + source;
-  def.direction = static_cast<int>(whole_in(line, "direction", problems));
-  if (def.direction < -1 || def.direction > 1) {
-    problems.add(line.number(), "direction is 1 (more is better), -1 or 0");
-  }
+  def.direction = static_cast<int>(whole_in(line, "direction", -1, 1, problems));
   // A convention of the file stays readable, and is never the one of a measured value.
   if (!line.text("convention").empty()) def.convention += ": " + line.text("convention");
   return def;
@@ -178,12 +193,15 @@ MetricDef definition_in(const Line& line, const std::string& source, Problems& p
 
 /// What no measurement can have said.
 void check_value(const MetricValue& value, const MetricDef& def, const Line& line,
-                 Problems& problems) {
+                 CsvProblems& problems) {
   const auto refuse = [&](const std::string& what) {
     problems.add(line.number(), fmt::format("{}: {}", value.tag, what));
   };
-  if (value.n < 0) refuse(fmt::format("n is {}; allowed: 0 and more", value.n));
-  if (!value.value) return;
+  if (!value.value) {
+    if (line.text("value").empty() && (value.lo || value.hi))
+      refuse("an interval without a value; leave lo and hi empty");
+    return;
+  }
   const MetricRange range =
       def.unit == "%" ? MetricRange{.least = 0, .most = 100} : range_of(def.tag, def.unit);
   if (!range.holds(*value.value)) {
@@ -198,7 +216,7 @@ void check_value(const MetricValue& value, const MetricDef& def, const Line& lin
 }
 
 void read_value(ImportedCell& cell, const Line& line, const std::string& source,
-                Problems& problems) {
+                CsvProblems& problems) {
   const std::string tag = line.text("metric");
   if (tag.empty()) {  // a line that only says a status
     if (line.text("value").empty()) return;
@@ -217,9 +235,8 @@ void read_value(ImportedCell& cell, const Line& line, const std::string& source,
   value.value = number_in(line, "value", problems);
   value.lo = number_in(line, "lo", problems);
   value.hi = number_in(line, "hi", problems);
-  value.n = whole_in(line, "n", problems);
+  value.n = whole_in(line, "n", 0, kMostWhole, problems);
   if (!value.value) {
-    value.lo = value.hi = std::nullopt;
     value.null_reason = line.text("reason").empty() ? "no value in the file" : line.text("reason");
   }
   cell.definitions.push_back(definition_in(line, source, problems));
@@ -227,13 +244,21 @@ void read_value(ImportedCell& cell, const Line& line, const std::string& source,
   cell.values.push_back(std::move(value));
 }
 
-void check_header(const Record& header, Problems& problems) {
+/// "params.NAME"
+bool is_parameter(const std::string& column) {
+  return std::ranges::any_of(std::array{"params.", "suite."}, [&](std::string_view prefix) {
+    return column.starts_with(prefix) && column.size() > prefix.size();
+  });
+}
+
+void check_header(const CsvRecord& header, CsvProblems& problems) {
   const auto& known = known_columns();
   std::set<std::string> seen;
-  for (const std::string& column : header) {
-    if (!seen.insert(column).second) problems.add(1, fmt::format("column '{}' twice", column));
-    const bool parameter = column.starts_with("params.") || column.starts_with("suite.");
-    if (!parameter && std::find(known.begin(), known.end(), column) == known.end()) {
+  for (const std::string& column : header.fields) {
+    if (!seen.insert(column).second) {
+      problems.add(1, fmt::format("column {} twice; remove one", quoted_name(column)));
+    }
+    if (!is_parameter(column) && std::find(known.begin(), known.end(), column) == known.end()) {
       problems.add(1, unknown_name_message("column", column, known) +
                           "; parameters are params.NAME and suite.NAME");
     }
@@ -244,7 +269,7 @@ void check_header(const Record& header, Problems& problems) {
 }
 
 /// A tag has one unit and one direction in the whole file.
-void check_definitions(const std::vector<ImportedCell>& cells, Problems& problems) {
+void check_definitions(const std::vector<ImportedCell>& cells, CsvProblems& problems) {
   std::map<std::pair<std::string, std::string>, const MetricDef*> known;
   for (const ImportedCell& cell : cells) {
     for (const MetricDef& def : cell.definitions) {
@@ -259,18 +284,19 @@ void check_definitions(const std::vector<ImportedCell>& cells, Problems& problem
   }
 }
 
-std::vector<ImportedCell> read_cells(const std::vector<Record>& records, const std::string& source,
-                                     const std::string& hash, Problems& problems) {
+std::vector<ImportedCell> read_cells(const std::vector<CsvRecord>& records,
+                                     const std::string& source, const std::string& hash,
+                                     CsvProblems& problems) {
   std::vector<ImportedCell> cells;
   std::map<std::string, std::size_t> places;
-  const Record& header = records.front();
+  const CsvRecord& header = records.front();
   for (std::size_t i = 1; i < records.size(); ++i) {
-    if (records[i].size() != header.size()) {
-      problems.add(i + 1,
-                   fmt::format("{} fields; the header has {}", records[i].size(), header.size()));
+    if (records[i].fields.size() != header.fields.size()) {
+      problems.add(records[i].line, fmt::format("{} fields; the header has {}",
+                                                records[i].fields.size(), header.fields.size()));
       continue;
     }
-    const Line line(i + 1, header, records[i]);
+    const Line line(header, records[i]);
     PlannedCell planned = cell_in(line, hash, problems);
     const auto [place, added] = places.emplace(planned.key, cells.size());
     if (added) {
@@ -294,46 +320,7 @@ void store_cell(Store& store, std::int64_t experiment, const ImportedCell& cell,
   store.finish_attempt(attempt, cell.outcome);
 }
 
-void require_utf8(std::string_view text, const std::string& file) {
-  std::size_t line = 1;
-  while (!text.empty()) {
-    line += text.front() == '\n' ? 1 : 0;
-    if (take_character(text)) continue;
-    throw UserError(
-        fmt::format("{}:{}: a byte that is not UTF-8; save the file as UTF-8", file, line));
-  }
-}
-
 }  // namespace
-
-std::vector<Record> parse_csv(const std::string& text, const std::string& file) {
-  std::vector<Record> records;
-  Record record(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char letter = text[i];
-    if (quoted) {
-      const bool doubled = letter == '"' && i + 1 < text.size() && text[i + 1] == '"';
-      if (letter == '"' && !doubled) {
-        quoted = false;
-      } else {
-        record.back() += letter;
-        i += doubled ? 1 : 0;
-      }
-    } else if (letter == '"') {
-      quoted = true;
-    } else if (letter == ',') {
-      record.emplace_back();
-    } else if (letter == '\n') {
-      records.push_back(std::exchange(record, Record(1)));
-    } else if (letter != '\r') {
-      record.back() += letter;
-    }
-  }
-  if (quoted) throw UserError(fmt::format("{}: a quoted field has no end", file));
-  if (record.size() > 1 || !record.front().empty()) records.push_back(std::move(record));
-  return records;
-}
 
 struct ImportedFile::Content {
   std::string source, hash;
@@ -345,10 +332,12 @@ ImportedFile::ImportedFile(ImportedFile&&) noexcept = default;
 ImportedFile::~ImportedFile() = default;
 
 ImportedFile read_import(const std::filesystem::path& file) {
-  const std::string text = read_text_file(file);
-  require_utf8(text, file.string());
-  const std::vector<Record> records = parse_csv(text, file.string());
-  Problems problems{file.string(), ""};
+  return read_import_text(read_text_file(file), file);
+}
+
+ImportedFile read_import_text(std::string_view text, const std::filesystem::path& file) {
+  const std::vector<CsvRecord> records = parse_csv(text, file.string());
+  CsvProblems problems{file.string(), ""};
   if (records.empty()) throw UserError(file.string() + ": is empty; the first line names columns");
   check_header(records.front(), problems);
   if (!problems.text.empty()) throw UserError(problems.text);

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "harness/store/store.h"
 
@@ -15,9 +15,6 @@ namespace assay {
 struct ImportCounts {
   std::size_t cells = 0, values = 0, gaps = 0;
 };
-
-/// RFC 4180 records; a line may end with LF as well. Throws UserError for a quote that never ends.
-std::vector<std::vector<std::string>> parse_csv(const std::string& text, const std::string& file);
 
 /// A file that was read and checked as a whole.
 class ImportedFile {
@@ -38,6 +35,8 @@ class ImportedFile {
 /// random_weights, limited. What `assay report --format csv` writes can be read back: its other
 /// columns are passed over. An empty value is a gap and stays one.
 ImportedFile read_import(const std::filesystem::path& file);
+/// The same of a text; `file` stands for the file's name.
+ImportedFile read_import_text(std::string_view text, const std::filesystem::path& file);
 
 /// Stores it as an experiment of this name. The same file again changes nothing.
 ImportCounts store_import(Store& store, const ImportedFile& file, const std::string& experiment);

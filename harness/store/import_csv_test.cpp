@@ -110,8 +110,8 @@ TEST_F(ImportTest, RefusesWhatNoMeasurementCanSay) {
            {"m,a,s,acc,0.5,0.4,,,,", "needs both lo and hi"},
            {"m,a,s,acc,1.7,,,,,", "value is 1.7; allowed: 0 to 1"},
            {"m,a,s,acc,101,,,,,%", "value is 101; allowed: 0 to 100"},
-           {"m,a,s,acc,0.5,,,-1,,", "n is -1"},
-           {"m,a,s,acc,0.5,,,,-1,", "seed is -1"},
+           {"m,a,s,acc,0.5,,,-1,,", "n = '-1'; allowed: whole numbers from 0 to 1000000000000000"},
+           {"m,a,s,acc,0.5,,,,-1,", "seed = '-1'; allowed: whole numbers from 0"},
            {"m,a,s,,0.5,,,,,", "a value without a metric"},
            {"m,a,s,a\xFF,0.5,,,,,", "not UTF-8"}}) {
     EXPECT_THAT(problems(head + line + "\n"), HasSubstr(reason)) << line;
@@ -127,16 +127,66 @@ TEST_F(ImportTest, RefusesUnknownColumns) {
               HasSubstr("has no end"));
 }
 
+TEST_F(ImportTest, ReadsTheTruthValuesOfSpreadsheets) {
+  const std::string head = "model,method,suite,metric,value,random_weights,limited\n";
+  for (const auto& [word, truth] : std::map<std::string, bool>{{"TRUE", true},
+                                                               {"yes", true},
+                                                               {"1", true},
+                                                               {"False", false},
+                                                               {"NO", false},
+                                                               {"0", false},
+                                                               {"", false}}) {
+    EXPECT_EQ(problems(head + "m,a,s,acc,0.5," + word + "," + word + "\n"), "") << word;
+    const auto rows = store_.results("published");
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].random_weights, truth) << word;
+    EXPECT_EQ(rows[0].limited, truth) << word;
+  }
+  EXPECT_THAT(problems(head + "m,a,s,acc,0.5,maybe,\n"),
+              HasSubstr(":2: random_weights = 'maybe'; allowed: true, yes, 1, false, no, 0"));
+}
+
+TEST_F(ImportTest, NumbersAreWholeTextsInTheirRanges) {
+  const std::string head = "model,method,suite,metric,value,lo,hi,n,seed,direction\n";
+  for (const auto& [line, reason] : std::map<std::string, std::string>{
+           {"m,a,s,acc,0.5x,,,,,", "value = '0.5x' is not a finite number"},
+           {"m,a,s,acc,1e999,,,,,", "value = '1e999' is not a finite number"},
+           {"m,a,s,acc,-inf,,,,,", "value = '-inf' is not a finite number"},
+           {"m,a,s,acc,0x1,,,,,", "value = '0x1' is not a finite number"},
+           {"m,a,s,acc,0.5,,,1.5,,", "n = '1.5'; allowed: whole numbers from 0"},
+           {"m,a,s,acc,0.5,,,1e300,,", "n = '1e300'; allowed"},
+           {"m,a,s,acc,0.5,,,,18446744073709551616,", "seed = '18446744073709551616'; allowed"},
+           {"m,a,s,acc,0.5,,,,,4294967297",
+            "direction = '4294967297'; allowed: whole numbers "
+            "from -1 to 1"},
+           {"m,a,s,acc,,0.9,0.1,,,", "an interval without a value"}}) {
+    EXPECT_THAT(problems(head + line + "\n"), HasSubstr(reason)) << line;
+  }
+}
+
+TEST_F(ImportTest, SaysTheLineBehindAQuotedLineFeed) {
+  EXPECT_THAT(problems("model,method,suite,metric,value,reason\n"
+                       "m,a,s,acc,1,\"two\nlines\"\nm,b,s,acc,high,\n"),
+              HasSubstr("p.csv:4: value = 'high'"));
+}
+
+TEST_F(ImportTest, ParametersNestedBeyondMeaningAreNone) {
+  const std::string deep(100'000, '[');
+  EXPECT_THAT(problems("model,method,params,suite,metric,value\nm,a," + deep + ",s,acc,1\n"),
+              AllOf(HasSubstr(":2: params is not a JSON object"), HasSubstr("…")));
+}
+
+TEST_F(ImportTest, AThousandProblemsAreToldAsAHundred) {
+  std::string text = "model,method,suite,metric,value\n";
+  for (int i = 0; i < 100'000; ++i) text += "m,a,s,acc,high\n";
+  const std::string told = problems(text);
+  EXPECT_LT(told.size(), 20'000U);
+  EXPECT_THAT(told, HasSubstr("and more; these first"));
+}
+
 TEST_F(ImportTest, OneTagHasOneMeaning) {
   EXPECT_THAT(problems("model,method,suite,metric,value,unit\nm,a,s,t,1,s\nm,b,s,t,1,ms\n"),
               HasSubstr(":3: t has another unit"));
-}
-
-TEST(Csv, ReadsQuotesAndBothLineEnds) {
-  const auto records = parse_csv("a,\"b \"\"c\"\"\nd\"\r\n,e\n", "x");
-  ASSERT_EQ(records.size(), 2U);
-  EXPECT_THAT(records[0], testing::ElementsAre("a", "b \"c\"\nd"));
-  EXPECT_THAT(records[1], testing::ElementsAre("", "e"));
 }
 
 }  // namespace

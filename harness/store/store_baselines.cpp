@@ -225,7 +225,7 @@ std::vector<Baseline> Store::baselines() const {
     rows.with();
     std::vector<Baseline> found;
     while (rows.next()) {
-      const Json entry = Json::parse(rows.text(0));
+      const Json entry = rows.json(0);
       found.push_back(
           {entry.at("name"), entry.at("commit"), entry.at("experiment"), entry.at("saved_utc")});
     }

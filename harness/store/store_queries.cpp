@@ -164,20 +164,19 @@ std::vector<ResultRow> Store::results(const std::string& experiment) const {
 }
 
 Json Store::experiment_config(const std::string& name) const {
-  const std::optional<std::string> body =
-      impl_->connection.reading([&]() -> std::optional<std::string> {
-        Query rows = impl_->connection.query(
-            "SELECT b.body FROM current_experiment e JOIN blob_doc b ON b.hash = e.config_hash "
-            "WHERE e.name = ?");
-        rows.with(name);
-        if (!rows.next()) return std::nullopt;
-        return rows.text(0);
-      });
+  const std::optional<Json> body = impl_->connection.reading([&]() -> std::optional<Json> {
+    Query rows = impl_->connection.query(
+        "SELECT b.body FROM current_experiment e JOIN blob_doc b ON b.hash = e.config_hash "
+        "WHERE e.name = ?");
+    rows.with(name);
+    if (!rows.next()) return std::nullopt;
+    return rows.json(0);
+  });
   if (!body) {
     throw UserError(fmt::format("{}: {}", impl_->connection.path().string(),
                                 unknown_name_message("experiment", name, experiments())));
   }
-  return impl_->connection.reading([&] { return Json::parse(*body); });
+  return *body;
 }
 
 std::map<std::string, std::string> Store::machines() const {
@@ -201,7 +200,7 @@ std::vector<Json> Store::environments(const std::string& experiment) const {
         "b.hash");
     rows.with(experiment);
     std::vector<Json> documents;
-    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    while (rows.next()) documents.push_back(rows.json(0));
     return documents;
   });
 }
@@ -244,7 +243,7 @@ std::vector<Json> Store::measured_keys(const std::string& method, const std::str
         "GROUP BY c.cell_key) k ON k.cell_key = b.hash ORDER BY k.newest DESC");
     rows.with(method, suite);
     std::vector<Json> documents;
-    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    while (rows.next()) documents.push_back(rows.json(0));
     return documents;
   });
 }
@@ -255,7 +254,7 @@ std::vector<Json> Store::machine_checks(const std::string& profile) const {
         "SELECT body FROM machine_check WHERE profile_id = ? ORDER BY check_id DESC");
     rows.with(profile);
     std::vector<Json> documents;
-    while (rows.next()) documents.push_back(Json::parse(rows.text(0)));
+    while (rows.next()) documents.push_back(rows.json(0));
     return documents;
   });
 }

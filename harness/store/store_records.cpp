@@ -26,7 +26,7 @@ CellRecord cell_from(const Query& rows) {
   cell.random_weights = rows.integer(9) != 0;
   cell.limited = rows.integer(10) != 0;
   cell.cell_key = rows.text(11);
-  cell.key_doc = Json::parse(rows.text(12));
+  cell.key_doc = rows.json(12);
   cell.status = rows.text(13);
   cell.reason = rows.text(14);
   cell.attempt = rows.text(15);
@@ -133,7 +133,7 @@ std::vector<ItemScore> read_items(Connection& connection, std::int64_t attempt) 
     item.kld = rows.real(5);
     item.tokens = rows.integer(6);
     item.output_hash = rows.text(7);
-    item.values = Json::parse(rows.text(8)).get<std::map<std::string, double>>();
+    item.values = rows.json(8).get<std::map<std::string, double>>();
     items.push_back(std::move(item));
   }
   return items;

@@ -168,7 +168,7 @@ std::vector<HistoryPoint> Store::history(const std::string& metric) const {
                          rows.integer(20) != 0,
                          {}};
       if (!seen.emplace(point.experiment, rows.text(16)).second) continue;
-      point.key_doc = Json::parse(rows.text(18));
+      point.key_doc = rows.json(18);
       point.remarks = warnings_of(impl_->connection, rows.integer(21));
       points.push_back(std::move(point));
     }

@@ -124,8 +124,8 @@ StoredTraining checked(const fs::path& path, TensorFile file, const Json& config
   if (file.metadata["assay_training"] != kVersion) fail(path, "of another version");
   const std::string sum = file.metadata.at("checksum");
   if (sum != checksum(file)) fail(path, "content differs from its checksum");
-  require_same(path, Json::parse(file.metadata.at("configuration")), configuration);
-  const Json numbers = Json::parse(file.metadata.at("state"));
+  require_same(path, parse_json(file.metadata.at("configuration"), path.string()), configuration);
+  const Json numbers = parse_json(file.metadata.at("state"), path.string());
   StoredTraining stored{state_of(numbers), std::stoi(file.metadata.at("threads"))};
   fill_tensors(file, numbers.at("counts"), stored.state);
   return stored;

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "harness/base/errors.h"
+#include "harness/base/numbers.h"
 
 namespace assay::tune {
 namespace {
@@ -29,10 +29,8 @@ std::string numbered(const std::string& method, int times) {
 }  // namespace
 
 double finite_number(const std::string& text, const std::string& place) {
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error == std::errc() && stop == end && std::isfinite(value)) return value;
+  const auto value = number_from<double>(text);
+  if (value && std::isfinite(*value)) return *value;
   throw UserError(fmt::format("{}: '{}' is not a number", place, text));
 }
 
@@ -54,7 +52,7 @@ Axis parse_axis(const std::string& text) {
 
 ChainParameters chain_parameters(const std::string& method, const std::string& params) {
   ChainParameters all;
-  const Json document = Json::parse(params, nullptr, false);
+  const Json document = try_parse_json(params);
   if (!document.is_object()) return all;
   std::map<std::string, int> times;
   add_values(numbered(method, ++times[method]) + ".", document, all);

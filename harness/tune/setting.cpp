@@ -28,7 +28,7 @@ Wanted::Wanted(const std::string& text) : text_(text), name_(text.substr(0, text
     throw UserError(fmt::format("--where {}: give METHOD.PARAMETER=VALUE", text));
   }
   const std::string value = text.substr(name_.size() + 1);
-  value_ = Json::parse(value, nullptr, false);
+  value_ = try_parse_json(value);
   if (value_.is_discarded()) value_ = value;
 }
 
@@ -41,7 +41,7 @@ bool Wanted::fits(const ChainParameters& parameters) const {
 
 std::string chain_text(const Setting& setting) {
   std::vector<std::string> methods{setting.method};
-  const Json document = Json::parse(setting.params, nullptr, false);
+  const Json document = try_parse_json(setting.params);
   if (document.is_object()) {
     for (const Json& link : document.value("then", Json::array())) {
       methods.push_back(link.value("id", std::string("?")));

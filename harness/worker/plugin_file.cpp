@@ -79,7 +79,7 @@ Json descriptor_in(std::string_view file, const std::filesystem::path& path) {
   }
   const auto text = section(file, *header, ASSAY_PLUGIN_SECTION);
   const std::string_view line = text ? text->substr(0, text->find('\0')) : std::string_view();
-  Json descriptor = Json::parse(line.begin(), line.end(), nullptr, false);
+  Json descriptor = try_parse_json(line);
   if (descriptor.is_object()) return descriptor;
   throw UserError(fmt::format(
       "{}: a shared library, but no plug-in of assay: it {}; build it with assay_add_method()",

@@ -45,7 +45,9 @@ int take_standard_output() {
 
 WorkerRequest parse_request(const std::string& line) {
   try {
-    return worker_request_from_json(Json::parse(line));
+    return worker_request_from_json(parse_json(line));
+  } catch (const JsonError& error) {
+    throw UserError(std::string("standard input holds no request: ") + error.what());
   } catch (const Json::exception& error) {
     throw UserError(std::string("standard input holds no request: ") + error.what());
   }

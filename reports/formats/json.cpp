@@ -17,7 +17,7 @@ Json number(std::optional<double> value) {
 
 /// Parameters as the object they are; other text stays text.
 Json parameters(const std::string& text) {
-  Json document = Json::parse(text, nullptr, false);
+  Json document = try_parse_json(text);
   return document.is_object() ? document : Json(text);
 }
 

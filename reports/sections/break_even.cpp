@@ -15,7 +15,7 @@ using Numbers = std::map<std::string, double>;
 
 Numbers numbers_of(const std::string& params) {
   Numbers numbers;
-  const Json document = Json::parse(params, nullptr, false);
+  const Json document = try_parse_json(params);
   if (!document.is_object()) return numbers;
   for (const auto& [key, value] : document.items()) {
     if (value.is_number()) numbers[key] = value.get<double>();
@@ -41,7 +41,7 @@ struct SweepPoint {
 using Curves = std::map<std::string, std::vector<SweepPoint>>;
 
 std::string rest_of(const std::string& params, const std::string& without) {
-  Json document = Json::parse(params, nullptr, false);
+  Json document = try_parse_json(params);
   if (!document.is_object()) return params;
   document.erase(without);
   return json_text(document);

@@ -14,7 +14,7 @@ constexpr const char* kCosts[][2] = {{"fit/seconds", "fit"},
 
 /// Calibration tokens out of the parameters: samples x tokens, where both are written down.
 std::optional<double> calibration_tokens(const ResultRow& row) {
-  const Json params = Json::parse(row.params, nullptr, false);
+  const Json params = try_parse_json(row.params);
   if (!params.is_object() || !params.contains("calibration")) return std::nullopt;
   const Json& calibration = params.at("calibration");
   if (!calibration.is_object()) return std::nullopt;

@@ -72,7 +72,7 @@ void add_plot(Section& section, const Bench& bench, const LayerKind& kind) {
 }
 
 std::optional<double> asked_sparsity(const ResultRow& row) {
-  const Json params = Json::parse(row.params, nullptr, false);
+  const Json params = try_parse_json(row.params);
   if (!params.is_object() || !params.contains("sparsity")) return std::nullopt;
   const Json& value = params.at("sparsity");
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;

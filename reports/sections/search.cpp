@@ -101,7 +101,7 @@ std::string without_words(const std::string& label, const std::set<std::string>&
 }
 
 Json params_of(const Arm& arm) {
-  Json params = Json::parse(arm.first->params, nullptr, false);
+  Json params = try_parse_json(arm.first->params);
   if (!params.is_object()) params = Json::object();
   params.erase("target");
   params.erase("front_point");
