@@ -123,7 +123,7 @@ TEST_F(Safetensors, EntriesOfTheWrongKind) {
 
 TEST_F(Safetensors, MissingFile) {
   EXPECT_THAT(user_error_of([&] { (void)open_safetensors(folder_.path() / "none"); }),
-              HasSubstr("cannot be read"));
+              HasSubstr("none: no such file"));
   EXPECT_THAT(user_error_of([&] { (void)open_safetensors(folder_.path()); }),
               HasSubstr("no regular file"));
 }

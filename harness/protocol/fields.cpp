@@ -43,7 +43,9 @@ std::string Fields::text(const char* key) const {
 std::int64_t Fields::integer(const char* key) const {
   const Json& value = at(key);
   if (!value.is_number_integer()) fail(key, "is not an integer");
-  if (value.is_number_unsigned() && value > std::numeric_limits<std::int64_t>::max()) {
+  constexpr auto kLargest = std::numeric_limits<std::int64_t>::max();
+  // Compared as documents, both would be signed numbers first.
+  if (value.is_number_unsigned() && std::cmp_greater(value.get<std::uint64_t>(), kLargest)) {
     fail(key, "is beyond 64 bits");
   }
   return value.get<std::int64_t>();

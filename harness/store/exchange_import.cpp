@@ -53,8 +53,7 @@ class LineReader {
     try {
       take(parse_json(line));
     } catch (const JsonError& error) {
-      throw UserError(fmt::format("{}:{}:{}: is not JSON; NaN and infinity are none either ({})",
-                                  file_, number_, error.byte(), error.what()));
+      throw UserError(fmt::format("{}:{}:{}: {}", file_, number_, error.byte(), error.what()));
     } catch (const Json::exception& error) {
       refuse(fmt::format("is no line of an export ({})", error.what()));
     } catch (const SQLite::Exception& error) {

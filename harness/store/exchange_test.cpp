@@ -119,7 +119,7 @@ TEST_F(ExchangeTest, WhatIsMalformedIsRefusedWithItsPlaceAndNothingIsStored) {
   EXPECT_THAT(error_of(text.substr(0, text.size() / 2)), HasSubstr("x.jsonl:"));
   EXPECT_THAT(error_of(text.substr(0, text.rfind("{\"lines\""))),
               HasSubstr("the file ends before its last line"));
-  EXPECT_THAT(error_of(changed("0.3333333333333333", "NaN")), HasSubstr("is not JSON; NaN"));
+  EXPECT_THAT(error_of(changed("0.3333333333333333", "NaN")), HasSubstr("not valid JSON"));
   EXPECT_THAT(error_of(changed("0.3333333333333333", "0.3333333333333334")),
               HasSubstr("the attempt is not what was exported: its checksum differs"));
   EXPECT_THAT(error_of(changed("\"sparsity\\\":0.5", "\"sparsity\\\":0.7")),
@@ -130,7 +130,7 @@ TEST_F(ExchangeTest, WhatIsMalformedIsRefusedWithItsPlaceAndNothingIsStored) {
               HasSubstr("x.jsonl:"));
   EXPECT_THAT(error_of(changed("\"type\":\"metric\"", "\"type\":\"matric\"")),
               HasSubstr("unknown type 'matric'"));
-  EXPECT_THAT(error_of(std::string("{\"a\":") + std::string(100000, '[')), HasSubstr("too deep"));
+  EXPECT_THAT(error_of(std::string("{\"a\":") + std::string(100000, '[')), HasSubstr("to more than 128 levels"));
   EXPECT_THAT(error_of("{\"type\":\"end\"}\n"), HasSubstr("is no export of `assay db export`"));
   EXPECT_THAT(error_of("model,method\n"), HasSubstr("`assay import` reads CSV"));
   EXPECT_TRUE(Store::open(folder_.path() / "into.db").experiments().empty());
