@@ -97,7 +97,10 @@ std::vector<fs::path> entries_of_folder(const fs::path& folder) {
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     entries.push_back(entry->path());
   }
-  if (error && error != std::errc::no_such_file_or_directory) fail_read(folder, error.value());
+  std::error_code unknown;
+  const bool missing = error == std::errc::no_such_file_or_directory ||
+                       (error == std::errc::not_a_directory && !fs::exists(folder, unknown));
+  if (error && !missing) fail_read(folder, error.value());
   std::sort(entries.begin(), entries.end());
   return entries;
 }

@@ -126,5 +126,14 @@ TEST_F(InputFile, DatesBeyondTheClockKeepAFileReadable) {
   }
 }
 
+TEST(EntriesOfFolder, AreNoneOnlyWhereThereIsNoFolder) {
+  const fs::path file = fs::path(testing::TempDir()) / "entries_of_folder_test";
+  write_file_atomically(file, "a file");
+  EXPECT_TRUE(entries_of_folder(file / "below").empty());
+  EXPECT_TRUE(entries_of_folder(file.string() + ".none").empty());
+  EXPECT_THROW((void)entries_of_folder(file), FileError);
+  fs::remove(file);
+}
+
 }  // namespace
 }  // namespace assay

@@ -124,7 +124,7 @@ TEST_F(OneLine, MistakesNameTheOptionTheFindingAndTheRemedy) {
   expect_refused(with({"--calibration", "letters"}), "--calibration letters: every method uses no");
   expect_refused(with({"--method", "pretend:pattern=3:7"}), "--method pretend:pattern=3:7: ");
   expect_refused(with({"--name", "a/b"}), "--name a/b: name = \"a/b\"");
-  expect_refused(with({"--method", "bad\xff"}), "unknown method");
+  expect_refused(with({"--method", "bad\xff"}), "is not UTF-8");
 }
 
 TEST_F(OneLine, WhatIsMissingIsSaidAtOnce) {
