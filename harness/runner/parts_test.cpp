@@ -112,6 +112,21 @@ TEST(Scratch, UnfinishedFilesOfKilledProgramsGoAndThoseInWorkStay) {
   for (const auto& path : used) EXPECT_TRUE(exists(path)) << path;
 }
 
+TEST(Scratch, ScoresThatNobodyWentOnFromGo) {
+  const Home home;
+  const auto at = [&](const std::string& key) { return scores_path(key) / "scores"; };
+  for (const char* key : {"old", "new"}) {
+    std::filesystem::create_directories(scores_path(key));
+    write_file_atomically(at(key), "1");
+  }
+  const auto now = std::filesystem::file_time_type::clock::now();
+  std::filesystem::last_write_time(at("old"), now - std::chrono::days(31));
+  std::filesystem::last_write_time(at("new"), now - std::chrono::days(29));
+  remove_abandoned_scratch();
+  EXPECT_FALSE(exists(scores_path("old")));
+  EXPECT_TRUE(exists(at("new")));
+}
+
 WorkerReply timed(double value) {
   WorkerReply reply;
   reply.samples = {{"t", 0, 1000, true},

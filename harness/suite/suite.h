@@ -14,6 +14,7 @@
 #include "harness/base/requirement.h"
 #include "harness/model/model.h"
 #include "harness/protocol/protocol.h"
+#include "harness/suite/score_log.h"
 
 namespace assay {
 
@@ -67,6 +68,12 @@ class SuiteContext {
   /// Runs `work` some more, no longer timed, under meters of memory and energy. `tokens`: what one
   /// call works on, to divide by.
   virtual void meter(const std::function<void()>& work, double tokens) = 0;
+  /// What a scoring suite hands its batches to, so that they outlive this worker. By default, and
+  /// of models whose blocks tell what they did (watch()), nothing is kept.
+  [[nodiscard]] virtual ScoreLog& score_log() { return nothing_kept_; }
+
+ private:
+  ScoreLog nothing_kept_;
 };
 
 class SuiteKind {
