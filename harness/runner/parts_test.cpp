@@ -339,13 +339,15 @@ TEST(PreparedData, IsIntactOnlyWithEveryFileAsListed) {
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "tokens.bin", "tokens");
   EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
-  write_file_atomically(folder / "manifest.json",
-                        Json({{"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
-  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
   write_file_atomically(
       folder / "manifest.json",
-      Json({{"tokenizer_hash", "tokenizer"}, {"files", {{"tokens.bin", sha256_hex("tokens")}}}})
-          .dump());
+      Json({{"version", 1}, {"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
+  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
+  write_file_atomically(folder / "manifest.json",
+                        Json({{"version", 1},
+                              {"tokenizer_hash", "tokenizer"},
+                              {"files", {{"tokens.bin", sha256_hex("tokens")}}}})
+                            .dump());
   EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
   EXPECT_FALSE(prepared_is_intact(folder, "another tokenizer"));
   write_file_atomically(folder / "tokens.bin", "tokenz");

@@ -57,13 +57,14 @@ TEST_F(Prepared, DamageIsFound) {
       [&] { (void)read_prepared_stream(path(), kTiny); },
       ThrowsMessage<UserError>(HasSubstr("token 3 of the stream: token 3 is beyond the 3 rows")));
   EXPECT_THAT([&] { (void)read_prepared_items(path(), kVocabulary); },
-              ThrowsMessage<UserError>(HasSubstr("holds a stream, this suite needs items")));
+              ThrowsMessage<UserError>(
+                  HasSubstr("holds data in the form 'stream', and 'items' is needed")));
   std::ofstream(path() / "tokens.bin", std::ios::app) << "more";
   EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
               ThrowsMessage<UserError>(HasSubstr("content differs from its hash")));
   write_file_atomically(path() / "manifest.json", R"({"version": 2, "format": "stream"})");
   EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
-              ThrowsMessage<UserError>(HasSubstr("version is 2")));
+              ThrowsMessage<UserError>(HasSubstr("no manifest of version 1 (version: 2)")));
 }
 
 TEST_F(Prepared, ItemsTakeTheirSharedBeginning) {

@@ -14,7 +14,7 @@ namespace assay {
 struct DrawnItems {
   AnsweredItems answered;
   /// "calibration_few_items", "calibration_cut_context", "calibration_spanning_token"
-  std::vector<PreparedNote> remarks;
+  std::vector<DataNote> remarks;
 };
 
 /// The first `samples` of the folder's items in the order of CPython's

@@ -137,7 +137,7 @@ void emit_accounting(const Model& model, bool timed, ReplyWriter& writer) {
 
 void remark_data(const WorkerRequest& request, ReplyWriter& writer) {
   if (request.data.empty()) return;
-  for (const PreparedNote& note : read_prepared_notes(request.data)) {
+  for (const DataNote& note : PreparedFolder(request.data).notes()) {
     writer.event("warning", note.code, note.text);
   }
 }
