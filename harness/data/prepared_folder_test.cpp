@@ -112,7 +112,7 @@ TEST_F(PreparedFolderTest, RefusesCountsAndNotesOfAnotherType) {
                 HasSubstr("'tokens' is"))
         << value;
   }
-  manifest_["notes"] = {{{"code", 3}}};
+  manifest_["notes"] = {"a sentence of an older version"};
   write_manifest();
   EXPECT_THAT(error_of([&] { (void)PreparedFolder(folder_).notes(); }),
               HasSubstr("manifest.json: "));

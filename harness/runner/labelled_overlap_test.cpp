@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/hashing.h"
 #include "harness/runner/runner_test_world.h"
 
 namespace assay {

@@ -94,21 +94,6 @@ TEST_F(Prepared, WrongItemsAreErrors) {
   expect_items_error(Json::array(), "no items");
 }
 
-TEST_F(Prepared, NotesOfEitherKindAreRead) {
-  write_stream(path(), {1, 2});
-  EXPECT_TRUE(read_prepared_notes(path()).empty());
-  Json manifest = read_json_file(path() / "manifest.json");
-  manifest["notes"] = {{{"code", "data_stripped"}, {"text", "lines are missing"}}};
-  write_file_atomically(path() / "manifest.json", manifest.dump());
-  const std::vector<PreparedNote> notes = read_prepared_notes(path());
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_EQ(notes[0].code, "data_stripped");
-  EXPECT_EQ(notes[0].text, "lines are missing");
-  manifest["notes"] = {"a sentence of an older version"};
-  write_file_atomically(path() / "manifest.json", manifest.dump());
-  EXPECT_THROW((void)read_prepared_notes(path()), UserError);
-}
-
 /// The model has 40 positions: a request of 41 tokens is run whole, the last token is only scored.
 TEST_F(Prepared, ContextsThatAreCutOrEndInsideATokenAreCountedAmongTheScoredItems) {
   const Model model = small_model(true, 21);

@@ -35,6 +35,8 @@ struct SuiteKindInfo {
 /// Services of the worker while a suite runs.
 class SuiteContext {
  public:
+  SuiteContext() = default;
+  SuiteContext(SuiteContext&&) = default;
   virtual ~SuiteContext() = default;
   /// The model with the artefact applied.
   [[nodiscard]] virtual const Model& model() = 0;

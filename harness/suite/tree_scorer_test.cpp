@@ -44,6 +44,13 @@ std::vector<PreparedItem> make_items(std::int64_t count, const Tokens& shared) {
   return items;
 }
 
+std::vector<std::vector<RequestScore>> scores_of(const Model& model,
+                                                 const std::vector<PreparedItem>& items,
+                                                 const TreeScorerOptions& options) {
+  ScoreLog nothing_kept;
+  return score_items(model, items, options, nothing_kept, [](std::int64_t) {});
+}
+
 void expect_naive(const Model& model, const std::vector<PreparedItem>& items,
                   const TreeScorerOptions& options) {
   std::int64_t finished = 0;

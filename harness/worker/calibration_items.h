@@ -6,6 +6,7 @@
 
 #include "harness/checkpoint/vocabulary.h"
 #include "harness/data/answered_items.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/protocol/protocol.h"
 #include "harness/suite/prepared.h"
 

@@ -13,6 +13,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/data/answered_items.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/data/labelled_items.h"
 #include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"

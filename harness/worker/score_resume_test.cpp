@@ -82,7 +82,7 @@ class ScoreResume : public Session {
   }
   fs::path items() {
     Json all = Json::array();
-    for (std::int64_t i = 0; i < 300; ++i) {
+    for (std::int64_t i = 0; i < 500; ++i) {
       std::vector<std::int64_t> right(10, i % 90), wrong;
       right[3] = (i * 7) % 90;
       wrong = right;
