@@ -38,6 +38,7 @@ Step first_step(const Plan& plan, const Catalogue& catalogue, const Cell& cell,
     return step;
   }
   WorkerRequest request = cell_request(plan, catalogue, cell, scratch);
+  request.checkpoints.clear();  // what is looked for may be in what was scored before
   return {request.op == "time" ? "timed process" : "score", std::move(request)};
 }
 

@@ -8,12 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace assay {
+#include "harness/data/prepared_folder.h"
 
-/// What belongs beside every result made of the data: "items_truncated", "data_not_pinned", ...
-struct DataNote {
-  std::string code, text;
-};
+namespace assay {
 
 /// Items in the order of the raw files. All vectors but `tokens`, `token_types`, `offsets`,
 /// `label_names` and `notes` have an entry an item.

@@ -144,7 +144,7 @@ TEST_F(LabelledFolder, ForeignManifestsAreRefused) {
   expect_error("manifest.json: no such file");
   manifest_["format"] = "stream";
   write();
-  expect_error("holds a stream, needed is labelled data");
+  expect_error("holds data in the form 'stream', and 'labelled' is needed");
   manifest_["format"] = "labelled";
   manifest_["version"] = 2;
   write();

@@ -52,6 +52,8 @@ fs::path checkpoints_path(const std::string& key) {
   return assay_home() / "artefacts" / (key + ".checkpoints");
 }
 
+fs::path scores_path(const std::string& cell_key) { return assay_home() / "scores" / cell_key; }
+
 std::optional<FitRecord> cached_artefact(const std::string& key) {
   std::error_code missing;
   if (!fs::exists(artefact_path(key), missing) || !fs::exists(record_path(key), missing)) {

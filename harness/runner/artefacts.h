@@ -16,6 +16,8 @@ std::filesystem::path artefact_path(const std::string& key);
 
 /// Where a fit that is killed leaves what its next try goes on from.
 std::filesystem::path checkpoints_path(const std::string& key);
+/// What a killed score of a cell left behind, so that the next try goes on from it.
+std::filesystem::path scores_path(const std::string& cell_key);
 
 /// What fitting measured; kept beside the artefact so that a cached one still has its figures.
 struct FitRecord {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "harness/base/clock.h"
@@ -12,6 +13,7 @@
 #include "harness/base/file_lock.h"
 #include "harness/base/files.h"
 #include "harness/base/text.h"
+#include "harness/runner/artefacts.h"
 #include "harness/runner/fit_costs.h"
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
@@ -54,6 +56,17 @@ void mark_non_finite(WorkerRun& run) {
   for (const WorkerReply::Event& event : run.reply.events) {
     if (event.code == "non_finite") run.outcome = {Outcome::kNan, event.code, event.text};
   }
+}
+
+/// Neither stopped nor dead on the way: trying it again would score the same once more.
+bool is_settled(const OutcomeReason& outcome) {
+  return outcome.outcome == Outcome::kOk || outcome.outcome == Outcome::kNan ||
+         outcome.outcome == Outcome::kUnmet || outcome.outcome == Outcome::kInvalid;
+}
+
+void forget_scores(const Cell& cell) {
+  std::error_code ignored;
+  std::filesystem::remove_all(scores_path(cell.key), ignored);
 }
 
 }  // namespace
@@ -325,7 +338,9 @@ OutcomeReason CellRunner::score(Attempt& attempt, Scoring& scoring) {
   if (run.outcome.outcome == Outcome::kOk && run.reply.fingerprint) {
     store_.set_fingerprint(fingerprint_subject(plan_, catalogue_, cell), *run.reply.fingerprint);
   }
-  return finish(attempt, run.reply.metrics);
+  const OutcomeReason outcome = finish(attempt, run.reply.metrics);
+  if (is_settled(outcome)) forget_scores(cell);
+  return outcome;
 }
 
 }  // namespace assay

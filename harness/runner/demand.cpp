@@ -11,6 +11,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/config/profile.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/measure/machine_memory.h"
 #include "harness/runner/artefacts.h"
 
@@ -27,7 +28,8 @@ struct DataSize {
 };
 
 DataSize size_of(const fs::path& folder) {
-  const Json manifest = read_json_file(folder / "manifest.json");
+  const PreparedFolder prepared(folder);
+  const Json& manifest = prepared.manifest();
   // Without them the bound from below is looser; the worker refuses such a folder.
   return {manifest.value("tokens", 0.0), manifest.value("documents", 0.0)};
 }

@@ -32,8 +32,11 @@ class DemandOf : public testing::Test {
   }
 
   void prepare(int tokens, int documents) const {
-    write_file_atomically(home_.path() / "manifest.json",
-                          Json{{"tokens", tokens}, {"documents", documents}}.dump());
+    write_file_atomically(
+        home_.path() / "manifest.json",
+        Json{
+            {"version", 1}, {"tokens", tokens}, {"documents", documents}, {"files", Json::object()}}
+            .dump());
   }
   [[nodiscard]] Demand demand() const {
     return demands_of(plan_, catalogue_, [](const Cell&) { return true; }).at(0);

@@ -2,20 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-#include <cstring>
 #include <unordered_map>
 #include <vector>
 
 #include "harness/base/cell_errors.h"
-#include "harness/base/files.h"
-#include "harness/base/json.h"
+#include "harness/data/prepared_folder.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "prepared files are little-endian");
 
 struct LabelledTexts {
   std::vector<std::uint64_t> hashes;
@@ -23,37 +18,12 @@ struct LabelledTexts {
   Json raw;  ///< files with the number of items of each
 };
 
-template <typename Value>
-std::vector<Value> read_array(const fs::path& path, std::size_t entries) {
-  const std::string bytes = read_text_file(path);
-  if (bytes.size() != entries * sizeof(Value)) {
-    throw FileError(
-        fmt::format("{}: {} bytes, {} entries need {}; remove the folder to have it "
-                    "prepared again",
-                    path.string(), bytes.size(), entries, entries * sizeof(Value)));
-  }
-  std::vector<Value> values(entries);
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
-
-LabelledTexts read_texts(const fs::path& folder) {
-  const fs::path path = folder / "manifest.json";
-  try {
-    const Json manifest = read_json_file(path);
-    const auto format = manifest.at("format").get<std::string>();
-    if (format != "labelled") {
-      throw FileError(
-          fmt::format("{}: holds a {}, needed is labelled data", path.string(), format));
-    }
-    const auto items = manifest.at("documents").get<std::size_t>();
-    return {.hashes = read_array<std::uint64_t>(folder / "text_hashes.bin", items),
-            .lines = read_array<std::int32_t>(folder / "lines.bin", items),
-            .raw = manifest.at("raw")};
-  } catch (const Json::exception& error) {
-    throw FileError(fmt::format("{}: {}; remove the folder to have it prepared again",
-                                path.string(), error.what()));
-  }
+LabelledTexts read_texts(const fs::path& path) {
+  const PreparedFolder folder(path, "labelled");
+  const std::size_t items = folder.count("documents");
+  return {.hashes = folder.read_array<std::uint64_t>("text_hashes.bin", items),
+          .lines = folder.read_array<std::int32_t>("lines.bin", items),
+          .raw = folder.reading("manifest.json", [&] { return folder.manifest().at("raw"); })};
 }
 
 /// "train.tsv:12"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/cell_errors.h"
+#include "harness/base/hashing.h"
 #include "harness/runner/runner_test_world.h"
 
 namespace assay {
@@ -30,11 +31,19 @@ std::filesystem::path prepared(const Home& home, const std::string& name,
   std::filesystem::create_directories(folder);
   std::vector<std::int32_t> lines;
   for (std::size_t i = 0; i < hashes.size(); ++i) lines.push_back(static_cast<int>(i) + 2);
-  write_file_atomically(folder / "text_hashes.bin", bytes_of(hashes));
-  write_file_atomically(folder / "lines.bin", bytes_of(lines));
-  write_file_atomically(
-      folder / "manifest.json",
-      Json({{"format", format}, {"documents", hashes.size()}, {"raw", raw}}).dump());
+  Json files = Json::object();
+  const auto write = [&](const char* file, const std::string& bytes) {
+    write_file_atomically(folder / file, bytes);
+    files[file] = sha256_hex(bytes);
+  };
+  write("text_hashes.bin", bytes_of(hashes));
+  write("lines.bin", bytes_of(lines));
+  write_file_atomically(folder / "manifest.json", Json({{"version", 1},
+                                                        {"format", format},
+                                                        {"documents", hashes.size()},
+                                                        {"raw", raw},
+                                                        {"files", files}})
+                                                      .dump());
   return folder;
 }
 
@@ -73,11 +82,12 @@ TEST(LabelledOverlap, FoldersOfAnotherFormAreNamed) {
   const Home home;
   const auto good = prepared(home, "good", {1, 2}, one_file("a.tsv", 2));
   const auto stream = prepared(home, "stream", {1}, one_file("a.txt", 1), "stream");
-  EXPECT_THAT(problem(good, stream),
-              HasSubstr("manifest.json: holds a stream, needed is labelled"));
+  EXPECT_THAT(
+      problem(good, stream),
+      HasSubstr("manifest.json: holds data in the form 'stream', and 'labelled' is needed"));
   EXPECT_THAT(problem(home.path() / "none", good), HasSubstr("none/manifest.json"));
   write_file_atomically(good / "lines.bin", "abc");
-  EXPECT_THAT(problem(good, good), HasSubstr("lines.bin: 3 bytes, 2 entries need 8; remove"));
+  EXPECT_THAT(problem(good, good), HasSubstr("lines.bin: content differs from its hash"));
   write_file_atomically(good / "manifest.json", R"({"format": "labelled"})");
   EXPECT_THAT(problem(good, good), HasSubstr("manifest.json: "));
 }

@@ -112,6 +112,21 @@ TEST(Scratch, UnfinishedFilesOfKilledProgramsGoAndThoseInWorkStay) {
   for (const auto& path : used) EXPECT_TRUE(exists(path)) << path;
 }
 
+TEST(Scratch, ScoresThatNobodyWentOnFromGo) {
+  const Home home;
+  const auto at = [&](const std::string& key) { return scores_path(key) / "scores"; };
+  for (const char* key : {"old", "new"}) {
+    std::filesystem::create_directories(scores_path(key));
+    write_file_atomically(at(key), "1");
+  }
+  const auto now = std::filesystem::file_time_type::clock::now();
+  std::filesystem::last_write_time(at("old"), now - std::chrono::days(31));
+  std::filesystem::last_write_time(at("new"), now - std::chrono::days(29));
+  remove_abandoned_scratch();
+  EXPECT_FALSE(exists(scores_path("old")));
+  EXPECT_TRUE(exists(at("new")));
+}
+
 WorkerReply timed(double value) {
   WorkerReply reply;
   reply.samples = {{"t", 0, 1000, true},
@@ -324,13 +339,15 @@ TEST(PreparedData, IsIntactOnlyWithEveryFileAsListed) {
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "tokens.bin", "tokens");
   EXPECT_FALSE(prepared_is_intact(folder, "tokenizer"));
-  write_file_atomically(folder / "manifest.json",
-                        Json({{"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
-  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
   write_file_atomically(
       folder / "manifest.json",
-      Json({{"tokenizer_hash", "tokenizer"}, {"files", {{"tokens.bin", sha256_hex("tokens")}}}})
-          .dump());
+      Json({{"version", 1}, {"files", {{"tokens.bin", sha256_hex("tokens")}}}}).dump());
+  EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
+  write_file_atomically(folder / "manifest.json",
+                        Json({{"version", 1},
+                              {"tokenizer_hash", "tokenizer"},
+                              {"files", {{"tokens.bin", sha256_hex("tokens")}}}})
+                            .dump());
   EXPECT_TRUE(prepared_is_intact(folder, "tokenizer"));
   EXPECT_FALSE(prepared_is_intact(folder, "another tokenizer"));
   write_file_atomically(folder / "tokens.bin", "tokenz");

@@ -10,6 +10,7 @@
 #include "harness/base/files.h"
 #include "harness/base/hash_cache.h"
 #include "harness/base/hashing.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/runner/tools.h"
 
 namespace assay {
@@ -94,7 +95,8 @@ bool prepared_is_intact(const fs::path& folder, const std::string& tokenizer_has
   if (!fs::exists(folder / "manifest.json", missing)) return false;
   try {
     if (!is_sealed(folder)) return false;
-    const Json manifest = read_json_file(folder / "manifest.json");
+    const PreparedFolder prepared(folder);
+    const Json& manifest = prepared.manifest();
     if (manifest.value("tokenizer_hash", tokenizer_hash) != tokenizer_hash) return false;
     for (const auto& [name, hash] : manifest.at("files").items()) {
       if (cached_file_hash(folder / name) != hash.get<std::string>()) return false;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/files.h"
+#include "harness/base/hashing.h"
 #include "harness/base/json.h"
 #include "harness/runner/runner_test_world.h"
 
@@ -21,7 +22,11 @@ inline std::filesystem::path prepared_stream(const Home& home, const std::string
   if (!tokens.empty()) std::memcpy(bytes.data(), tokens.data(), bytes.size());
   write_file_atomically(folder / "tokens.bin", bytes);
   write_file_atomically(folder / "manifest.json",
-                        Json({{"format", format}, {"tokens", tokens.size()}}).dump());
+                        Json({{"version", 1},
+                              {"format", format},
+                              {"tokens", tokens.size()},
+                              {"files", {{"tokens.bin", sha256_hex(bytes)}}}})
+                            .dump());
   return folder;
 }
 

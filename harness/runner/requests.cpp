@@ -105,6 +105,7 @@ WorkerRequest cell_request(const Plan& plan, const Catalogue& catalogue, const C
   request.suite_params = suite.params;
   request.data = cell.data_folder;
   request.scratch = scratch.string();
+  if (request.op == "score") request.checkpoints = scores_path(cell.key).string();
   return request;
 }
 

@@ -60,6 +60,26 @@ TEST_F(RunnerTest, FitsOnceScoresAndRunsNothingTheSecondTime) {
   EXPECT_EQ(second.exit_code(), ExitCode::kOk);
 }
 
+// What a worker left behind is for the next try; nobody needs it behind a result.
+TEST_F(RunnerTest, ScoresOfADeadWorkerOutliveItAndNoResult) {
+  const Plan plan = small_plan({"quality"});
+  const std::filesystem::path left = scores_path(plan.cells[0].key);
+  bool dies = true;
+  launcher_.on_run = [&](const WorkerRequest& request, WorkerRun& result) {
+    if (request.op != "score" || request.method != "dense") return;
+    EXPECT_EQ(request.checkpoints, left);
+    std::filesystem::create_directories(left);
+    if (dies) result.outcome = {Outcome::kCrashed, "signal:SIGSEGV", ""};
+  };
+  EXPECT_EQ(run(plan).failed, 1);
+  EXPECT_TRUE(exists(left));
+  dies = false;
+  RunOptions options;
+  options.retry = true;
+  EXPECT_EQ(run(plan, options).ok, 2);
+  EXPECT_FALSE(exists(left));
+}
+
 // It has the machine for itself, and the model as it is deployed; other fits neither.
 TEST_F(RunnerTest, AFitThatLooksAtTheClockIsAlone) {
   catalogue_.profiles[0].dtype = "bf16";

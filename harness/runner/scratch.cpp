@@ -1,5 +1,6 @@
 #include "harness/runner/scratch.h"
 
+#include <chrono>
 #include <initializer_list>
 #include <system_error>
 
@@ -27,6 +28,19 @@ void clean_below(const fs::path& folder) {
   }
 }
 
+/// Of cells that nobody asked for again: a score that goes on does so sooner.
+void remove_old_scores() {
+  constexpr std::chrono::days kKept{30};
+  std::error_code ignored;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(assay_home() / "scores", ignored)) {
+    const auto written = fs::last_write_time(entry.path() / "scores", ignored);
+    if (!ignored && fs::file_time_type::clock::now() - written > kKept) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
 }  // namespace
 
 ScratchFolder::ScratchFolder() : folder_(fresh_scratch()) {}
@@ -45,6 +59,7 @@ void remove_abandoned_scratch() {
     remove_abandoned_temporaries(assay_home() / kind);
   }
   for (const char* kind : {"data", "hashes"}) clean_below(assay_home() / kind);
+  remove_old_scores();
 }
 
 }  // namespace assay

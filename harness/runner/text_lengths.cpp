@@ -4,26 +4,21 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "harness/base/errors.h"
-#include "harness/base/files.h"
-#include "harness/base/json.h"
+#include "harness/data/prepared_folder.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-/// Tokens of the longest document, from the int64 offsets of all of them.
-std::int64_t longest_document(const fs::path& offsets_file) {
-  const std::string bytes = read_text_file(offsets_file);
-  std::vector<std::int64_t> offsets(bytes.size() / sizeof(std::int64_t));
-  if (!offsets.empty()) {
-    std::memcpy(offsets.data(), bytes.data(), offsets.size() * sizeof(std::int64_t));
-  }
+/// Tokens of the longest document.
+std::int64_t longest_document(const fs::path& folder) {
+  const auto offsets =
+      PreparedFolder(folder, "stream").read_array<std::int64_t>("document_offsets.bin");
   std::int64_t longest = 0;
   for (std::size_t i = 1; i < offsets.size(); ++i) {
     longest = std::max(longest, offsets[i] - offsets[i - 1]);
@@ -31,15 +26,14 @@ std::int64_t longest_document(const fs::path& offsets_file) {
   return longest;
 }
 
-/// Of a prepared stream.
 std::int64_t tokens_in(const fs::path& folder) {
-  return read_json_file(folder / "manifest.json").at("tokens").get<std::int64_t>();
+  return static_cast<std::int64_t>(PreparedFolder(folder, "stream").count("tokens"));
 }
 
 /// Length of the longest text that a sequence may be cut from.
 std::int64_t longest_text(const FitJob& job) {
   const fs::path folder = job.calibration_folder;
-  if (job.sampling == "documents") return longest_document(folder / "document_offsets.bin");
+  if (job.sampling == "documents") return longest_document(folder);
   return tokens_in(folder);
 }
 

@@ -1,40 +1,22 @@
 #include "harness/runner/text_overlap.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <span>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "harness/base/cell_errors.h"
-#include "harness/base/files.h"
-#include "harness/base/json.h"
+#include "harness/data/prepared_folder.h"
 
 namespace assay {
 namespace fs = std::filesystem;
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "prepared files are little-endian");
-
 using Tokens = std::span<const std::int32_t>;
 
 std::vector<std::int32_t> read_stream(const fs::path& folder) {
-  const fs::path path = folder / "tokens.bin";
-  const std::string bytes = read_text_file(path);
-  const std::string format = read_json_file(folder / "manifest.json").value("format", "");
-  if (format != "stream" || bytes.size() % sizeof(std::int32_t) != 0) {
-    throw FileError(
-        fmt::format("{}: no token stream (the manifest says '{}'); remove the folder "
-                    "to have it prepared again",
-                    path.string(), format));
-  }
-  std::vector<std::int32_t> tokens(bytes.size() / sizeof(std::int32_t));
-  if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data(), bytes.size());
-  return tokens;
+  const PreparedFolder prepared(folder, "stream");
+  return prepared.read_array<std::int32_t>("tokens.bin", prepared.count("tokens"));
 }
 
 /// Sum of token[i] * kBase^(length - 1 - i), modulo 2^64: a stretch's from that of the one before.

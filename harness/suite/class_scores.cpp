@@ -92,6 +92,14 @@ PackedTokens packed(const Model& model, const LabelledItems& data,
   return pack_sequences(sequences, types);
 }
 
+/// Of the classes of each sequence, one sequence after the other.
+std::vector<double> log_probs_of(const Model& model, const PackedTokens& tokens) {
+  const at::Tensor logits = model.sequence_logits(tokens);
+  const at::Tensor values = at::log_softmax(logits.to(at::kCPU, at::kDouble), 1).contiguous();
+  const double* first = values.const_data_ptr<double>();
+  return {first, first + values.numel()};
+}
+
 void remark_on_groups(SuiteContext& context, const LabelledItems& items) {
   const std::int64_t group = instances_of(context.model().input());
   if (items.count() % group == 0) return;
@@ -128,17 +136,20 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params) {
 }
 
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
-                           std::int64_t batch_tokens,
+                           std::int64_t batch_tokens, ScoreLog& log,
                            const std::function<void(std::int64_t)>& done) {
   const std::vector<std::int64_t> order = by_length(items);
   const auto group = static_cast<std::size_t>(instances_of(model.input()));
-  at::Tensor all = at::empty({items.count(), model.output().outputs()}, at::kDouble);
+  const std::int64_t classes = model.output().outputs();
+  at::Tensor all = at::empty({items.count(), classes}, at::kDouble);
   for (std::size_t begin = 0; begin < order.size();) {
     const auto rest = std::span(order).subspan(begin);
     const auto pack = rest.first(next_pack(items, rest, batch_tokens, group));
-    const at::Tensor logits = model.sequence_logits(packed(model, items, pack));
+    const std::vector<double> scores =
+        log.next(pack.size() * static_cast<std::size_t>(classes),
+                 [&] { return log_probs_of(model, packed(model, items, pack)); });
     const at::Tensor places = at::tensor(at::ArrayRef(pack.data(), pack.size()), at::kLong);
-    all.index_copy_(0, places, at::log_softmax(logits.to(at::kCPU, at::kDouble), 1));
+    all.index_copy_(0, places, at::tensor(scores, at::kDouble).view({-1, classes}));
     begin += pack.size();
     done(static_cast<std::int64_t>(begin));
   }

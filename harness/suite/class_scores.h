@@ -25,10 +25,10 @@ LabelledItems labelled_items_for(SuiteContext& context, const Params& params);
 
 /// Log-probabilities of the classes, f64 [items, classes] on the CPU, in the order of the items.
 /// Items of similar lengths are run together, at most `batch_tokens` tokens at a time, without
-/// padding; of models that mix sequences whole groups, at least one. `done(n)` is told how many
-/// items are finished.
+/// padding; of models that mix sequences whole groups, at least one. What `log` has is not run.
+/// `done(n)` is told how many items are finished.
 at::Tensor class_log_probs(const Model& model, const LabelledItems& items,
-                           std::int64_t batch_tokens,
+                           std::int64_t batch_tokens, ScoreLog& log,
                            const std::function<void(std::int64_t)>& done);
 
 }  // namespace assay

@@ -265,13 +265,14 @@ Model multiplexed(const Model& model, std::int64_t instances) {
 TEST_F(ClassificationSuites, TextsThatRunAsOneAreScoredInWholeGroups) {
   const c10::InferenceMode inference;
   const auto ignore = [](std::int64_t) {};
+  ScoreLog nothing_kept;
   for (const std::int64_t instances : {2, 3, 4, 7}) {
     const Model mixed = multiplexed(dense_, instances);
-    const at::Tensor whole = class_log_probs(mixed, items_, 100'000, ignore);
+    const at::Tensor whole = class_log_probs(mixed, items_, 100'000, nothing_kept, ignore);
     for (const std::int64_t tokens : {1, 60, 200}) {
       // The last group is filled with items of its own batch.
       const std::int64_t full = items_.count() - items_.count() % instances;
-      const auto scores = class_log_probs(mixed, items_, tokens, ignore);
+      const auto scores = class_log_probs(mixed, items_, tokens, nothing_kept, ignore);
       std::vector<std::int64_t> order(static_cast<std::size_t>(items_.count()));
       std::iota(order.begin(), order.end(), 0);
       std::ranges::stable_sort(order, {}, [&](std::int64_t i) { return items_.length(i); });

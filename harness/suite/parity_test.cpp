@@ -83,7 +83,8 @@ class Parity : public testing::TestWithParam<const char*> {
   void expect_same(const std::vector<PreparedItem>& items, const Json& expected, bool last_word) {
     TreeScorerOptions options;
     options.want_greedy = last_word;
-    const auto scores = score_items(*model_, items, options, [](std::int64_t) {});
+    ScoreLog nothing_kept;
+    const auto scores = score_items(*model_, items, options, nothing_kept, [](std::int64_t) {});
     ASSERT_FALSE(items.empty());
     ASSERT_LE(items.size(), expected.size());
     int other_answers = 0;

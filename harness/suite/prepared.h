@@ -14,14 +14,6 @@
 
 namespace assay {
 
-/// What is to be said beside every result made of the data, as a remark: "data_not_pinned", ...
-struct PreparedNote {
-  std::string code, text;
-};
-
-/// Notes of a folder of either kind. Throws UserError for a missing or foreign manifest.
-std::vector<PreparedNote> read_prepared_notes(const std::filesystem::path& folder);
-
 /// A text split in one row.
 struct PreparedStream {
   at::Tensor tokens;  ///< int64 [n], CPU

@@ -57,13 +57,14 @@ TEST_F(Prepared, DamageIsFound) {
       [&] { (void)read_prepared_stream(path(), kTiny); },
       ThrowsMessage<UserError>(HasSubstr("token 3 of the stream: token 3 is beyond the 3 rows")));
   EXPECT_THAT([&] { (void)read_prepared_items(path(), kVocabulary); },
-              ThrowsMessage<UserError>(HasSubstr("holds a stream, this suite needs items")));
+              ThrowsMessage<UserError>(
+                  HasSubstr("holds data in the form 'stream', and 'items' is needed")));
   std::ofstream(path() / "tokens.bin", std::ios::app) << "more";
   EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
               ThrowsMessage<UserError>(HasSubstr("content differs from its hash")));
   write_file_atomically(path() / "manifest.json", R"({"version": 2, "format": "stream"})");
   EXPECT_THAT([&] { (void)read_prepared_stream(path(), kVocabulary); },
-              ThrowsMessage<UserError>(HasSubstr("version is 2")));
+              ThrowsMessage<UserError>(HasSubstr("no manifest of version 1 (version: 2)")));
 }
 
 TEST_F(Prepared, ItemsTakeTheirSharedBeginning) {
@@ -91,21 +92,6 @@ TEST_F(Prepared, WrongItemsAreErrors) {
   expect_items_error(Json::array({item_of(0, {request({1, 101}, 1)})}),
                      "item 1, answer 1, token 2 of its prompt: token 101 is beyond");
   expect_items_error(Json::array(), "no items");
-}
-
-TEST_F(Prepared, NotesOfEitherKindAreRead) {
-  write_stream(path(), {1, 2});
-  EXPECT_TRUE(read_prepared_notes(path()).empty());
-  Json manifest = read_json_file(path() / "manifest.json");
-  manifest["notes"] = {{{"code", "data_stripped"}, {"text", "lines are missing"}}};
-  write_file_atomically(path() / "manifest.json", manifest.dump());
-  const std::vector<PreparedNote> notes = read_prepared_notes(path());
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_EQ(notes[0].code, "data_stripped");
-  EXPECT_EQ(notes[0].text, "lines are missing");
-  manifest["notes"] = {"a sentence of an older version"};
-  write_file_atomically(path() / "manifest.json", manifest.dump());
-  EXPECT_THROW((void)read_prepared_notes(path()), UserError);
 }
 
 /// The model has 40 positions: a request of 41 tokens is run whole, the last token is only scored.

@@ -51,7 +51,7 @@ ScoredItems score_prepared_items(SuiteContext& context, const Params& params,
   remark_items(context, scored.prepared.items);
   const auto total = std::ssize(scored.prepared.items);
   scored.scores =
-      score_items(context.model(), scored.prepared.items, options,
+      score_items(context.model(), scored.prepared.items, options, context.score_log(),
                   [&](std::int64_t finished) { context.progress(finished, total, "items"); });
   return scored;
 }

@@ -14,6 +14,7 @@
 #include "harness/base/requirement.h"
 #include "harness/model/model.h"
 #include "harness/protocol/protocol.h"
+#include "harness/suite/score_log.h"
 
 namespace assay {
 
@@ -34,6 +35,8 @@ struct SuiteKindInfo {
 /// Services of the worker while a suite runs.
 class SuiteContext {
  public:
+  SuiteContext() = default;
+  SuiteContext(SuiteContext&&) = default;
   virtual ~SuiteContext() = default;
   /// The model with the artefact applied.
   [[nodiscard]] virtual const Model& model() = 0;
@@ -67,6 +70,12 @@ class SuiteContext {
   /// Runs `work` some more, no longer timed, under meters of memory and energy. `tokens`: what one
   /// call works on, to divide by.
   virtual void meter(const std::function<void()>& work, double tokens) = 0;
+  /// What a scoring suite hands its batches to, so that they outlive this worker. By default, and
+  /// of models whose blocks tell what they did (watch()), nothing is kept.
+  [[nodiscard]] virtual ScoreLog& score_log() { return nothing_kept_; }
+
+ private:
+  ScoreLog nothing_kept_;
 };
 
 class SuiteKind {

@@ -122,6 +122,7 @@ class Pack {
     for (const RequestPlace& place : tree.requests) {
       RequestScore& score = scores[place.item][place.request];
       score = {0, true, std::ssize(place.targets)};
+      scores_.push_back(&score);
       for (const TreeTarget& target : place.targets) {
         targets_.push_back({offset + target.parent, target.token, &score});
       }
@@ -132,6 +133,23 @@ class Pack {
   [[nodiscard]] std::int64_t size() const { return std::ssize(tokens_); }
   [[nodiscard]] std::int64_t items() const { return items_; }
 
+  /// Fills the scores of the pack's requests.
+  void score(const Model& model, bool want_greedy, ScoreLog& log) {
+    const std::vector<double> numbers = log.next(2 * scores_.size(), [&] {
+      run(model, want_greedy);
+      std::vector<double> found;
+      for (const RequestScore* one : scores_) {
+        found.insert(found.end(), {one->log_likelihood, one->greedy ? 1.0 : 0.0});
+      }
+      return found;
+    });
+    for (std::size_t i = 0; i < scores_.size(); ++i) {
+      scores_[i]->log_likelihood = numbers[2 * i];
+      scores_[i]->greedy = numbers[2 * i + 1] != 0;
+    }
+  }
+
+ private:
   void run(const Model& model, bool want_greedy) {
     const at::Device device = model.device();
     for (Segment& segment : segments_) {
@@ -153,7 +171,6 @@ class Pack {
     });
   }
 
- private:
   /// The rows whose logits are needed, each once; targets then name their place in that list.
   std::vector<std::int64_t> predicting_rows() {
     std::stable_sort(targets_.begin(), targets_.end(),
@@ -189,6 +206,7 @@ class Pack {
   std::vector<std::int64_t> prompt_;  ///< 1: of a prompt
   std::vector<Segment> segments_;
   std::vector<PackedTarget> targets_;
+  std::vector<RequestScore*> scores_;  ///< of all requests, in the order in which they came
   std::int64_t items_ = 0;
 };
 
@@ -209,7 +227,7 @@ std::vector<std::size_t> order_of(const std::vector<PreparedItem>& items) {
 
 std::vector<std::vector<RequestScore>> score_items(const Model& model,
                                                    const std::vector<PreparedItem>& items,
-                                                   const TreeScorerOptions& options,
+                                                   const TreeScorerOptions& options, ScoreLog& log,
                                                    const std::function<void(std::int64_t)>& done) {
   std::vector<std::vector<RequestScore>> scores;
   for (const PreparedItem& item : items) scores.emplace_back(item.requests.size());
@@ -220,7 +238,7 @@ std::vector<std::vector<RequestScore>> score_items(const Model& model,
   Pack pack;
   const auto flush = [&] {
     if (pack.size() == 0) return;
-    pack.run(model, options.want_greedy);
+    pack.score(model, options.want_greedy, log);
     finished += pack.items();
     done(finished);
     pack = Pack();

@@ -7,6 +7,7 @@
 
 #include "harness/model/model.h"
 #include "harness/suite/prepared.h"
+#include "harness/suite/score_log.h"
 
 namespace assay {
 
@@ -29,10 +30,11 @@ struct TreeScorerOptions {
 
 /// Scores of all requests, item by item, in the order given. The candidates of an item become one
 /// tree, items of one subtask with a long common beginning share a tree, and several trees are
-/// run together without padding. `done(n)` is told how many items are finished.
+/// run together without padding. What `log` has is not run. `done(n)` is told how many items are
+/// finished.
 std::vector<std::vector<RequestScore>> score_items(const Model& model,
                                                    const std::vector<PreparedItem>& items,
-                                                   const TreeScorerOptions& options,
+                                                   const TreeScorerOptions& options, ScoreLog& log,
                                                    const std::function<void(std::int64_t)>& done);
 
 }  // namespace assay

@@ -44,11 +44,19 @@ std::vector<PreparedItem> make_items(std::int64_t count, const Tokens& shared) {
   return items;
 }
 
+std::vector<std::vector<RequestScore>> scores_of(const Model& model,
+                                                 const std::vector<PreparedItem>& items,
+                                                 const TreeScorerOptions& options) {
+  ScoreLog nothing_kept;
+  return score_items(model, items, options, nothing_kept, [](std::int64_t) {});
+}
+
 void expect_naive(const Model& model, const std::vector<PreparedItem>& items,
                   const TreeScorerOptions& options) {
   std::int64_t finished = 0;
+  ScoreLog log;
   const auto scores =
-      score_items(model, items, options, [&](std::int64_t done) { finished = done; });
+      score_items(model, items, options, log, [&](std::int64_t done) { finished = done; });
   EXPECT_EQ(finished, std::ssize(items));
   for (std::size_t i = 0; i < items.size(); ++i) {
     for (std::size_t r = 0; r < items[i].requests.size(); ++r) {
@@ -175,7 +183,7 @@ TEST_P(ScoresOf, DoNotDependOnSharing) {
     texts = {};
     options.share_beginnings = share;
     expect_naive(plain, make_items(20, {}), options);
-    (void)score_items(counted, make_items(20, {}), options, [](std::int64_t) {});
+    (void)scores_of(counted, make_items(20, {}), options);
     EXPECT_EQ(texts.all, share ? 20 : 80);
     EXPECT_EQ(texts.branching > 0, share);
   }
@@ -216,7 +224,7 @@ TEST(Scores, AnAnswerThatIsTooLongIsNamed) {
   PreparedItem item;
   item.place = "q.jsonl:7";
   item.requests = {{some_tokens(5, 60, 101), 55, 1}, {some_tokens(5, 60, 101), 10, 1}};
-  EXPECT_THAT([&] { (void)score_items(model, {item}, {}, [](std::int64_t) {}); },
+  EXPECT_THAT([&] { (void)scores_of(model, {item}, {}); },
               ThrowsMessage<DoesNotApply>(
                   HasSubstr("q.jsonl:7: answer 2 has 50 tokens, and the model sees 40 positions")));
 }
@@ -227,7 +235,7 @@ TEST(Scores, OfLongRequestsKeepTheContinuation) {
   PreparedItem item;
   item.gold = 0;
   item.requests = {{tokens, 55, 1}, {tokens + Tokens{7}, 55, 1}};
-  const auto scores = score_items(model, {item}, {}, [](std::int64_t) {});
+  const auto scores = scores_of(model, {item}, {});
   for (std::size_t r = 0; r < 2; ++r) {
     const Tokens& whole = item.requests[r].tokens;
     // 41 tokens, of which the last one is not run, so that 40 positions are enough.
@@ -267,10 +275,10 @@ TEST(Scores, GreedyIsAskedForAndExact) {
   item.requests = {{best, 6, 1}, {wrong, 6, 1}};
   TreeScorerOptions options;
   options.want_greedy = true;
-  const auto scores = score_items(model, {item}, options, [](std::int64_t) {});
+  const auto scores = scores_of(model, {item}, options);
   EXPECT_TRUE(scores[0][0].greedy);
   EXPECT_FALSE(scores[0][1].greedy);
-  EXPECT_FALSE(score_items(model, {item}, {}, [](std::int64_t) {})[0][0].greedy);
+  EXPECT_FALSE(scores_of(model, {item}, {})[0][0].greedy);
 }
 
 }  // namespace

@@ -16,6 +16,18 @@ constexpr std::int64_t kLongestDefault = 2048;
 /// Tokens run together: enough rows for full speed of a product, few enough for the caches.
 constexpr std::int64_t kBatchTokens = 2048;
 
+WindowBatch batch_of(const Windows& windows, std::int64_t first, std::int64_t count,
+                     at::Device device) {
+  WindowBatch batch;
+  batch.first = first;
+  batch.count = count;
+  batch.tokens = windows.tokens.narrow(0, first, count).to(device);
+  batch.prompt = windows.prompt;
+  batch.targets =
+      batch.tokens.narrow(1, windows.length() - windows.targets(), windows.targets()).flatten();
+  return batch;
+}
+
 }  // namespace
 
 std::string Windows::hash(std::int64_t window) const {
@@ -77,20 +89,23 @@ Windows make_windows(const at::Tensor& stream, const ModelSpec& spec, const Para
   return {stream.narrow(0, 0, count * length).view({count, length}), prompt};
 }
 
-void for_each_batch(const Windows& windows, SuiteContext& context,
-                    const std::function<void(const WindowBatch&)>& use) {
+std::vector<std::vector<double>> score_windows(
+    const Windows& windows, SuiteContext& context, std::size_t numbers,
+    const std::function<std::vector<double>(const WindowBatch&)>& score) {
   const std::int64_t size = std::max<std::int64_t>(1, kBatchTokens / windows.length());
+  std::vector<std::vector<double>> all;
   for (std::int64_t first = 0; first < windows.count(); first += size) {
-    WindowBatch batch;
-    batch.first = first;
-    batch.count = std::min(size, windows.count() - first);
-    batch.tokens = windows.tokens.narrow(0, first, batch.count).to(context.model().device());
-    batch.prompt = windows.prompt;
-    batch.targets =
-        batch.tokens.narrow(1, windows.length() - windows.targets(), windows.targets()).flatten();
-    use(batch);
-    context.progress(first + batch.count, windows.count(), "windows");
+    const std::int64_t count = std::min(size, windows.count() - first);
+    const std::vector<double> values = context.score_log().next(
+        static_cast<std::size_t>(count) * numbers,
+        [&] { return score(batch_of(windows, first, count, context.model().device())); });
+    for (auto begin = values.begin(); begin != values.end();
+         begin += static_cast<std::ptrdiff_t>(numbers)) {
+      all.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(numbers));
+    }
+    context.progress(first + count, windows.count(), "windows");
   }
+  return all;
 }
 
 at::Tensor predicting_rows(const Model& model, const WindowBatch& batch) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "harness/base/params.h"
 #include "harness/model/model.h"
@@ -44,9 +45,12 @@ struct WindowBatch {
   at::Tensor targets;  ///< int64 [count * Windows::targets()]
 };
 
-/// Calls `use` for all windows in order, several short ones at a time.
-void for_each_batch(const Windows& windows, SuiteContext& context,
-                    const std::function<void(const WindowBatch&)>& use);
+/// Numbers of all windows in order, `numbers` of each. `score` is called for several short windows
+/// at a time and returns theirs, window by window; it is not called for what the context's score
+/// log has.
+std::vector<std::vector<double>> score_windows(
+    const Windows& windows, SuiteContext& context, std::size_t numbers,
+    const std::function<std::vector<double>(const WindowBatch&)>& score);
 
 /// hidden [count * Windows::targets(), width]: the rows of the windows that predict a target.
 at::Tensor predicting_rows(const Model& model, const WindowBatch& batch);

@@ -3,66 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 
-#include "harness/base/cell_errors.h"
-#include "harness/base/files.h"
-#include "harness/base/hashing.h"
-#include "harness/base/json.h"
+#include "harness/base/errors.h"
 #include "harness/base/python_random.h"
+#include "harness/data/prepared_folder.h"
 
 namespace assay {
 namespace {
 
-constexpr int kFormatVersion = 1;
-
-Json read_manifest(const std::filesystem::path& path) {
-  Json manifest = read_json_file(path);
-  if (!manifest.is_object() || manifest.value("version", Json()) != Json(kFormatVersion) ||
-      !manifest.value("files", Json()).is_object()) {
-    throw FileError(path.string() +
-                    ": no manifest of version 1 with the files' hashes; remove its "
-                    "folder to have it prepared again");
-  }
-  if (manifest.value("format", Json()) != Json("stream")) {
-    throw UserError(path.string() + ": holds no token stream; choose a data set of kind text");
-  }
-  return manifest;
-}
-
-/// The file's values, after its content was compared with the hash in the manifest.
-template <typename T>
-std::vector<T> read_array(const std::filesystem::path& folder, const char* name,
-                          const Json& manifest) {
-  const std::filesystem::path path = folder / name;
-  const std::string bytes = read_text_file(path);
-  if (manifest.at("files").value(name, Json()) != Json(sha256_hex(bytes))) {
-    throw FileError(path.string() +
-                    ": content differs from its hash in manifest.json; remove its "
-                    "folder to have it prepared again");
-  }
-  if (bytes.size() % sizeof(T) != 0) {
-    throw FileError(
-        fmt::format("{}: {} bytes are no whole number of {}-byte values; delete its "
-                    "folder, it is made again",
-                    path.string(), bytes.size(), sizeof(T)));
-  }
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
-
-void check_offsets(const std::filesystem::path& path, const CalibrationText& stream) {
+void check_offsets(const PreparedFolder& folder, const CalibrationText& stream) {
   const auto& offsets = stream.document_offsets;
   const bool whole = !offsets.empty() && offsets.front() == 0 &&
                      offsets.back() == static_cast<std::int64_t>(stream.document_tokens.size()) &&
                      std::is_sorted(offsets.begin(), offsets.end());
-  if (!whole) {
-    throw FileError(
-        path.string() +
-        ": offsets do not cover the tokens; remove its folder to have it prepared again");
-  }
+  if (!whole) folder.fail("document_offsets.bin", "offsets do not cover the tokens");
 }
 
 void append_crop(std::vector<std::int32_t>& result, std::span<const std::int32_t> text,
@@ -85,14 +39,14 @@ std::int64_t longest_document(std::span<const std::int64_t> offsets) {
 
 CalibrationText read_calibration_text(const std::filesystem::path& folder,
                                       const std::string& sampling) {
-  const Json manifest = read_manifest(folder / "manifest.json");
+  const PreparedFolder prepared(folder, "stream");
   CalibrationText stream;
   if (sampling == "documents") {
-    stream.document_tokens = read_array<std::int32_t>(folder, "document_tokens.bin", manifest);
-    stream.document_offsets = read_array<std::int64_t>(folder, "document_offsets.bin", manifest);
-    check_offsets(folder / "document_offsets.bin", stream);
+    stream.document_tokens = prepared.read_array<std::int32_t>("document_tokens.bin");
+    stream.document_offsets = prepared.read_array<std::int64_t>("document_offsets.bin");
+    check_offsets(prepared, stream);
   } else {
-    stream.tokens = read_array<std::int32_t>(folder, "tokens.bin", manifest);
+    stream.tokens = prepared.read_array<std::int32_t>("tokens.bin", prepared.count("tokens"));
   }
   return stream;
 }

@@ -41,9 +41,9 @@ std::vector<const PreparedItem*> drawn(const PreparedItems& all, std::int64_t sa
   return order;
 }
 
-std::vector<PreparedNote> remarks_on(const std::vector<const PreparedItem*>& items,
-                                     const CalibrationRequest& request) {
-  std::vector<PreparedNote> remarks;
+std::vector<DataNote> remarks_on(const std::vector<const PreparedItem*>& items,
+                                 const CalibrationRequest& request) {
+  std::vector<DataNote> remarks;
   const auto count = std::ssize(items);
   const auto add = [&](const char* code, std::int64_t found, const std::string& text) {
     if (found > 0) remarks.push_back({code, text});

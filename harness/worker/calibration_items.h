@@ -6,6 +6,7 @@
 
 #include "harness/checkpoint/vocabulary.h"
 #include "harness/data/answered_items.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/protocol/protocol.h"
 #include "harness/suite/prepared.h"
 
@@ -14,7 +15,7 @@ namespace assay {
 struct DrawnItems {
   AnsweredItems answered;
   /// "calibration_few_items", "calibration_cut_context", "calibration_spanning_token"
-  std::vector<PreparedNote> remarks;
+  std::vector<DataNote> remarks;
 };
 
 /// The first `samples` of the folder's items in the order of CPython's

@@ -39,7 +39,7 @@ class CalibrationItems : public testing::Test {
   }
   static std::vector<std::string> codes(const DrawnItems& drawn) {
     std::vector<std::string> all;
-    for (const PreparedNote& note : drawn.remarks) all.push_back(note.code);
+    for (const DataNote& note : drawn.remarks) all.push_back(note.code);
     return all;
   }
 

@@ -85,7 +85,7 @@ TEST(Calibration, TooShortTextSaysHowLongItIsAndWhatToLower) {
   EXPECT_NE(error_of([] { sample_documents({}, {}, 1, 1, 0); }), "no error");
 }
 
-class PreparedFolder : public ::testing::Test {
+class CalibrationFolder : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::path(::testing::TempDir()) / "calibration_test";
@@ -110,10 +110,10 @@ class PreparedFolder : public ::testing::Test {
     write_bytes(name, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
   }
   std::filesystem::path folder_;
-  Json manifest_ = {{"version", 1}, {"format", "stream"}, {"files", Json::object()}};
+  Json manifest_ = {{"version", 1}, {"format", "stream"}, {"tokens", 4}, {"files", Json::object()}};
 };
 
-TEST_F(PreparedFolder, IsRead) {
+TEST_F(CalibrationFolder, IsRead) {
   EXPECT_EQ(read_calibration_text(folder_, "stream").tokens,
             (std::vector<std::int32_t>{1, 2, 3, 4}));
   const CalibrationText documents = read_calibration_text(folder_, "documents");
@@ -121,7 +121,7 @@ TEST_F(PreparedFolder, IsRead) {
   EXPECT_EQ(sample_calibration({folder_, "stream", 5, 3}, 0).size(), 15U);
 }
 
-TEST_F(PreparedFolder, DamageIsRefused) {
+TEST_F(CalibrationFolder, DamageIsRefused) {
   const auto stream_error = [&] {
     return error_of([&] { read_calibration_text(folder_, "stream"); });
   };
@@ -138,7 +138,7 @@ TEST_F(PreparedFolder, DamageIsRefused) {
   EXPECT_NE(error_of([&] { read_calibration_text(folder_ / "x", "stream"); }), "no error");
 }
 
-TEST_F(PreparedFolder, ManifestMustBeOfATextAndOfThisVersion) {
+TEST_F(CalibrationFolder, ManifestMustBeOfATextAndOfThisVersion) {
   const Json good = manifest_;
   for (const char* key : {"version", "format", "files"}) {
     for (const Json& value : {Json(), Json(2), Json("items")}) {

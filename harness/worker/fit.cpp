@@ -13,6 +13,7 @@
 #include "harness/base/files.h"
 #include "harness/base/text.h"
 #include "harness/data/answered_items.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/data/labelled_items.h"
 #include "harness/method/requirements.h"
 #include "harness/suite/prepared.h"
@@ -147,7 +148,7 @@ void require_met(const Method& method, const ModelSpec& spec, const Params& para
 /// cell may have remarks of all of them. `use`: "calibration", "training".
 void remark_data(const std::string& folder, const std::string& use, ReplyWriter& writer) {
   constexpr std::string_view kPrefix = "data_";
-  for (const PreparedNote& note : read_prepared_notes(folder)) {
+  for (const DataNote& note : PreparedFolder(folder).notes()) {
     const std::string kind =
         note.code.starts_with(kPrefix) ? note.code.substr(kPrefix.size()) : note.code;
     writer.event("warning", fmt::format("data_{}_{}", use, kind),
@@ -198,7 +199,7 @@ void take_calibration(const MethodInfo& info, const WorkerRequest& request, cons
         "method '{}' calibrates on a text, not on items; name a data set of kind text", info.name));
   }
   DrawnItems drawn = draw_calibration_items(calibration, request.seed, model.vocabulary());
-  for (const PreparedNote& note : drawn.remarks) writer.event("warning", note.code, note.text);
+  for (const DataNote& note : drawn.remarks) writer.event("warning", note.code, note.text);
   data.items = std::move(drawn.answered);
 }
 

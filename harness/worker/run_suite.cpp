@@ -10,16 +10,17 @@
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
 #include "harness/base/text.h"
+#include "harness/data/prepared_folder.h"
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
 #include "harness/method/requirements.h"
-#include "harness/suite/prepared.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/loaded_model.h"
 #include "harness/worker/meter.h"
 #include "harness/worker/path_check.h"
 #include "harness/worker/probe.h"
+#include "harness/worker/score_identity.h"
 #include "harness/worker/session.h"
 
 namespace assay {
@@ -97,6 +98,15 @@ class WorkerSuiteContext final : public SuiteContext {
     meter_energy(
         work, tokens, model_.device(), [this] { reporter_.check(); }, writer_);
   }
+  [[nodiscard]] ScoreLog& score_log() override {
+    return scores_ ? *scores_ : SuiteContext::score_log();
+  }
+
+  void keep_scores(const Fingerprint& probe) {
+    if (request_.checkpoints.empty()) return;
+    scores_.emplace(std::filesystem::path(request_.checkpoints) / "scores",
+                    score_identity(request_, probe));
+  }
 
  private:
   const WorkerRequest& request_;
@@ -107,6 +117,7 @@ class WorkerSuiteContext final : public SuiteContext {
   std::optional<Model> twin_;
   std::filesystem::path data_;
   LoadedMemory loaded_;
+  std::optional<ScoreLog> scores_;
 };
 
 /// A timed process tells only what its times are held against.
@@ -126,7 +137,7 @@ void emit_accounting(const Model& model, bool timed, ReplyWriter& writer) {
 
 void remark_data(const WorkerRequest& request, ReplyWriter& writer) {
   if (request.data.empty()) return;
-  for (const PreparedNote& note : read_prepared_notes(request.data)) {
+  for (const DataNote& note : PreparedFolder(request.data).notes()) {
     writer.event("warning", note.code, note.text);
   }
 }
@@ -153,10 +164,12 @@ void require_fits(const SuiteKindInfo& suite, const Model& model) {
   throw DoesNotApply(fmt::format("suite kind '{}': {}", suite.name, join(problems, "; ")));
 }
 
-/// As if this suite had been alone with the model: what those before it took is not its.
-void emit_peak(const LoadedModel& loaded, bool alone, ReplyWriter& writer) {
+/// As if this suite had been alone with the model: what those before it took is not its. What an
+/// earlier worker scored took its memory there.
+void emit_peak(const LoadedModel& loaded, bool alone, std::int64_t earlier, ReplyWriter& writer) {
   std::optional<std::int64_t> peak = peak_rss_bytes();
   if (!alone && peak) peak = std::max(*peak, loaded.peak_of_loading().value_or(0));
+  if (peak) peak = std::max(*peak, earlier);
   if (peak) writer.metric(plain_metric("process/peak_rss", static_cast<double>(*peak)));
 }
 
@@ -170,7 +183,23 @@ void score(const SuiteKind& suite, const Params& params, SuiteContext& context, 
   for (const MetricValue& metric : step_metrics(log, model.cost())) {
     writer.metric(metric);
   }
-  emit_peak(loaded, !kept, writer);
+  const ScoreLog& scores = context.score_log();
+  emit_peak(loaded, !kept, scores.peak_bytes(), writer);
+  if (scores.given_back() == 0) return;
+  writer.event("info", "scores_resumed",
+               fmt::format("{} batches were scored by an earlier worker, which did not end well",
+                           scores.given_back()));
+}
+
+/// The probe, and whether a block tells what it does with each token: what it told of batches that
+/// are not run again would be missing.
+PassProbe probe_and_see(Model& model, bool& tells) {
+  StepLog told;
+  model.watch(&told);
+  PassProbe probe = probe_pass(model);
+  model.watch(nullptr);
+  tells = !told.empty();
+  return probe;
 }
 
 /// The model's first call in this process is the suite's. Who answers otherwise only while timed is
@@ -214,7 +243,10 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
     emit_accounting(model, timed, services.writer);
     time(suite, params, context, model, request, services.writer);
   } else {
-    services.writer.fingerprint(probe_pass(model).fingerprint);
+    bool tells = false;
+    const Fingerprint probe = probe_and_see(model, tells).fingerprint;
+    services.writer.fingerprint(probe);
+    if (!tells) context.keep_scores(probe);
     emit_accounting(model, timed, services.writer);
     score(suite, params, context, loaded, kept, services.writer);
   }

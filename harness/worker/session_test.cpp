@@ -48,7 +48,8 @@ TEST_F(Session, NotesOfTheDataAreRemarkedByEveryProcess) {
   const Json notes = {{{"code", "data_stripped"}, {"text", "lines are missing"}},
                       {{"code", "data_line_ends"}, {"text", "CRLF"}}};
   fs::create_directories(folder_ / "data");
-  std::ofstream(folder_ / "data/manifest.json") << Json({{"notes", notes}}).dump();
+  std::ofstream(folder_ / "data/manifest.json")
+      << Json({{"version", 1}, {"notes", notes}, {"files", Json::object()}}).dump();
   for (const Stage stage : {Stage::kScore, Stage::kTime}) {
     request_.op = stage == Stage::kScore ? "score" : "time";
     script(stage, [](auto&) {});

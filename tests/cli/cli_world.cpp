@@ -62,7 +62,7 @@ while [ $# -gt 0 ]; do [ "$1" = --out ] && out=$2; shift; done
 mkdir -p "$out"
 printf 'tokens' > "$out/tokens.bin"
 hash=$(sha256sum "$out/tokens.bin" | cut -d ' ' -f 1)
-printf '{"version":1,"tokens":4000,"documents":10,"files":{"tokens.bin":"%s"}}' "$hash" > "$out/manifest.json"
+printf '{"version":1,"format":"stream","tokens":4000,"documents":10,"files":{"tokens.bin":"%s"}}' "$hash" > "$out/manifest.json"
 echo '{}'
 )";
 

@@ -64,7 +64,7 @@ class Classification final : public SuiteKind {
     const c10::InferenceMode guard;
     const LabelledItems items = labelled_items_for(context, params);
     const at::Tensor scores =
-        class_log_probs(context.model(), items, params.get_int("batch_tokens"),
+        class_log_probs(context.model(), items, params.get_int("batch_tokens"), context.score_log(),
                         [&](std::int64_t done) { context.progress(done, items.count(), "items"); });
     report(context, items, scores);
   }

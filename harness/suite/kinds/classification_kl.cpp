@@ -57,7 +57,7 @@ class ClassificationKl final : public SuiteKind {
     std::int64_t before = 0;
     const auto scores = [&](const Model& model) {
       const at::Tensor all = class_log_probs(
-          model, items, params.get_int("batch_tokens"),
+          model, items, params.get_int("batch_tokens"), context.score_log(),
           [&](std::int64_t done) { context.progress(before + done, 2 * items.count(), "items"); });
       before += items.count();
       return all;

@@ -61,6 +61,21 @@ Comparison compare(const Model& dense, const Model& model, const WindowBatch& ba
   return result;
 }
 
+/// Numbers of a window, in this order: divergence, agreement, loss, loss of the dense model.
+constexpr std::size_t kNumbers = 4;
+
+/// Means over the targets of each window.
+std::vector<double> means(const Comparison& all, std::int64_t windows) {
+  std::vector<double> numbers;
+  for (std::int64_t i = 0; i < windows; ++i) {
+    for (const at::Tensor& values : {all.divergence, all.agree, all.nll, all.dense_nll}) {
+      const at::Tensor of_window = values.view({windows, -1})[i];
+      numbers.push_back(of_window.sum().item<double>() / static_cast<double>(of_window.size(0)));
+    }
+  }
+  return numbers;
+}
+
 class Kl final : public SuiteKind {
  public:
   [[nodiscard]] SuiteKindInfo info() const override {
@@ -90,28 +105,25 @@ class Kl final : public SuiteKind {
     const PreparedStream stream =
         read_prepared_stream(context.data(), context.model().vocabulary());
     const Windows windows = make_windows(stream.tokens, spec, params);
-    const auto targets = static_cast<double>(windows.targets());
+    const auto scores = score_windows(windows, context, kNumbers, [&](const WindowBatch& batch) {
+      return means(compare(context.dense_twin(), context.model(), batch), batch.count);
+    });
     std::vector<double> divergence, agreement, growth;
     std::vector<ItemScore> items;
-    for_each_batch(windows, context, [&](const WindowBatch& batch) {
-      const Comparison all = compare(context.dense_twin(), context.model(), batch);
-      const auto mean = [&](const at::Tensor& values, std::int64_t i) {
-        return values.view({batch.count, windows.targets()})[i].sum().item<double>() / targets;
-      };
-      for (std::int64_t i = 0; i < batch.count; ++i) {
-        divergence.push_back(mean(all.divergence, i));
-        agreement.push_back(mean(all.agree, i));
-        growth.push_back(mean(all.nll, i) - mean(all.dense_nll, i));
-        ItemScore item;
-        item.item = batch.first + i;
-        item.item_hash = windows.hash(item.item);
-        item.tokens = windows.targets();
-        item.kld = finite_or_nothing(divergence.back());
-        item.nll = finite_or_nothing(mean(all.nll, i) * targets);
-        item.values = {{kWindowAgreement, agreement.back()}, {kWindowGrowth, growth.back()}};
-        items.push_back(item);
-      }
-    });
+    for (std::int64_t i = 0; i < windows.count(); ++i) {
+      const std::vector<double>& of_window = scores[static_cast<std::size_t>(i)];
+      divergence.push_back(of_window[0]);
+      agreement.push_back(of_window[1]);
+      growth.push_back(of_window[2] - of_window[3]);
+      ItemScore item;
+      item.item = i;
+      item.item_hash = windows.hash(i);
+      item.tokens = windows.targets();
+      item.kld = finite_or_nothing(divergence.back());
+      item.nll = finite_or_nothing(of_window[2] * static_cast<double>(windows.targets()));
+      item.values = {{kWindowAgreement, agreement.back()}, {kWindowGrowth, growth.back()}};
+      items.push_back(item);
+    }
     context.emit_items(items);
     context.emit(mean_metric(kDivergence, divergence));
     context.emit(mean_metric(kAgreement, agreement));

@@ -16,6 +16,16 @@ namespace {
 
 constexpr const char* kTag = "token_ppl";
 
+/// Mean negative log-likelihood of each window's targets.
+std::vector<double> mean_losses(const Model& model, const WindowBatch& batch) {
+  const at::Tensor nll = token_nll(model, predicting_rows(model, batch), batch.targets)
+                             .to(at::kDouble)
+                             .view({batch.count, -1});
+  std::vector<double> means;
+  for (std::int64_t i = 0; i < batch.count; ++i) means.push_back(nll[i].mean().item<double>());
+  return means;
+}
+
 class TokenPpl final : public SuiteKind {
  public:
   [[nodiscard]] SuiteKindInfo info() const override {
@@ -40,24 +50,20 @@ class TokenPpl final : public SuiteKind {
     const PreparedStream stream =
         read_prepared_stream(context.data(), context.model().vocabulary());
     const Windows windows = make_windows(stream.tokens, spec, params);
+    const auto scores = score_windows(windows, context, 1, [&](const WindowBatch& batch) {
+      return mean_losses(context.model(), batch);
+    });
     std::vector<double> means;
     std::vector<ItemScore> items;
-    for_each_batch(windows, context, [&](const WindowBatch& batch) {
-      const at::Tensor rows = predicting_rows(context.model(), batch);
-      const at::Tensor nll = token_nll(context.model(), rows, batch.targets)
-                                 .to(at::kDouble)
-                                 .view({batch.count, windows.targets()});
-      for (std::int64_t i = 0; i < batch.count; ++i) {
-        const double mean = nll[i].mean().item<double>();
-        means.push_back(mean);
-        ItemScore item;
-        item.item = batch.first + i;
-        item.item_hash = windows.hash(item.item);
-        item.tokens = windows.targets();
-        item.nll = finite_or_nothing(mean * static_cast<double>(windows.targets()));
-        items.push_back(item);
-      }
-    });
+    for (std::int64_t i = 0; i < windows.count(); ++i) {
+      means.push_back(scores[static_cast<std::size_t>(i)].front());
+      ItemScore item;
+      item.item = i;
+      item.item_hash = windows.hash(i);
+      item.tokens = windows.targets();
+      item.nll = finite_or_nothing(means.back() * static_cast<double>(windows.targets()));
+      items.push_back(item);
+    }
     context.emit_items(items);
     context.emit(exp_mean_metric(kTag, means));
   }
