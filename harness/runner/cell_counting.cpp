@@ -33,8 +33,8 @@ MetricValue CellRunner::count_once(Attempt& arm) {
   WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
   request.expected = store_.fingerprint(fingerprint_subject(plan_, catalogue_, *arm.cell));
   shorten(request);
-  WorkerRun run =
-      launch(arm, request, on_suite("counting instructions of", *arm.cell), Launch::kCounting);
+  WorkerRun run = workers_.launch(
+      *arm.cell, request, on_suite("counting instructions of", *arm.cell), Launch::kCounting);
   arm.counted_environment = run.reply.environment;
   // Times under valgrind are no times.
   run.reply.samples.clear();

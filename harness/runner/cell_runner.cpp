@@ -18,7 +18,6 @@
 #include "harness/runner/requests.h"
 #include "harness/runner/scratch.h"
 #include "harness/runner/summaries.h"
-#include "harness/runner/unpaused.h"
 
 namespace assay {
 namespace {
@@ -73,22 +72,20 @@ void forget_scores(const Cell& cell) {
 
 CellRunner::CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store,
                        WorkerLauncher& launcher, Progress& progress, RemainingWork& left,
-                       std::int64_t experiment, CellOptions options, std::stop_token stop)
+                       Monitor& monitor, std::int64_t experiment, CellOptions options,
+                       std::stop_token stop)
     : plan_(plan),
       catalogue_(catalogue),
       store_(store),
       launcher_(launcher),
       progress_(progress),
       left_(left),
+      monitor_(monitor),
+      workers_(plan, catalogue, launcher, progress, left, monitor),
       experiment_(experiment),
       session_(new_uuid()),
       options_(std::move(options)),
-      stop_(std::move(stop)),
-      idle_since_(monotonic_seconds()) {}
-
-std::string CellRunner::placed(const std::string& text) const {
-  return fmt::format("[{}/{}] {}", left_.done(), left_.cells(), text);
-}
+      stop_(std::move(stop)) {}
 
 std::string CellRunner::on_suite(const std::string& doing, const Cell& cell) const {
   std::string text = fmt::format("{} {}: {}", doing, suite_label(plan_, catalogue_, cell),
@@ -107,7 +104,7 @@ const SuiteKindEntry& CellRunner::kind_of(const Cell& cell) const {
 }
 
 CellRunner::Claim CellRunner::claim(const std::function<std::vector<const Cell*>()>& choose,
-                                    std::optional<std::uint64_t> schedule_seed) {
+                                    std::size_t place, std::optional<std::uint64_t> schedule_seed) {
   std::vector<const Cell*> cells;
   std::optional<std::int64_t> seed;
   if (schedule_seed) seed = static_cast<std::int64_t>(*schedule_seed);
@@ -122,6 +119,7 @@ CellRunner::Claim CellRunner::claim(const std::function<std::vector<const Cell*>
     Attempt attempt;
     attempt.cell = cells[i];
     attempt.id = begun.attempts[i];
+    attempt.place = place;
     attempt.started = monotonic_seconds();
     claim.attempts.push_back(std::move(attempt));
   }
@@ -152,8 +150,9 @@ OutcomeReason CellRunner::finish(Attempt& attempt, const std::vector<MetricValue
 
 void CellRunner::report(const Attempt& attempt, const OutcomeReason& outcome,
                         const std::vector<MetricValue>& shown) {
-  std::string text = fmt::format("{}: {}", placed(cell_label(plan_, catalogue_, *attempt.cell)),
-                                 outcome_name(outcome.outcome));
+  std::string text =
+      fmt::format("{}: {}", workers_.placed(cell_label(plan_, catalogue_, *attempt.cell)),
+                  outcome_name(outcome.outcome));
   if (outcome.outcome == Outcome::kOk) {
     text += fmt::format(" {} ({})", metrics_text(kind_of(*attempt.cell), shown),
                         human_seconds(monotonic_seconds() - attempt.started));
@@ -175,49 +174,6 @@ void CellRunner::say_again(const Cell& cell, const OutcomeReason& outcome) {
 OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
   attempt.ended = outcome;
   return finish(attempt, {});
-}
-
-WorkerRun CellRunner::launch(const Attempt& attempt, const WorkerRequest& request,
-                             const std::string& what, Launch how, WorkerSession* session) {
-  const std::string label = placed(what);
-  const bool timed = request.op == "time" && how != Launch::kCounting;
-  // Whoever times holds the machine over the whole group.
-  const auto hold = timed ? nullptr : hold_machine(attempt.cell->profile, how == Launch::kAlone);
-  left_.begin(*attempt.cell, how == Launch::kCounting ? "count" : request.op);
-  const std::string at_start = left_.text();
-  progress_.live(label, at_start);
-  const Progress::Left left_now = [this] { return left_.text(); };
-  WorkerLimits limits = cell_limits(plan_, catalogue_, *attempt.cell);
-  limits.count_instructions = how == Launch::kCounting;
-  limits.timed = timed || how == Launch::kAlone;
-  const double between = monotonic_seconds() - idle_since_;
-  const auto show = [&](const ReplyReader::Progress& report) {
-    const std::string text =
-        fmt::format("{}, {}/{} {}", label, report.done, report.total, report.what);
-    // Beside what looks at the clock nothing is reckoned.
-    limits.timed ? progress_.live(text, at_start) : progress_.live(text, left_now);
-  };
-  WorkerRun run = session ? session->run(request, limits, show)
-                  : timed ? run_unpaused(launcher_, request, limits, show)
-                          : launcher_.run(request, limits, show);
-  idle_since_ = monotonic_seconds();
-  run.process.between_seconds = between;
-  if (run.outcome.outcome == Outcome::kOk) {
-    left_.end(run.process.wall_seconds + between);
-  } else {
-    left_.fail();
-  }
-  return run;
-}
-
-std::unique_ptr<MachineHold> CellRunner::hold_machine(const std::string& profile, bool alone) {
-  const double asked = monotonic_seconds();
-  auto hold = launcher_.hold(machine_use(catalogue_.profile(profile), alone),
-                             [this](const std::string& what) {
-                               progress_.step("waiting for other work on this machine: " + what);
-                             });
-  idle_since_ += monotonic_seconds() - asked;  // waiting is no bookkeeping
-  return hold;
 }
 
 void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string& pass) {
@@ -244,15 +200,36 @@ void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string
   }
 }
 
+bool CellRunner::inherits_failure(Attempt& attempt, const FitJob& job) const {
+  const auto failed = failed_fits_.find(job.key);
+  if (failed == failed_fits_.end()) return false;
+  attempt.ended = failed->second;
+  attempt.inherits = true;
+  return true;
+}
+
+void CellRunner::forget_failed_fits(const Cell& cell) {
+  for (const FitJob* job : plan_.jobs_for(cell.artefact_key)) failed_fits_.erase(job->key);
+}
+
+/// Of a large artefact the hash takes a while.
+std::optional<FitRecord> CellRunner::cached(const FitJob& job) {
+  return monitor_.outside([&] { return cached_artefact(job.key); });
+}
+
 /// Another program may need the same artefact at the same time, of another database as well: the
-/// second waits for the first and takes what it made.
+/// second waits for the first and takes what it made. So would another thread of this one, which is
+/// given no such job meanwhile.
 std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
   ensure_folder(artefact_path(job.key).parent_path());
-  const FileLock lock(artefact_path(job.key), stop_, [&] {
-    progress_.step(placed(cell_label(plan_, catalogue_, *attempt.cell)) +
-                   ": waits for the fit that another program makes");
+  const std::string waits = workers_.placed(cell_label(plan_, catalogue_, *attempt.cell)) +
+                            ": waits for the fit that another program makes";
+  std::optional<FileLock> lock;
+  workers_.wait_outside(attempt.place, [&] {
+    lock.emplace(artefact_path(job.key), stop_, [&] { workers_.say_outside(waits); });
   });
-  if (std::optional<FitRecord> made = cached_artefact(job.key)) {
+  if (inherits_failure(attempt, job)) return std::nullopt;
+  if (std::optional<FitRecord> made = cached(job)) {
     attempt.cached_events.insert(attempt.cached_events.end(), made->events.begin(),
                                  made->events.end());
     return made;
@@ -264,21 +241,23 @@ std::optional<FitRecord> CellRunner::fit(Attempt& attempt, const FitJob& job) {
 
 std::optional<FitRecord> CellRunner::fit_alone(Attempt& attempt, const FitJob& job) {
   const ScratchFolder scratch;
-  WorkerRun run =
-      launch(attempt, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
-             fitting(*attempt.cell, job), job.timed ? Launch::kAlone : Launch::kShared);
+  WorkerRun run = workers_.launch(
+      *attempt.cell, fit_request(plan_, catalogue_, *attempt.cell, job, scratch.path()),
+      fitting(*attempt.cell, job), job.timed ? Launch::kAlone : Launch::kShared, attempt.place);
   if (run.outcome.outcome == Outcome::kOk && !std::filesystem::exists(artefact_path(job.key))) {
     run.outcome = {Outcome::kCrashed, "no_artefact", "the worker ended well but wrote no artefact"};
   }
+  // Without what is said of this attempt and of the artefacts before.
+  const std::vector<WorkerReply::Event> events = run.reply.events;
   add_process(attempt, run, "fit");
   if (run.outcome.outcome != Outcome::kOk) {
     attempt.ended = run.outcome;
     if (run.outcome.outcome != Outcome::kInterrupted) failed_fits_[job.key] = run.outcome;
     return std::nullopt;
   }
-  FitRecord record{run.reply.metrics, run.reply.events};
+  FitRecord record{run.reply.metrics, events};
   try {
-    complete_artefact(job.key, record);
+    monitor_.outside([&] { complete_artefact(job.key, record); });
   } catch (const UserError& error) {  // it is gone already
     attempt.ended = OutcomeReason{Outcome::kCrashed, "file", error.what()};
     return std::nullopt;
@@ -293,12 +272,8 @@ void CellRunner::ensure_artefact(Attempt& attempt) {
   const std::vector<const FitJob*> links = plan_.links_to(key);
   FitCosts costs;
   for (const FitJob* job : plan_.jobs_for(key)) {
-    const auto failed = failed_fits_.find(job->key);
-    if (failed != failed_fits_.end()) {
-      attempt.ended = failed->second;
-      return;
-    }
-    std::optional<FitRecord> record = cached_artefact(job->key);
+    if (inherits_failure(attempt, *job)) return;
+    std::optional<FitRecord> record = cached(*job);
     const bool here = !record;
     if (record) {
       attempt.cached_events.insert(attempt.cached_events.end(), record->events.begin(),
@@ -315,15 +290,16 @@ void CellRunner::ensure_artefact(Attempt& attempt) {
   store_.add_metrics(attempt.id, metrics, definitions_for(kind_of(*attempt.cell), metrics, {}));
 }
 
-std::unique_ptr<CellRunner::Scoring> CellRunner::begin_scoring() {
+std::unique_ptr<CellRunner::Scoring> CellRunner::begin_scoring(std::size_t place) {
   auto scoring = std::make_unique<Scoring>();
+  scoring->place = place;
   scoring->workers =
       options_.isolated ? std::make_unique<SeparateWorkers>(launcher_) : launcher_.session();
   return scoring;
 }
 
 void CellRunner::end_scoring(Scoring& scoring) {
-  const std::string problem = scoring.workers->end();
+  const std::string problem = monitor_.outside([&] { return scoring.workers->end(); });
   if (!problem.empty()) progress_.step("note: " + problem);
 }
 
@@ -331,8 +307,9 @@ OutcomeReason CellRunner::score(Attempt& attempt, Scoring& scoring) {
   const Cell& cell = *attempt.cell;
   ensure_artefact(attempt);
   if (attempt.ended) return finish(attempt, {});
-  WorkerRun run = launch(attempt, cell_request(plan_, catalogue_, cell, scoring.scratch.path()),
-                         on_suite("scoring", cell), Launch::kShared, scoring.workers.get());
+  WorkerRun run = workers_.launch(
+      cell, cell_request(plan_, catalogue_, cell, scoring.scratch.path()),
+      on_suite("scoring", cell), Launch::kShared, scoring.place, scoring.workers.get());
   add_process(attempt, run, "score");
   attempt.ended = run.outcome;
   if (run.outcome.outcome == Outcome::kOk && run.reply.fingerprint) {

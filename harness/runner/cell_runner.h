@@ -13,7 +13,9 @@
 #include "harness/config/catalogue.h"
 #include "harness/plan/plan.h"
 #include "harness/runner/artefacts.h"
+#include "harness/runner/cell_launcher.h"
 #include "harness/runner/launcher.h"
+#include "harness/runner/monitor.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/remaining_work.h"
 #include "harness/runner/scratch.h"
@@ -31,20 +33,25 @@ struct CellOptions {
   std::string command = {};         ///< that runs a failed cell again with " --only KEY" behind it
 };
 
-/// The cells of one `assay run`. Everything that it is given must outlive it.
+/// The cells of one `assay run`, for threads inside of the monitor: each does other cells, at a
+/// place of its own. Everything that it is given must outlive it.
 class CellRunner {
  public:
   /// `left` is told of every process and outcome; `stop` ends waiting for what another program
   /// fits.
   CellRunner(const Plan& plan, const Catalogue& catalogue, Store& store, WorkerLauncher& launcher,
-             Progress& progress, RemainingWork& left, std::int64_t experiment,
+             Progress& progress, RemainingWork& left, Monitor& monitor, std::int64_t experiment,
              CellOptions options = {}, std::stop_token stop = {});
+  /// Where its workers are started.
+  [[nodiscard]] CellLauncher& workers() { return workers_; }
 
   /// One cell while it runs.
   struct Attempt {
     const Cell* cell = nullptr;
     std::int64_t id = 0;
-    double started = 0;                             ///< monotonic seconds
+    std::size_t place = 0;
+    double started = 0;     ///< monotonic seconds
+    bool inherits = false;  ///< it ended as a fit did that another attempt made
     std::vector<WorkerReply::Event> cached_events;  ///< of a fit that an earlier attempt did
     std::vector<WorkerReply> replies;               ///< of the timing processes so far
     std::optional<OutcomeReason> ended;             ///< set when the cell can go no further
@@ -57,8 +64,9 @@ class CellRunner {
   struct Scoring {
     ScratchFolder scratch;
     std::unique_ptr<WorkerSession> workers;
+    std::size_t place = 0;
   };
-  std::unique_ptr<Scoring> begin_scoring();
+  std::unique_ptr<Scoring> begin_scoring(std::size_t place);
   /// Lets the worker end; says so where that did not go well.
   void end_scoring(Scoring& scoring);
   /// Cells that are this run's and no other's until they are finished.
@@ -69,7 +77,7 @@ class CellRunner {
   };
   /// Asks for the cells that `choose` gives; what that reads from the store holds until they are
   /// claimed. All of them, or none.
-  Claim claim(const std::function<std::vector<const Cell*>()>& choose,
+  Claim claim(const std::function<std::vector<const Cell*>()>& choose, std::size_t place = 0,
               std::optional<std::uint64_t> schedule_seed = {});
 
   /// The three below finish what was claimed; AttemptLost when another run took it over meanwhile.
@@ -84,9 +92,8 @@ class CellRunner {
   std::uint64_t next_schedule_seed();
   /// Lets go of what is left of a claim of which a part was lost.
   void abandon(Claim& claim);
-
-  /// Waits until what a profile uses is free, and says so. `alone`: times are going to be taken.
-  std::unique_ptr<MachineHold> hold_machine(const std::string& profile, bool alone);
+  /// Fits of a cell that failed are made again when somebody needs them.
+  void forget_failed_fits(const Cell& cell);
 
   [[nodiscard]] std::int64_t fitted() const { return fitted_; }
 
@@ -94,17 +101,11 @@ class CellRunner {
   OutcomeReason finish(Attempt& attempt, const std::vector<MetricValue>& shown);
   /// Makes the artefact when it is missing, adds its figures to the attempt, or ends the attempt.
   void ensure_artefact(Attempt& attempt);
+  std::optional<FitRecord> cached(const FitJob& job);
   std::optional<FitRecord> fit(Attempt& attempt, const FitJob& job);
   std::optional<FitRecord> fit_alone(Attempt& attempt, const FitJob& job);
-  /// What else may run on the machine's cores meanwhile, and how the process is watched.
-  enum class Launch {
-    kShared,
-    kAlone,     ///< a fit that looks at the clock
-    kCounting,  ///< its instructions are counted
-  };
-  /// `what` is for the live line: "scoring news-ppl: dense".
-  WorkerRun launch(const Attempt& attempt, const WorkerRequest& request, const std::string& what,
-                   Launch how = Launch::kShared, WorkerSession* session = nullptr);
+  /// True when a fit that it needs has failed before: so does the attempt.
+  bool inherits_failure(Attempt& attempt, const FitJob& job) const;
   /// Stores a finished process; its reply is left as it was stored.
   void add_process(Attempt& attempt, WorkerRun& run, const std::string& pass);
   bool time_arms(std::vector<Attempt>& arms, std::uint64_t seed);
@@ -123,8 +124,6 @@ class CellRunner {
               const std::vector<MetricValue>& shown);
   /// How to run a cell again that failed.
   void say_again(const Cell& cell, const OutcomeReason& outcome);
-  /// "[3/16] TEXT": how many cells of the plan are done.
-  [[nodiscard]] std::string placed(const std::string& text) const;
   /// "timing decode: wanda sparsity=0.5", with the model where there are several.
   [[nodiscard]] std::string on_suite(const std::string& doing, const Cell& cell) const;
   [[nodiscard]] std::string fitting(const Cell& cell, const FitJob& job) const;
@@ -136,13 +135,14 @@ class CellRunner {
   WorkerLauncher& launcher_;
   Progress& progress_;
   RemainingWork& left_;
+  Monitor& monitor_;
+  CellLauncher workers_;
   std::int64_t experiment_;
   std::string session_;
   CellOptions options_;
   std::stop_token stop_;
   int order_ = 0;
   std::int64_t groups_timed_ = 0;
-  double idle_since_;  ///< monotonic seconds: end of the process before
   std::int64_t fitted_ = 0;
   std::map<std::string, OutcomeReason> failed_fits_;
 };

@@ -42,7 +42,7 @@ bool CellRunner::time_arms(std::vector<Attempt>& arms, std::uint64_t seed) {
   const auto has_ended = [](const Attempt& arm) { return arm.ended.has_value(); };
   if (std::all_of(arms.begin(), arms.end(), has_ended)) return true;
   const Experiment& experiment = plan_.experiment;
-  const auto hold = hold_machine(arms.front().cell->profile, true);
+  const auto hold = workers_.hold_machine(arms.front().cell->profile, true);
   AdaptiveStop stop = stop_rule(experiment);
   const double start = monotonic_seconds();
   std::size_t block = 0;
@@ -57,7 +57,7 @@ bool CellRunner::time_arms(std::vector<Attempt>& arms, std::uint64_t seed) {
     if (arm.was_stopped()) return false;
   }
   remark_on_width(arms, monotonic_seconds() - start);
-  if (!hold->problem.empty()) remark_unlocked(arms, hold->problem);
+  if (!hold->machine->problem.empty()) remark_unlocked(arms, hold->machine->problem);
   return true;
 }
 
@@ -116,9 +116,10 @@ void CellRunner::time_once(Attempt& arm, std::size_t block) {
   WorkerRequest request = cell_request(plan_, catalogue_, *arm.cell, scratch.path());
   const std::string subject = fingerprint_subject(plan_, catalogue_, *arm.cell);
   request.expected = store_.fingerprint(subject);
-  WorkerRun run = launch(arm, request,
-                         fmt::format("{}, process {}", on_suite("timing", *arm.cell),
-                                     process_place(round, plan_.experiment)));
+  WorkerRun run = workers_.launch(*arm.cell, request,
+                                  fmt::format("{}, process {}", on_suite("timing", *arm.cell),
+                                              process_place(round, plan_.experiment)),
+                                  Launch::kTimed);
   compare_fingerprints(*arm.cell, request.expected, run);
   const std::string unfit = unfit_build(run.reply.environment);
   if (run.outcome.outcome == Outcome::kOk && !unfit.empty()) {

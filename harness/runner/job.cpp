@@ -1,5 +1,6 @@
 #include "harness/runner/job.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <tuple>
@@ -46,6 +47,15 @@ std::vector<Job> jobs_of(const Plan& plan, const std::function<bool(const Cell&)
     jobs.push_back(std::move(groups[i]));
   }
   return jobs;
+}
+
+std::deque<Job>::iterator next_job(
+    std::deque<Job>& waiting, const std::vector<const Job*>& at_work,
+    const std::function<bool(const Job&, const Job&)>& in_each_others_way) {
+  return std::find_if(waiting.begin(), waiting.end(), [&](const Job& job) {
+    return std::none_of(at_work.begin(), at_work.end(),
+                        [&](const Job* other) { return in_each_others_way(job, *other); });
+  });
 }
 
 std::size_t cell_count(const std::vector<Job>& jobs) {

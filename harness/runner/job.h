@@ -2,6 +2,7 @@
 // A plan cut into jobs: what one machine does in one go.
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct Job {
 /// cells without a known outcome only.
 std::vector<Job> jobs_of(const Plan& plan, const std::function<bool(const Cell&)>& is_timed,
                          std::uint64_t seed);
+
+/// The first of those that wait that is in the way of none at work; `waiting.end()` where there is
+/// none.
+std::deque<Job>::iterator next_job(
+    std::deque<Job>& waiting, const std::vector<const Job*>& at_work,
+    const std::function<bool(const Job&, const Job&)>& in_each_others_way);
 
 /// How many cells all of them have.
 std::size_t cell_count(const std::vector<Job>& jobs);

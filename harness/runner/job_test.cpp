@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "harness/runner/core_shares.h"
 #include "harness/runner/runner_test_world.h"
+#include "harness/runner/side_by_side.h"
 
 namespace assay {
 namespace {
@@ -70,6 +72,57 @@ TEST(Jobs, WhatIsLoadedOtherwiseIsAnotherJob) {
               plan.cells[2].seed = 1;
             }),
             3U);
+}
+
+TEST(Jobs, TheNextIsTheFirstThatIsInNobodysWay) {
+  const Plan plan = small_plan({"quality", "quality", "quality"});
+  std::deque<Job> waiting;
+  for (const Cell& cell : plan.cells) waiting.push_back({Job::Kind::kScores, {&cell}});
+  const auto same_suite = [](const Job& one, const Job& other) {
+    return one.cells[0]->suite == other.cells[0]->suite;
+  };
+  const Job first = waiting[0], third = waiting[2];
+  EXPECT_EQ(next_job(waiting, {}, same_suite), waiting.begin());
+  EXPECT_EQ(next_job(waiting, {&first}, same_suite), waiting.begin() + 2);
+  EXPECT_EQ(next_job(waiting, {&third, &first}, same_suite), waiting.begin() + 4);
+  waiting.resize(4);
+  EXPECT_EQ(next_job(waiting, {&third, &first}, same_suite), waiting.end());
+}
+
+/// What runs beside one another: everything, but for what is fitted and for a GPU.
+TEST(Jobs, AreInEachOthersWayAsLongAsTheSameFitIsToBeMade) {
+  const Home home;
+  const Plan plan = small_plan({"quality", "quality"});
+  Catalogue catalogue = small_catalogue();
+  const Job dense{Job::Kind::kScores, {&plan.cells[0]}},
+      prune{Job::Kind::kScores, {&plan.cells[1]}}, other{Job::Kind::kScores, {&plan.cells[3]}},
+      known{Job::Kind::kKnown, {&plan.cells[3]}};
+  EXPECT_FALSE(in_each_others_way(plan, catalogue, dense, prune));
+  EXPECT_TRUE(in_each_others_way(plan, catalogue, prune, other));
+  EXPECT_FALSE(in_each_others_way(plan, catalogue, prune, known));
+  std::filesystem::create_directories(artefact_path("artefact-key").parent_path());
+  write_file_atomically(artefact_path("artefact-key"), "made");
+  EXPECT_FALSE(in_each_others_way(plan, catalogue, prune, other));
+  catalogue.profiles[0].device = "cuda";
+  EXPECT_TRUE(in_each_others_way(plan, catalogue, dense, prune)) << "one GPU";
+}
+
+TEST(Jobs, WorkersGetCoresOfTheirOwnWhereThereAreEnough) {
+  const std::vector<int> cores = {2, 3, 6, 7, 8};
+  EXPECT_EQ(share_of_cores(cores, 2, 0, 2), (std::vector<int>{2, 3}));
+  EXPECT_EQ(share_of_cores(cores, 2, 1, 2), (std::vector<int>{6, 7}));
+  EXPECT_EQ(share_of_cores(cores, 2, 1, 3), cores) << "six threads";
+  EXPECT_EQ(share_of_cores(cores, 2, 0, 1), cores) << "alone";
+  EXPECT_EQ(share_of_cores({}, 2, 0, 2), std::vector<int>{});
+  const Plan plan = small_plan({"quality"});
+  Plan planned = plan;
+  planned.experiment.profiles = {"cpu"};
+  Catalogue catalogue = small_catalogue();
+  catalogue.profiles[0].threads = 2;
+  catalogue.profiles[0].cores = cores;
+  EXPECT_THAT(notes_on_places(planned, catalogue, 2), ::testing::IsEmpty());
+  EXPECT_THAT(notes_on_places(planned, catalogue, 3),
+              ElementsAre(::testing::HasSubstr("3 workers with 2 threads each share 5 cores")));
 }
 
 TEST(Jobs, EveryCellIsInOneJobAndTheSeedOrdersTheGroupsAlone) {

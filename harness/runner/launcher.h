@@ -58,9 +58,12 @@ class WorkerSession {
   virtual std::string end() { return ""; }
 };
 
+/// Used by several threads at the same time; a session by one.
 class WorkerLauncher {
  public:
   virtual ~WorkerLauncher() = default;
+  /// Asks all workers to end, now and later, as a stop does.
+  virtual void cancel() {}
   /// A worker of its own for each request, unless a launcher can do with fewer. It must outlive the
   /// session.
   virtual std::unique_ptr<WorkerSession> session();

@@ -2,7 +2,7 @@
 
 #include <sys/resource.h>
 
-#include <cstdlib>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,6 +11,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/text.h"
 #include "harness/measure/affinity.h"
+#include "harness/measure/machine.h"
 #include "harness/measure/machine_lock.h"
 #include "harness/measure/machine_watch.h"
 #include "harness/process/child.h"
@@ -24,15 +25,10 @@
 namespace assay {
 namespace {
 
-double load_average() {
-  double load = 0;
-  return ::getloadavg(&load, 1) == 1 ? load : 0;
-}
-
-/// User and system time of this program so far.
+/// User and system time of this thread so far, which does nothing else while a worker runs.
 double own_cpu_seconds() {
   rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
+  ::getrusage(RUSAGE_THREAD, &usage);
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
@@ -114,7 +110,7 @@ WorkerRun asked(const WorkerRequest& request, const WorkerLimits& limits,
   WorkerRun run;
   ReplyReader reader;
   run.process.started_utc = utc_now();
-  run.process.load1 = load_average();
+  run.process.load1 = load_average().value_or(0);
   const MachineWatch watch(request.cores.empty() ? allowed_cores() : request.cores);
   const double started = monotonic_seconds();
   const double cpu = own_cpu_seconds();
@@ -150,7 +146,10 @@ class LastingWorker final : public WorkerSession {
   }
 
   std::string end() override {
-    if (child_) note_end(child_->end());
+    // One that needs longer than the grace time to end is killed by us, and has answered all.
+    if (child_) {
+      if (const ChildResult result = child_->end(); result.signal != SIGKILL) note_end(result);
+    }
     child_.reset();
     return std::exchange(problem_, "");
   }
@@ -202,7 +201,7 @@ class LastingWorker final : public WorkerSession {
 }  // namespace
 
 ProcessLauncher::ProcessLauncher(std::stop_token stop, std::stop_token kill)
-    : stop_(std::move(stop)), kill_(std::move(kill)) {}
+    : on_stop_(std::move(stop), [this] { stop_.request_stop(); }), kill_(std::move(kill)) {}
 
 WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits& limits,
                                const WorkerProgress& progress) {
@@ -211,19 +210,19 @@ WorkerRun ProcessLauncher::run(const WorkerRequest& request, const WorkerLimits&
   if (limits.count_instructions) spec = under_callgrind(spec, kCountedFunction, counts);
   WorkerRun run = asked(request, limits, progress,
                         [&](const ChildCallbacks& callbacks, const ReplyReader& /*reader*/) {
-                          return run_child(spec, callbacks, stop_, kill_);
+                          return run_child(spec, callbacks, stop_.get_token(), kill_);
                         });
   if (limits.count_instructions) run.instructions = counted_instructions(counts);
   return run;
 }
 
 std::unique_ptr<WorkerSession> ProcessLauncher::session() {
-  return std::make_unique<LastingWorker>(stop_, kill_);
+  return std::make_unique<LastingWorker>(stop_.get_token(), kill_);
 }
 
 std::unique_ptr<MachineHold> ProcessLauncher::hold(
     const MachineUse& use, const std::function<void(const std::string&)>& say) {
-  return std::make_unique<LockedMachine>(use, stop_, say);
+  return std::make_unique<LockedMachine>(use, stop_.get_token(), say);
 }
 
 }  // namespace assay

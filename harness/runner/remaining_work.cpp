@@ -99,43 +99,46 @@ void RemainingWork::expect_fits(const Cell& cell, const ProcessKind& kind) {
 void RemainingWork::begin(const Cell& cell, const std::string& pass) {
   const auto found = pending_.find(&cell);
   if (found == pending_.end()) return;
-  running_ = &cell;
-  running_kind_ = found->second.kind;
-  running_kind_.pass = pass;
-  if (pass == "fit") running_kind_.suite.clear();
-  began_ = now_();
+  Running running{found->second.kind, now_()};
+  running.kind.pass = pass;
+  if (pass == "fit") running.kind.suite.clear();
+  running_[&cell] = running;
 }
 
-void RemainingWork::end(double seconds) {
-  if (running_ == nullptr) return;
-  known_.add(running_kind_, seconds);
-  if (running_kind_.pass == "time") {
-    spent_[group_of(*running_)] += seconds;
-    ++pending_.at(running_).processes;
+void RemainingWork::end(const Cell& cell, double seconds) {
+  const auto running = running_.find(&cell);
+  if (running == running_.end()) return;
+  const ProcessKind kind = running->second.kind;
+  running_.erase(running);
+  known_.add(kind, seconds);
+  if (kind.pass == "time") {
+    spent_[group_of(cell)] += seconds;
+    ++pending_.at(&cell).processes;
   }
-  if (running_kind_.pass == "count") pending_.at(running_).counted = false;
-  running_ = nullptr;
+  if (kind.pass == "count") pending_.at(&cell).counted = false;
 }
 
-void RemainingWork::fail() {
-  if (running_ != nullptr && running_kind_.pass == "time") pending_.at(running_).failed = true;
-  if (running_ != nullptr && running_kind_.pass == "count") pending_.at(running_).counted = false;
-  running_ = nullptr;
+void RemainingWork::fail(const Cell& cell) {
+  const auto running = running_.find(&cell);
+  if (running == running_.end()) return;
+  if (running->second.kind.pass == "time") pending_.at(&cell).failed = true;
+  if (running->second.kind.pass == "count") pending_.at(&cell).counted = false;
+  running_.erase(running);
 }
 
 void RemainingWork::begin_again(const Cell& cell) {
+  running_.erase(&cell);
   const auto found = pending_.find(&cell);
   if (found == pending_.end()) return;
   found->second.processes = 0;
   found->second.failed = false;
-  if (running_ == &cell) running_ = nullptr;
 }
 
 void RemainingWork::fitted(const std::string& artefact_key) { fits_.erase(artefact_key); }
 
 void RemainingWork::finish(const Cell& cell) {
+  running_.erase(&cell);
   if (pending_.erase(&cell) == 0) return;
-  if (running_ == &cell) running_ = nullptr;
   if (cell.unmet || cell.artefact_key.empty()) return;
   for (const FitJob* job : plan_.jobs_for(cell.artefact_key)) {
     const auto fit = fits_.find(job->key);
@@ -190,33 +193,64 @@ void RemainingWork::add_groups(TimeLeft& sum) const {
   }
 }
 
-bool RemainingWork::runs_surely() const {
+bool RemainingWork::runs_surely(const Cell* cell, const Running& running) const {
   const auto fewest = static_cast<std::size_t>(plan_.experiment.processes_per_arm);
-  return running_kind_.pass != "time" || pending_.at(running_).processes < fewest;
+  return running.kind.pass != "time" || pending_.at(cell).processes < fewest;
 }
 
-/// A part of the running process is over.
-void RemainingWork::take_running(TimeLeft& sum) const {
-  if (running_ == nullptr) return;
-  const auto seconds = known_.expected(running_kind_);
-  if (!seconds) return;
-  const double elapsed = now_() - began_;
-  sum.overdue = elapsed > seconds->high;
-  const double sure = runs_surely() ? std::min(elapsed, seconds->low) : 0;
-  sum.seconds.low = std::max(0.0, sum.seconds.low - sure);
-  sum.seconds.high = std::max(sum.seconds.low, sum.seconds.high - std::min(elapsed, seconds->high));
+void RemainingWork::take_running(bool beside, TimeLeft& sum) const {
+  for (const auto& [cell, running] : running_) {
+    const std::string& pass = running.kind.pass;
+    const auto seconds = known_.expected(running.kind);
+    if (!seconds || beside != (pass == "fit" || pass == "score")) continue;
+    const double elapsed = now_() - running.began;
+    sum.overdue = sum.overdue || elapsed > seconds->high;
+    const double sure = runs_surely(cell, running) ? std::min(elapsed, seconds->low) : 0;
+    sum.seconds.low = std::max(0.0, sum.seconds.low - sure);
+    sum.seconds.high =
+        std::max(sum.seconds.low, sum.seconds.high - std::min(elapsed, seconds->high));
+  }
+}
+
+/// As if they could be dealt out evenly.
+TimeLeft RemainingWork::fits_and_scores() const {
+  TimeLeft sum;
+  std::size_t scores = 0;
+  for (const auto& [key, fit] : fits_) add(fit.kind, sum);
+  for (const auto& [cell, pending] : pending_) {
+    if (cell->unmet || pending.timed) continue;
+    ProcessKind kind = pending.kind;
+    kind.pass = "score";
+    add(kind, sum);
+    ++scores;
+  }
+  take_running(true, sum);
+  const auto places = static_cast<double>(std::clamp<std::size_t>(scores, 1, places_));
+  sum.seconds.low /= places;
+  sum.seconds.high /= places;
+  return sum;
+}
+
+TimeLeft RemainingWork::times_and_counts() const {
+  TimeLeft sum;
+  for (const auto& [cell, pending] : pending_) {
+    if (cell->unmet || !pending.counted) continue;
+    ProcessKind kind = pending.kind;
+    kind.pass = "count";
+    add(kind, sum);
+  }
+  add_groups(sum);
+  take_running(false, sum);
+  return sum;
 }
 
 TimeLeft RemainingWork::estimate() const {
-  TimeLeft sum;
-  for (const auto& [key, fit] : fits_) add(fit.kind, sum);
-  for (const auto& [cell, pending] : pending_) {
-    ProcessKind kind = pending.kind;
-    kind.pass = pending.timed ? "count" : "score";
-    if (!cell->unmet && (pending.counted || !pending.timed)) add(kind, sum);
-  }
-  add_groups(sum);
-  take_running(sum);
+  TimeLeft sum = fits_and_scores();
+  const TimeLeft alone = times_and_counts();
+  sum.seconds.low += alone.seconds.low;
+  sum.seconds.high += alone.seconds.high;
+  sum.unknown.insert(alone.unknown.begin(), alone.unknown.end());
+  sum.overdue = sum.overdue || alone.overdue;
   return sum;
 }
 

@@ -27,7 +27,7 @@ struct TimeLeft {
 /// until the first timed process is done" or "time left unknown until the first fit is done".
 std::string estimate_text(const TimeLeft& estimate);
 
-/// The cells of a run that are not finished. Used by one thread.
+/// The cells of a run that are not finished. Used by one thread at a time.
 class RemainingWork {
  public:
   using Clock = std::function<double()>;
@@ -35,16 +35,21 @@ class RemainingWork {
   /// `plan` must outlive this.
   explicit RemainingWork(const Plan& plan, Clock now = monotonic_seconds);
 
+  /// How many fits and scores run at a time; 1 without this.
+  void use_places(std::size_t places) { places_ = places; }
+
   /// What is known before anything runs.
   void learn(Durations known) { known_ = std::move(known); }
 
   /// A cell is going to be run: scored, or timed and perhaps counted too.
   void expect(const Cell& cell, bool timed, bool counted);
+  [[nodiscard]] bool is_expected(const Cell& cell) const { return pending_.contains(&cell); }
+  /// A process for the cell begins; it has one at a time.
   void begin(const Cell& cell, const std::string& pass);
-  /// The process that began last has ended well; `seconds` with all that it took to start it.
-  void end(double seconds);
+  /// It has ended well; `seconds` with all that it took to start it.
+  void end(const Cell& cell, double seconds);
   /// It has ended ill: what it took says nothing, and a cell gets no further one of its pass.
-  void fail();
+  void fail(const Cell& cell);
   /// What was done of the cell is lost.
   void begin_again(const Cell& cell);
   /// An artefact is there now.
@@ -82,9 +87,17 @@ class RemainingWork {
   void add(const ProcessKind& kind, TimeLeft& sum) const;
   [[nodiscard]] std::map<GroupKey, Group> groups(TimeLeft& sum) const;
   void add_groups(TimeLeft& sum) const;
-  /// Whether the running process is one of those that are taken in any case.
-  [[nodiscard]] bool runs_surely() const;
-  void take_running(TimeLeft& sum) const;
+  /// A process that runs.
+  struct Running {
+    ProcessKind kind;
+    double began = 0;
+  };
+  /// Whether it is one of those that are taken in any case.
+  [[nodiscard]] bool runs_surely(const Cell* cell, const Running& running) const;
+  /// Takes off what is over of the processes that run one at a time, or beside one another.
+  void take_running(bool beside, TimeLeft& sum) const;
+  [[nodiscard]] TimeLeft fits_and_scores() const;
+  [[nodiscard]] TimeLeft times_and_counts() const;
 
   const Plan& plan_;
   Durations known_;
@@ -92,9 +105,8 @@ class RemainingWork {
   std::map<const Cell*, Pending> pending_;
   std::map<std::string, Fit> fits_;   ///< by artefact
   std::map<GroupKey, double> spent_;  ///< seconds of timed processes of a group in this run
-  const Cell* running_ = nullptr;
-  ProcessKind running_kind_;
-  double began_ = 0;
+  std::map<const Cell*, Running> running_;
+  std::size_t places_ = 1;
 };
 
 }  // namespace assay

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/runner/planned_cells.h"
 #include "harness/runner/runner_test_world.h"
 
 namespace assay {
@@ -80,7 +81,7 @@ class Remaining : public testing::Test {
   void process(RemainingWork& left, const Cell& cell, const std::string& pass, double seconds) {
     left.begin(cell, pass);
     now_ += seconds;
-    left.end(seconds);
+    left.end(cell, seconds);
   }
 
   /// Of timed cells, with sampling that adapts from `fewest` processes an arm on.
@@ -134,6 +135,30 @@ TEST_F(Remaining, WhatRunsIsLessTheLongerItRuns) {
   EXPECT_EQ(left.text(), "longer than expected");
 }
 
+TEST_F(Remaining, WhatRunsBesideOneAnotherIsSharedByThePlaces) {
+  const Plan plan = small_plan({"quality", "quality"});
+  RemainingWork left = work(plan);
+  left.fitted("artefact-key");
+  process(left, plan.cells[0], "score", 60);
+  left.finish(plan.cells[0]);
+  process(left, plan.cells[1], "score", 60);
+  left.finish(plan.cells[1]);
+  const SecondsRange one = left.estimate().seconds;
+  left.use_places(2);
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, one.low / 2);
+  left.use_places(8);
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, one.low / 2) << "two scores are left";
+  left.begin(plan.cells[2], "score");
+  left.begin(plan.cells[3], "score");
+  now_ += one.low / 2;
+  EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 0) << "both have run as long as that";
+  left.end(plan.cells[2], 30);
+  left.finish(plan.cells[2]);
+  left.fail(plan.cells[3]);
+  left.finish(plan.cells[3]);
+  EXPECT_EQ(left.text(), "almost done");
+}
+
 TEST_F(Remaining, TimedProcessesOfAllArms) {
   Plan plan = small_plan({"speed"});
   plan.experiment.processes_per_arm = 5;
@@ -144,7 +169,7 @@ TEST_F(Remaining, TimedProcessesOfAllArms) {
   EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 4 * 30 + 4 * 10);
   EXPECT_EQ(left.text(), "about 3 min left");
   left.begin(plan.cells[1], "time");
-  left.fail();
+  left.fail(plan.cells[1]);
   EXPECT_DOUBLE_EQ(left.estimate().seconds.low, 4 * 30) << "an arm that failed is out";
 }
 
@@ -195,7 +220,7 @@ TEST_F(Remaining, ACountThatFailedIsNotWaitedFor) {
   process(left, plan.cells[0], "time", 10);
   EXPECT_THAT(left.estimate().unknown, ElementsAre("count"));
   left.begin(plan.cells[0], "count");
-  left.fail();
+  left.fail(plan.cells[0]);
   EXPECT_THAT(left.estimate().unknown, IsEmpty());
 }
 
@@ -221,7 +246,7 @@ TEST_F(Remaining, CellsThatFailTakeTheirFitsWithThem) {
   RemainingWork left = work(plan);
   process(left, plan.cells[0], "score", 60);
   left.begin(plan.cells[1], "fit");
-  left.fail();
+  left.fail(plan.cells[1]);
   left.finish(plan.cells[1]);
   EXPECT_THAT(left.estimate().unknown, Contains("fit")) << "the other suite's cell waits for it";
   left.finish(plan.cells[3]);

@@ -5,31 +5,30 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <map>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <stop_token>
 #include <utility>
 
 #include "harness/base/text.h"
-#include "harness/measure/machine.h"
 #include "harness/measure/machine_identity.h"
-#include "harness/protocol/common_metrics.h"
 #include "harness/runner/cell_runner.h"
 #include "harness/runner/durations.h"
 #include "harness/runner/job.h"
-#include "harness/runner/machine_check.h"
+#include "harness/runner/local_executor.h"
+#include "harness/runner/machine_fitness.h"
+#include "harness/runner/monitor.h"
+#include "harness/runner/planned_cells.h"
 #include "harness/runner/scratch.h"
+#include "harness/runner/side_by_side.h"
 
 namespace assay {
 namespace {
 
 constexpr std::chrono::milliseconds kLookEvery{500};
-
-/// Of UNMET: what somebody can still get or mend, as opposed to what does not apply.
-bool lacks_something(const OutcomeReason& outcome) {
-  return outcome.code == "machine" || outcome.code == kBadData || outcome.code == kDataAbsent;
-}
 
 class PlanRun {
  public:
@@ -41,30 +40,27 @@ class PlanRun {
         launcher_(launcher),
         progress_(progress),
         options_(options),
-        newest_at_start_(store.newest_attempt()),
+        on_stop_(options.stop, [this] { stop_.request_stop(); }),
+        stored_(plan, catalogue, store, options_),
         experiment_(freeze()),
         left_(plan),
         cells_(
-            plan, catalogue, store, launcher, progress, left_, experiment_,
+            plan, catalogue, store, launcher, progress, left_, monitor_, experiment_,
             {options.schedule_name, options.count_instructions, options.isolated, options.command},
-            options.stop) {}
+            stop_.get_token()),
+        fitness_(plan, catalogue, launcher, cells_.workers()) {}
 
   RunSummary run() {
+    const auto inside = monitor_.enter();
     const MachineIdentity machine = machine_identity();
     store_.use_machine(machine.id, machine.description);
     store_.close_stale_attempts();
     remove_abandoned_scratch();
-    // Before the first worker: whoever is on a GPU now is none of ours.
-    for (const std::string& id : plan_.experiment.profiles) {
-      foreign_[id] = gpu_processes(catalogue_.profile(id));
-    }
-    std::vector<Job> all = jobs(), busy;
+    const std::vector<Job> all = jobs();
     for (const Job& job : all) expect(job);
     if (left_.done() < left_.cells()) left_.learn(Durations(store_.process_spans()));
-    for (const Job& job : all) {
-      if (Job left = take(job); !left.cells.empty()) busy.push_back(std::move(left));
-    }
-    wait_for_others(std::move(busy));
+    use_places(all);
+    wait_for_others(take_all(all));
     summary_.fitted = cells_.fitted();
     summary_.not_run =
         static_cast<std::int64_t>(cell_count(all)) - summary_.ok - summary_.unmet - summary_.failed;
@@ -72,11 +68,6 @@ class PlanRun {
   }
 
  private:
-  struct Group {
-    std::vector<const Cell*> missing;
-    std::vector<std::pair<const Cell*, OutcomeReason>> stored;
-  };
-
   std::int64_t freeze() {
     bool limited = false;
     for (const SuiteChoice& suite : plan_.experiment.suites) limited = limited || suite.limited;
@@ -89,55 +80,17 @@ class PlanRun {
     return summary_.interrupted || (options_.fail_fast && summary_.failed > 0);
   }
 
-  void count(const OutcomeReason& outcome) {
-    if (outcome.outcome == Outcome::kInterrupted) {
-      summary_.interrupted = true;
-    } else if (outcome.outcome == Outcome::kOk) {
-      ++summary_.ok;
-    } else if (outcome.outcome == Outcome::kUnmet) {
-      ++summary_.unmet;
-      if (lacks_something(outcome)) ++summary_.lacking;
-    } else {
-      ++summary_.failed;
-    }
-  }
-
   void reuse(const Cell& cell, const OutcomeReason& outcome) {
     store_.reuse(experiment_, cell.key);
     ++summary_.cached;
     left_.finish(cell);
-    count(outcome);
-  }
-
-  [[nodiscard]] bool is_timed(const Cell& cell) const {
-    return !cell.unmet && catalogue_.suite_kind(plan_.suite_of(cell).kind).stage == "time";
-  }
-
-  /// The stored outcome of a cell that need not run. What another run finished since this one began
-  /// is as new as it would be here.
-  [[nodiscard]] std::optional<OutcomeReason> settled(const Cell& cell) const {
-    const auto stored = store_.final_outcome(cell.key);
-    if (!stored || !stands(*stored) || lacks_count(cell, *stored)) return std::nullopt;
-    const bool retry = options_.retry || !options_.only.empty();
-    const bool again = (retry && stored->outcome != Outcome::kOk) ||
-                       (is_timed(cell) && options_.again.contains(cell.key));
-    return again && !store_.finished_since(cell.key, newest_at_start_) ? std::nullopt : stored;
-  }
-
-  [[nodiscard]] bool is_counted(const Cell& cell) const {
-    return options_.count_instructions &&
-           catalogue_.suite_kind(plan_.suite_of(cell).kind).name == kCountedKind;
-  }
-
-  [[nodiscard]] bool lacks_count(const Cell& cell, const OutcomeReason& stored) const {
-    return is_counted(cell) && stored.outcome == Outcome::kOk &&
-           !store_.has_metric(cell.key, kInstructionsTag);
+    summary_.count(outcome);
   }
 
   [[nodiscard]] std::vector<Job> jobs() const {
     const auto& seeds = plan_.experiment.seeds;
     std::vector<Job> all = jobs_of(
-        plan_, [this](const Cell& cell) { return is_timed(cell); },
+        plan_, [this](const Cell& cell) { return stored_.is_timed(cell); },
         seeds.empty() ? 0 : seeds.front());
     if (options_.only.empty()) return all;
     const std::set<std::string> keys = chosen_keys();
@@ -152,130 +105,213 @@ class PlanRun {
   [[nodiscard]] std::set<std::string> chosen_keys() const {
     std::set<std::string> keys = options_.only;
     for (const Cell& cell : plan_.cells) {
-      if (options_.only.contains(cell.key) && is_timed(cell)) keys.insert(cell.twin_key);
+      if (options_.only.contains(cell.key) && stored_.is_timed(cell)) keys.insert(cell.twin_key);
     }
     return keys;
   }
 
   void expect(const Job& job) {
-    const Group group = sort_out(job);
+    const SortedCells group = stored_.sort_out(job.cells);
     const bool timed = job.kind == Job::Kind::kTimes;
-    for (const Cell* cell : timed ? to_time(group, true) : group.missing) {
-      left_.expect(*cell, timed, timed && is_counted(*cell));
+    for (const Cell* cell : timed ? cells_to_time(group, true) : group.missing) {
+      left_.expect(*cell, timed, timed && stored_.is_counted(*cell));
     }
   }
 
-  /// Does a job. Returns what of it other runs are at, so that it must be asked for again.
-  Job take(const Job& job) {
-    if (job.kind == Job::Kind::kTimes) return take_group(job) ? Job{job.kind, {}} : job;
+  /// As many as there is work for.
+  void use_places(const std::vector<Job>& all) {
+    std::size_t jobs = 0;
+    for (const Job& job : all) {
+      if (job.kind == Job::Kind::kScores && is_expected(job)) ++jobs;
+    }
+    places_ = std::clamp<std::size_t>(jobs, 1, options_.jobs);
+    left_.use_places(places_);
+    cells_.workers().use_places(places_);
+    for (const std::string& note : notes_on_places(plan_, catalogue_, places_)) {
+      progress_.step(note);
+    }
+  }
+
+  /// Does jobs, first those that need no quiet machine. Returns what of them other runs are at.
+  std::vector<Job> take_all(const std::vector<Job>& jobs) {
+    std::deque<Job> beside, alone;
+    for (const Job& job : jobs) (job.kind == Job::Kind::kTimes ? alone : beside).push_back(job);
+    std::vector<Job> busy = take_beside(std::move(beside));
+    cells_.workers().begin(0);
+    for (const Job& job : alone) {
+      if (!take_group(job)) busy.push_back(job);
+    }
+    return busy;
+  }
+
+  /// Several at a time.
+  std::vector<Job> take_beside(std::deque<Job> waiting) {
+    LocalExecutor executor(
+        monitor_, places_,
+        [this](const Job& job, std::size_t place) { return take_at(job, place); },
+        [this] { cancel(); });
+    std::vector<Job> busy;
+    while (true) {
+      submit_to(executor, waiting, busy);
+      if (executor.at_work().empty()) return busy;
+      if (Job left = executor.poll(); !left.cells.empty()) busy.push_back(std::move(left));
+    }
+  }
+
+  /// What waits for workers, and what waits for other programs.
+  void cancel() {
+    stop_.request_stop();
+    launcher_.cancel();
+  }
+
+  /// As many as can begin now: at least one where nothing is at work. What needs no worker is done.
+  void submit_to(Executor& executor, std::deque<Job>& waiting, std::vector<Job>& busy) {
+    while (executor.has_room()) {
+      const auto next = next_job(waiting, executor.at_work(), [this](const Job& a, const Job& b) {
+        return in_each_others_way(plan_, catalogue_, a, b);
+      });
+      if (next == waiting.end()) return;
+      Job job = std::move(*next);
+      waiting.erase(next);
+      if (job.kind == Job::Kind::kKnown) {
+        if (Job left = take(job, 0); !left.cells.empty()) busy.push_back(std::move(left));
+      } else if (is_expected(job) || !reuse_all(job)) {
+        executor.submit(std::move(job));
+      }
+    }
+  }
+
+  [[nodiscard]] bool is_expected(const Job& job) const {
+    return std::any_of(job.cells.begin(), job.cells.end(),
+                       [this](const Cell* cell) { return left_.is_expected(*cell); });
+  }
+
+  bool reuse_all(const Job& job) {
+    const SortedCells group = stored_.sort_out(job.cells);
+    if (group.missing.empty()) reuse_others(group, {});
+    return group.missing.empty();
+  }
+
+  Job take_at(const Job& job, std::size_t place) {
+    cells_.workers().begin(place);
+    Job busy = take(job, place);
+    cells_.workers().pause(place);
+    return busy;
+  }
+
+  /// Does a job at a place. Returns what of it other runs are at, so that it must be asked for
+  /// again.
+  Job take(const Job& job, std::size_t place) {
     Job busy{job.kind, {}};
     std::unique_ptr<CellRunner::Scoring> scoring;
     for (const Cell* cell : job.cells) {
-      if (!take_cell(*cell, scoring)) busy.cells.push_back(cell);
+      if (!take_cell(*cell, place, scoring)) busy.cells.push_back(cell);
     }
     if (scoring) cells_.end_scoring(*scoring);
     return busy;
   }
 
   /// False when another run is at it. The worker is begun when the first cell needs it.
-  bool take_cell(const Cell& cell, std::unique_ptr<CellRunner::Scoring>& scoring) {
-    if (const auto stored = settled(cell)) {
+  bool take_cell(const Cell& cell, std::size_t place,
+                 std::unique_ptr<CellRunner::Scoring>& scoring) {
+    if (const auto stored = stored_.settled(cell)) {
       reuse(cell, *stored);
       return true;
     }
     if (stopping()) return true;
-    CellRunner::Claim claim = cells_.claim([&] {
-      return settled(cell) ? std::vector<const Cell*>{} : std::vector<const Cell*>{&cell};
-    });
+    CellRunner::Claim claim = cells_.claim(
+        [&] {
+          return stored_.settled(cell) ? std::vector<const Cell*>{}
+                                       : std::vector<const Cell*>{&cell};
+        },
+        place);
     if (!claim.busy.empty()) return wait_for(claim.busy);
+    remark_on_tries(claim);
     // Finished by another run just now.
-    if (claim.attempts.empty()) return take_cell(cell, scoring);
+    if (claim.attempts.empty()) return take_cell(cell, place, scoring);
     CellRunner::Attempt& attempt = claim.attempts.front();
-    return kept(claim, [&] {
-      if (!cell.unmet && !scoring) scoring = cells_.begin_scoring();
-      count(cell.unmet ? cells_.end(attempt, *cell.unmet) : cells_.score(attempt, *scoring));
+    bool again = false;
+    const bool held = kept(claim, [&] {
+      if (!cell.unmet && !scoring) scoring = cells_.begin_scoring(place);
+      const OutcomeReason outcome =
+          cell.unmet ? cells_.end(attempt, *cell.unmet) : cells_.score(attempt, *scoring);
+      again = try_again(attempt, outcome);
+      if (!again) summary_.count(outcome);
     });
+    return again ? take_cell(cell, place, scoring) : held;
   }
 
-  /// Asked once a session, before the first time is taken.
-  const std::vector<std::string>& unfit_here(const std::string& id) {
-    const auto known = unfit_.find(id);
-    if (known != unfit_.end()) return known->second;
-    const ProfileEntry& profile = catalogue_.profile(id);
-    std::vector<std::string>& reasons = unfit_[id];
-    const auto& foreign = foreign_.at(id);
-    if (!profile.asks_something() && (!foreign || foreign->empty())) return reasons;
-    const auto hold = cells_.hold_machine(id, true);
-    if (profile.asks_something()) {
-      const std::optional<double> load = load_average();
-      reasons = unfit_reasons(profile, measure_machine_speed(profile, launcher_), load);
-    }
-    for (std::string& reason : foreign_gpu_reasons(profile, still_there(foreign, profile))) {
-      reasons.push_back(std::move(reason));
-    }
-    return reasons;
+  /// Whether the cell of an attempt that has ended is tried again at once.
+  bool try_again(const CellRunner::Attempt& attempt, const OutcomeReason& outcome) {
+    const Cell& cell = *attempt.cell;
+    if (attempt.inherits || stopping() || stop_.stop_requested()) return false;
+    if (!stored_.try_again(cell, attempt.id, outcome)) return false;
+    cells_.forget_failed_fits(cell);
+    left_.expect(cell, stored_.is_timed(cell), stored_.is_counted(cell));
+    progress_.step("  tried again at once");
+    return true;
   }
 
-  [[nodiscard]] Group sort_out(const Job& job) const {
-    Group group;
-    for (const Cell* cell : job.cells) {
-      if (auto stored = settled(*cell)) {
-        group.stored.emplace_back(cell, std::move(*stored));
-      } else {
-        group.missing.push_back(cell);
-      }
+  /// What came out once may come out again: it stands beside the result.
+  void remark_on_tries(CellRunner::Claim& claim) const {
+    for (CellRunner::Attempt& attempt : claim.attempts) {
+      const auto before = stored_.before(*attempt.cell);
+      if (!before) continue;
+      attempt.cached_events.push_back(
+          {"warning", "tried_again",
+           fmt::format("the attempt before, in the same run, ended {} ({}): {}",
+                       outcome_name(before->outcome), before->code, before->text)});
     }
-    return group;
   }
 
-  /// A group is timed as a whole: a time of this hour is no twin for one of another hour. Where the
-  /// machine is unfit, what was timed before stands.
-  static std::vector<const Cell*> to_time(const Group& group, bool fit) {
-    std::vector<const Cell*> arms = group.missing;
-    if (arms.empty() || !fit) return arms;
-    for (const auto& [cell, outcome] : group.stored) {
-      if (outcome.outcome == Outcome::kOk) arms.push_back(cell);
-    }
-    std::sort(arms.begin(), arms.end(),
-              [](const Cell* a, const Cell* b) { return a->ordinal < b->ordinal; });
-    return arms;
-  }
-
-  void reuse_others(const Group& group, const std::vector<const Cell*>& arms) {
-    for (const auto& [cell, outcome] : group.stored) {
+  void reuse_others(const SortedCells& group, const std::vector<const Cell*>& arms) {
+    for (const auto& [cell, outcome] : group.settled) {
       if (std::find(arms.begin(), arms.end(), cell) == arms.end()) reuse(*cell, outcome);
     }
   }
 
   bool take_group(const Job& job) {
-    Group group = sort_out(job);
+    SortedCells group = stored_.sort_out(job.cells);
     if (stopping() || group.missing.empty()) {
       reuse_others(group, {});
       return true;
     }
-    const std::vector<std::string>& unfit = unfit_here(job.cells.front()->profile);
+    const std::vector<std::string>& unfit = fitness_.reasons_against(job.cells.front()->profile);
     std::vector<const Cell*> arms;
     CellRunner::Claim claim = cells_.claim(
         [&] {
-          group = sort_out(job);
-          return arms = to_time(group, unfit.empty());
+          group = stored_.sort_out(job.cells);
+          return arms = cells_to_time(group, unfit.empty());
         },
-        cells_.next_schedule_seed());
+        0, cells_.next_schedule_seed());
     if (!claim.busy.empty()) return wait_for(claim.busy);
-    return kept(claim, [&] {
-      measure_group(claim, unfit);
-      reuse_others(group, arms);
+    remark_on_tries(claim);
+    bool again = false;
+    const bool held = kept(claim, [&] {
+      again = measure_group(claim, unfit);
+      if (!again) reuse_others(group, arms);
     });
+    if (again) expect(job);
+    return again ? take_group(job) : held;
   }
 
-  void measure_group(CellRunner::Claim& claim, const std::vector<std::string>& unfit) {
-    if (claim.attempts.empty()) return;
-    if (unfit.empty()) {
-      for (const OutcomeReason& outcome : cells_.time(claim)) count(outcome);
-      return;
-    }
+  /// True when the group is to be timed again at once, as a whole.
+  bool measure_group(CellRunner::Claim& claim, const std::vector<std::string>& unfit) {
+    if (claim.attempts.empty()) return false;
+    std::vector<OutcomeReason> outcomes;
     const OutcomeReason refused{Outcome::kInvalid, "unfit_machine", join(unfit, "; ")};
-    for (CellRunner::Attempt& attempt : claim.attempts) count(cells_.end(attempt, refused));
+    if (unfit.empty()) outcomes = cells_.time(claim);
+    for (CellRunner::Attempt& attempt : claim.attempts) {
+      if (!unfit.empty()) outcomes.push_back(cells_.end(attempt, refused));
+    }
+    bool again = false;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      again = try_again(claim.attempts[i], outcomes[i]) || again;
+    }
+    for (const OutcomeReason& outcome : outcomes) {
+      if (!again) summary_.count(outcome);
+    }
+    return again;
   }
 
   /// True when the claim held until `work` was done. What was lost to another run is asked for
@@ -302,11 +338,7 @@ class PlanRun {
     bool said = false;
     while (!busy.empty()) {
       const std::size_t before = cell_count(busy);
-      std::vector<Job> still;
-      for (const Job& job : busy) {
-        if (Job left = take(job); !left.cells.empty()) still.push_back(std::move(left));
-      }
-      busy = std::move(still);
+      busy = take_all(busy);
       if (busy.empty() || cell_count(busy) < before) continue;
       const std::string text = fmt::format(
           "waiting for another run on this database ({}) to finish {} cells that are "
@@ -322,8 +354,8 @@ class PlanRun {
     std::mutex mutex;
     std::unique_lock lock(mutex);
     std::condition_variable_any nobody;
-    nobody.wait_for(lock, options_.stop, kLookEvery, [] { return false; });
-    if (options_.stop.stop_requested()) summary_.interrupted = true;
+    nobody.wait_for(lock, stop_.get_token(), kLookEvery, [] { return false; });
+    if (stop_.stop_requested()) summary_.interrupted = true;
   }
 
   const Plan& plan_;
@@ -332,59 +364,20 @@ class PlanRun {
   WorkerLauncher& launcher_;
   Progress& progress_;
   RunOptions options_;
-  std::int64_t newest_at_start_;  ///< attempt
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> on_stop_;  ///< hands a stop on
+  Monitor monitor_;
+  StoredOutcomes stored_;
   std::int64_t experiment_;
   RemainingWork left_;
   CellRunner cells_;
+  MachineFitness fitness_;
+  std::size_t places_ = 1;  ///< for jobs that are done at the same time
   RunSummary summary_;
-  std::string other_;                                      ///< the run that was waited for last
-  std::map<std::string, std::vector<std::string>> unfit_;  ///< by profile, once asked
-  std::map<std::string, std::optional<std::vector<std::int64_t>>> foreign_;  ///< likewise
+  std::string other_;  ///< the run that was waited for last
 };
 
 }  // namespace
-
-ExitCode RunSummary::exit_code() const {
-  if (interrupted) return ExitCode::kInterrupted;
-  return failed > 0 || not_run > 0 || lacking > 0 || ok == 0 ? ExitCode::kNotMeasured
-                                                             : ExitCode::kOk;
-}
-
-bool stands(const OutcomeReason& outcome) {
-  // A file that is cut off while it is mapped ends the worker with SIGBUS. SIGTERM is somebody who
-  // needed the machine.
-  static const std::set<std::string> kOfTheMachine = {
-      "machine",          "file",   "unfit_machine", "unfit_build",   "throttled", "model_changed",
-      "artefact_changed", "paused", "signal:SIGBUS", "signal:SIGTERM"};
-  // Files that were gone for a moment were once UNMET too.
-  if (outcome.outcome == Outcome::kUnmet && outcome.code == "bad_input") return false;
-  return outcome.outcome != Outcome::kQueued && outcome.outcome != Outcome::kRunning &&
-         outcome.outcome != Outcome::kInterrupted && !kOfTheMachine.contains(outcome.code);
-}
-
-std::vector<PlannedCell> planned_cells(const Plan& plan) {
-  std::vector<PlannedCell> cells;
-  for (const Cell& cell : plan.cells) {
-    const MethodChoice& method = plan.method_of(cell);
-    const SuiteChoice& suite = plan.suite_of(cell);
-    const ResolvedModel& model = plan.model_of(cell);
-    cells.push_back({.ordinal = cell.ordinal,
-                     .key = cell.key,
-                     .twin_key = cell.twin_key,
-                     .key_doc = cell.key_doc,
-                     .method = method.id,
-                     .params_json = canonical_json(method.all_params()),
-                     .model_name = model.choice.id,
-                     .model_hash = model.hash,
-                     .suite = suite.id,
-                     .suite_params_json = canonical_json(suite.params),
-                     .profile = cell.profile,
-                     .seed = cell.seed,
-                     .random_weights = model.choice.random_weights,
-                     .limited = suite.limited});
-  }
-  return cells;
-}
 
 RunSummary run_plan(const Plan& plan, const Catalogue& catalogue, Store& store,
                     WorkerLauncher& launcher, Progress& progress, const RunOptions& options) {

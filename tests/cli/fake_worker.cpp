@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -98,6 +99,37 @@ void keep_count(const assay::WorkerRequest& request) {
       << (request.op + " " + request.method + " " + request.params.dump() + " " +
           request.suite_kind + request.suite_params.dump() + "\n")
       << std::flush;
+}
+
+/// Where the folder home/present is, it has a file of each request that is being answered, and
+/// home/seen a line of each, of how many there were when it came.
+class Presence {
+ public:
+  explicit Presence(const assay::WorkerRequest& request)
+      : folder_(home_of(request) / "present"), own_(folder_ / std::to_string(::getpid())) {
+    if (!std::filesystem::exists(folder_)) return;
+    std::ofstream(own_) << request.op;
+    const auto all = std::filesystem::directory_iterator(folder_);
+    std::ofstream(home_of(request) / "seen", std::ios::app)
+        << (request.op + " " + std::to_string(std::distance(begin(all), end(all))) + "\n")
+        << std::flush;
+  }
+  ~Presence() {
+    std::error_code ignored;
+    std::filesystem::remove(own_, ignored);
+  }
+  Presence(const Presence&) = delete;
+  Presence& operator=(const Presence&) = delete;
+
+ private:
+  std::filesystem::path folder_, own_;
+};
+
+/// Nobody scores or fits past the file home/gate.
+void wait_at_gate(const assay::WorkerRequest& request) {
+  while (request.op != "time" && std::filesystem::exists(home_of(request) / "gate")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 /// Hangs the first time only: the marker beside the scratch folders remembers it.
@@ -208,6 +240,8 @@ void measure_machine(assay::ReplyWriter& writer) {
 void do_as_asked(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
   if (request.op == "machine") return measure_machine(writer);
   keep_count(request);
+  const Presence presence(request);
+  wait_at_gate(request);
   end_as_asked(request);
   answer(request, writer);
 }

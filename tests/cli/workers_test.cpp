@@ -43,10 +43,22 @@ TEST_F(Workers, OneScoresAllSuitesOfAnArtefact) {
 
 TEST_F(Workers, OneThatDiesCostsItsOwnCellOnly) {
   plan("[[method]]\nid = \"pretend\"\nends = \"once\"\n");
-  const CommandOutput run = world_.run({"run", "e.toml"});
+  const CommandOutput run = world_.run({"run", "e.toml", "--retry-now", "CRASHED=0"});
   EXPECT_EQ(run.code, 3);
   EXPECT_THAT(run.err, testing::HasSubstr("5 cells OK, 0 UNMET, 1 failed"));
   EXPECT_EQ(scoring("results.db"), 3);
+}
+
+TEST_F(Workers, ACellThatDiedIsTriedAgainAndSaysSo) {
+  plan("[[method]]\nid = \"pretend\"\nends = \"once\"\n");
+  const CommandOutput run = world_.run({"run", "e.toml"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.err, testing::AllOf(testing::HasSubstr("CRASHED (signal:SIGSEGV)"),
+                                      testing::HasSubstr("tried again at once"),
+                                      testing::HasSubstr("6 cells OK, 0 UNMET, 0 failed")));
+  EXPECT_THAT(run.out, testing::HasSubstr("tried_again"));
+  SQLite::Database file((world_ / "results.db").string());
+  EXPECT_EQ(file.execAndGet("SELECT count(*) FROM attempt WHERE status = 'CRASHED'").getInt(), 1);
 }
 
 TEST_F(Workers, OneThatIsKilledWhileItWaitsIsReplaced) {

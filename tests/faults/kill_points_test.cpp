@@ -1,6 +1,6 @@
 // A plan of twenty cells, of which the program or one of its workers is killed at a random moment,
-// and the run that goes on afterwards. ASSAY_KILL_POINTS says at how many moments (8),
-// ASSAY_KILL_SEED which ones.
+// and the run that goes on afterwards; one job at a time, and three. ASSAY_KILL_POINTS says at how
+// many moments (8), ASSAY_KILL_SEED which ones.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -54,16 +54,16 @@ void tally_attempts(const FaultWorld& world, Tally& tally) {
   }
 }
 
-void disturb_and_go_on(double seconds, bool worker, Tally& tally) {
+void disturb_and_go_on(double seconds, bool worker, const std::string& jobs, Tally& tally) {
   const FaultWorld world;
-  BareProcess run(world, {"run", "e.toml"});
+  BareProcess run(world, {"run", "e.toml", "--jobs", jobs});
   const bool killed = kill_after(run, seconds, worker);
   const int status = run.end();
   (killed ? worker ? tally.workers : tally.parents : tally.too_late) += 1;
   ++tally.first_codes[WIFSIGNALED(status) ? "killed" : std::to_string(WEXITSTATUS(status))];
   EXPECT_EQ(orphans_left(), 0U);
   world.expect_whole_database();
-  const CommandOutput resumed = world.run({"run", "e.toml", "--retry"});
+  const CommandOutput resumed = world.run({"run", "e.toml", "--retry", "--jobs", jobs});
   EXPECT_EQ(resumed.code, 0) << resumed.err << read_text_file(world / "log");
   world.expect_as_undisturbed();
   tally_attempts(world, tally);
@@ -80,11 +80,13 @@ TEST(KillPoints, EveryRunEndsWithTheTableOfAnUndisturbedOne) {
   // A moment that came after the end of the run is drawn again.
   for (int point = 0; point < points + tally.too_late && !HasFailure(); ++point) {
     const double seconds = moment(random);
-    const bool worker = (tally.parents + tally.workers) % 2 == 1;
-    SCOPED_TRACE(std::string(worker ? "worker" : "program") + " killed after " +
-                 std::to_string(seconds) + " s, point " + std::to_string(point) + " of seed " +
-                 std::to_string(seed));
-    disturb_and_go_on(seconds, worker, tally);
+    const int kills = tally.parents + tally.workers;
+    const bool worker = kills % 2 == 1;
+    const std::string jobs = kills % 4 < 2 ? "1" : "3";
+    SCOPED_TRACE(std::string(worker ? "worker" : "program") + " of " + jobs +
+                 " jobs killed after " + std::to_string(seconds) + " s, point " +
+                 std::to_string(point) + " of seed " + std::to_string(seed));
+    disturb_and_go_on(seconds, worker, jobs, tally);
   }
   std::printf(
       "%d moments within %.2f s, seed %u: %d programs and %d workers killed; %d more came too "

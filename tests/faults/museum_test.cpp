@@ -109,6 +109,23 @@ TEST(Museum, museum_17_early_error) {
   EXPECT_EQ(WEXITSTATUS(run.end()), 130);
 }
 
+/// Likewise while others are at work: nobody waits for them.
+TEST(Museum, museum_17_early_error_beside_others) {
+  const FaultWorld world;
+  world.write("e.toml",
+              experiment_text(pretend("ends = \"error\"") + pretend("ends = \"hang\""), kPpl));
+  BareProcess run(world, {"run", "e.toml", "--jobs", "3"});
+  wait_for(world / "home/hangs");
+  while (read_text_file(world / "log").find("CRASHED (error)") == std::string::npos) {
+    ASSERT_FALSE(run.has_ended());
+    ::usleep(5000);
+  }
+  EXPECT_EQ(world.count("attempt WHERE status = 'CRASHED'"), 1);
+  EXPECT_GE(world.count("attempt WHERE status = 'RUNNING'"), 1) << "the one that hangs";
+  ::kill(run.pid(), SIGINT);
+  EXPECT_EQ(WEXITSTATUS(run.end()), 130);
+}
+
 /// The peer's parent spins while its child measures, and takes a core away from it.
 TEST(Museum, museum_18_parent_cpu) {
   FaultWorld world;
