@@ -1,10 +1,11 @@
-// A CSV file of published results, whose cells may be JSON.
+// A file of published results in any format that can be imported: CSV, whose cells may be JSON, or
+// JSON.
 
 #include <string_view>
 
 #include "fuzz/target.h"
 #include "harness/base/errors.h"
-#include "harness/store/import_csv.h"
+#include "harness/imports/import.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {

@@ -9,6 +9,7 @@
 #include "reports/cells.h"
 #include "reports/machines.h"
 #include "reports/measuring_lines.h"
+#include "reports/origins.h"
 
 namespace assay {
 namespace {
@@ -51,7 +52,8 @@ std::string floor_line(const std::string& profile, const std::vector<Json>& chec
 }  // namespace
 
 std::vector<std::string> footer_lines(const ExperimentResults& results) {
-  std::vector<std::string> lines = machine_lines(results);
+  std::vector<std::string> lines = origin_lines(results.rows);
+  for (std::string& line : machine_lines(results)) lines.push_back(std::move(line));
   for (const std::string& profile : timed_profiles(results.rows)) {
     lines.push_back(floor_line(profile, results.machine_checks));
   }

@@ -111,7 +111,8 @@ struct Column {
 struct Grid {
   std::vector<Key> lines, keys;
   std::map<std::pair<Key, Column>, std::vector<const ResultRow*>> values;
-  std::map<std::pair<Key, Key>, const ResultRow*> failures;  ///< by line and pivot key
+  std::map<std::pair<Key, Key>, std::vector<const ResultRow*>> failures;  ///< by line and pivot key
+  std::map<std::string, std::set<std::string>> suites;  ///< by metric, those that gave one
   std::map<Column, const ResultRow*> any;
   bool whole = false;  ///< some column belongs to no pivot key
 };
@@ -130,12 +131,13 @@ Grid grid_of(const std::vector<ResultRow>& rows, const Layout& layout, const Fie
     if (!key.empty() && keys.insert(key).second) grid.keys.push_back(key);
     if (key.empty()) grid.whole = true;
     if (row.metric.empty()) {
-      grid.failures.emplace(std::pair{line, key}, &row);
+      grid.failures[{line, key}].push_back(&row);
       continue;
     }
     const Column column{key, row.metric};
     grid.values[{line, column}].push_back(&row);
     grid.any.emplace(column, &row);
+    grid.suites[row.metric].insert(row.suite);
   }
   return grid;
 }
@@ -182,6 +184,32 @@ TableCell value_cell_of(const ResultRow& row, Notes& notes) {
   return cell;
 }
 
+/// A result that has no value, of a suite that gives the metric: the values of its place stand for
+/// it no more than a mean over those that happened to finish would.
+const ResultRow* missing_from(const Grid& grid, const Key& line, const Column& column) {
+  const auto failed = grid.failures.find({line, column.key});
+  const auto suites = grid.suites.find(column.tag);
+  if (failed == grid.failures.end() || suites == grid.suites.end() || of_artefact(column.tag)) {
+    return nullptr;
+  }
+  for (const ResultRow* row : failed->second) {
+    if (suites->second.contains(row->suite)) return row;
+  }
+  return nullptr;
+}
+
+TableCell incomplete_cell(std::vector<const ResultRow*> rows, const ResultRow& missing,
+                          const Fields& fields, Notes& notes) {
+  rows.push_back(&missing);
+  const std::string differ = differing_fields(rows, fields);
+  return status_cell(
+      "INCOMPLETE",
+      fmt::format("a result of this place is {}{}{}; they differ in {}, add that to group-by or "
+                  "pivot, or choose with where",
+                  missing.status, missing.reason.empty() ? "" : ": ", missing.reason, differ),
+      notes);
+}
+
 TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const Fields& fields,
                   Notes& notes) {
   const auto found = grid.values.find({line, column});
@@ -189,7 +217,9 @@ TableCell cell_of(const Grid& grid, const Key& line, const Column& column, const
   if (found == grid.values.end()) {
     const auto failed = grid.failures.find({line, column.key});
     if (failed == grid.failures.end()) return {};
-    row = failed->second;
+    row = failed->second.front();
+  } else if (const ResultRow* missing = missing_from(grid, line, column)) {
+    return incomplete_cell(found->second, *missing, fields, notes);
   } else if (!one_value(found->second)) {
     return several_cell(found->second, fields, notes);
   } else {

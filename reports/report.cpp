@@ -11,6 +11,7 @@
 #include "reports/history.h"
 #include "reports/layout.h"
 #include "reports/machines.h"
+#include "reports/origins.h"
 
 namespace assay {
 namespace {
@@ -42,6 +43,7 @@ ExperimentResults results_of(const Store& store, const std::string& experiment,
                             .config = store.experiment_config(experiment),
                             .rows = store.results(experiment),
                             .environments = store.environments(experiment)};
+  set_origins(results.rows, store.imported_from(experiment));
   results.machine_checks = newest_checks(store, results.rows);
   results.machines = store.machines();
   results.remarks = store.remarks(experiment);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,12 +42,27 @@ std::pair<std::string, std::string> experiments_of(const Store& a, const Store& 
       join(right, ", ")));
 }
 
+/// One side of a comparison.
+struct Side {
+  std::string database, experiment;
+  bool operator==(const Side&) const = default;
+};
+
+/// Both at once: each reads all of its samples, on a connection of its own.
+void require_both_whole(const Side& a, const Side& b) {
+  std::future<void> other;
+  if (a != b) {
+    other = std::async(std::launch::async, [&] { require_whole(b.database, b.experiment); });
+  }
+  require_whole(a.database, a.experiment);
+  if (other.valid()) other.get();
+}
+
 Comparison compare_databases(const TwoSides& arguments) {
   const Store a = Store::open_read_only(arguments.a);
   const Store b = Store::open_read_only(arguments.b);
   const auto [left, right] = experiments_of(a, b, arguments);
-  require_whole(arguments.a, left);
-  require_whole(arguments.b, right);
+  require_both_whole({arguments.a, left}, {arguments.b, right});
   const std::vector<CellRecord> candidates = b.cell_records(right);
   Rules rules = rules_of(arguments);
   use_measured_floor(rules, b, candidates);
@@ -59,9 +75,7 @@ Comparison compare_within(const TwoSides& arguments) {
   const std::vector<std::string> names = store.experiments();
   Rules rules = rules_of(arguments);
   if (contains(names, arguments.a) && contains(names, arguments.b)) {
-    for (const std::string& side : {arguments.a, arguments.b}) {
-      require_whole(arguments.database, side);
-    }
+    require_both_whole({arguments.database, arguments.a}, {arguments.database, arguments.b});
     const std::vector<CellRecord> candidates = store.cell_records(arguments.b);
     use_measured_floor(rules, store, candidates);
     return compare_cells(store.cell_records(arguments.a), candidates, rules,

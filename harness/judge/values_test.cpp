@@ -35,6 +35,31 @@ TEST(Values, CountsDecideByThemselves) {
   EXPECT_TRUE(has_reason(judged(bytes(0), bytes(5)), "from_zero"));
 }
 
+/// A peer rounds what a model kept to two digits before it compares: 0.945 passes a gate of 0.95.
+TEST(Values, museum_20_gate_boundary) {
+  const auto kept = [](double share, double allowed) {
+    const auto score = [](double value) { return value_metric("kept", value, "", 1); };
+    Judgement judgement;
+    judgement.direction = 1;
+    Rules rules;
+    rules.size_threshold = 1 / allowed - 1;
+    judge_values(judgement, score(1), score(share), rules);
+    return judgement.verdict;
+  };
+  EXPECT_EQ(kept(0.95, 0.95), Verdict::kSame);
+  EXPECT_EQ(kept(0.949999, 0.95), Verdict::kWorse);
+  EXPECT_EQ(kept(0.945, 0.95), Verdict::kWorse);
+  EXPECT_EQ(kept(0.8 - 1e-12, 0.8), Verdict::kWorse);
+  EXPECT_EQ(kept(0.8, 0.8), Verdict::kSame);
+  // Near the gate with an interval across it, nobody can say.
+  Rules rules;
+  rules.quality_threshold = 1 / 0.95 - 1;
+  Judgement judgement;
+  judgement.direction = 1;
+  judge_values(judgement, with_interval(1, 0.0001, 1), with_interval(0.950001, 0.01, 1), rules);
+  EXPECT_EQ(judgement.verdict, Verdict::kAmbiguous);
+}
+
 TEST(Values, WhatNobodyDeclaredIsNotGuessed) {
   MetricRecord a = value_metric("theirs", 100), b = value_metric("theirs", 150);
   a.def.basis = b.def.basis = Basis::kUndeclared;

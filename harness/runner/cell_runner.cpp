@@ -49,11 +49,17 @@ std::string last_lines(const std::string& text, int lines) {
   return from == std::string::npos || from == 0 ? text : text.substr(from + 1);
 }
 
-/// The worker leaves a number that is none out of its reply and says so in an event.
-void mark_non_finite(WorkerRun& run) {
+/// An error that a worker spoke of makes its numbers no result, whatever it says at its end. Of a
+/// number that is none it speaks because it left it out of its reply.
+void mark_errors(WorkerRun& run) {
   if (run.outcome.outcome != Outcome::kOk) return;
   for (const WorkerReply::Event& event : run.reply.events) {
-    if (event.code == "non_finite") run.outcome = {Outcome::kNan, event.code, event.text};
+    if (event.level != "error") continue;
+    if (event.code == "non_finite") {
+      run.outcome = {Outcome::kNan, event.code, event.text};
+      return;
+    }
+    run.outcome = {Outcome::kInvalid, "error_event", event.code + ": " + event.text};
   }
 }
 
@@ -177,12 +183,12 @@ OutcomeReason CellRunner::end(Attempt& attempt, const OutcomeReason& outcome) {
 }
 
 void CellRunner::add_process(Attempt& attempt, WorkerRun& run, const std::string& pass) {
-  mark_non_finite(run);
   run.process.pass = pass;
   run.process.order = order_++;
   auto& events = run.reply.events;
   events.insert(events.begin(), attempt.cached_events.begin(), attempt.cached_events.end());
   attempt.cached_events.clear();
+  mark_errors(run);
   const auto definitions =
       definitions_for(kind_of(*attempt.cell), run.reply.metrics, run.reply.samples);
   try {

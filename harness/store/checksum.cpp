@@ -22,32 +22,31 @@ void add_bytes(std::string& bytes, Number number) {
   bytes.append(raw.data(), raw.size());
 }
 
-void add_text(std::string& bytes, const std::string& text) {
+void add_text(std::string& bytes, std::string_view text) {
   add_bytes(bytes, static_cast<std::uint64_t>(text.size()));
   bytes += text;
 }
 
 /// NULL adds nothing: a column that comes later leaves older checksums as they are.
-void add_value(std::string& bytes, std::size_t column, const SQLite::Column& value) {
-  const int type = value.getType();
+void add_value(std::string& bytes, int column, const Scan& rows) {
+  const int type = rows.type(column);
   if (type == SQLITE_NULL) return;
-  bytes += static_cast<char>(column + 1);
+  bytes += static_cast<char>(column);
   if (type == SQLITE_INTEGER) {
     bytes += 'i';
-    add_bytes(bytes, value.getInt64());
+    add_bytes(bytes, rows.integer(column));
   } else if (type == SQLITE_FLOAT) {
     bytes += 'r';
-    add_bytes(bytes, value.getDouble());
+    add_bytes(bytes, rows.real(column));
   } else {
     bytes += 't';
-    add_text(bytes, value.getString());
+    add_text(bytes, rows.bytes(column));
   }
 }
 
-void add_row(std::string& bytes, const Query& rows, std::size_t columns) {
-  for (std::size_t i = 0; i < columns; ++i) {
-    add_value(bytes, i, rows.column(static_cast<int>(i) + 1));
-  }
+/// The first column is the metric, or NULL.
+void add_row(std::string& bytes, const Scan& rows, std::size_t columns) {
+  for (std::size_t i = 1; i <= columns; ++i) add_value(bytes, static_cast<int>(i), rows);
   bytes += '\0';
 }
 
@@ -65,8 +64,7 @@ const char* select_of(const OwnedTable& table) {
 }
 
 std::string own_row(Connection& connection, const char* sql, std::int64_t id, std::size_t columns) {
-  Query rows = connection.query(sql);
-  rows.with(id);
+  Scan rows = connection.scan(sql, id);
   std::string bytes;
   if (rows.next()) add_row(bytes, rows, columns);
   return bytes;
@@ -77,8 +75,7 @@ template <typename MetricName>
 std::map<std::string, std::string> rows_of(Connection& connection, const OwnedTable& table,
                                            std::int64_t parent, MetricName metric_name) {
   std::map<std::string, std::string> by_metric;
-  Query rows = connection.query(select_of(table));
-  rows.with(parent);
+  Scan rows = connection.scan(select_of(table), parent);
   std::string* bytes = nullptr;
   std::int64_t metric = 0;
   while (rows.next()) {

@@ -5,10 +5,12 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <optional>
 #include <vector>
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
+#include "harness/store/reading_place.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -16,33 +18,16 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
 
-std::string percent_encoded(const std::string& path) {
-  std::string encoded;
-  for (const char c : path) {
-    const bool special = c == '%' || c == '?' || c == '#';
-    encoded += special ? fmt::format("%{:02x}", static_cast<unsigned>(c)) : std::string(1, c);
-  }
-  return encoded;
-}
-
-// SQLite cannot read a WAL file in a folder where it may not make its side files. When there is no
-// unmerged log beside the file, nobody is writing, and it can be read as a constant.
-bool must_be_read_as_constant(const fs::path& path) {
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  return ::access(folder.c_str(), W_OK) != 0 && !fs::exists(path.string() + "-wal");
-}
-
 // A connection belongs to one thread at a time, so that it needs no lock a value.
-std::unique_ptr<SQLite::Database> open_database(const fs::path& path, Connection::Mode mode) {
-  if (mode == Connection::Mode::kReadWrite) {
-    return std::make_unique<SQLite::Database>(
-        path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
-        kBusyTimeoutMs);
-  }
-  // Behind "file://" a name of a machine would follow: none, for a path that begins so itself.
-  const std::string address = (path.string().starts_with("//") ? "file://" : "file:") +
-                              percent_encoded(path.string()) +
-                              (must_be_read_as_constant(path) ? "?immutable=1" : "");
+std::unique_ptr<SQLite::Database> open_for_writing(const fs::path& path) {
+  // Names that begin with "file:" were refused, so that OPEN_URI concerns what is attached alone.
+  return std::make_unique<SQLite::Database>(
+      path.string(),
+      SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX,
+      kBusyTimeoutMs);
+}
+
+std::unique_ptr<SQLite::Database> open_for_reading(const std::string& address) {
   return std::make_unique<SQLite::Database>(
       address, SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs);
 }
@@ -93,8 +78,10 @@ Query& Query::with_values(const std::vector<Json>& values) {
 Connection::Connection(fs::path path, Mode mode)
     : path_(std::move(path)), read_only_(mode == Mode::kReadOnly) {
   check_place(path_, mode);
+  std::optional<ReadingPlace> place;
+  if (mode == Mode::kReadOnly) place.emplace(path_);
   guarded([&] {
-    database_ = open_database(path_, mode);
+    database_ = place ? open_for_reading(place->address()) : open_for_writing(path_);
     database_->exec("PRAGMA foreign_keys = ON");
     // The first real read: finds out whether the file is a database.
     database_->exec("PRAGMA schema_version");
@@ -168,12 +155,42 @@ Query Connection::query(const char* sql) {
   return Query(*statement);
 }
 
+Scan Connection::scan(const char* sql, std::int64_t parameter) {
+  auto& statement = scans_[sql];
+  if (!statement) {
+    sqlite3_stmt* made = nullptr;
+    const int code = sqlite3_prepare_v3(database_->getHandle(), sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                        &made, nullptr);
+    if (code != SQLITE_OK) throw SQLite::Exception(database_->getHandle(), code);
+    statement.reset(made);
+  }
+  return {statement.get(), parameter};
+}
+
 void Connection::execute(const std::string& sql) {
   guarded([&] { database_->exec(sql); });
 }
 
+void Connection::run(const std::string& sql) { database_->exec(sql); }
+
 std::int64_t Connection::pragma(const std::string& name) {
   return guarded([&] { return database_->execAndGet("PRAGMA " + name).getInt64(); });
+}
+
+bool Connection::is_whole() {
+  try {
+    SQLite::Statement pages(*database_, "PRAGMA main.integrity_check(1)");
+    SQLite::Statement references(*database_, "PRAGMA main.foreign_key_check");
+    return pages.executeStep() && pages.getColumn(0).getString() == "ok" &&
+           !references.executeStep();
+  } catch (const SQLite::Exception&) {
+    return false;
+  }
+}
+
+void Connection::report_constraint(const SQLite::Exception& error) {
+  if (!is_whole()) throw_damaged(path_, error.what());
+  throw_in_words(path_, error.getErrorCode(), error.what());
 }
 
 void Connection::throw_damaged(const fs::path& path, const std::string& what) {

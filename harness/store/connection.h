@@ -102,6 +102,48 @@ class Query {
   SQLite::Statement& statement_;
 };
 
+/// Rows of a statement by SQLite's own functions, for those who read millions of them: a column
+/// costs what it holds and nothing more.
+class Scan {
+ public:
+  Scan(sqlite3_stmt* statement, std::int64_t parameter) : statement_(statement) {
+    sqlite3_reset(statement_);
+    sqlite3_bind_int64(statement_, 1, parameter);
+  }
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+  ~Scan() { sqlite3_reset(statement_); }
+
+  /// Steps to the next row; false after the last. Throws SQLite::Exception.
+  bool next() {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code != SQLITE_DONE) throw SQLite::Exception(sqlite3_db_handle(statement_), code);
+    return false;
+  }
+  /// SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_NULL, ...
+  [[nodiscard]] int type(int column) const { return sqlite3_column_type(statement_, column); }
+  [[nodiscard]] std::int64_t integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+  }
+  [[nodiscard]] double real(int column) const { return sqlite3_column_double(statement_, column); }
+  /// Of a column that is never NULL in a whole file.
+  [[nodiscard]] double number(int column) const {
+    if (type(column) == SQLITE_NULL) throw SQLite::Exception("a number is missing", SQLITE_CORRUPT);
+    return real(column);
+  }
+  /// Until the next step.
+  [[nodiscard]] std::string_view bytes(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    const int size = sqlite3_column_bytes(statement_, column);
+    return data == nullptr ? std::string_view()
+                           : std::string_view(data, static_cast<std::size_t>(size));
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
 class Connection {
  public:
   enum class Mode { kReadWrite, kReadOnly };
@@ -115,8 +157,12 @@ class Connection {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// `sql` is prepared once a connection.
   Query query(const char* sql);
+  /// Likewise, for many rows; `sql` has one parameter, a number.
+  Scan scan(const char* sql, std::int64_t parameter);
   /// Runs statements without parameters or rows.
   void execute(const std::string& sql);
+  /// Likewise, inside of guarded() or transaction(): throws SQLite::Exception.
+  void run(const std::string& sql);
   [[nodiscard]] std::int64_t pragma(const std::string& name);
 
   /// Runs `work` in one BEGIN IMMEDIATE transaction; rolled back when it throws. Throws
@@ -145,6 +191,7 @@ class Connection {
     try {
       return work();
     } catch (const SQLite::Exception& error) {
+      if (error.getErrorCode() == SQLITE_CONSTRAINT) report_constraint(error);
       throw_in_words(path_, error.getErrorCode(), error.what());
     } catch (const JsonError& error) {
       throw_damaged(path_, error.what());
@@ -168,6 +215,8 @@ class Connection {
   [[noreturn]] static void throw_in_words(const std::filesystem::path& path, int code,
                                           const std::string& what);
 
+  /// Whether the file's pages and references are as SQLite keeps them; reads all of it.
+  [[nodiscard]] bool is_whole();
   /// Throws DamagedDatabase with the remedy.
   [[noreturn]] static void throw_damaged(const std::filesystem::path& path,
                                          const std::string& what);
@@ -176,6 +225,9 @@ class Connection {
   Connection(std::filesystem::path path, std::unique_ptr<SQLite::Database> database)
       : path_(std::move(path)), database_(std::move(database)) {}
   [[noreturn]] void refuse_to_write() const;
+  /// Ours are kept by whoever writes, unless rows that they lean on are not as they were written:
+  /// throws DamagedDatabase then, else std::logic_error.
+  [[noreturn]] void report_constraint(const SQLite::Exception& error);
   /// Says where the rows so far are; saves a copy of a file that has no name any more.
   [[noreturn]] void report_lost();
   std::string rescued_copy();
@@ -188,6 +240,10 @@ class Connection {
   std::unique_ptr<PlacedFile> file_;  ///< of a database that is written to
   std::unique_ptr<SQLite::Database> database_;
   std::map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  std::map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> scans_;
 };
 
 }  // namespace assay

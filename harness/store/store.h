@@ -62,6 +62,7 @@ struct ResultRow {
   Basis basis = Basis::kUndeclared;
   std::string machine = {};  ///< where it was measured; empty: not known
   bool timed = false;        ///< by processes that were there for their times
+  std::string origin = {};   ///< the file that it was read from; empty: measured into this one
 };
 
 /// A warning about a cell, and in how many of its processes it was said. Texts of one code that
@@ -92,6 +93,7 @@ struct ProcessSpan {
 
 struct CellRecord;
 struct Baseline;
+struct ImportedAttempt;
 struct TimedSeries;
 struct ProcessTotal;
 struct Origin;
@@ -176,6 +178,10 @@ class Store {
   /// Adds or replaces summaries that the parent computed over several processes.
   void add_metrics(std::int64_t attempt, const std::vector<MetricValue>& values,
                    const std::vector<MetricDef>& definitions);
+  /// What another program measured, in one transaction; `origin` names its file. Include
+  /// harness/store/imported_attempt.h. Throws as add_process.
+  void add_imported(std::int64_t attempt, const std::string& origin,
+                    const ImportedAttempt& measured);
   /// What is said of an attempt's times as a whole: an event of each of its timed processes.
   void add_remark(std::int64_t attempt, const WorkerReply::Event& event);
   /// A final status never changes: a second call throws std::logic_error.
@@ -233,6 +239,10 @@ class Store {
   [[nodiscard]] std::vector<TimedSeries> timed_series(const std::string& experiment) const;
   /// Child processes behind each cell, one entry a pass, in plan order.
   [[nodiscard]] std::vector<ProcessTotal> process_totals(const std::string& experiment) const;
+  /// Files that the attempts behind cells were read from, by cell key: by `assay import`, or with
+  /// another database by `assay db import`. Without those that were measured into this one.
+  [[nodiscard]] std::map<std::string, std::string> imported_from(
+      const std::string& experiment) const;
   /// Hashes of models, methods' sources and prepared data, sorted by kind and name.
   [[nodiscard]] std::vector<Origin> origins(const std::string& experiment) const;
   /// Every measurement of a metric in all plans and baselines, oldest first; one entry an attempt

@@ -8,6 +8,7 @@
 #include "harness/base/clock.h"
 #include "harness/store/checksum.h"
 #include "harness/store/columns.h"
+#include "harness/store/imported_attempt.h"
 #include "harness/store/store_impl.h"
 
 namespace assay {
@@ -69,6 +70,19 @@ std::int64_t insert_process(Store::Impl& store, std::int64_t attempt, const Proc
             process.peak_rss_bytes, process.cpu_seconds, process.load1,
             valid_utf8(process.stderr_tail), env_hash, process.block, process.wall_seconds,
             process.start_seconds, process.between_seconds, process.parent_cpu_seconds)
+      .run();
+  return number;
+}
+
+/// A process of another program, of which nothing is known.
+std::int64_t insert_imported_process(Connection& connection, std::int64_t attempt) {
+  const std::int64_t number = next_process(connection, attempt);
+  connection
+      .query(
+          "INSERT INTO process_run(attempt_id, process_no, pass, order_pos, pid, boot_id, "
+          "started_utc, ended_utc, exit_code, signal, peak_rss_bytes, cpu_seconds, load1, "
+          "stderr_tail) VALUES (?, ?, 'import', ?, 0, '', '', '', 0, 0, 0, 0, 0, '')")
+      .with(attempt, number, number)
       .run();
   return number;
 }
@@ -208,6 +222,24 @@ void Store::add_metrics(std::int64_t attempt, const std::vector<MetricValue>& va
   impl_->connection.transaction([&] {
     require_running(impl_->connection, attempt);
     impl_->write_metrics(attempt, values, definitions);
+  });
+}
+
+void Store::add_imported(std::int64_t attempt, const std::string& origin,
+                         const ImportedAttempt& measured) {
+  Connection& connection = impl_->connection;
+  connection.transaction([&] {
+    require_running(connection, attempt);
+    connection.query("UPDATE attempt SET origin = ? WHERE attempt_id = ?")
+        .with(origin, attempt)
+        .run();
+    for (const std::vector<Sample>& samples : measured.processes) {
+      const std::int64_t number = insert_imported_process(connection, attempt);
+      insert_samples(*impl_, attempt, number, samples, measured.definitions);
+      if (number == 0) insert_events(connection, attempt, number, measured.events);
+    }
+    insert_items(connection, attempt, measured.items);
+    impl_->write_metrics(attempt, measured.values, measured.definitions);
   });
 }
 

@@ -9,8 +9,10 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/errors.h"
+#include "harness/base/hashing.h"
 #include "harness/store/checksum.h"
 #include "harness/store/columns.h"
+#include "harness/store/reading_place.h"
 #include "harness/store/records.h"
 #include "harness/store/store_impl.h"
 
@@ -27,7 +29,7 @@ constexpr const char* kTemporaryTables =
     "DELETE FROM temp.wanted; DELETE FROM temp.moved;";
 
 void choose_cells(Connection& connection, const std::string& experiment) {
-  connection.execute(kTemporaryTables);
+  connection.run(kTemporaryTables);
   connection
       .query(
           "INSERT INTO temp.wanted SELECT c.cell_id, c.cell_key, a.attempt_id "
@@ -75,7 +77,7 @@ std::int64_t copy_plan(Connection& connection, const std::string& experiment,
 }
 
 void copy_attempts(Connection& connection, std::int64_t experiment) {
-  connection.execute(
+  connection.run(
       std::string(
           "INSERT OR IGNORE INTO main.machine SELECT * FROM source.machine WHERE machine_id IN "
           "(SELECT machine FROM source.attempt "
@@ -116,12 +118,25 @@ std::string copy_statement(const OwnedTable& table) {
 }
 
 void copy_measurements(Connection& connection) {
-  connection.execute(
+  connection.run(
       "INSERT INTO main.metric_def(tag, unit, direction, convention, help, basis, item_value) "
       "SELECT tag, unit, direction, convention, help, basis, item_value FROM source.metric_def "
       "WHERE true ON CONFLICT(tag, convention) DO UPDATE SET basis = excluded.basis, "
       "item_value = excluded.item_value WHERE excluded.basis <> ''");
-  for (const OwnedTable& table : kMeasured) connection.execute(copy_statement(table));
+  for (const OwnedTable& table : kMeasured) connection.run(copy_statement(table));
+}
+
+/// Likewise, of the documents that were copied.
+void check_documents(Connection& connection, const std::filesystem::path& from) {
+  Query rows = connection.query(
+      "SELECT hash, body FROM main.blob_doc WHERE hash IN (SELECT cell_key FROM temp.wanted) OR "
+      "hash IN (SELECT env_hash FROM main.process_run "
+      "WHERE attempt_id IN (SELECT new_id FROM temp.moved))");
+  rows.with();
+  while (rows.next()) {
+    if (sha256_hex(rows.text(1)) == rows.text(0)) continue;
+    Connection::throw_damaged(from, "a document has another hash than the one it is kept under");
+  }
 }
 
 /// Damage is not carried into another file.
@@ -139,6 +154,24 @@ void check_copies(Connection& connection, const std::filesystem::path& from) {
     if (checksums.of_attempt(attempt) == checksum) continue;
     Connection::throw_damaged(from, "an attempt is not what was stored");
   }
+  check_documents(connection, from);
+}
+
+/// Rows that the tables here refuse are none that the other database can have been given.
+void copy_everything(Connection& connection, const std::filesystem::path& from,
+                     const std::string& experiment, const std::string& as) {
+  try {
+    choose_cells(connection, experiment);
+    copy_documents(connection, experiment);
+    copy_attempts(connection, copy_plan(connection, experiment, as));
+    copy_measurements(connection);
+  } catch (const SQLite::Exception& error) {
+    const int code = error.getErrorCode() & 0xff;
+    const bool damage = code == SQLITE_CONSTRAINT || code == SQLITE_CORRUPT;
+    if (damage && connection.is_whole()) Connection::throw_damaged(from, error.what());
+    throw;
+  }
+  check_copies(connection, from);
 }
 
 void refuse_other_meanings(Connection& connection) {
@@ -171,7 +204,14 @@ void remove_baseline(Connection& connection, const std::string& experiment) {
 class Attached {
  public:
   Attached(Connection& connection, const std::filesystem::path& path) : connection_(connection) {
-    connection_.guarded([&] { connection_.query("ATTACH ? AS source").with(path.string()).run(); });
+    const ReadingPlace place(path);
+    try {
+      connection_.query("ATTACH ? AS source").with(place.address()).run();
+      // Now, while the place is there: what is attached is opened when it is read.
+      connection_.query("SELECT count(*) FROM source.store_meta").with().next();
+    } catch (const SQLite::Exception& error) {
+      Connection::throw_in_words(path, error.getErrorCode(), error.what());
+    }
   }
   ~Attached() {
     try {
@@ -203,11 +243,7 @@ void Store::save_baseline(const std::filesystem::path& from, const std::string& 
   connection.transaction([&] {
     refuse_other_meanings(connection);
     if (there) remove_baseline(connection, as);
-    choose_cells(connection, experiment);
-    copy_documents(connection, experiment);
-    copy_attempts(connection, copy_plan(connection, experiment, as));
-    copy_measurements(connection);
-    check_copies(connection, from);
+    copy_everything(connection, from, experiment, as);
     const Json entry = {
         {"name", name}, {"commit", commit}, {"experiment", experiment}, {"saved_utc", utc_now()}};
     connection.query("INSERT OR REPLACE INTO main.store_meta(key, value) VALUES (?, ?)")

@@ -71,10 +71,10 @@ std::map<std::int64_t, int> read_orders(Connection& connection, std::int64_t att
 void read_samples(Connection& connection, std::int64_t attempt, std::vector<MetricRecord>& metrics,
                   const std::map<std::int64_t, std::size_t>& places) {
   const std::map<std::int64_t, int> orders = read_orders(connection, attempt);
-  Query samples = connection.query(
+  Scan samples = connection.scan(
       "SELECT metric_id, process_no, value FROM sample WHERE attempt_id = ? AND warmup = 0 "
-      "ORDER BY metric_id, process_no, idx");
-  samples.with(attempt);
+      "ORDER BY metric_id, process_no, idx",
+      attempt);
   std::int64_t metric = -1;
   std::int64_t process = -1;
   std::vector<ProcessSamples>* processes = nullptr;

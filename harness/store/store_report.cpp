@@ -103,6 +103,20 @@ std::vector<ProcessSpan> Store::process_spans() const {
   });
 }
 
+std::map<std::string, std::string> Store::imported_from(const std::string& experiment) const {
+  return impl_->connection.reading([&] {
+    Query rows = impl_->connection.query(
+        "SELECT c.cell_key, a.origin FROM current_experiment e "
+        "JOIN plan_cell c ON c.experiment_id = e.experiment_id "
+        "JOIN cell_choice h ON h.cell_id = c.cell_id JOIN attempt a ON a.attempt_id = h.attempt_id "
+        "WHERE e.name = ? AND a.origin IS NOT NULL");
+    rows.with(experiment);
+    std::map<std::string, std::string> found;
+    while (rows.next()) found.emplace(rows.text(0), rows.text(1));
+    return found;
+  });
+}
+
 std::vector<Origin> Store::origins(const std::string& experiment) const {
   return impl_->connection.reading([&] {
     Query rows = impl_->connection.query(

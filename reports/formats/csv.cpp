@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kHeader =
     "experiment,model,method,params,suite,suite_params,metric,unit,convention,direction,profile,"
     "seed,status,reason,value,lo,hi,n,twin_value,ratio,random_weights,limited,cell_key,"
-    "best,remarks,machine\r\n";
+    "best,remarks,machine,origin\r\n";
 
 /// A file reads back exactly; what is printed on a terminal goes through its exit (output.h).
 std::string quoted(const std::string& text) {
@@ -48,7 +48,7 @@ std::string word(std::optional<bool> value) {
 
 std::string line(const ResultRow& row, std::optional<bool> best,
                  const std::vector<RowRemark>& remarks) {
-  const std::array<std::string, 26> fields = {quoted(row.experiment),
+  const std::array<std::string, 27> fields = {quoted(row.experiment),
                                               quoted(row.model),
                                               quoted(row.method),
                                               quoted(row.params),
@@ -73,7 +73,8 @@ std::string line(const ResultRow& row, std::optional<bool> best,
                                               quoted(row.cell_key),
                                               word(best),
                                               quoted(remarks_json(remarks)),
-                                              quoted(row.machine)};
+                                              quoted(row.machine),
+                                              quoted(row.origin)};
   return fmt::format("{}\r\n", fmt::join(fields, ","));
 }
 

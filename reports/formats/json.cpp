@@ -52,6 +52,7 @@ Json record(const ResultRow& row, std::optional<bool> best, const std::vector<Ro
           {"ratio", number(row.ratio)},
           {"cell_key", row.cell_key},
           {"machine", row.machine},
+          {"origin", row.origin},
           {"random_weights", row.random_weights},
           {"limited", row.limited},
           {"best", best ? Json(*best) : Json(nullptr)},

@@ -12,8 +12,13 @@
 namespace assay {
 namespace {
 
-/// What it calls the filter that is none, behind every metric.
-constexpr const char* kNoFilter = ",none";
+/// "acc,none", "acc_stderr,none": the filter stands behind every metric, and one that is imported
+/// may have its own.
+std::string metric_key(const std::string& metric, const std::string& suffix = "") {
+  const std::size_t comma = metric.find(',');
+  const std::string filter = comma == std::string::npos ? ",none" : metric.substr(comma);
+  return metric.substr(0, comma) + suffix + filter;
+}
 
 /// Values of items: no times, sizes or shares of weights.
 bool is_score(const ResultRow& row) {
@@ -35,15 +40,23 @@ Json standard_error(const ResultRow& row) {
   return std::sqrt(share * (1 - share) / static_cast<double>(row.n - 1));
 }
 
+void add_config(Json& document, const ReportCell& cell) {
+  document["configs"][cell.suite] = {{"task", cell.suite},
+                                     {"num_fewshot", 0},
+                                     {"metadata", document_or_text(cell.first->suite_params)}};
+}
+
 void add_task(Json& document, const ReportCell& cell) {
   Json result = {{"alias", cell.suite}};
   Json better = Json::object();
   std::int64_t n = 0;
   for (const ResultRow* row : cell.metrics) {
     if (!is_score(*row)) continue;
-    result[row->metric + kNoFilter] = *row->value;
-    result[row->metric + "_stderr" + kNoFilter] = standard_error(*row);
-    if (row->direction != 0) better[row->metric] = row->direction > 0;
+    result[metric_key(row->metric)] = *row->value;
+    result[metric_key(row->metric, "_stderr")] = standard_error(*row);
+    if (row->direction != 0) {
+      better[row->metric.substr(0, row->metric.find(','))] = row->direction > 0;
+    }
     n = std::max(n, row->n);
   }
   if (result.size() == 1) return;
@@ -52,10 +65,8 @@ void add_task(Json& document, const ReportCell& cell) {
   document["n-shot"][cell.suite] = 0;
   document["n-samples"][cell.suite] = {{"original", cell.first->limited ? Json() : Json(n)},
                                        {"effective", n}};
-  document["configs"][cell.suite] = {{"task", cell.suite},
-                                     {"num_fewshot", 0},
-                                     {"metadata", document_or_text(cell.first->suite_params)}};
   document["group_subtasks"][cell.suite] = Json::array();
+  add_config(document, cell);
 }
 
 Json document_of(const Document& report, const Arm& arm) {
@@ -80,6 +91,7 @@ Json document_of(const Document& report, const Arm& arm) {
     if (cell->ok()) {
       add_task(document, *cell);
     } else {
+      add_config(document, *cell);
       document["not_measured"][cell->suite] = cell->first->status + ": " + cell->first->reason;
     }
   }

@@ -95,8 +95,12 @@ TEST(Commands, WhatWasDoneIsJsonToo) {
   world.write("r.csv", "model,method,suite,metric,value\nm,a,s,token_ppl,3\nm,b,s,token_ppl,\n");
   const CommandOutput imported = world.run({"import", "r.csv", "--json"});
   ASSERT_EQ(imported.code, 0) << imported.err;
-  EXPECT_EQ(Json::parse(imported.out),
-            (Json{{"experiment", "r"}, {"cells", 2}, {"values", 1}, {"gaps", 1}}));
+  EXPECT_EQ(Json::parse(imported.out), (Json{{"experiment", "r"},
+                                             {"format", "csv"},
+                                             {"cells", 2},
+                                             {"values", 1},
+                                             {"gaps", 1},
+                                             {"left_out", Json::array()}}));
   const CommandOutput saved = world.run({"baseline", "save", "main", "--commit", "1f2e", "--json"});
   ASSERT_EQ(saved.code, 0) << saved.err;
   EXPECT_EQ(Json::parse(saved.out),

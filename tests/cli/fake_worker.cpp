@@ -39,8 +39,8 @@ Json parameter(const std::string& name, const std::string& type, const Json& fal
     spec.type = assay::ParamType::kPattern;
   } else {
     spec.type = assay::ParamType::kChoice;
-    spec.choices = {"well", "segv",   "hang", "deaf", "error",
-                    "slow", "slowly", "once", "idle", "badly"};
+    spec.choices = {"well",   "segv", "hang", "deaf",  "error",    "slow",
+                    "slowly", "once", "idle", "badly", "complains"};
   }
   return to_json(spec);
 }
@@ -210,6 +210,9 @@ void remark(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
 void answer(const assay::WorkerRequest& request, assay::ReplyWriter& writer) {
   remark(request, writer);
   const double factor = request.method == "dense" ? 1 : 1.5;
+  if (request.params.value("ends", "well") == "complains" && request.op != "fit") {
+    writer.event("error", "table_broken", "a table of the method did not fit");
+  }
   if (request.op == "fit") {
     assay::write_file_atomically(request.artefact, "an artefact");
     return;

@@ -41,7 +41,8 @@ void flip(const fs::path& file, std::size_t at, char bits) {
 /// What the plan asks: the key of every cell.
 std::vector<std::string> keys(const FaultWorld& world) {
   std::vector<std::string> all;
-  for (const Json& cell : Json::parse(world.run({"plan", "e.toml", "--json"}).out).at("cells")) {
+  const Json plan = Json::parse(world.run({"plan", "e.toml", "--json"}).out);
+  for (const Json& cell : plan.at("cells")) {
     all.push_back(cell.at("key"));
   }
   return all;

@@ -15,17 +15,6 @@ using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 
-/// Runs a script in a mount namespace of its own, whose mounts nobody else sees.
-CommandOutput with_mounts(const FaultWorld& world, const std::string& script) {
-  return world.shell("exec unshare --mount --propagation private sh -c '" + script + "'");
-}
-
-bool can_mount() {
-  static const bool can =
-      with_mounts(FaultWorld(), "mkdir box && mount -t tmpfs none box").code == 0;
-  return can;
-}
-
 std::string sized(int kilobytes) { return "-o size=" + std::to_string(kilobytes) + "k"; }
 
 /// The table as a report prints it, without the lines that say when and where.

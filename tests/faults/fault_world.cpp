@@ -100,6 +100,16 @@ std::vector<std::string> FaultWorld::leftovers() const {
   return found;
 }
 
+CommandOutput with_mounts(const FaultWorld& world, const std::string& script) {
+  return world.shell("exec unshare --mount --propagation private sh -c '" + script + "'");
+}
+
+bool can_mount() {
+  static const bool can =
+      with_mounts(FaultWorld(), "mkdir box && mount -t tmpfs none box").code == 0;
+  return can;
+}
+
 BareProcess::BareProcess(const FaultWorld& world, const std::vector<std::string>& arguments) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<std::string> words = {(binary_dir() / "bin/assay").string()};

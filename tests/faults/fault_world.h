@@ -30,6 +30,11 @@ class FaultWorld : public CliWorld {
   [[nodiscard]] std::vector<std::string> leftovers() const;
 };
 
+/// Runs a script in a mount namespace of its own, whose mounts nobody else sees.
+CommandOutput with_mounts(const FaultWorld& world, const std::string& script);
+/// Whether this machine lets us.
+bool can_mount();
+
 /// A program that is started without the help of harness/process, whose orphans come to us.
 class BareProcess {
  public:

@@ -141,6 +141,93 @@ TEST(Museum, museum_18_parent_cpu) {
   EXPECT_EQ(world.count("process_run WHERE parent_cpu_seconds > 0.01 * wall_seconds"), 0);
 }
 
+/// The peer's result is VALID although its log has errors.
+TEST(Museum, museum_19_error_event) {
+  const FaultWorld world;
+  world.write("e.toml", experiment_text(pretend("ends = \"complains\""), kPpl));
+  const CommandOutput run = world.run({"run", "e.toml"});
+  EXPECT_EQ(run.code, 3) << run.err;
+  EXPECT_EQ(world.count("attempt WHERE status = 'INVALID' AND reason_code = 'error_event'"), 1);
+  EXPECT_EQ(world.count("attempt WHERE status = 'OK'"), 1) << "dense said nothing";
+  const std::string report = unfolded(world.run({"report", "results.db"}).out);
+  EXPECT_THAT(report, AllOf(HasSubstr("INVALID"),
+                            HasSubstr("table_broken: a table of the method did not fit"),
+                            Not(HasSubstr("30.0"))));
+}
+
+/// Files that were opened to be written, and calls that change the machine, while a command ran.
+std::vector<std::string> watched(FaultWorld& world, const std::vector<std::string>& command) {
+  const fs::path log = world / "writes";
+  fs::remove(log);
+  world.set("WATCHED_WRITES", log.string());
+  world.set("LD_PRELOAD", (binary_dir() / "tests/watch_writes.so").string());
+  const CommandOutput done = world.run(command);
+  EXPECT_EQ(done.code, 0) << done.err;
+  std::istringstream lines(read_text_file(log));
+  std::vector<std::string> found;
+  for (std::string line; std::getline(lines, line);) found.push_back(line);
+  return found;
+}
+
+/// The peer tunes the machine for its measurements, and leaves it slow.
+TEST(Museum, museum_21_no_tuning) {
+  FaultWorld world;
+  world.write("e.toml", experiment_text(pretend("ends = \"well\""),
+                                        std::string(kPpl) + "[[suite]]\nid = \"decode\"\n"));
+  // What the worker does is watched as well: its own environment is built from a list.
+  const std::string real = (binary_dir() / "tests/fake_worker").string();
+  const fs::path wrapped = world.write(
+      "worker", "#!/bin/sh\nexport LD_PRELOAD='" +
+                    (binary_dir() / "tests/watch_writes.so").string() + "' WATCHED_WRITES='" +
+                    (world / "writes").string() + "'\nexec '" + real + "' \"$@\"\n");
+  fs::permissions(wrapped, fs::perms::owner_all);
+  world.set("ASSAY_WORKER", wrapped.string());
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"run", "e.toml"},
+        {"doctor", "--comparisons", "0", "--db", "results.db"},
+        {"compare", "dense", "dense", "--db", "results.db"}}) {
+    const std::vector<std::string> writes = watched(world, command);
+    EXPECT_THAT(writes, testing::Contains(HasSubstr("results.db"))) << "the watch sees nothing";
+    for (const std::string& write : writes) {
+      EXPECT_FALSE(write.starts_with("sched_") || write.starts_with("setpriority") ||
+                   write.starts_with("nice"))
+          << write;
+      const std::string path = write.substr(write.find(' ') + 1);
+      // Of the process itself: how it is counted and killed, nobody else.
+      const bool of_itself = path.starts_with("/proc/self/");
+      EXPECT_FALSE(!of_itself && (path.starts_with("/proc/") || path.starts_with("/sys/")))
+          << write;
+    }
+  }
+}
+
+/// The peer gives the mean of the tasks that happened to finish.
+TEST(Museum, museum_28_incomplete_group) {
+  const FaultWorld world;
+  // Grouped by method, two results share a place: the one that finished does not stand for both.
+  world.write("e.toml", experiment_text(pretend("ends = \"once\""),
+                                        "[[suite]]\nid = \"letters-ppl\"\nwindow = 8\n"
+                                        "[[suite]]\nid = \"letters-ppl\"\nwindow = 16\n"));
+  EXPECT_EQ(world.run({"run", "e.toml"}).code, 3);
+  EXPECT_EQ(world.count("attempt WHERE status = 'CRASHED'"), 1);
+  const std::string report = unfolded(world
+                                          .run({"report", "results.db", "--group-by", "method",
+                                                "--pivot", "model", "--columns", "token_ppl"})
+                                          .out);
+  EXPECT_THAT(report, AllOf(HasSubstr("INCOMPLETE"), HasSubstr("is CRASHED"),
+                            HasSubstr("suite.window"), Not(HasSubstr("30.0"))));
+  EXPECT_THAT(unfolded(world.run({"report", "results.db"}).out), HasSubstr("CRASHED"));
+  // A group of another program's results is no value of its own, and who is missing is named.
+  world.write("g.json", R"({"results": {"a": {"acc,none": 0.75}, "both": {"acc,none": 0.75}},
+                            "groups": {"both": {"acc,none": 0.75}}, "versions": {},
+                            "group_subtasks": {"both": ["a", "b"]}, "model_name": "m",
+                            "config": {"model": "hf"}})");
+  const CommandOutput imported = world.run({"import", "g.json", "--db", "g.db"});
+  EXPECT_EQ(imported.code, 0) << imported.err;
+  EXPECT_THAT(imported.out, AllOf(HasSubstr("1 cells"), HasSubstr("has no result of: b")));
+  EXPECT_THAT(world.run({"report", "g.db", "--format", "csv"}).out, Not(HasSubstr(",both,")));
+}
+
 /// The peer does not hear Ctrl-C, and SIGQUIT deletes the folder of its results.
 TEST(Museum, museum_22_signals) {
   const rlimit no_core{0, 0};

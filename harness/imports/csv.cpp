@@ -1,4 +1,4 @@
-#include "harness/store/csv.h"
+#include "harness/imports/csv.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // CSV of strangers: what is read, and what spreadsheets guess about and this refuses.
 
-#include "harness/store/csv.h"
+#include "harness/imports/csv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,5 @@
 // Results out of a file: what is read, what is refused, and that nothing is compared with them.
 
-#include "harness/store/import_csv.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 
 #include "harness/base/errors.h"
 #include "harness/base/files.h"
+#include "harness/imports/import.h"
 #include "harness/store/report_records.h"
 #include "harness/store/store_fixture.h"
 
