@@ -16,6 +16,7 @@
 #include "harness/process/classify.h"
 #include "tests/process/run_fixture.h"
 #include "tests/support/build_paths.h"
+#include "tests/support/sanitizers.h"
 
 namespace assay {
 namespace {
@@ -51,12 +52,14 @@ TEST(RunChild, DeathsBecomeOutcomes) {
 }
 
 TEST(RunChild, OutOfMemoryUnderALimit) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer's build does not fit under RLIMIT_AS";
   ChildSpec spec = fixture({"out_of_memory"});
   spec.memory_limit_bytes = std::int64_t{512} << 20;
   EXPECT_EQ(named(attempt(spec)), "OOM host");
 }
 
 TEST(RunChild, AFaultWhereTheAddressSpaceEndsIsOutOfMemory) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer's build does not fit under RLIMIT_AS";
   ChildSpec spec = fixture({"map_and_fault", "4000"});
   spec.memory_limit_bytes = std::int64_t{1200} << 20;
   const OutcomeReason reason = attempt(spec);
@@ -76,6 +79,7 @@ TEST(RunChild, NotEnoughMemoryToBeLoadedIsOutOfMemory) {
 }
 
 TEST(RunChild, TooManyOpenFilesIsTheMachinesFaultAndLeavesNobody) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer's build needs files of its own";
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   for (rlim_t limit = 4; limit < 24; ++limit) {

@@ -27,7 +27,7 @@ expect() {  # expect CODE TEXT...
 }
 
 fresh() {
-  rm -rf "$folder/bin" "$folder/home"
+  rm -rf "${folder:?}/bin" "${folder:?}/home"
   mkdir -p "$folder/bin"
   pretend dpkg-query 'echo -n "install ok installed"'
 }
@@ -45,14 +45,18 @@ pretend sudo 'shift 0; exec "$@"'
 run_setup
 expect 3 "installing Debian packages: libhwy-dev" "apt-get update failed" "check the network"
 
-# valgrind is asked for by name only.
+# valgrind and what checks need are asked for by name only.
 fresh
-pretend dpkg-query 'case "$*" in *valgrind*) exit 1;; *) echo -n "install ok installed";; esac'
+pretend dpkg-query 'case "$*" in *valgrind*|*clang-tidy*) exit 1;; *) echo -n "install ok installed";; esac'
 pretend id 'echo 1000'
 pretend apt-get 'exit 100'
 pretend sudo 'shift 0; exec "$@"'
 run_setup --callgrind
 expect 3 "installing Debian packages: valgrind" "apt-get update failed"
+run_setup --checks
+expect 3 "installing Debian packages: clang-tidy" "apt-get update failed"
+run_setup --checks --callgrind
+expect 3 "installing Debian packages: clang-tidy valgrind" "apt-get update failed"
 
 fresh
 pretend python3 'case "$2" in -c) exit 1;; *) echo "Python 3.9.2";; esac'

@@ -20,15 +20,22 @@ import uuid
 HERE = pathlib.Path(__file__).resolve().parent
 MIGRATIONS = sorted((HERE.parents[2] / "harness/store/migrations").glob("[0-9]*.sql"))
 APPLICATION_ID = 1095975257
-ATTEMPT = ("attempt_uuid cell_key status reason_code reason_text session_uuid timed started_utc ended_utc "
-           "owner_pid owner_started owner_boot_id schedule_seed owner machine").split()
-PLAN = "config_hash plan_hash plan_seed created_utc limited".split()
-CELL = ("ordinal cell_key twin_key model_name model_hash method params suite_id suite_params profile_id seed "
-        "random_weights limited").split()
+
+
+def names(text):
+    return text.split()
+
+
+ATTEMPT = names(
+    "attempt_uuid cell_key status reason_code reason_text session_uuid timed started_utc ended_utc "
+    "owner_pid owner_started owner_boot_id schedule_seed owner machine")
+PLAN = names("config_hash plan_hash plan_seed created_utc limited")
+CELL = names(
+    "ordinal cell_key twin_key model_name model_hash method params suite_id suite_params profile_id seed random_weights limited")
 TABLES = [  # name, has a metric, columns, order
-    ("process_run", False, "process_no pass order_pos pid boot_id started_utc ended_utc exit_code signal "
+    ("process_run", False, ("process_no pass order_pos pid boot_id started_utc ended_utc exit_code signal "
      "peak_rss_bytes cpu_seconds load1 stderr_tail env_hash block wall_seconds start_seconds between_seconds "
-     "parent_cpu_seconds", "process_no"),
+     "parent_cpu_seconds"), "process_no"),
     ("sample", True, "process_no idx value warmup", "process_no, idx"),
     ("metric_value", True, "value std_error lo hi n interval_method null_reason no_interval", "attempt_id"),
     ("per_item", False, "item_no item_hash correct score nll kld n_tokens output_hash extra", "item_no"),
