@@ -15,6 +15,7 @@
 #include "harness/method/conformance_parts.h"
 #include "harness/method/recording_context.h"
 #include "harness/method/sparsity.h"
+#include "harness/method/sparsity_audit.h"
 
 namespace assay {
 namespace fs = std::filesystem;
@@ -186,6 +187,8 @@ class Kit {
   }
 
   void check_sparsity(const Model& changed, const Params& params, const Fitted& fitted) {
+    const std::string missed = missed_sparsity(changed, params);
+    expect(ConformanceCheck::kSparsity, missed.empty(), missed);
     const auto reported = fitted.metrics.find("achieved_sparsity");
     if (reported == fitted.metrics.end()) return;
     const double zeros = share_of_zeros(changed);

@@ -40,8 +40,8 @@ ConformanceCases conformance_cases(const Json& document, const std::string& plac
 /// * the same seed gives the same artefact; so do one thread and two
 /// * `identity` reproduces the dense scores bit by bit
 /// * the scores of the changed model are finite
-/// * the metric achieved_sparsity is the share of zeros in the applied model, and, for methods with
-///   a parameter `sparsity`, what was asked for
+/// * the metric achieved_sparsity is the share of zeros in the applied model; with the parameters
+///   `sparsity` and `pattern` every matrix of the applied model has the zeros that were asked for
 /// * a sequence alone and in a batch gives the same scores, unless the model mixes sequences
 /// * a decoder goes on after a prompt, token by token
 /// * nothing is written outside the scratch folder

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "harness/base/cell_errors.h"
 #include "harness/base/clock.h"
@@ -14,6 +15,7 @@
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
 #include "harness/method/requirements.h"
+#include "harness/method/sparsity_audit.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/loaded_model.h"
@@ -202,6 +204,26 @@ PassProbe probe_and_see(Model& model, bool& tells) {
   return probe;
 }
 
+/// The fastest model is one that computes nothing: what it scores and how long it takes is no
+/// result.
+void require_computed(const Fingerprint& probe, ReplyWriter& writer) {
+  const std::vector<double>& values = probe.values;
+  if (values.size() < 2) return;
+  const auto [least, most] = std::ranges::minmax(values);
+  if (least == most) {
+    throw OutcomeFound(
+        {.outcome = Outcome::kInvalid,
+         .code = "incorrect",
+         .text = fmt::format("the model computes nothing: every output is {} for whatever it reads",
+                             least)});
+  }
+  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  if (values.size() % 2 == 0 && std::equal(values.begin(), half, half)) {
+    writer.event("warning", "model_ignores_input",
+                 "the model answers the same to two different texts");
+  }
+}
+
 /// The model's first call in this process is the suite's. Who answers otherwise only while timed is
 /// caught by the suite, who answers otherwise from then on by the probe afterwards.
 void time(const SuiteKind& suite, const Params& params, SuiteContext& context, Model& model,
@@ -215,9 +237,19 @@ void time(const SuiteKind& suite, const Params& params, SuiteContext& context, M
   }
   const PathCheck::Probed probed =
       PathCheck(model, request.dtype).require_same_probe(request.expected);
+  require_computed(probed.fingerprint, writer);
   writer.fingerprint(probed.fingerprint);
   writer.samples(
       {{"probe/distance", 0, probed.distance, false}, {"probe/allowed", 0, probed.allowed, false}});
+}
+
+/// What was asked of a pruner, against what is in the model: of chains nobody can say.
+void remark_sparsity(const Model& model, const WorkerRequest& request,
+                     const SessionServices& services) {
+  if (request.applied.size() != 1 || request.applied.front().method != request.method) return;
+  const Params params(services.methods.get(request.method).info().params, request.params);
+  const std::string missed = missed_sparsity(model, params);
+  if (!missed.empty()) services.writer.event("warning", "model_sparsity", missed);
 }
 
 }  // namespace
@@ -245,11 +277,13 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
   } else {
     bool tells = false;
     const Fingerprint probe = probe_and_see(model, tells).fingerprint;
+    require_computed(probe, services.writer);
     services.writer.fingerprint(probe);
     if (!tells) context.keep_scores(probe);
     emit_accounting(model, timed, services.writer);
     score(suite, params, context, loaded, kept, services.writer);
   }
+  remark_sparsity(model, request, services);
   if (loaded.subnormals()) {
     services.writer.event("warning", "model_subnormals", *loaded.subnormals());
   }
