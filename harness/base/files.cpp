@@ -177,7 +177,7 @@ fs::path program_folder() {
 fs::path share_folder() {
   const std::string named = environment_or("ASSAY_SHARE", "");
   if (!named.empty()) return named;
-  const fs::path installed = program_folder().parent_path() / "share" / "assay";
+  fs::path installed = program_folder().parent_path() / "share" / "assay";
   if (fs::exists(installed)) return installed;
   for (fs::path folder = program_folder(); folder.has_relative_path();
        folder = folder.parent_path()) {

@@ -12,7 +12,7 @@ class Safetensors : public testing::Test {
  protected:
   std::string error_of(const std::string& content) {
     write_bytes(file_, content);
-    const std::string message = user_error_of([&] { (void)open_safetensors(file_); });
+    std::string message = user_error_of([&] { (void)open_safetensors(file_); });
     EXPECT_THAT(message, HasSubstr(file_.string()));
     return message;
   }

@@ -130,7 +130,8 @@ TEST_F(ExchangeTest, WhatIsMalformedIsRefusedWithItsPlaceAndNothingIsStored) {
               HasSubstr("x.jsonl:"));
   EXPECT_THAT(error_of(changed("\"type\":\"metric\"", "\"type\":\"matric\"")),
               HasSubstr("unknown type 'matric'"));
-  EXPECT_THAT(error_of(std::string("{\"a\":") + std::string(100000, '[')), HasSubstr("to more than 128 levels"));
+  EXPECT_THAT(error_of(std::string("{\"a\":") + std::string(100000, '[')),
+              HasSubstr("to more than 128 levels"));
   EXPECT_THAT(error_of("{\"type\":\"end\"}\n"), HasSubstr("is no export of `assay db export`"));
   EXPECT_THAT(error_of("model,method\n"), HasSubstr("`assay import` reads CSV"));
   EXPECT_TRUE(Store::open(folder_.path() / "into.db").experiments().empty());

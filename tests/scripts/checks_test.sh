@@ -61,6 +61,10 @@ run lint HEAD
 not_called 'clang-tidy .*alone'
 run lint --all
 called 'clang-tidy .*harness/old.cpp'
+run lint --no-tidy
+expect_code 0
+called 'clang-format-14'
+not_called 'clang-tidy'
 run lint --most few
 expect_code 2
 
@@ -73,7 +77,7 @@ done
 
 run checks lint
 expect_code 0
-said "lint: clean, "
+grep -qE 'lint: clean, [0-9]+ s, [0-9]+ \+ [0-9]+ s of processors' "$folder/out" || fails "no times"
 pretend "$folder/bin/clang-tidy" 'exit 1'
 run checks lint
 expect_code 1
