@@ -91,8 +91,9 @@ TEST_F(TextOverlapTest, AnotherOrderIsAnotherText) {
 TEST_F(TextOverlapTest, FoldersOfAnotherFormAreNamed) {
   const auto good = prepared_stream(home_, "good", counted(0, 40));
   const auto bad = prepared_stream(home_, "bad", counted(0, 40), "labelled");
-  EXPECT_THAT([&] { (void)text_overlap(good, bad, 0); },
-              testing::ThrowsMessage<FileError>(HasSubstr("bad/manifest.json: holds data in the form")));
+  EXPECT_THAT(
+      [&] { (void)text_overlap(good, bad, 0); },
+      testing::ThrowsMessage<FileError>(HasSubstr("bad/manifest.json: holds data in the form")));
   EXPECT_THAT([&] { (void)text_overlap(home_.path() / "none", good, 0); },
               testing::ThrowsMessage<FileError>(HasSubstr("none/manifest.json")));
 }
