@@ -212,9 +212,10 @@ class ChildWatch {
   /// What it still says to standard error belongs to the next answer.
   void answered() {
     if (exited_) return;
+    const ProcessUsage usage = process_usage(pid_);
+    if (has_exited()) return;  // /proc tells nothing of it any more; its end does
     result_.lives_on = true;
     result_.wall_seconds = monotonic_seconds() - started_;
-    const ProcessUsage usage = process_usage(pid_);
     result_.cpu_seconds = usage.cpu_seconds - cpu_before_;
     result_.peak_rss_bytes = usage.peak_rss_bytes;
     ran_ += pauses_->look();
