@@ -26,8 +26,11 @@ constexpr const char* kHanging = "[[method]]\nid = \"pretend\"\nends = \"hang\"\
 
 /// Waits until the worker of a hanging cell is at it; its pid.
 pid_t hanging_worker(const FaultWorld& world, const BareProcess& run) {
-  while (!fs::exists(world / "home/hangs")) ::usleep(5000);
-  return run.children().front();
+  // The worker of the cell before may still be at its end.
+  for (;; ::usleep(5000)) {
+    if (!fs::exists(world / "home/hangs")) continue;
+    if (const auto children = run.children(); children.size() == 1) return children.front();
+  }
 }
 
 TEST(Starter, ThatIgnoresChildrenTakesNoMemoryOrTimeAway) {
