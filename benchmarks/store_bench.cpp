@@ -80,6 +80,16 @@ WorkerReply reply_of(int samples, double level) {
   return reply;
 }
 
+/// Without a direction and a basis nothing would be judged.
+const std::vector<MetricDef>& definitions() {
+  static const std::vector<MetricDef> kMetrics = {
+      {"decode/token_latency", "s", -1, "bench", "", Basis::kMeasured},
+      {"decode/tokens_per_s", "tokens/s", 1, "bench", "", Basis::kMeasured},
+      {"peak_rss", "B", -1, "bench", "", Basis::kMeasured},
+      {"acc", "", 1, "bench", "", Basis::kMeasured}};
+  return kMetrics;
+}
+
 std::vector<MetricValue> values_of(double level) {
   std::vector<MetricValue> values;
   for (const char* tag : {"decode/token_latency", "decode/tokens_per_s", "peak_rss", "acc"}) {
@@ -101,9 +111,9 @@ void fill(Store& store, const std::string& name, const std::vector<PlannedCell>&
     const auto attempt = store.begin_attempt(experiment, cell.key, "session " + name);
     const double level = 1 + 1e-4 * static_cast<double>(cell.ordinal);
     for (int p = 0; p < processes; ++p) {
-      store.add_process(attempt, process_of(p), reply_of(samples, level + 1e-3 * p), {});
+      store.add_process(attempt, process_of(p), reply_of(samples, level + 1e-3 * p), definitions());
     }
-    store.add_metrics(attempt, values_of(level), {});
+    store.add_metrics(attempt, values_of(level), definitions());
     store.finish_attempt(attempt, {});
   }
 }

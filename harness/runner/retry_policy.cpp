@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <utility>
 
 #include "harness/base/errors.h"
+#include "harness/base/numbers.h"
 #include "harness/base/text.h"
 
 namespace assay {
@@ -22,20 +22,13 @@ std::string allowed_words() {
                      enumerated(names), kMostRetries);
 }
 
-int number_of(const std::string& text) {
-  const bool digits =
-      !text.empty() && text.size() <= 2 &&
-      std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-  return digits ? std::stoi(text) : kMostRetries + 1;
-}
-
 std::pair<Outcome, int> entry_of(const std::string& word) {
   const std::size_t sign = std::min(word.find('='), word.size());
   const std::string name = word.substr(0, sign);
-  const int times = sign == word.size() ? kMostRetries + 1 : number_of(word.substr(sign + 1));
+  const int times = sign == word.size() ? -1 : number_from<int>(word.substr(sign + 1)).value_or(-1);
   const auto found = std::find_if(std::begin(kRetried), std::end(kRetried),
                                   [&](Outcome one) { return outcome_name(one) == name; });
-  if (found == std::end(kRetried) || times > kMostRetries) {
+  if (found == std::end(kRetried) || times < 0 || times > kMostRetries) {
     throw UserError(fmt::format("--retry-now {}: {}", quoted_name(word), allowed_words()));
   }
   return {*found, times};

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "harness/measure/memory.h"
+#include "harness/method/sparsity_audit.h"
 #include "harness/model/device.h"
 #include "harness/worker/applied.h"
 
@@ -72,6 +73,17 @@ const std::optional<std::string>& LoadedModel::subnormals() {
   std::optional<std::string> text = in_model.remark("the model's weights");
   if (!text) text = in_artefacts_.remark("the numbers in the artefact");
   return subnormals_.emplace(std::move(text));
+}
+
+const std::string& LoadedModel::missed_zeros(const WorkerRequest& request,
+                                             const MethodRegistry& methods) {
+  if (missed_zeros_) return *missed_zeros_;
+  missed_zeros_.emplace();
+  if (request.applied.size() == 1 && request.applied.front().method == request.method) {
+    const Params params(methods.get(request.method).info().params, request.params);
+    missed_zeros_ = missed_sparsity(model_, params);
+  }
+  return *missed_zeros_;
 }
 
 LoadedModel& KeptModel::get(const WorkerRequest& request) {

@@ -35,6 +35,10 @@ class LoadedModel {
   [[nodiscard]] std::optional<std::int64_t> peak_of_loading() const { return peak_; }
   /// That some of its weights are subnormal numbers, in words.
   [[nodiscard]] const std::optional<std::string>& subnormals();
+  /// What a pruned matrix lacks of the zeros that were asked for, in words; "" where nothing does,
+  /// and of chains, of which nobody can say. `request` is one that is_of() is true of.
+  [[nodiscard]] const std::string& missed_zeros(const WorkerRequest& request,
+                                                const MethodRegistry& methods);
 
  private:
   Json asked_;
@@ -43,6 +47,7 @@ class LoadedModel {
   Model model_;
   SubnormalCount in_artefacts_;
   std::optional<std::optional<std::string>> subnormals_;
+  std::optional<std::string> missed_zeros_;
   std::map<std::string, FileIdentity> artefact_files_;
   std::optional<std::int64_t> peak_;
 };

@@ -15,7 +15,6 @@
 #include "harness/measure/memory.h"
 #include "harness/measure/throttle.h"
 #include "harness/method/requirements.h"
-#include "harness/method/sparsity_audit.h"
 #include "harness/suite/step_log.h"
 #include "harness/worker/failure.h"
 #include "harness/worker/loaded_model.h"
@@ -193,20 +192,9 @@ void score(const SuiteKind& suite, const Params& params, SuiteContext& context, 
                            scores.given_back()));
 }
 
-/// The probe, and whether a block tells what it does with each token: what it told of batches that
-/// are not run again would be missing.
-PassProbe probe_and_see(Model& model, bool& tells) {
-  StepLog told;
-  model.watch(&told);
-  PassProbe probe = probe_pass(model);
-  model.watch(nullptr);
-  tells = !told.empty();
-  return probe;
-}
-
 /// The fastest model is one that computes nothing: what it scores and how long it takes is no
 /// result.
-void require_computed(const Fingerprint& probe, ReplyWriter& writer) {
+void require_computed(const Fingerprint& probe) {
   const std::vector<double>& values = probe.values;
   if (values.size() < 2) return;
   const auto [least, most] = std::ranges::minmax(values);
@@ -216,11 +204,6 @@ void require_computed(const Fingerprint& probe, ReplyWriter& writer) {
          .code = "incorrect",
          .text = fmt::format("the model computes nothing: every output is {} for whatever it reads",
                              least)});
-  }
-  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  if (values.size() % 2 == 0 && std::equal(values.begin(), half, half)) {
-    writer.event("warning", "model_ignores_input",
-                 "the model answers the same to two different texts");
   }
 }
 
@@ -237,19 +220,10 @@ void time(const SuiteKind& suite, const Params& params, SuiteContext& context, M
   }
   const PathCheck::Probed probed =
       PathCheck(model, request.dtype).require_same_probe(request.expected);
-  require_computed(probed.fingerprint, writer);
+  require_computed(probed.fingerprint);
   writer.fingerprint(probed.fingerprint);
   writer.samples(
       {{"probe/distance", 0, probed.distance, false}, {"probe/allowed", 0, probed.allowed, false}});
-}
-
-/// What was asked of a pruner, against what is in the model: of chains nobody can say.
-void remark_sparsity(const Model& model, const WorkerRequest& request,
-                     const SessionServices& services) {
-  if (request.applied.size() != 1 || request.applied.front().method != request.method) return;
-  const Params params(services.methods.get(request.method).info().params, request.params);
-  const std::string missed = missed_sparsity(model, params);
-  if (!missed.empty()) services.writer.event("warning", "model_sparsity", missed);
 }
 
 }  // namespace
@@ -275,15 +249,19 @@ void run_suite(const WorkerRequest& request, const SessionServices& services) {
     emit_accounting(model, timed, services.writer);
     time(suite, params, context, model, request, services.writer);
   } else {
-    bool tells = false;
-    const Fingerprint probe = probe_and_see(model, tells).fingerprint;
-    require_computed(probe, services.writer);
+    StepLog told;
+    model.watch(&told);
+    const Fingerprint probe = probe_pass(model).fingerprint;
+    model.watch(nullptr);
+    require_computed(probe);
     services.writer.fingerprint(probe);
-    if (!tells) context.keep_scores(probe);
+    // What blocks tell of batches that are not run again would be missing.
+    if (told.empty()) context.keep_scores(probe);
     emit_accounting(model, timed, services.writer);
     score(suite, params, context, loaded, kept, services.writer);
   }
-  remark_sparsity(model, request, services);
+  const std::string& missed = loaded.missed_zeros(request, services.methods);
+  if (!missed.empty()) services.writer.event("warning", "model_sparsity", missed);
   if (loaded.subnormals()) {
     services.writer.event("warning", "model_subnormals", *loaded.subnormals());
   }

@@ -7,6 +7,7 @@
 
 #include "harness/base/files.h"
 #include "harness/data/labelled_fixture.h"
+#include "harness/measure/memory.h"
 #include "harness/model/encoder_golden.h"
 #include "harness/worker/items_fixture.h"
 #include "harness/worker/session_fixture.h"
@@ -175,6 +176,40 @@ TEST_F(ScoreResume, ModelsThatTellWhatTheirBlocksDoBeginAnew) {
   const WorkerReply second = scored();
   EXPECT_EQ(given_back(second), 0);
   EXPECT_EQ(told(second), told(first));
+}
+
+/// Takes memory while it scores, and fails afterwards the first time.
+class HungryOnce final : public SuiteKind {
+ public:
+  [[nodiscard]] SuiteKindInfo info() const override {
+    SuiteKindInfo info;
+    info.name = "hungry_once";
+    return info;
+  }
+  void run(SuiteContext& context, const Params&) const override {
+    (void)context.score_log().next(1, [] {
+      const std::vector<char> taken(kTaken, 'x');
+      return std::vector<double>{static_cast<double>(taken.back())};
+    });
+    if (!std::exchange(failed_, true)) throw std::logic_error("after the batch");
+  }
+  static constexpr std::size_t kTaken = std::size_t{400} << 20;
+
+ private:
+  mutable bool failed_ = false;
+};
+
+// The worker that goes on took less than the one that scored.
+TEST_F(ScoreResume, ThePeakOfMemoryIsOfBothWorkers) {
+  suites_.add(std::make_unique<HungryOnce>());
+  ask("hungry_once", Json::object(), "");
+  request_.checkpoints = folder_ / "scores-of-cell";
+  EXPECT_EQ(named(run()), "CRASHED error");
+  forget_peak_rss();  // as a new process would begin
+  const std::int64_t before = peak_rss_bytes().value();
+  const double told_peak = value_of(scored(), "process/peak_rss");
+  EXPECT_GT(told_peak, static_cast<double>(HungryOnce::kTaken));
+  EXPECT_GT(told_peak, 0.9 * static_cast<double>(before) + 0.5 * HungryOnce::kTaken);
 }
 
 /// Adds up what it scored, and fails at that the first time.
